@@ -1,0 +1,5 @@
+//! parkdeck: a receptionist's console with a built-in softphone, and *the lot*, a small call-park server.
+
+pub mod media;
+pub mod parking;
+pub mod sip;

@@ -1,0 +1,2 @@
+//! parkdeck: parse the arguments, run, restore the terminal.
+fn main() {}
