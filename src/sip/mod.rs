@@ -1,3 +1,6 @@
 //! The SIP user agent, sans-IO (RFC 3261): bytes and time come in, bytes and events go out.
 
+pub mod digest;
 pub mod message;
+pub mod replaces;
+pub mod sipfrag;
