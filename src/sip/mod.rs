@@ -1,5 +1,6 @@
 //! The SIP user agent, sans-IO (RFC 3261): bytes and time come in, bytes and events go out.
 
+pub mod dialog_info;
 pub mod digest;
 pub mod message;
 pub mod replaces;
