@@ -239,6 +239,23 @@ fn mutate(dice: &mut Dice, bytes: &mut Vec<u8>, other: &[u8]) {
     }
 }
 
+/// The message with one header or its body mutated, its Content-Length right.
+fn mutated_inside(dice: &mut Dice, mut message: Message, other: &[u8]) -> Vec<u8> {
+    let headers: Vec<_> = message.headers().iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    let (name, value) = &headers[dice.roll(headers.len())];
+    let body = !message.body().is_empty() && dice.roll(2) == 0;
+    let mut bytes = if body { message.body().to_vec() } else { value.clone().into_bytes() };
+    for _ in 0..=dice.roll(3) {
+        mutate(dice, &mut bytes, other);
+    }
+    match &mut message {
+        Message::Request(request) if body => request.body = bytes,
+        Message::Response(response) if body => response.body = bytes,
+        message => message.headers_mut().set(name, String::from_utf8_lossy(&bytes)),
+    }
+    message.to_bytes()
+}
+
 #[test]
 fn no_mutation_panics_and_what_is_read_reads_back() {
     let number = |name, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
@@ -251,8 +268,11 @@ fn no_mutation_panics_and_what_is_read_reads_back() {
         let mut dice = Dice(seed ^ (round << 32));
         let (name, bytes) = &files[dice.roll(files.len())];
         let other = &files[dice.roll(files.len())].1;
-        let mut bytes = bytes.clone();
-        for _ in 0..=dice.roll(4) {
+        let mut bytes = match read_datagram(bytes) {
+            Ok(message) if dice.roll(4) > 0 => mutated_inside(&mut dice, message, other),
+            _ => bytes.clone(),
+        };
+        for _ in 0..dice.roll(3) {
             mutate(&mut dice, &mut bytes, other);
         }
         read += u64::from(read_to_the_bottom(&format!("seed {seed}, round {round}, {name}"), &bytes));

@@ -14,6 +14,8 @@ pub const MAX_DEPTH: usize = 16;
 pub const MAX_DIALOGS: usize = 64;
 /// The most attributes that an element may have.
 const MAX_ATTRIBUTES: usize = 32;
+/// The longest complaint of the parser that is passed on, in characters.
+const MAX_COMPLAINT: usize = 120;
 /// The most parameters of one target.
 const MAX_PARAMS: usize = 16;
 
@@ -28,7 +30,7 @@ pub fn read(body: &[u8]) -> Result<DialogInfo, String> {
     let mut xml = Reader::from_str(&text);
     let mut builder = Builder::default();
     loop {
-        match xml.read_event().map_err(|error| format!("not XML: {error}"))? {
+        match xml.read_event().map_err(not_xml)? {
             Event::Start(element) => builder.open(&element)?,
             Event::Empty(element) => {
                 builder.open(&element)?;
@@ -45,12 +47,19 @@ pub fn read(body: &[u8]) -> Result<DialogInfo, String> {
     }
 }
 
+/// The parser's complaint, of which only plain characters are kept: it may quote the document.
+fn not_xml(error: impl std::fmt::Display) -> String {
+    let complaint = error.to_string();
+    let plain: String = complaint.chars().filter(|c| matches!(c, ' '..='~')).take(MAX_COMPLAINT).collect();
+    format!("not XML: {plain}")
+}
+
 /// What `&…;` stands for.
 fn resolved(entity: &BytesRef<'_>) -> Result<String, String> {
     match entity.resolve_char_ref() {
         Ok(Some(c)) => Ok(c.to_string()),
         Ok(None) => resolve_xml_entity(entity).map(str::to_owned).ok_or_else(|| "an unknown entity".into()),
-        Err(error) => Err(format!("not XML: {error}")),
+        Err(error) => Err(not_xml(error)),
     }
 }
 
@@ -243,7 +252,7 @@ impl Attributes {
     fn read(start: &BytesStart<'_>) -> Result<Self, String> {
         let mut read = Vec::new();
         for attribute in start.attributes().with_checks(false) {
-            let attribute = attribute.map_err(|error| format!("not XML: {error}"))?;
+            let attribute = attribute.map_err(not_xml)?;
             if read.len() >= MAX_ATTRIBUTES {
                 return Err("an element has too many attributes".into());
             }
@@ -251,7 +260,7 @@ impl Attributes {
                 continue;
             }
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-            let value = value.map_err(|error| format!("not XML: {error}"))?;
+            let value = value.map_err(not_xml)?;
             let name = attribute.key.local_name();
             read.push((name.as_ref().to_owned(), value.into_owned()));
         }

@@ -113,6 +113,7 @@ fn hostile_documents_are_refused_in_words() {
         (with("<dialog id=\"a\"/>"), "no state"),
         (with("<dialog id=\"a\"><state>odd</state></dialog>"), "unknown state"),
         (with("<dialog>"), "not XML"),
+        (with("<\u{1b}[2J></b\u{202e}>"), "not XML"),
         (with("").replace("</dialog-info>", ""), "cut short"),
         (with("").replace("\"1\"", "\"-1\""), "version"),
         (with("").replace("\"1\"", "\"4294967296\""), "version"),
@@ -124,6 +125,7 @@ fn hostile_documents_are_refused_in_words() {
         (" ".repeat(MAX_BODY + 1), "too large"),
     ] {
         let error = read(document.as_bytes()).unwrap_err();
+        assert!(error.chars().all(|c| matches!(c, ' '..='~')), "{error:?}");
         assert!(error.contains(reason), "{reason}: {error}: {document:.200}");
     }
 }

@@ -13,6 +13,9 @@ const MAX_LINES: usize = 512;
 /// The most formats read from one `m=` line.
 const MAX_FORMATS: usize = 64;
 
+/// The longest complaint of the parser that is passed on, in characters.
+const MAX_COMPLAINT: usize = 120;
+
 /// Why a description can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SdpRefusal {
@@ -52,11 +55,16 @@ pub(super) fn session(sdp: &[u8]) -> Result<Session, SdpRefusal> {
     if sdp.len() > MAX_SDP || lines > MAX_LINES {
         return Err(SdpRefusal::TooLarge);
     }
-    let session = Session::parse(sdp).map_err(|error| SdpRefusal::Unreadable(error.to_string()))?;
+    let session = Session::parse(sdp).map_err(|error| SdpRefusal::Unreadable(plain(&error.to_string())))?;
     if session.medias.len() > MAX_MEDIA {
         return Err(SdpRefusal::TooLarge);
     }
     Ok(session)
+}
+
+/// A parser's complaint without what it quotes of the sender's bytes beyond plain characters.
+fn plain(complaint: &str) -> String {
+    complaint.chars().filter(|c| matches!(c, ' '..='~')).take(MAX_COMPLAINT).collect()
 }
 
 /// One payload number that a description explains.

@@ -143,6 +143,8 @@ fn what_cannot_be_used_is_refused_in_words() {
         let refusal = answer(sdp, &ours()).unwrap_err();
         assert!(matches!(refusal.status(), 400 | 488) && !refusal.to_string().is_empty());
     }
+    let words = answer(b"v=\x1b[2J\xff\r\n", &ours()).unwrap_err().to_string();
+    assert!(words.chars().all(|c| matches!(c, ' '..='~')), "no bytes of the sender's: {words:?}");
     assert_eq!(answer(&vec![b'a'; MAX_SDP + 1], &ours()).unwrap_err(), SdpRefusal::TooLarge);
     let many = format!("{ASTERISK}{}", "m=audio 1 RTP/AVP 0\r\n".repeat(MAX_MEDIA));
     assert_eq!(answer(many.as_bytes(), &ours()).unwrap_err(), SdpRefusal::TooLarge);
