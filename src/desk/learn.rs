@@ -165,7 +165,7 @@ impl Desk {
     }
 
     fn call_arrived(&mut self, arrival: CallArrival) -> Vec<Effect> {
-        if self.calls.len() >= MAX_CALLS || self.leaving {
+        if self.calls.len() >= MAX_CALLS {
             return vec![Effect::Reject(arrival.call)];
         }
         let now = self.now;

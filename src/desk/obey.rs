@@ -8,6 +8,9 @@ impl Desk {
     /// Does what the operator said, at `now`.
     pub fn obey(&mut self, now: Moment, command: Command) -> Vec<Effect> {
         self.now = self.now.max(now);
+        if command != Command::Quit {
+            self.leaving = false;
+        }
         match command {
             Command::Answer => self.answer_next(),
             Command::Take(call) => self.take(call),
