@@ -71,7 +71,15 @@ impl UaConfig {
         ];
         let supported = vec!["replaces".to_owned(), "norefersub".to_owned()];
         let ringing_max = MAX_RINGING;
-        Self { local, product: product.to_owned(), seed, allow, supported, answers_options: true, ringing_max }
+        Self {
+            local,
+            product: product.to_owned(),
+            seed,
+            allow,
+            supported,
+            answers_options: true,
+            ringing_max,
+        }
     }
 
     /// The same, and REGISTER and SUBSCRIBE reach the owner as well.

@@ -13,8 +13,7 @@ pub use keys::*;
 
 use crate::sip::Moment;
 use crate::sip::message::NameAddr;
-use crate::sip::message::{Headers, Uri};
-use crate::sip::replaces::Replaces;
+use crate::sip::message::Uri;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
@@ -89,9 +88,6 @@ impl UserAgent {
     pub fn dialog_id(&self, call: CallKey) -> Option<DialogId> {
         None
     }
-    pub fn find_call(&self, replaces: &Replaces) -> Option<CallKey> {
-        None
-    }
     pub fn remote_target(&self, call: CallKey) -> Option<Uri> {
         None
     }
@@ -112,12 +108,7 @@ impl UserAgent {
         body: Vec<u8>,
     ) {
     }
-    pub fn admit_watcher(
-        &mut self,
-        now: Moment,
-        request: RequestKey,
-        expires_s: u32,
-    ) -> Option<WatcherKey> {
+    pub fn admit_watcher(&mut self, now: Moment, request: RequestKey, expires_s: u32) -> Option<WatcherKey> {
         None
     }
     pub fn notify(&mut self, now: Moment, watcher: WatcherKey, content_type: &str, body: Vec<u8>) {}
