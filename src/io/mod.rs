@@ -1,0 +1,3 @@
+//! The only effects: sockets, clock, sound card, files, terminal. What is decided is decided elsewhere.
+
+pub mod sound;
