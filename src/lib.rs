@@ -1,6 +1,8 @@
 //! parkdeck: a receptionist's console with a built-in softphone, and *the lot*, a small call-park server.
 
+pub mod config;
 pub mod desk;
+pub mod journal;
 pub mod media;
 pub mod parking;
 pub mod sip;

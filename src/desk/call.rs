@@ -123,7 +123,11 @@ impl Call {
     pub fn is_audible(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Answering | Phase::Dialling | Phase::RingingThere | Phase::Verifying { .. } | Phase::Talking
+            Phase::Answering
+                | Phase::Dialling
+                | Phase::RingingThere
+                | Phase::Verifying { .. }
+                | Phase::Talking
         )
     }
 

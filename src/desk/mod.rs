@@ -6,10 +6,10 @@
 mod call;
 mod command;
 mod event;
+mod learn;
 mod notice;
 mod obey;
 mod park;
-mod learn;
 mod retrieve;
 mod slot;
 mod sound;
@@ -174,9 +174,10 @@ impl Desk {
     /// What the next session should know of parked calls.
     pub fn memory(&self) -> Vec<(SlotId, ParkedCall)> {
         let live = self.slots.iter().filter_map(|s| s.parked.clone().map(|p| (s.id.clone(), p)));
-        let waiting = self.remembered.iter().filter(|(id, _)| {
-            self.slot(id).is_some_and(|s| s.parked.is_none() && !s.is_known_free())
-        });
+        let waiting = self
+            .remembered
+            .iter()
+            .filter(|(id, _)| self.slot(id).is_some_and(|s| s.parked.is_none() && !s.is_known_free()));
         live.chain(waiting.cloned()).collect()
     }
 

@@ -90,7 +90,8 @@ impl Desk {
         }
         if let Some(wanted) = slot {
             self.slot_takes_a_park(wanted)?;
-        } else if !self.slots.iter().any(|s| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack)) {
+        } else if !self.slots.iter().any(|s| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack))
+        {
             return Err(ParkBar::LampsStale);
         } else if !self.slots.iter().any(|s| s.is_known_free()) {
             return Err(ParkBar::LotFull);
@@ -161,7 +162,10 @@ impl Desk {
             None => {
                 let places: Vec<&str> = doubt.iter().map(SlotId::as_str).collect();
                 let places = places.join(" or ");
-                self.say(Severity::Warning, &format!("{who} is parked on {places}: two parks met, retrieve to see"));
+                self.say(
+                    Severity::Warning,
+                    &format!("{who} is parked on {places}: two parks met, retrieve to see"),
+                );
             }
         }
         let candidates: Vec<SlotId> = slot.iter().chain(doubt).cloned().collect();
@@ -239,7 +243,10 @@ impl Desk {
             Phase::Parking { was_held, .. } => {
                 call.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
                 let where_now = if was_held { "on hold" } else { "with you" };
-                self.say(Severity::Error, &format!("park failed: {reason} · {who} is {where_now} · p tries again"));
+                self.say(
+                    Severity::Error,
+                    &format!("park failed: {reason} · {who} is {where_now} · p tries again"),
+                );
                 // Another call may have been taken meanwhile: then this one waits on hold, not in silence.
                 if !was_held && self.in_hand.is_some_and(|hand| hand != id) {
                     return self.hold_call(id);
@@ -251,7 +258,9 @@ impl Desk {
             }
             Phase::PuttingBack { slot } => {
                 call.enter(Phase::Holding, now);
-                let text = format!("{who} could not be put back in {slot}: {reason} · held with you, microphone closed");
+                let text = format!(
+                    "{who} could not be put back in {slot}: {reason} · held with you, microphone closed"
+                );
                 self.say(Severity::Error, &text);
                 vec![Effect::Hold(id)]
             }
