@@ -114,6 +114,8 @@ pub struct Call {
     pub comeback: Option<Comeback>,
     /// How sure we are of who this is, when it was retrieved.
     pub strength: Option<Strength>,
+    /// Who the server said this is before it answered our retrieve (packets overtake each other).
+    pub told: Option<Identity>,
     /// Digits typed into the call, newest last, at most 32.
     pub digits: String,
 }

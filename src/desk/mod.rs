@@ -195,6 +195,11 @@ impl Desk {
         if self.in_hand == Some(id) {
             self.in_hand = None;
         }
+        self.forget_asking(id);
+    }
+
+    /// Nothing is asked of any slot for this call any more.
+    fn forget_asking(&mut self, id: CallId) {
         for slot in &mut self.slots {
             if slot.asking.as_ref().is_some_and(|a| a.what.call() == Some(id)) {
                 slot.asking = None;

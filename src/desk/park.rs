@@ -214,11 +214,11 @@ impl Desk {
             merged.note = Text::default();
         }
         if let Some(told) = slot.parked.take() {
-            merged.key = told.key;
-            merged.since = told.since.min(parked.since);
-            if told.key_or_identity_known(&merged) {
+            if told.is_the_servers_word(&merged) {
                 merged.parkee = told.parkee;
             }
+            merged.key = told.key;
+            merged.since = told.since.min(parked.since);
             if !told.note.is_empty() {
                 merged.note = told.note;
             }
@@ -300,7 +300,7 @@ impl Desk {
 
 impl ParkedCall {
     /// Whether the server itself told who this is, so that its word stands over our memory.
-    fn key_or_identity_known(&self, ours: &Self) -> bool {
+    fn is_the_servers_word(&self, ours: &Self) -> bool {
         !self.parkee.is_withheld() && (self.key.is_some() || self.parkee.agrees_with(&ours.parkee))
     }
 }
