@@ -4,6 +4,7 @@ pub mod config;
 pub mod desk;
 pub mod dialect;
 pub mod io;
+pub mod journal;
 pub mod media;
 pub mod parking;
 pub mod sip;
