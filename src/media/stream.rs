@@ -355,6 +355,10 @@ impl Stream {
     /// Takes pitch periods out where more sound waits than is needed: one packet is decoded ahead of its time, and then
     /// bit by bit as much sound is removed.
     fn shorten_if_due(&mut self, now: Duration) {
+        self.inbound.since_shortened = self.inbound.since_shortened.saturating_add(1);
+        if self.inbound.since_shortened < SHORTEN_EVERY {
+            return;
+        }
         if self.inbound.owed < SHORTEN_MIN
             && let Some(surplus) = self.inbound.jitter.surplus()
             && self.inbound.sound_length + LONGEST <= SOUND
@@ -365,14 +369,14 @@ impl Stream {
             self.inbound.jitter.hurried(surplus);
         }
         let inbound = &mut self.inbound;
-        inbound.since_shortened = inbound.since_shortened.saturating_add(1);
-        if inbound.owed < SHORTEN_MIN || inbound.since_shortened < SHORTEN_EVERY {
+        if inbound.owed < SHORTEN_MIN {
             return;
         }
         let most = inbound.owed.min(inbound.sound_length - FRAME);
         let gone = shorten(&mut inbound.sound[..inbound.sound_length], most);
         inbound.sound_length -= gone;
-        inbound.owed -= gone;
+        // Where nothing can be taken out any more, the rest is as good as gone.
+        inbound.owed = if gone > 0 { inbound.owed - gone } else { 0 };
         inbound.since_shortened = 0;
     }
 
