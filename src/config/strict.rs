@@ -143,7 +143,8 @@ fn parse<'t>(source: &Source<'t>) -> Result<Spanned<DeTable<'t>>, ConfigError> {
 /// The path to the entry that `span` points at: its key or its value exactly, else the innermost that contains it.
 /// A list of tables has the same place as its first table, which is the one that is meant.
 fn find(root: &DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
-    let mut best: Option<((bool, Reverse<usize>, usize), Vec<String>)> = None;
+    type Rank = (bool, Reverse<usize>, usize);
+    let mut best: Option<(Rank, Vec<String>)> = None;
     visit(root, &mut Vec::new(), &mut |path, key, value| {
         let exact = key.as_ref() == Some(span) || value == *span;
         let contains = value.start <= span.start && span.end <= value.end;
