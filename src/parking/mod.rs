@@ -26,9 +26,7 @@ impl SlotId {
     /// Reads an extension; `None` if it is empty, too long or has a character no extension has.
     pub fn new(extension: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LEN).contains(&extension.len());
-        let plain = extension
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.*#+-".contains(&b));
+        let plain = extension.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.*#+-".contains(&b));
         (fits && plain).then(|| Self(extension.to_owned()))
     }
 
