@@ -116,10 +116,16 @@ pub enum Departure {
         /// Name and number of the retriever.
         by: Identity,
     },
-    /// It came back to its parker, who answered.
-    CameBack,
-    /// The fallback answered.
-    FellBack,
+    /// It came back to its parker.
+    CameBack {
+        /// Who answered.
+        by: Identity,
+    },
+    /// It went to the fallback.
+    FellBack {
+        /// Who answered.
+        by: Identity,
+    },
     /// The caller hung up.
     GaveUp,
 }
@@ -145,6 +151,8 @@ pub struct ParkingLot<K> {
     config: ParkingConfig,
     order: Vec<SlotId>,
     parked: BTreeMap<SlotId, ParkedCall<K>>,
+    /// Slots of calls that are being taken out and may still come back: nobody else is put there.
+    reserved: BTreeMap<SlotId, Ticket>,
     departed: VecDeque<Departed>,
     last_taken: Option<SlotId>,
     chance: StdRng,
@@ -157,6 +165,7 @@ impl<K: Copy + Eq> ParkingLot<K> {
             order: config.parkpos.slots().collect(),
             config,
             parked: BTreeMap::new(),
+            reserved: BTreeMap::new(),
             departed: VecDeque::new(),
             last_taken: None,
             chance: StdRng::seed_from_u64(seed),
@@ -197,7 +206,7 @@ impl<K: Copy + Eq> ParkingLot<K> {
     ) -> Result<&ParkedCall<K>, ParkRefusal> {
         let slot = match slot {
             Some(slot) if !self.order.contains(slot) => return Err(ParkRefusal::NoSuchSlot),
-            Some(slot) if self.parked.contains_key(slot) => return Err(ParkRefusal::Occupied(slot.clone())),
+            Some(slot) if !self.is_free(slot) => return Err(ParkRefusal::Occupied(slot.clone())),
             Some(slot) => slot.clone(),
             None => self.find_slot().ok_or(ParkRefusal::Full)?,
         };
@@ -226,9 +235,11 @@ impl<K: Copy + Eq> ParkingLot<K> {
         now: Moment,
         mut call: ParkedCall<K>,
     ) -> Result<&ParkedCall<K>, ParkedCall<K>> {
-        let own = self.order.contains(&call.slot) && !self.parked.contains_key(&call.slot);
-        let slot = if own { Some(call.slot.clone()) } else { self.find_slot() };
+        let kept = self.reserved.get(&call.slot) == Some(&call.ticket);
+        let free = self.order.contains(&call.slot) && self.is_free(&call.slot);
+        let slot = if kept || free { Some(call.slot.clone()) } else { self.find_slot() };
         let Some(slot) = slot else { return Err(call) };
+        self.release(&call.ticket);
         self.departed.retain(|d| d.ticket != call.ticket);
         call.slot = slot.clone();
         call.phase = Phase::Waiting { until: self.deadline(now) };
@@ -262,6 +273,24 @@ impl<K: Copy + Eq> ParkingLot<K> {
         let parkee = call.parkee.clone();
         self.departed.push_back(Departed { ticket: ticket.clone(), slot, parkee, at: now, how });
         Some(call)
+    }
+
+    /// Takes a call out as [`ParkingLot::leave`] does and keeps its slot for it until [`ParkingLot::release`], so that
+    /// it can always be put back: a retriever whose phone never says ACK must not cost the caller his place.
+    pub fn lend(&mut self, now: Moment, ticket: &Ticket, how: Departure) -> Option<ParkedCall<K>> {
+        let call = self.leave(now, ticket, how)?;
+        self.reserved.insert(call.slot.clone(), call.ticket.clone());
+        Some(call)
+    }
+
+    /// Whether a place is kept for the call with `ticket`.
+    pub fn keeps(&self, ticket: &Ticket) -> bool {
+        self.reserved.values().any(|kept| kept == ticket)
+    }
+
+    /// Gives up the place that was kept for the call with `ticket`.
+    pub fn release(&mut self, ticket: &Ticket) {
+        self.reserved.retain(|_, kept| kept != ticket);
     }
 
     /// The call in `slot`.
@@ -351,13 +380,17 @@ impl<K: Copy + Eq> ParkingLot<K> {
         (now.saturating_sub(last.at) <= RECENT).then_some(last)
     }
 
+    fn is_free(&self, slot: &SlotId) -> bool {
+        !self.parked.contains_key(slot) && !self.reserved.contains_key(slot)
+    }
+
     fn deadline(&self, now: Moment) -> Option<Moment> {
         let time_s = self.config.parkingtime;
         (time_s > 0).then(|| now + Duration::from_secs(time_s.into()))
     }
 
     fn find_slot(&mut self) -> Option<SlotId> {
-        let free: Vec<&SlotId> = self.order.iter().filter(|slot| !self.parked.contains_key(slot)).collect();
+        let free: Vec<&SlotId> = self.order.iter().filter(|slot| self.is_free(slot)).collect();
         let chosen = match self.config.findslot {
             FindSlot::First => free.first(),
             FindSlot::Random if free.is_empty() => None,
@@ -366,7 +399,7 @@ impl<K: Copy + Eq> ParkingLot<K> {
                 let taken =
                     self.last_taken.as_ref().and_then(|last| self.order.iter().position(|s| s == last));
                 let later = taken.and_then(|at| {
-                    self.order.iter().skip(at + 1).find(|slot| !self.parked.contains_key(slot))
+                    self.order.iter().skip(at + 1).find(|slot| self.is_free(slot))
                 });
                 return later.or_else(|| free.first().copied()).cloned();
             }
@@ -503,6 +536,21 @@ mod tests {
         assert_eq!((back.slot.as_str(), back.since), ("702", NOW), "701 was taken meanwhile");
         assert_eq!(lot.by_ticket(&ticket).unwrap().occupant, 1);
         assert!(lot.departed_by_ticket(ticket.as_str()).is_none());
+    }
+
+    #[test]
+    fn a_lent_call_finds_its_slot_kept() {
+        let mut lot = lot(FindSlot::First, 701, 45);
+        park(&mut lot, 1);
+        let ticket = lot.in_slot("701").unwrap().ticket.clone();
+        let call = lot.lend(NOW, &ticket, Departure::GaveUp).unwrap();
+        assert!(lot.in_slot("701").is_none());
+        assert_eq!(lot.park(NOW, None, arrival(2)).unwrap_err(), ParkRefusal::Full);
+        assert_eq!(lot.park(NOW, Some(&slot("701")), arrival(2)).unwrap_err(), ParkRefusal::Occupied(slot("701")));
+        assert_eq!(lot.put_back(NOW, call).unwrap().occupant, 1);
+        lot.lend(NOW, &ticket, Departure::GaveUp);
+        lot.release(&ticket);
+        assert_eq!(park(&mut lot, 2), "701");
     }
 
     #[test]
