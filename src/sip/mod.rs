@@ -1,3 +1,10 @@
 //! The SIP user agent, sans-IO (RFC 3261): bytes and time come in, bytes and events go out.
 
 pub mod message;
+
+mod agent;
+
+pub use agent::*;
+
+/// A moment, as the time since an origin that the caller chose.
+pub type Moment = std::time::Duration;
