@@ -10,8 +10,9 @@ use crate::sip::message::{Headers, NameAddr, Request, Uri};
 pub const SLOT_HEADER: &str = "Parkdeck-Slot";
 /// The ticket of a parked call: authority to retrieve it, and a check that it is still the same call.
 pub const TICKET_HEADER: &str = "Parkdeck-Ticket";
-/// The Call-ID of the lot's dialog with a parked caller, as lamps tell it; names a call where a ticket isn't known.
-pub const CALL_HEADER: &str = "Parkdeck-Call-ID";
+/// The lot's dialog with a parked caller, as lamps tell it: a Call-ID, or all of it as the value of a Replaces. Names a
+/// call where a ticket isn't known.
+pub const CALL_HEADER: &str = "Parkdeck-Call";
 /// The note of a parked call.
 pub const NOTE_HEADER: &str = "Parkdeck-Note";
 /// For how many seconds a call that comes back was parked.
