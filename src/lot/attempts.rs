@@ -6,9 +6,9 @@ use super::legs::{Attempt, AttemptId, Leg, MAX_LEGS, Place, Purpose, better_refu
 use super::slots::Ticket;
 use super::words::{Refusal, identity_of};
 use crate::parking::{Identity, Moment};
-use crate::sip::agent::{CallKey, Invite};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::Codec;
+use crate::sip::{CallKey, Invite};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -125,7 +125,8 @@ impl Lot {
                 if let Some(sdp) = sdp.filter(|sdp| alone && !sdp.is_empty()) {
                     return self.early_media(now, caller, call, sdp);
                 }
-                let first = self.legs.get_mut(&caller).is_some_and(|leg| !std::mem::replace(&mut leg.rang, true));
+                let first =
+                    self.legs.get_mut(&caller).is_some_and(|leg| !std::mem::replace(&mut leg.rang, true));
                 if first {
                     self.agent.ring(now, caller, None);
                 }
@@ -137,10 +138,9 @@ impl Lot {
 
     /// 183 with sound from the only phone that rings: the caller hears it.
     fn early_media(&mut self, now: Moment, caller: CallKey, branch: CallKey, sdp: &[u8]) {
-        let Some(leg) = self.legs.get_mut(&branch) else { return };
-        let Some(sound) = leg.sound.as_mut() else { return };
         let already = self.legs.get(&caller).is_some_and(|leg| leg.early.is_some());
-        let asks_us = self.legs.get(&caller).is_none_or(|leg| leg.offer.as_deref().is_none_or(<[u8]>::is_empty));
+        let asks_us =
+            self.legs.get(&caller).is_none_or(|leg| leg.offer.as_deref().is_none_or(<[u8]>::is_empty));
         if already || asks_us {
             return;
         }

@@ -1,6 +1,7 @@
 //! Calls between extensions: the INVITE comes in here, and what happens to legs whatever they are for: answered,
 //! confirmed, held, ended.
 
+use super::Lot;
 use super::gate::Admission;
 use super::legs::{Leg, MAX_LEGS, MAX_LEGS_PER_USER, Place, Purpose, RING_TIME};
 use super::notice::Notice;
@@ -8,13 +9,12 @@ use super::plan::Destination;
 use super::slots::Departure;
 use super::sound::Hears;
 use super::words::{Refusal, asserted_in, identity_of};
-use super::Lot;
 use crate::media::StreamId;
 use crate::parking::{Identity, Moment};
-use crate::sip::agent::{CallKey, EndCause, RequestKey};
 use crate::sip::message::{Headers, Method, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::sdp::Codec;
+use crate::sip::{CallKey, EndCause, RequestKey};
 use std::net::SocketAddr;
 
 /// What is said to whoever guesses passwords.
@@ -77,7 +77,13 @@ impl Lot {
         }
     }
 
-    pub(super) fn note_refusal(&mut self, method: Method, from: SocketAddr, user: Option<String>, refusal: &Refusal) {
+    pub(super) fn note_refusal(
+        &mut self,
+        method: Method,
+        from: SocketAddr,
+        user: Option<String>,
+        refusal: &Refusal,
+    ) {
         let reason = refusal.words.clone();
         self.say(Notice::Refused { method, from, user, status: refusal.status, reason });
     }
@@ -98,13 +104,17 @@ impl Lot {
             return Err(Refusal::new(486, "Too many calls of this user."));
         }
         let Some(config) = self.plan.user(user) else { return Err(Refusal::new(403, "No such user.")) };
-        let identity =
-            if config.permissions.assert_identity { asserted_in(&request.headers) } else { identity_of(config) };
+        let identity = if config.permissions.assert_identity {
+            asserted_in(&request.headers)
+        } else {
+            identity_of(config)
+        };
         let mut leg = Leg::new(Some(user.to_owned()), identity, from, Place::Leaving);
         leg.offer = Some(request.body.clone());
         self.legs.insert(call, leg);
         if let Some(value) = request.headers.get("Replaces") {
-            let replaces = Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;
+            let replaces =
+                Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;
             return self.replace(now, call, user, &replaces);
         }
         let dialled = request.uri.user.clone().unwrap_or_default();
@@ -133,12 +143,17 @@ impl Lot {
     /// Our codecs in the order of an offer, those that it doesn't name behind them: they are bridged as sound.
     pub(super) fn codecs_like(&self, offer: &[u8]) -> Vec<Codec> {
         let mut codecs = crate::sip::sdp::codecs_of(offer);
-        codecs.extend(super::sound::CODECS.iter().filter(|c| !codecs.contains(c)).copied().collect::<Vec<_>>());
+        codecs
+            .extend(super::sound::CODECS.iter().filter(|c| !codecs.contains(c)).copied().collect::<Vec<_>>());
         codecs
     }
 
     /// Answers a leg that called in, its far end's codec preferred; 200 is not sent yet.
-    pub(super) fn answer_offer_of(&mut self, call: CallKey, preferred: Option<Codec>) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn answer_offer_of(
+        &mut self,
+        call: CallKey,
+        preferred: Option<Codec>,
+    ) -> Result<Vec<u8>, Refusal> {
         let no_sound = |words: String| Refusal::new(488, words);
         let Some(leg) = self.legs.get_mut(&call) else { return Err(Refusal::new(481, "The call is gone.")) };
         if leg.sound.is_none() {
@@ -166,7 +181,8 @@ impl Lot {
             Ok(answer) => {
                 self.agent.accept(now, caller, answer);
                 self.join(caller, callee);
-                let who = |call| self.legs.get(&call).map(|leg: &Leg| leg.identity.clone()).unwrap_or_default();
+                let who =
+                    |call| self.legs.get(&call).map(|leg: &Leg| leg.identity.clone()).unwrap_or_default();
                 let notice = Notice::CallAnswered { from: who(caller), by: who(callee) };
                 self.say(notice);
             }
@@ -302,7 +318,8 @@ impl Lot {
 
     /// Lets a leg, and the one it talks with, hear what follows from where they are.
     pub(super) fn resound(&mut self, call: CallKey) {
-        let peer = self.legs.get(&call).and_then(|leg| leg.peer().or(leg.early.as_ref().map(|(_, peer)| *peer)));
+        let peer =
+            self.legs.get(&call).and_then(|leg| leg.peer().or(leg.early.as_ref().map(|(_, peer)| *peer)));
         for call in [Some(call), peer].into_iter().flatten() {
             let hears = self.what_hears(call);
             if let Some(sound) = self.legs.get_mut(&call).and_then(|leg| leg.sound.as_mut()) {

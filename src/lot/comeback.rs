@@ -7,7 +7,7 @@ use super::notice::Notice;
 use super::slots::{Departure, ParkedCall, Ticket};
 use super::words::{NOTE_HEADER, Refusal, TICKET_HEADER, WAITED_HEADER, slot_header};
 use crate::parking::Moment;
-use crate::sip::agent::CallKey;
+use crate::sip::CallKey;
 use crate::sip::message::{NameAddr, Uri};
 use std::time::Duration;
 
@@ -109,10 +109,19 @@ impl Lot {
     /// From is the caller, so that the phone shows him; with the slot before his name if that is wanted.
     fn comeback_from(&self, parked: &ParkedCall<CallKey>, prefix: bool) -> NameAddr {
         let address = self.address(&parked.parkee);
-        if prefix { address.with_display(&format!("{} {}", parked.slot, parked.parkee.label())) } else { address }
+        if prefix {
+            address.with_display(&format!("{} {}", parked.slot, parked.parkee.label()))
+        } else {
+            address
+        }
     }
 
-    fn comeback_headers(&self, now: Moment, lot: usize, parked: &ParkedCall<CallKey>) -> Vec<(String, String)> {
+    fn comeback_headers(
+        &self,
+        now: Moment,
+        lot: usize,
+        parked: &ParkedCall<CallKey>,
+    ) -> Vec<(String, String)> {
         let mut headers = self.asserted(&parked.parkee);
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
         if let Some(options) = self.parking(lot) {

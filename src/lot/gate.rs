@@ -80,7 +80,10 @@ impl Gate {
         match (verdict, claimed.take()) {
             (_, Some((key, Some(until)))) => {
                 let wait_s = until.saturating_sub(now).as_secs() + 1;
-                Admission::PutOff { headers: vec![("Retry-After".to_owned(), wait_s.to_string())], name: key.1 }
+                Admission::PutOff {
+                    headers: vec![("Retry-After".to_owned(), wait_s.to_string())],
+                    name: key.1,
+                }
             }
             (Verdict::Accepted { username }, claimed) => {
                 claimed.and_then(|(key, _)| self.suspects.remove(&key));
@@ -127,11 +130,6 @@ impl Gate {
             suspect.put_off_until = now + GUESS_WINDOW * suspect.strikes;
             suspect.window_ends = suspect.put_off_until + GUESS_WINDOW;
         }
-    }
-
-    /// How many sources and users are remembered.
-    pub(super) fn suspects(&self) -> usize {
-        self.suspects.len()
     }
 }
 
@@ -202,7 +200,9 @@ mod tests {
         let mut now = Moment::from_secs(10_000);
         for expected in [60, 120, 180] {
             while !is_put_off(&guess(&mut gate, now, from(1), "ann", "wrong")) {}
-            let Admission::PutOff { headers, .. } = guess(&mut gate, now, from(1), "ann", "wrong") else { panic!() };
+            let Admission::PutOff { headers, .. } = guess(&mut gate, now, from(1), "ann", "wrong") else {
+                panic!()
+            };
             assert_eq!(headers[0], ("Retry-After".to_owned(), (expected + 1).to_string()));
             now += Duration::from_secs(expected);
         }

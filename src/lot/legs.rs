@@ -4,7 +4,7 @@
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
 use crate::parking::Identity;
-use crate::sip::agent::{CallKey, ReferKey};
+use crate::sip::{CallKey, ReferKey};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -96,24 +96,13 @@ impl Leg {
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
     /// An ordinary call.
-    Call {
-        caller: CallKey,
-    },
+    Call { caller: CallKey },
     /// A parked call that came back to its parker.
-    Comeback {
-        ticket: Ticket,
-    },
+    Comeback { ticket: Ticket },
     /// A parked call that its parker didn't take.
-    Fallback {
-        ticket: Ticket,
-    },
+    Fallback { ticket: Ticket },
     /// A blind transfer; the transferor may hang up meanwhile.
-    Transfer {
-        transferee: CallKey,
-        transferor: Option<CallKey>,
-        refer: Option<ReferKey>,
-        sent_by: String,
-    },
+    Transfer { transferee: CallKey, transferor: Option<CallKey>, refer: Option<ReferKey>, sent_by: String },
 }
 
 /// Somebody who is being rung, on all his phones.

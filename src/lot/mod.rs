@@ -42,10 +42,10 @@ pub use sound::FIRST_STREAM;
 
 use crate::media::{Command, Music, Report};
 use crate::parking::Moment;
-use crate::sip::agent::{CallKey, Event, Transmit, UaConfig, UserAgent};
 use crate::sip::message::Method;
+use crate::sip::{CallKey, Event, Transmit, UaConfig, UserAgent};
 use config::ParkingConfig;
-use gate::{Admission, Gate};
+use gate::Gate;
 use legs::{Attempt, AttemptId, Leg};
 use plan::{Destination, Plan};
 use presence::Presence;
@@ -93,7 +93,7 @@ pub struct LotCensus {
     /// Watchers.
     pub watchers: usize,
     /// What the user agent keeps.
-    pub agent: crate::sip::agent::Census,
+    pub agent: crate::sip::Census,
 }
 
 impl Lot {
@@ -232,14 +232,18 @@ impl Lot {
     fn handle(&mut self, now: Moment, event: Event) {
         match event {
             Event::CallReceived { call, from, request } => self.on_invite(now, call, from, &request),
-            Event::CallProgress { call, status, sdp, .. } => self.on_progress(now, call, status, sdp.as_deref()),
+            Event::CallProgress { call, status, sdp, .. } => {
+                self.on_progress(now, call, status, sdp.as_deref())
+            }
             Event::CallAnswered { call, sdp, .. } => self.on_answered(now, call, sdp.as_deref()),
             Event::CallConfirmed { call } => self.on_confirmed(now, call),
             Event::CallEnded { call, cause } => self.on_ended(now, call, &cause),
             Event::OfferReceived { call, sdp, .. } => self.on_offer(now, call, &sdp),
             Event::OfferAnswered { call, sdp } => self.on_offer_answered(now, call, &sdp),
             Event::IdentityChanged { call, headers } => self.on_identity(now, call, &headers),
-            Event::InfoReceived { call, content_type, body } => self.pass_on_info(now, call, &content_type, body),
+            Event::InfoReceived { call, content_type, body } => {
+                self.pass_on_info(now, call, &content_type, body)
+            }
             Event::ReferReceived { call, refer, request, from } => {
                 self.on_refer(now, call, refer, &request, from);
             }

@@ -6,9 +6,9 @@ use super::plan::Destination;
 use super::slots::Ticket;
 use super::words::{CALL_HEADER, Refusal, TICKET_HEADER, too_late};
 use crate::parking::{Moment, Text};
-use crate::sip::agent::{CallKey, RequestKey};
 use crate::sip::message::{Method, Request};
 use crate::sip::replaces::Replaces;
+use crate::sip::{CallKey, RequestKey};
 use serde::Deserialize;
 use std::net::SocketAddr;
 
@@ -43,7 +43,9 @@ impl Lot {
         };
         let note = read_note(request)?;
         let ticket = self.noted_call(now, lot, slot.as_str(), request)?;
-        let Some((_, parked)) = self.parked(&ticket) else { return Err(Refusal::new(404, "The call is gone.")) };
+        let Some((_, parked)) = self.parked(&ticket) else {
+            return Err(Refusal::new(404, "The call is gone."));
+        };
         let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
         if !permitted && parked.parker.user != user {
             return Err(Refusal::new(403, "You may not write on that call."));
@@ -63,7 +65,9 @@ impl Lot {
         if named_ticket.is_none() && named_call.is_none() {
             return Err(Refusal::new(400, "Name the call: Parkdeck-Ticket or Parkdeck-Call."));
         }
-        let Some(parking) = self.lots.get(lot) else { return Err(Refusal::new(404, "There is no such lot.")) };
+        let Some(parking) = self.lots.get(lot) else {
+            return Err(Refusal::new(404, "There is no such lot."));
+        };
         let Some(parked) = parking.in_slot(slot) else {
             return Err(too_late(now, slot, parking.departed_lately(now, slot)));
         };
@@ -86,7 +90,8 @@ fn read_note(request: &Request) -> Result<Text, Refusal> {
     if request.body.len() > MAX_NOTE_BODY {
         return Err(Refusal::new(413, "The note is too long."));
     }
-    let kind = request.headers.get("Content-Type").and_then(|t| t.split(';').next()).unwrap_or("text/plain").trim();
+    let kind =
+        request.headers.get("Content-Type").and_then(|t| t.split(';').next()).unwrap_or("text/plain").trim();
     match kind.to_ascii_lowercase().as_str() {
         "text/plain" => Ok(Text::from_bytes(&request.body)),
         "application/json" => serde_json::from_slice::<JsonNote>(&request.body)

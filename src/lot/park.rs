@@ -7,8 +7,8 @@ use super::notice::Notice;
 use super::slots::{Arrival, ParkedCall, Parker};
 use super::words::{Refusal, note_in, slot_header};
 use crate::parking::{Moment, SlotId};
-use crate::sip::agent::{CallKey, ReferKey};
 use crate::sip::message::Request;
+use crate::sip::{CallKey, ReferKey};
 
 impl Lot {
     /// Parks the party that `parker_leg` talks with, answers the REFER, and ends the parker's leg: that it ends is the
@@ -22,7 +22,9 @@ impl Lot {
         lot: usize,
         slot: Option<&SlotId>,
     ) -> Result<(), Refusal> {
-        let Some(leg) = self.legs.get(&parker_leg) else { return Err(Refusal::new(481, "The call is gone.")) };
+        let Some(leg) = self.legs.get(&parker_leg) else {
+            return Err(Refusal::new(481, "The call is gone."));
+        };
         let user = leg.user.clone().unwrap_or_default();
         let Some(peer) = leg.peer() else { return Err(Refusal::new(403, "There is nobody to park.")) };
         let parker = Parker { user, identity: leg.identity.clone() };
@@ -31,7 +33,9 @@ impl Lot {
             return Err(Refusal::new(481, "The call is gone."));
         };
         let arrival = Arrival { occupant: peer, parkee, parker, note: note_in(request) };
-        let Some(parking) = self.lots.get_mut(lot) else { return Err(Refusal::new(404, "There is no such lot.")) };
+        let Some(parking) = self.lots.get_mut(lot) else {
+            return Err(Refusal::new(404, "There is no such lot."));
+        };
         let parked = parking.park(now, slot, arrival)?.clone();
         self.seat(peer, &parked);
         let name = self.parking(lot).map(|parking| parking.name.clone()).unwrap_or_default();
@@ -80,7 +84,9 @@ impl Lot {
         let identity = self.legs.get(&call).map(|leg| leg.identity.clone()).unwrap_or_default();
         let parker = Parker { user: user.to_owned(), identity: identity.clone() };
         let arrival = Arrival { occupant: call, parkee: identity, parker, note: note_in(request) };
-        let Some(parking) = self.lots.get_mut(lot) else { return Err(Refusal::new(404, "There is no such lot.")) };
+        let Some(parking) = self.lots.get_mut(lot) else {
+            return Err(Refusal::new(404, "There is no such lot."));
+        };
         let parked = parking.park(now, None, arrival).map_err(|refusal| {
             let full = Refusal::from(refusal);
             Refusal::new(full.status, "The lot is full.")

@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_number_means_one_thing_and_nothing_leads_outside() {
-        let office = "[[users]]\nname='sam'\nsecret='x'\nextension='101'\n[[lots]]\nparkext='700'\nparkpos='701-702'";
+        let office =
+            "[[users]]\nname='sam'\nsecret='x'\nextension='101'\n[[lots]]\nparkext='700'\nparkpos='701-702'";
         let plan = Plan::new(&toml::from_str(office).unwrap());
         let sam = Destination::User("sam".into());
         assert_eq!(plan.resolve("sam"), Some(&sam));

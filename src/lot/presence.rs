@@ -7,9 +7,9 @@ use super::plan::Destination;
 use super::slots::{ParkedCall, Phase};
 use super::words::Refusal;
 use crate::parking::{Identity, Moment};
-use crate::sip::agent::{CallKey, RequestKey, WatcherKey};
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Direction, Party};
 use crate::sip::message::{Method, Request, Uri};
+use crate::sip::{CallKey, RequestKey, WatcherKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 

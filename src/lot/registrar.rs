@@ -251,7 +251,10 @@ mod tests {
     fn a_phone_registers_is_found_at_its_source_address_and_expires() {
         let mut phone = Phone::new();
         let contact = ("Contact", "<sip:ann@10.0.0.5:5062>;expires=60");
-        assert_eq!(phone.send(NOW, 40_001, &[contact]), (200, vec!["<sip:ann@10.0.0.5:5062>;expires=60".into()]));
+        assert_eq!(
+            phone.send(NOW, 40_001, &[contact]),
+            (200, vec!["<sip:ann@10.0.0.5:5062>;expires=60".into()])
+        );
         assert_eq!(phone.registrar.phones("ann")[0].source, source(40_001));
         assert_eq!(phone.registrar.next_expiry(), Some(NOW + Duration::from_secs(60)));
         assert!(phone.registrar.expire(NOW + Duration::from_secs(59)).is_empty());
@@ -263,9 +266,16 @@ mod tests {
     fn a_refresh_replaces_and_a_query_lists() {
         let mut phone = Phone::new();
         phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.5:5062>"), ("Expires", "100")]);
-        phone.send(NOW + Duration::from_secs(50), 2, &[("Contact", "<sip:ann@10.0.0.5:5062>"), ("Expires", "100")]);
+        phone.send(
+            NOW + Duration::from_secs(50),
+            2,
+            &[("Contact", "<sip:ann@10.0.0.5:5062>"), ("Expires", "100")],
+        );
         let (status, contacts) = phone.send(NOW + Duration::from_secs(60), 2, &[]);
-        assert_eq!((status, contacts.as_slice()), (200, &["<sip:ann@10.0.0.5:5062>;expires=90".to_owned()][..]));
+        assert_eq!(
+            (status, contacts.as_slice()),
+            (200, &["<sip:ann@10.0.0.5:5062>;expires=90".to_owned()][..])
+        );
         assert_eq!(phone.registrar.phones("ann")[0].source, source(2));
     }
 
@@ -273,9 +283,14 @@ mod tests {
     fn contacts_are_bounded_and_the_oldest_makes_room() {
         let mut phone = Phone::new();
         for n in 1..=3u16 {
-            phone.send(NOW + Duration::from_secs(n.into()), n, &[("Contact", &format!("<sip:ann@10.0.0.{n}>"))]);
+            phone.send(
+                NOW + Duration::from_secs(n.into()),
+                n,
+                &[("Contact", &format!("<sip:ann@10.0.0.{n}>"))],
+            );
         }
-        let hosts: Vec<&str> = phone.registrar.phones("ann").iter().map(|b| b.contact.host.as_str()).collect();
+        let hosts: Vec<&str> =
+            phone.registrar.phones("ann").iter().map(|b| b.contact.host.as_str()).collect();
         assert_eq!(hosts, ["10.0.0.2", "10.0.0.3"]);
     }
 
@@ -292,9 +307,15 @@ mod tests {
     fn nonsense_is_refused_whole() {
         let mut phone = Phone::new();
         assert_eq!(phone.send(NOW, 1, &[("Contact", "*"), ("Expires", "60")]).0, 400);
-        assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>;expires=5")]), (423, vec!["30".into()]));
+        assert_eq!(
+            phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>;expires=5")]),
+            (423, vec!["30".into()])
+        );
         assert_eq!(phone.send(NOW, 1, &[("Contact", "<mailto:ann@example.com>")]).0, 400);
-        assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>"), ("To", "<sip:bob@parkdeck>")]).0, 403);
+        assert_eq!(
+            phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>"), ("To", "<sip:bob@parkdeck>")]).0,
+            403
+        );
         let many: Vec<String> = (0..17).map(|n| format!("<sip:ann@10.0.1.{n}>")).collect();
         assert_eq!(phone.send(NOW, 1, &[("Contact", &many.join(", "))]).0, 403);
         assert_eq!(phone.registrar.count(), 0);

@@ -7,9 +7,9 @@ use super::notice::Notice;
 use super::slots::{Departure, Ticket};
 use super::words::{Refusal, TICKET_HEADER, too_late};
 use crate::parking::{Moment, SlotId};
-use crate::sip::agent::{CallKey, DialogId};
 use crate::sip::message::Request;
 use crate::sip::replaces::Replaces;
+use crate::sip::{CallKey, DialogId};
 
 /// How many dialogs of parked calls are remembered after they have left their slot.
 pub const MAX_GONE: usize = 256;
@@ -44,7 +44,9 @@ impl Lot {
             };
             return self.retrieve(now, call, &ticket);
         }
-        let Some(parking) = self.lots.get(lot) else { return Err(Refusal::new(404, "There is no such lot.")) };
+        let Some(parking) = self.lots.get(lot) else {
+            return Err(Refusal::new(404, "There is no such lot."));
+        };
         let Some(parked) = parking.in_slot(slot.as_str()) else {
             return Err(too_late(now, slot.as_str(), parking.departed_lately(now, slot.as_str())));
         };
@@ -56,7 +58,11 @@ impl Lot {
     /// Those who have the right, and whoever parked the call himself.
     fn may_retrieve(&self, user: &str, parker: &str) -> Result<(), Refusal> {
         let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
-        if permitted || user == parker { Ok(()) } else { Err(Refusal::new(403, "You may not retrieve calls.")) }
+        if permitted || user == parker {
+            Ok(())
+        } else {
+            Err(Refusal::new(403, "You may not retrieve calls."))
+        }
     }
 
     /// INVITE with Replaces (RFC 3891 3). To know a dialog is no authority to take it.
@@ -72,7 +78,8 @@ impl Lot {
             return Err(self.what_became_of(now, user, replaces));
         };
         if let Place::Parked(ticket) = leg.place.clone() {
-            let parker = self.lots.iter().find_map(|lot| lot.by_ticket(&ticket)).map(|p| p.parker.user.clone());
+            let parker =
+                self.lots.iter().find_map(|lot| lot.by_ticket(&ticket)).map(|p| p.parker.user.clone());
             self.may_retrieve(user, &parker.unwrap_or_default())?;
             if replaces.early_only {
                 return Err(Refusal::new(486, "The dialog is confirmed."));
@@ -87,7 +94,9 @@ impl Lot {
                 }
                 self.take_over(now, call, named, peer)
             }
-            _ if self.gone.iter().any(|gone| gone.is(replaces)) => Err(self.what_became_of(now, user, replaces)),
+            _ if self.gone.iter().any(|gone| gone.is(replaces)) => {
+                Err(self.what_became_of(now, user, replaces))
+            }
             _ => Err(Refusal::new(403, "That call is not yours.")),
         }
     }
@@ -112,7 +121,12 @@ impl Lot {
     }
 
     /// Takes a parked call out and joins it with the leg that called for it. All checks have been made.
-    pub(super) fn retrieve(&mut self, now: Moment, retriever: CallKey, ticket: &Ticket) -> Result<(), Refusal> {
+    pub(super) fn retrieve(
+        &mut self,
+        now: Moment,
+        retriever: CallKey,
+        ticket: &Ticket,
+    ) -> Result<(), Refusal> {
         let parked = self.lots.iter().find_map(|lot| lot.by_ticket(ticket));
         let Some(parked) = parked else { return Err(Refusal::new(404, "The call is not here any more.")) };
         let (caller, slot, parkee) = (parked.occupant, parked.slot.clone(), parked.parkee.clone());

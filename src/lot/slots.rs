@@ -398,9 +398,8 @@ impl<K: Copy + Eq> ParkingLot<K> {
             FindSlot::Next => {
                 let taken =
                     self.last_taken.as_ref().and_then(|last| self.order.iter().position(|s| s == last));
-                let later = taken.and_then(|at| {
-                    self.order.iter().skip(at + 1).find(|slot| self.is_free(slot))
-                });
+                let later =
+                    taken.and_then(|at| self.order.iter().skip(at + 1).find(|slot| self.is_free(slot)));
                 return later.or_else(|| free.first().copied()).cloned();
             }
         };
@@ -546,7 +545,10 @@ mod tests {
         let call = lot.lend(NOW, &ticket, Departure::GaveUp).unwrap();
         assert!(lot.in_slot("701").is_none());
         assert_eq!(lot.park(NOW, None, arrival(2)).unwrap_err(), ParkRefusal::Full);
-        assert_eq!(lot.park(NOW, Some(&slot("701")), arrival(2)).unwrap_err(), ParkRefusal::Occupied(slot("701")));
+        assert_eq!(
+            lot.park(NOW, Some(&slot("701")), arrival(2)).unwrap_err(),
+            ParkRefusal::Occupied(slot("701"))
+        );
         assert_eq!(lot.put_back(NOW, call).unwrap().occupant, 1);
         lot.lend(NOW, &ticket, Departure::GaveUp);
         lot.release(&ticket);

@@ -9,9 +9,9 @@ use super::plan::Destination;
 use super::slots::{Arrival, Parker};
 use super::words::{Refusal, identity_of, note_in};
 use crate::parking::Moment;
-use crate::sip::agent::{CallKey, ReferKey};
 use crate::sip::message::{Method, Request};
 use crate::sip::replaces::Replaces;
+use crate::sip::{CallKey, ReferKey};
 use std::net::SocketAddr;
 
 impl Lot {
@@ -67,7 +67,9 @@ impl Lot {
         from: SocketAddr,
     ) -> Result<(), Refusal> {
         let Some(leg) = self.legs.get(&call) else { return Err(Refusal::new(481, "The call is gone.")) };
-        let Some(user) = leg.user.clone() else { return Err(Refusal::new(403, "You may not transfer calls.")) };
+        let Some(user) = leg.user.clone() else {
+            return Err(Refusal::new(403, "You may not transfer calls."));
+        };
         // Inside a dialog the sender is who began it, as long as he sends from the same place.
         if leg.source != from && !self.registrar.knows(&user, from) {
             return Err(Refusal::new(403, "This call came from somewhere else."));
@@ -82,12 +84,15 @@ impl Lot {
         }
         let destination = self.destination(target.user.as_deref().unwrap_or_default());
         if let Some(value) = target.header("Replaces") {
-            let replaces = Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;
+            let replaces =
+                Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;
             return self.transfer_attended(now, call, refer, request, &user, &replaces, destination.as_ref());
         }
         match destination {
             Some(Destination::Park { lot }) => self.park_peer(now, call, refer, request, lot, None),
-            Some(Destination::Slot { lot, slot }) => self.park_peer(now, call, refer, request, lot, Some(&slot)),
+            Some(Destination::Slot { lot, slot }) => {
+                self.park_peer(now, call, refer, request, lot, Some(&slot))
+            }
             Some(Destination::User(callee)) => self.transfer_blind(now, call, refer, request, &user, &callee),
             None => Err(Refusal::new(404, "There is no such extension. The call stays with you.")),
         }
@@ -133,7 +138,9 @@ impl Lot {
     /// The attempt that transfers `call`, or that `call` has asked for.
     fn transfer_of(&self, call: CallKey) -> Option<super::legs::AttemptId> {
         let concerns = |purpose: &Purpose| match purpose {
-            Purpose::Transfer { transferee, transferor, .. } => *transferee == call || *transferor == Some(call),
+            Purpose::Transfer { transferee, transferor, .. } => {
+                *transferee == call || *transferor == Some(call)
+            }
             _ => false,
         };
         self.attempts.iter().find(|(_, attempt)| concerns(&attempt.purpose)).map(|(id, _)| *id)
@@ -188,7 +195,9 @@ impl Lot {
         let Some(id) = self.transfer_of(gone) else { return false };
         let Some(attempt) = self.attempts.get_mut(&id) else { return false };
         match &mut attempt.purpose {
-            Purpose::Transfer { transferor, transferee, .. } if *transferor == Some(gone) && *transferee == peer => {
+            Purpose::Transfer { transferor, transferee, .. }
+                if *transferor == Some(gone) && *transferee == peer =>
+            {
                 *transferor = None;
                 self.move_to(peer, Place::Transferring(id));
                 true
@@ -200,7 +209,8 @@ impl Lot {
     /// `gone` hung up while he was being transferred: nobody is rung for him any more.
     pub(super) fn transferee_left(&mut self, now: Moment, gone: CallKey) {
         let Some(id) = self.transfer_of(gone) else { return };
-        if let Some(Purpose::Transfer { refer: Some(refer), .. }) = self.attempts.get(&id).map(|a| a.purpose.clone())
+        if let Some(Purpose::Transfer { refer: Some(refer), .. }) =
+            self.attempts.get(&id).map(|a| a.purpose.clone())
         {
             self.agent.report_refer(now, refer, 487);
         }
@@ -250,7 +260,9 @@ impl Lot {
                 self.finish_refer(now, refer, request, vec![header]);
             }
             // He means to park; the slot he was in has been emptied meanwhile. Nobody is joined by mistake.
-            _ if parks => return Err(Refusal::new(481, "You are not parked there any more. The call stays with you.")),
+            _ if parks => {
+                return Err(Refusal::new(481, "You are not parked there any more. The call stays with you."));
+            }
             Place::With(third) if third != peer && third != call => {
                 self.finish_refer(now, refer, request, Vec::new());
                 self.join(peer, third);
@@ -258,7 +270,9 @@ impl Lot {
                 self.introduce(now, peer, third);
                 self.note_transfer(peer, third);
             }
-            _ => return Err(Refusal::new(480, "The other call isn't answered yet. The call stays with you.")),
+            _ => {
+                return Err(Refusal::new(480, "The other call isn't answered yet. The call stays with you."));
+            }
         }
         self.hang_up(now, call);
         self.hang_up(now, other);

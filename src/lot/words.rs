@@ -70,17 +70,22 @@ pub(super) fn identity_of(user: &UserConfig) -> Identity {
 
 /// Who an address is.
 pub(super) fn identity_in(address: &NameAddr) -> Identity {
-    Identity::new(address.display.as_deref().unwrap_or_default(), address.uri.user.as_deref().unwrap_or_default())
+    Identity::new(
+        address.display.as_deref().unwrap_or_default(),
+        address.uri.user.as_deref().unwrap_or_default(),
+    )
 }
 
 /// Whom somebody who speaks for others says the caller is: P-Asserted-Identity, else Remote-Party-ID, else From;
 /// nobody when privacy is asked for (RFC 3323, 3325).
 pub(super) fn asserted_in(headers: &Headers) -> Identity {
-    let private = headers.list("Privacy").iter().any(|p| p.split(';').any(|p| p.trim() == "id" || p.trim() == "user"));
+    let private =
+        headers.list("Privacy").iter().any(|p| p.split(';').any(|p| p.trim() == "id" || p.trim() == "user"));
     if private {
         return Identity::default();
     }
-    let named = ["P-Asserted-Identity", "Remote-Party-ID", "From"].iter().find_map(|name| headers.name_addr(name));
+    let named =
+        ["P-Asserted-Identity", "Remote-Party-ID", "From"].iter().find_map(|name| headers.name_addr(name));
     named.map(|address| identity_in(&address)).unwrap_or_default()
 }
 
@@ -98,7 +103,9 @@ pub(super) fn too_late(now: Moment, slot: &str, departed: Option<&Departed>) -> 
         Departure::CameBack { by } => {
             Refusal::new(486, format!("{who} came back to {} {ago_s} s ago.", by.label()))
         }
-        Departure::FellBack { by } => Refusal::new(486, format!("{who} went to {} {ago_s} s ago.", by.label())),
+        Departure::FellBack { by } => {
+            Refusal::new(486, format!("{who} went to {} {ago_s} s ago.", by.label()))
+        }
         Departure::GaveUp => Refusal::new(404, format!("{who} hung up {ago_s} s ago.")),
     }
 }
