@@ -5,6 +5,7 @@ pub mod desk;
 pub mod dialect;
 pub mod io;
 pub mod journal;
+pub mod lot;
 pub mod media;
 pub mod parking;
 pub mod sip;
