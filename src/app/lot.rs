@@ -93,7 +93,7 @@ pub async fn serve(
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);
     }
-    let mut carrier = LotCarrier { lot, socket, media, clock: Clock::start(), file };
+    let mut carrier = LotCarrier { lot, socket, media, clock: Clock::start(std::time::Duration::ZERO), file };
     carrier.run(heard, stop).await
 }
 
@@ -203,7 +203,7 @@ pub fn load_music(config: &LotConfig, base: &Path) -> color_eyre::Result<Vec<Lot
 }
 
 /// Music on hold of our own making, so that nobody waits in silence.
-const OWN_MUSIC: &[u8] = include_bytes!("../../assets/music.wav");
+const OWN_MUSIC: &[u8] = include_bytes!("../../assets/music-on-hold.wav");
 
 /// Reads a WAV file (16-bit, any rate); the first channel counts.
 ///
