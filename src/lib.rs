@@ -2,7 +2,10 @@
 
 pub mod config;
 pub mod desk;
+pub mod dialect;
+pub mod io;
 pub mod journal;
+pub mod lot;
 pub mod media;
 pub mod parking;
 pub mod sip;

@@ -228,6 +228,29 @@ impl Desk {
         slot.asking = None;
     }
 
+    /// Two lamps lit at once and only one of them is ours: neither may claim to be our caller. A retrieve compares.
+    pub(super) fn park_doubted(&mut self, slots: &[SlotId]) -> Vec<Effect> {
+        let ours =
+            slots.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
+        let Some(ours) = ours else { return Vec::new() };
+        for id in slots {
+            if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
+                parked.parkee = Identity::default();
+                parked.strength = Strength::Unverified;
+                parked.note = Text::default();
+                parked.ours = false;
+            }
+        }
+        self.undo = None;
+        let places: Vec<&str> = slots.iter().map(SlotId::as_str).collect();
+        let (who, places) = (ours.parkee.label().to_owned(), places.join(" or "));
+        self.say(
+            Severity::Warning,
+            &format!("{who} is on {places}: two parks met, the server doesn't say which"),
+        );
+        vec![Effect::SaveMemory]
+    }
+
     /// A park failed: the caller is in hand again, on hold if he was, with the reason.
     pub(super) fn park_refused(&mut self, id: CallId, reason: &Text) -> Vec<Effect> {
         let now = self.now;
