@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the demo's sounds anew: speech/*.wav by espeak-ng and sox, music-on-hold.wav by music.py.
+# Makes the demo's sounds anew: speech/*.wav by espeak-ng and sox, music.wav by music.py.
 # Needs: apt-get install espeak-ng sox python3. The texts and the music are our own; see LICENSE.md.
 set -eu
 cd "$(dirname "$0")"
@@ -26,6 +26,6 @@ say maria-lopez en-us+f4    60 160 "Hello, it's Maria Lopez. I'm calling back. S
 say harold-green en-gb-scotland+m1 25 135 "This is Harold Green. My heating has stopped again, and your man was here only on Monday."
 say sam         en-gb+m5    50 155 "Hello, this is Sam. Thank you for holding. Yes, I'll see to it today. Goodbye."
 
-python3 music.py music-on-hold.wav
+python3 music.py music.wav
 
-ls -l speech/*.wav music-on-hold.wav
+ls -l speech/*.wav music.wav
