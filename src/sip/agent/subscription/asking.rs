@@ -17,6 +17,7 @@ impl UserAgent {
         }
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         held.under_way = true;
+        held.goodbye_said = held.leaving;
         let expires_s = if held.leaving { 0 } else { held.expires_s };
         let (mut request, to) = held.dialog.request(Method::Subscribe);
         let (account, order) = (held.order.account, held.order.clone());
@@ -124,13 +125,11 @@ impl UserAgent {
         if held.dialog.remote_tag.is_none() {
             held.dialog.learn(&answer.response, answer.from);
         }
-        let was_end = answer.response.headers.expires() == Some(0) || held.jumps == u32::MAX;
-        if was_end {
+        if held.goodbye_said {
             // Only the last NOTIFY is still to come.
             let at = now + FAREWELL_WAIT;
             self.alarms.reset(&mut held.lapse, at, super::super::Why::SubscriptionLapses(key));
         } else {
-            held.jumps = u32::MAX;
             self.queue_subscribe(now, key);
         }
     }

@@ -51,6 +51,8 @@ pub(super) struct Subscription {
     afresh: bool,
     /// Whether it is to end.
     leaving: bool,
+    /// Whether the SUBSCRIBE that ends it was sent.
+    goodbye_said: bool,
     expires_s: u32,
     failures: u32,
     /// NOTIFYs out of order since the last good one.
@@ -81,6 +83,7 @@ impl UserAgent {
             under_way: false,
             afresh: false,
             leaving: false,
+            goodbye_said: false,
             failures: 0,
             jumps: 0,
             last_heard: now,
