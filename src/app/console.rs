@@ -10,7 +10,8 @@ use crate::io::clock::{Clock, entropy};
 use crate::io::net;
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::io::terminal::Screen;
-use crate::journal::{self, HEAD_START, Memory, Store, Writer};
+use crate::journal::memory::HEAD_START;
+use crate::journal::{self, Memory, Store, Writer};
 use crate::parking::Moment;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, sdp};
@@ -60,12 +61,13 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
+    let clock = Clock::start(HEAD_START);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
         .name("screen".into())
-        .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands }))?;
-    let served = runtime.block_on(Carrier::serve(start, commanded, shown));
+        .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
+    let served = runtime.block_on(Carrier::serve(start, clock, commanded, shown));
     // The engine hung up: the screen gives the terminal back and ends.
     let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
     crate::io::terminal::give_back();
@@ -109,10 +111,10 @@ struct Carrier {
 impl Carrier {
     async fn serve(
         start: Start,
+        clock: Clock,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
-        let clock = Clock::start(HEAD_START);
         let Some((server, socket)) = find_server(&start.config, &clock, &mut commanded, &shown).await? else {
             return Ok(());
         };

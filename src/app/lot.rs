@@ -203,7 +203,7 @@ pub fn load_music(config: &LotConfig, base: &Path) -> color_eyre::Result<Vec<Lot
 }
 
 /// Music on hold of our own making, so that nobody waits in silence.
-const OWN_MUSIC: &[u8] = include_bytes!("../../assets/music-on-hold.wav");
+const OWN_MUSIC: &[u8] = include_bytes!("../../assets/music.wav");
 
 /// Reads a WAV file (16-bit, any rate); the first channel counts.
 ///
