@@ -89,10 +89,14 @@ fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
         .ok_or_else(|| eyre!("no dialect “{name}”"))
 }
 
+/// The account in one word.
+fn label(config: &Config) -> String {
+    format!("{}@{}", config.account.user, config.account.server)
+}
+
 fn first_desk(config: &Config) -> Desk {
-    let label = format!("{}@{}", config.account.user, config.account.server);
     let abilities = dialect(config).map(|d| d.abilities(config.lot.parking_time_s)).unwrap_or_default();
-    Desk::new(&label, config.lot.name.as_str(), config.lot.slots.clone(), abilities)
+    Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
 }
 
 /// Carries bytes, commands and reports to the engine and its answers away.
@@ -126,7 +130,7 @@ impl Carrier {
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
-        let memory = start.memory.map(|path| Memory::open(path, clock.origin_wall_ms()));
+        let memory = start.memory.map(|file| Memory::open(&file, &label(&start.config), clock.origin_wall_ms()));
         let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
         carrier.recall();
         carrier.engine.start(clock.now());
@@ -233,7 +237,7 @@ impl Carrier {
 
     fn save(&mut self) {
         if let Some(memory) = &mut self.memory {
-            memory.save(self.engine.desk().memory());
+            memory.save(&self.engine.desk().memory());
         }
     }
 
