@@ -10,15 +10,14 @@ use crate::io::clock::{Clock, entropy};
 use crate::io::net;
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::io::terminal::Screen;
-use crate::journal::memory::HEAD_START;
-use crate::journal::{self, Memory, Store, Writer};
+use crate::journal::{Memory, Report};
 use crate::parking::Moment;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, sdp};
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -61,7 +60,7 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
-    let clock = Clock::start(HEAD_START);
+    let clock = Clock::start();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
@@ -91,10 +90,14 @@ fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
         .ok_or_else(|| eyre!("no dialect “{name}”"))
 }
 
+/// The account in one word.
+fn label(config: &Config) -> String {
+    format!("{}@{}", config.account.user, config.account.server)
+}
+
 fn first_desk(config: &Config) -> Desk {
-    let label = format!("{}@{}", config.account.user, config.account.server);
     let abilities = dialect(config).map(|d| d.abilities(config.lot.parking_time_s)).unwrap_or_default();
-    Desk::new(&label, config.lot.name.as_str(), config.lot.slots.clone(), abilities)
+    Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
 }
 
 /// Carries bytes, commands and reports to the engine and its answers away.
@@ -103,7 +106,7 @@ struct Carrier {
     socket: UdpSocket,
     media: Option<MediaHandle>,
     clock: Clock,
-    journal: Option<Journal>,
+    memory: Option<Memory>,
     shown: watch::Sender<Arc<Desk>>,
     leaving: Option<Moment>,
 }
@@ -128,8 +131,9 @@ impl Carrier {
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
-        let journal = start.memory.as_deref().and_then(|file| Journal::open(file, &start.config, &clock, &mut engine));
-        let mut carrier = Self { engine, socket, media, clock, journal, shown, leaving: None };
+        let memory = start.memory.map(|file| Memory::open(&file, &label(&start.config), clock.origin_wall_ms()));
+        let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
+        carrier.recall();
         carrier.engine.start(clock.now());
         carrier.flush();
         carrier.run(commanded, heard).await
@@ -233,61 +237,31 @@ impl Carrier {
         self.save();
     }
 
-    fn save(&self) {
-        if let Some(journal) = &self.journal {
-            journal.save(&self.engine, &self.clock);
+    fn save(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.save(&self.engine.desk().memory());
         }
     }
 
     /// What the journal's thread had to say.
     fn take_journal_reports(&mut self) {
         let now = self.clock.now();
-        while let Some(report) = self.journal.as_ref().and_then(|j| j.reports.try_recv().ok()) {
+        while let Some(report) = self.memory.as_ref().and_then(Memory::poll_report) {
             match report {
-                journal::Report::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
-                journal::Report::Resumed => self.engine.tell(now, Severity::Info, "parked calls are remembered again"),
+                Report::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
+                Report::Resumed => self.engine.tell(now, Severity::Info, "parked calls are remembered again"),
             }
         }
     }
-}
 
-/// The memory of parked calls, on a thread of its own.
-struct Journal {
-    account: String,
-    writer: Writer,
-    reports: std::sync::mpsc::Receiver<journal::Report>,
-}
-
-impl Journal {
-    /// Opens the memory and gives the engine what the last session left there. Without one, the console goes on.
-    fn open(file: &Path, config: &Config, clock: &Clock, engine: &mut Engine) -> Option<Self> {
-        /// The writer says two lines for one trouble; more than this is never waiting.
-        const REPORTS_MAX: usize = 16;
-        let now = clock.now();
-        let account = format!("{}@{}", config.account.user, config.account.server);
-        let opened = match Store::open(file) {
-            Ok(opened) => opened,
-            Err(error) => {
-                engine.tell(now, Severity::Warning, &error.to_string());
-                return None;
+    fn recall(&mut self) {
+        let Some(memory) = &mut self.memory else { return };
+        match memory.recall() {
+            Ok(parked) => self.engine.remember(parked),
+            Err(warning) => {
+                self.engine.tell(self.clock.now(), Severity::Warning, &warning.to_string());
             }
-        };
-        if let Some(warning) = opened.warning {
-            engine.tell(now, Severity::Warning, &warning);
         }
-        if let Some(memory) = opened.memory {
-            engine.remember(memory.recall(&account, clock.origin_wall_ms(), now));
-        }
-        let (tell, reports) = std::sync::mpsc::sync_channel(REPORTS_MAX);
-        let writer = Writer::start(opened.store, move |report| {
-            let _ = tell.try_send(report);
-        });
-        Some(Self { account, writer: writer.ok()?, reports })
-    }
-
-    fn save(&self, engine: &Engine, clock: &Clock) {
-        let parked = engine.desk().memory();
-        self.writer.save(Memory::of(&self.account, &parked, clock.origin_wall_ms(), clock.now()));
     }
 }
 

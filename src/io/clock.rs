@@ -5,33 +5,37 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Time since an origin, as the pure modules take it.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    started: Instant,
-    head_start: Duration,
-    origin_wall: Duration,
+    began: Instant,
+    began_wall: Duration,
 }
 
+/// What the clock shows when it starts: what happened in the day before the program began (a caller parked by the
+/// last session) has a moment as well, and so a true wait.
+const HEAD_START: Duration = Duration::from_secs(24 * 3600);
+
 impl Clock {
-    /// A clock that shows `head_start` now, so that what happened before the program has a moment as well.
-    pub fn start(head_start: Duration) -> Self {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { started: Instant::now(), head_start, origin_wall: wall.saturating_sub(head_start) }
+    /// A clock that starts now.
+    pub fn start() -> Self {
+        let began_wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { began: Instant::now(), began_wall }
     }
 
     /// Now, since the origin.
     pub fn now(&self) -> Duration {
-        self.head_start + self.started.elapsed()
+        HEAD_START + self.began.elapsed()
     }
 
     /// The instant of a moment, for sleeping.
     pub fn instant(&self, moment: Duration) -> Instant {
         // A moment in the far future (`Duration::MAX` as "never") can't be an instant.
         const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
-        self.started + moment.saturating_sub(self.head_start).min(FAR)
+        self.began + moment.saturating_sub(HEAD_START).min(FAR)
     }
 
     /// The wall clock at the origin, in ms since 1970.
     pub fn origin_wall_ms(&self) -> u64 {
-        u64::try_from(self.origin_wall.as_millis()).unwrap_or(u64::MAX)
+        let origin_wall = self.began_wall.saturating_sub(HEAD_START);
+        u64::try_from(origin_wall.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

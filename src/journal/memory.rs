@@ -1,211 +1,135 @@
-//! The memory of parked calls as data: wall-clock times outside, the program's own moments inside. Pure.
+//! The memory of parked calls as the app uses it: open, recall, save. Nothing here stops a console: what goes wrong
+//! becomes one line to show.
 
-use crate::desk::{DialogKey, MAX_SLOTS, ParkedCall};
-use crate::parking::{Identity, Moment, SlotId, Strength, Text};
-use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use super::{Report, Snapshot, Store, Writer};
+use crate::desk::ParkedCall;
+use crate::parking::{Moment, SlotId};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The format's number; another one is not read.
-const FORMAT: u32 = 1;
-/// How long a parked call is remembered.
-///
-/// A moment can't be before its origin, and a call that was parked before this program started must have a true
-/// wait: choose the origin of all moments this long before the program's start ([`HEAD_START`]).
-pub const MAX_AGE: Duration = Duration::from_secs(24 * 3_600);
-/// What the program's clock should show when it starts, so that what happened before has a moment as well.
-pub const HEAD_START: Moment = MAX_AGE;
+/// Reports that may wait to be shown; there are two for each trouble, so more would only repeat them.
+const MAX_REPORTS: usize = 8;
 
-/// Who was parked where, with wall-clock times (milliseconds since 1970, UTC).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The memory of one account's parked calls. Dropped, it writes what is not yet written.
+#[derive(Debug)]
 pub struct Memory {
-    format: u32,
-    /// The account whose slots these are; another account's memory means nothing.
     account: String,
-    saved_at_ms: u64,
-    parked: Vec<Remembered>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Remembered {
-    slot: SlotId,
-    parkee: Identity,
-    parker: Identity,
-    since_ms: u64,
-    since_inferred: bool,
-    note: Text,
-    comes_back_at_ms: Option<u64>,
-    comes_back_inferred: bool,
-    ours: bool,
-    strength: Strength,
-    key: Option<DialogKey>,
+    origin_ms: u64,
+    found: Option<Snapshot>,
+    /// What went wrong at the opening, until it is told.
+    warning: Option<String>,
+    writer: Option<Writer>,
+    reports: mpsc::Receiver<Report>,
 }
 
 impl Memory {
-    /// Takes down who is parked. `origin_ms` is the wall-clock time of moment zero, `now` the moment of saving.
-    /// At most [`MAX_SLOTS`] calls are kept.
-    pub fn of(account: &str, parked: &[(SlotId, ParkedCall)], origin_ms: u64, now: Moment) -> Self {
-        let wall = |moment: Moment| origin_ms.saturating_add(ms(moment));
-        let remember = |(slot, call): &(SlotId, ParkedCall)| Remembered {
-            slot: slot.clone(),
-            parkee: call.parkee.clone(),
-            parker: call.parker.clone(),
-            since_ms: wall(call.since),
-            since_inferred: call.since_inferred,
-            note: call.note.clone(),
-            comes_back_at_ms: call.comes_back_at.map(|(at, _)| wall(at)),
-            comes_back_inferred: call.comes_back_at.is_some_and(|(_, inferred)| inferred),
-            ours: call.ours,
-            strength: call.strength,
-            key: call.key.clone(),
+    /// Opens the memory in `file` for `account` (any word that names account and server); another account's is left
+    /// alone until this one saves. `origin_ms` is the wall-clock time of moment zero, see [`super::HEAD_START`].
+    pub fn open(file: &Path, account: &str, origin_ms: u64) -> Self {
+        let (tell, reports) = mpsc::sync_channel(MAX_REPORTS);
+        // A full channel means that nobody reads; the writer must not wait for him.
+        let start = |store| Writer::start(store, move |report| drop(tell.try_send(report)));
+        let (found, warning, writer) = match Store::open(file) {
+            Ok(opened) => match start(opened.store) {
+                Ok(writer) => (opened.memory, opened.warning, Some(writer)),
+                Err(error) => (opened.memory, Some(format!("parked calls are not saved: {error}")), None),
+            },
+            Err(error) => (None, Some(error.to_string()), None),
         };
-        Self {
-            format: FORMAT,
-            account: account.to_owned(),
-            saved_at_ms: wall(now),
-            parked: parked.iter().take(MAX_SLOTS).map(remember).collect(),
-        }
+        Self { account: account.to_owned(), origin_ms, found, warning, writer, reports }
     }
 
-    /// Gives the calls back in the moments of a program whose origin is `origin_ms`, as of `now`.
-    ///
-    /// Empty for another account. A call older than [`MAX_AGE`] is forgotten. Where the wall clock was set back
-    /// meanwhile, nobody has waited less than nothing: such a time becomes `now`.
-    pub fn recall(self, account: &str, origin_ms: u64, now: Moment) -> Vec<(SlotId, ParkedCall)> {
-        if self.account != account {
-            return Vec::new();
-        }
-        let now_ms = origin_ms.saturating_add(ms(now));
-        let moment = |wall_ms: u64| Duration::from_millis(wall_ms.saturating_sub(origin_ms));
-        let young = |r: &Remembered| now_ms.saturating_sub(r.since_ms) <= ms(MAX_AGE);
-        let recall = |r: Remembered| {
-            let call = ParkedCall {
-                parkee: r.parkee,
-                parker: r.parker,
-                since: moment(r.since_ms).min(now),
-                since_inferred: r.since_inferred,
-                note: r.note,
-                comes_back_at: r.comes_back_at_ms.map(|at| (moment(at), r.comes_back_inferred)),
-                ours: r.ours,
-                strength: r.strength,
-                key: r.key,
-            };
-            (r.slot, call)
-        };
-        self.parked.into_iter().take(MAX_SLOTS).filter(young).map(recall).collect()
-    }
-
-    /// The file's content.
-    pub fn to_json(&self) -> Vec<u8> {
-        // Plain strings and numbers always serialise; an empty file would be set aside as corrupt, no worse.
-        serde_json::to_vec_pretty(self).unwrap_or_default()
-    }
-
-    /// Reads a file's content.
+    /// Who was parked when the last session ended, in this program's moments.
     ///
     /// # Errors
-    /// In words: not JSON, not this format, or damaged.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        let memory: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match memory.format {
-            FORMAT => Ok(memory),
-            other => Err(format!("it has format {other}, this program knows {FORMAT}")),
+    /// One line to show when the memory could not be read, or can't be kept. Told once.
+    pub fn recall(&mut self) -> Result<Vec<(SlotId, ParkedCall)>, String> {
+        let found =
+            self.found.take().map(|snapshot| snapshot.recall(&self.account, self.origin_ms, self.now()));
+        self.warning.take().map_or(Ok(found.unwrap_or_default()), Err)
+    }
+
+    /// Has this written soon. Never waits.
+    pub fn save(&self, parked: &[(SlotId, ParkedCall)]) {
+        if let Some(writer) = &self.writer {
+            writer.save(Snapshot::of(&self.account, parked, self.origin_ms));
         }
     }
-}
 
-fn ms(moment: Moment) -> u64 {
-    u64::try_from(moment.as_millis()).unwrap_or(u64::MAX)
+    /// What the writer has to say, if anything: look now and then.
+    pub fn poll_report(&self) -> Option<Report> {
+        self.reports.try_recv().ok()
+    }
+
+    /// Waits until everything is on disk, at most `patience`; false when it isn't by then.
+    pub fn flush(&self, patience: Duration) -> bool {
+        self.writer.as_ref().is_none_or(|writer| writer.flush(patience))
+    }
+
+    /// The moment by the wall clock, which is what the file's times are in.
+    fn now(&self) -> Moment {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        wall.saturating_sub(Duration::from_millis(self.origin_ms))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::HEAD_START;
+    use crate::parking::{Identity, Strength, Text};
 
-    const MINUTE: Duration = Duration::from_secs(60);
-    const MIDNIGHT_MS: u64 = 1_800_000_000_000;
-
-    fn slot(id: &str) -> SlotId {
-        SlotId::new(id).unwrap()
+    fn wall_ms() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
     }
 
-    fn jane(since: Moment) -> ParkedCall {
-        ParkedCall {
-            parkee: Identity::new("Jane Doe", "0161 496 0100"),
-            parker: Identity::new("Reception", "100"),
+    fn parked(since: Moment) -> Vec<(SlotId, ParkedCall)> {
+        let call = ParkedCall {
+            parkee: Identity::new("Jane Doe", "100"),
+            parker: Identity::default(),
             since,
-            since_inferred: false,
-            note: Text::new("invoice \"7\"\u{1b}"),
-            comes_back_at: Some((since + 4 * MINUTE, true)),
+            since_inferred: true,
+            note: Text::new("for Sam"),
+            comes_back_at: None,
             ours: true,
-            strength: Strength::Exact,
-            key: Some(DialogKey("a;b=\"c\"".to_owned())),
-        }
+            strength: Strength::Verified,
+            key: None,
+        };
+        vec![(SlotId::new("701").unwrap(), call)]
     }
 
     #[test]
-    fn a_wait_goes_on_through_a_restart() {
-        // Parked ten minutes into the first run, saved two minutes later.
-        let (parked_at, saved_at) = (HEAD_START + 10 * MINUTE, HEAD_START + 12 * MINUTE);
-        let origin = MIDNIGHT_MS - ms(HEAD_START);
-        let json = Memory::of("a@pbx", &[(slot("701"), jane(parked_at))], origin, saved_at).to_json();
-        // The second run starts one minute after that.
-        let second_origin = MIDNIGHT_MS + ms(13 * MINUTE) - ms(HEAD_START);
-        let recalled = Memory::from_json(&json).unwrap().recall("a@pbx", second_origin, HEAD_START);
-        let (id, call) = &recalled[0];
-        assert_eq!((id.as_str(), HEAD_START - call.since), ("701", 3 * MINUTE));
-        assert_eq!(call.comes_back_at, Some((HEAD_START + MINUTE, true)));
-        let expected = ParkedCall { since: call.since, comes_back_at: call.comes_back_at, ..jane(parked_at) };
-        assert_eq!(*call, expected, "everything else comes back as it was");
+    fn a_session_finds_what_the_last_one_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("memory.json");
+        let origin = wall_ms() - HEAD_START.as_millis() as u64;
+        let mut first = Memory::open(&file, "a@pbx", origin);
+        assert_eq!(first.recall(), Ok(vec![]));
+        first.save(&parked(HEAD_START - Duration::from_secs(90)));
+        assert!(first.flush(Duration::from_secs(5)));
+        drop(first);
+        // Ten seconds later by the program's own clock: the wait is that much longer.
+        let mut second = Memory::open(&file, "a@pbx", origin + 10_000);
+        let recalled = second.recall().unwrap();
+        assert_eq!(recalled, parked(HEAD_START - Duration::from_secs(100)));
+        assert_eq!(second.recall(), Ok(vec![]), "told once");
+        drop(second);
+        assert_eq!(Memory::open(&file, "b@other", origin).recall(), Ok(vec![]));
     }
 
     #[test]
-    fn a_wait_is_never_negative_when_the_clock_was_set_back() {
-        let json = Memory::of("a", &[(slot("701"), jane(HEAD_START))], MIDNIGHT_MS, HEAD_START).to_json();
-        let back = MIDNIGHT_MS - ms(60 * MINUTE);
-        let recalled = Memory::from_json(&json).unwrap().recall("a", back, HEAD_START);
-        assert_eq!(recalled[0].1.since, HEAD_START);
-    }
-
-    #[test]
-    fn what_is_old_or_anothers_is_forgotten() {
-        let memory = Memory::of("a", &[(slot("701"), jane(HEAD_START))], MIDNIGHT_MS, HEAD_START);
-        assert!(memory.clone().recall("b", MIDNIGHT_MS, HEAD_START).is_empty());
-        let next_day = MIDNIGHT_MS + ms(MAX_AGE) + 1;
-        assert!(memory.recall("a", next_day, HEAD_START).is_empty());
-    }
-
-    #[test]
-    fn without_a_head_start_a_wait_begins_with_the_program() {
-        let memory = Memory::of("a", &[(slot("701"), jane(MINUTE))], MIDNIGHT_MS, MINUTE);
-        let recalled = memory.recall("a", MIDNIGHT_MS + ms(5 * MINUTE), Moment::ZERO);
-        assert_eq!(recalled[0].1.since, Moment::ZERO);
-    }
-
-    #[test]
-    fn a_damaged_or_strange_file_is_refused_in_words() {
-        let good = Memory::of("a", &[(slot("701"), jane(MINUTE))], MIDNIGHT_MS, MINUTE).to_json();
-        for cut in 0..good.len() {
-            assert!(Memory::from_json(&good[..cut]).is_err(), "cut at {cut}");
-        }
-        let text = String::from_utf8(good).unwrap();
-        assert!(
-            Memory::from_json(text.replace("\"format\": 1", "\"format\": 9").as_bytes())
-                .unwrap_err()
-                .contains('9')
-        );
-        assert!(Memory::from_json(text.replace("\"701\"", "\"7 1\"").as_bytes()).is_err());
-        assert!(
-            Memory::from_json(text.replace("Jane Doe", "Jane\\u001b[2J").as_bytes())
-                .is_ok_and(|m| { m.recall("a", MIDNIGHT_MS, MINUTE)[0].1.parkee.name.as_str() == "Jane[2J" })
-        );
-    }
-
-    #[test]
-    fn the_number_of_calls_is_bounded() {
-        let many: Vec<_> = (0..2_000).map(|n| (slot(&n.to_string()), jane(MINUTE))).collect();
-        let memory = Memory::of("a", &many, MIDNIGHT_MS, MINUTE);
-        assert_eq!(memory.recall("a", MIDNIGHT_MS, MINUTE).len(), MAX_SLOTS);
+    fn what_can_not_be_read_or_kept_is_one_line_and_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("memory.json");
+        std::fs::write(&file, "{").unwrap();
+        let mut first = Memory::open(&file, "a", wall_ms());
+        assert!(first.recall().unwrap_err().contains("unreadable"));
+        assert_eq!(first.recall(), Ok(vec![]));
+        let mut second = Memory::open(&file, "a", wall_ms());
+        assert!(second.recall().unwrap_err().contains("another parkdeck"));
+        second.save(&parked(Moment::ZERO));
+        assert!(second.flush(Duration::ZERO), "there is nothing to wait for");
+        assert_eq!(second.poll_report(), None);
     }
 }

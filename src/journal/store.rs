@@ -1,7 +1,7 @@
 //! One small file, replaced as a whole: a new file is written and synced beside it and then takes its name, so that
 //! whoever reads finds the old content or the new, whatever happened in between.
 
-use super::Memory;
+use super::Snapshot;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -39,7 +39,7 @@ pub struct Opened {
     /// To write to.
     pub store: Store,
     /// What the last session left; `None` when there was nothing that could be read.
-    pub memory: Option<Memory>,
+    pub memory: Option<Snapshot>,
     /// One line for the operator when something was there and could not be read.
     pub warning: Option<String>,
 }
@@ -70,14 +70,14 @@ impl Store {
         Ok(Opened { store, memory, warning })
     }
 
-    fn read(&self) -> (Option<Memory>, Option<String>) {
+    fn read(&self) -> (Option<Snapshot>, Option<String>) {
         let mut bytes = Vec::new();
         let opened = File::open(&self.file).and_then(|f| f.take(MAX_FILE + 1).read_to_end(&mut bytes));
         let reason = match opened {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return (None, None),
             Err(error) => error.to_string(),
             Ok(_) if bytes.len() as u64 > MAX_FILE => "it is too long".to_owned(),
-            Ok(_) => match Memory::from_json(&bytes) {
+            Ok(_) => match Snapshot::from_json(&bytes) {
                 Ok(memory) => return (Some(memory), None),
                 Err(reason) => reason,
             },
@@ -129,7 +129,6 @@ fn beside(file: &Path, tail: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parking::Moment;
     use std::os::unix::fs::PermissionsExt;
 
     fn place() -> (tempfile::TempDir, PathBuf) {
@@ -138,8 +137,8 @@ mod tests {
         (dir, file)
     }
 
-    fn some() -> Memory {
-        Memory::of("a", &[], 1, Moment::ZERO)
+    fn some() -> Snapshot {
+        Snapshot::of("a", &[], 1)
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The thread that writes the memory. It is handed the newest memory over a place for one, never a queue: while the
 //! disk is slow or full, newer replaces older and nobody waits.
 
-use super::{Memory, Store};
+use super::{Snapshot, Store};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -38,7 +38,7 @@ struct Desk {
 #[derive(Debug, Default)]
 struct State {
     /// The newest memory that is not on disk.
-    newest: Option<Memory>,
+    newest: Option<Snapshot>,
     /// Whether one is being written.
     writing: bool,
     /// Whether to end.
@@ -73,7 +73,7 @@ impl Writer {
     }
 
     /// Has this memory written soon. Never waits; an older one that isn't written yet is forgotten.
-    pub fn save(&self, memory: Memory) {
+    pub fn save(&self, memory: Snapshot) {
         self.desk.lock().newest = Some(memory);
         self.desk.changed.notify_all();
     }

@@ -1,15 +1,14 @@
 //! The writer with good, slow, full and broken disks, and with kill -9 at any instant.
 
 use super::*;
-use crate::parking::Moment;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 /// A memory that can be told apart by its number.
-fn memory(number: usize) -> Memory {
-    Memory::of(&format!("account {number}"), &[], 1, Moment::ZERO)
+fn memory(number: usize) -> Snapshot {
+    Snapshot::of(&format!("account {number}"), &[], 1)
 }
 
 #[test]
@@ -21,7 +20,7 @@ fn what_is_saved_is_on_disk_after_a_flush() {
         writer.save(memory(number));
     }
     assert!(writer.flush(Duration::from_secs(5)));
-    assert_eq!(Memory::from_json(&std::fs::read(&file).unwrap()).unwrap(), memory(99));
+    assert_eq!(Snapshot::from_json(&std::fs::read(&file).unwrap()).unwrap(), memory(99));
 }
 
 #[test]
@@ -78,7 +77,7 @@ fn a_full_disk_is_told_once_and_writing_resumes_by_itself() {
     full.store(false, Ordering::SeqCst);
     assert!(writer.flush(Duration::from_secs(5)));
     drop(writer);
-    assert_eq!(Memory::from_json(&got.lock().unwrap()).unwrap(), memory(2));
+    assert_eq!(Snapshot::from_json(&got.lock().unwrap()).unwrap(), memory(2));
     let reports: Vec<Report> = told.iter().collect();
     assert!(
         matches!(&reports[..], [Report::Failed(line), Report::Resumed] if line.contains("disk is full")),
