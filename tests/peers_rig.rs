@@ -5,6 +5,7 @@ mod peers;
 
 use peers::asterisk::{Asterisk, AsteriskOptions, password};
 use peers::baresip::{Baresip, BaresipOptions};
+use peers::process::sockets_of;
 use peers::pty::TerminalOptions;
 use peers::sipp::{Caller, CallerOptions};
 use peers::tone::{Sine, purity, tone_ms, ulaw_decode, ulaw_encode};
@@ -40,28 +41,6 @@ fn asterisk_boots_alone_on_loopback() {
         sockets_of(asterisk.pid()).into_iter().filter(|line| !line.contains("127.0.0.1:")).collect();
     // PJSIP's DNS resolver opens one client socket for each address family and never uses it here.
     assert!(beyond.len() <= 2 && beyond.iter().all(|line| line.starts_with("udp")), "{beyond:?}");
-}
-
-/// Sockets of one process that can be reached, from the kernel's own tables.
-fn sockets_of(pid: u32) -> Vec<String> {
-    let folder = format!("/proc/{pid}/fd");
-    let links =
-        std::fs::read_dir(folder).unwrap().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
-    let inodes: Vec<String> = links
-        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_string()))
-        .collect();
-    let mut found = Vec::new();
-    for table in ["tcp", "tcp6", "udp", "udp6"] {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-        for line in text.lines().skip(1) {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            if inodes.iter().any(|inode| words.get(9) == Some(&inode.as_str())) {
-                let local = words[1].replace("0100007F", "127.0.0.1");
-                found.push(format!("{table} {local}"));
-            }
-        }
-    }
-    found
 }
 
 #[test]
@@ -124,6 +103,31 @@ fn a_caller_who_gives_up_while_it_rings_cancels() {
     caller.hang_up();
     assert!(caller.has("cancelled"), "{:?}", caller.story());
     reception.wait_closed(SOON);
+    assert!(caller.succeeded(SOON), "{:?}", caller.story());
+}
+
+#[test]
+fn a_caller_with_a_login_is_asked_for_it_and_refused_without() {
+    let asterisk = Asterisk::start(AsteriskOptions::default());
+    let mut options = CallerOptions::new(asterisk.sip(), "602", "Alice Adams", "alice");
+    options.from = peers::LOOPBACK;
+    options.login = Some(("alice".into(), password("alice")));
+    let mut caller = Caller::call(&options);
+    caller.wait_answered(SOON);
+    assert!(caller.voice().hears_something_but(440.0, SOON), "music is heard");
+    assert!(caller.is_up());
+    caller.hang_up();
+    assert!(caller.succeeded(SOON), "{:?}", caller.story());
+    options.login = Some(("alice".into(), "a guess".into()));
+    Caller::call(&options).wait("refused 401", SOON);
+}
+
+#[test]
+fn a_caller_to_a_phone_that_is_away_is_refused() {
+    let asterisk = Asterisk::start(AsteriskOptions::default());
+    let mut caller = Caller::call(&CallerOptions::new(asterisk.sip(), "999", "Jane Doe", "01614960100"));
+    caller.wait("refused 404", SOON);
+    assert!(!caller.is_up());
     assert!(caller.succeeded(SOON), "{:?}", caller.story());
 }
 

@@ -11,7 +11,7 @@ set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 peers=${PARKDECK_PEERS:-$repository/.peers}
 # Raise it whenever what is unpacked or how it is laid out changes: older caches are then rebuilt.
-recipe=1
+recipe=3
 packages=(build-essential pkg-config cmake libasound2-dev sip-tester baresip-core pulseaudio)
 asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
 
@@ -132,11 +132,17 @@ describe_asterisk() {
     local folder=$1 root="$1/root" multiarch
     multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
     local loader modules='' candidate
-    loader=$(cd "$root" && find usr/lib64 usr/lib lib64 lib -maxdepth 1 -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1)
+    # The file itself first: the other names may be links that lead out of the folder, to this machine's own.
+    loader=$(cd "$root" && find "usr/lib/$multiarch" "lib/$multiarch" usr/lib64 usr/lib lib64 lib -maxdepth 1 \
+        -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1)
     for candidate in "usr/lib/$multiarch/asterisk/modules" usr/lib/asterisk/modules; do
         if [ -e "$root/$candidate/res_parking.so" ]; then modules=$candidate; break; fi
     done
     [ -n "$modules" ] || return 1
+    # What the package's installation would have linked: without it Asterisk has no voice.
+    local sounds
+    sounds=$(cd "$root/usr/share/asterisk/sounds" && find . -maxdepth 1 -name 'en_*' -printf '%f\n' | sort | head -n 1)
+    [ -e "$root/usr/share/asterisk/sounds/en" ] || [ -z "$sounds" ] || ln -s "$sounds" "$root/usr/share/asterisk/sounds/en"
     ln -s "root/$modules" "$folder/modules"
     ln -s root/usr/share/asterisk "$folder/data"
     ln -s root/var/lib/asterisk "$folder/var"
@@ -144,7 +150,7 @@ describe_asterisk() {
 #!/bin/sh
 # Starts the unpacked Asterisk through its own loader and C library; exec keeps the pid.
 root=\$(dirname "\$(readlink -f "\$0")")/root
-libraries="\$root/usr/lib/$multiarch:\$root/lib/$multiarch:\$root/usr/lib/$multiarch/pulseaudio"
+libraries="\$root/usr/lib/$multiarch:\$root/lib/$multiarch:\$root/usr/lib/$multiarch/pulseaudio:\$root/usr/lib"
 if [ -n "$loader" ] && [ -x "\$root/$loader" ]; then
     exec "\$root/$loader" --library-path "\$libraries" "\$root/usr/sbin/asterisk" "\$@"
 fi

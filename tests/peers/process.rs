@@ -88,3 +88,25 @@ pub fn last_lines(text: &str, count: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
+
+/// Sockets of one process ("udp 127.0.0.1:13C4", port in hexadecimal), from the kernel's own tables.
+pub fn sockets_of(pid: u32) -> Vec<String> {
+    let folder = format!("/proc/{pid}/fd");
+    let links =
+        std::fs::read_dir(folder).unwrap().flatten().filter_map(|fd| std::fs::read_link(fd.path()).ok());
+    let inodes: Vec<String> = links
+        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_string()))
+        .collect();
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6", "udp", "udp6"] {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+        for line in text.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            if inodes.iter().any(|inode| words.get(9) == Some(&inode.as_str())) {
+                let local = words[1].replace("0100007F", "127.0.0.1");
+                found.push(format!("{table} {local}"));
+            }
+        }
+    }
+    found
+}

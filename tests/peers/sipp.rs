@@ -204,7 +204,7 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
     let refused_ack = request("ACK", "[last_To:]", number, "", false);
     let ok = response("");
     let ok_sdp = response(&sdp(media_port));
-    let refusals: String = [400, 403, 404, 408, 480, 481, 486, 488, 500, 503, 600, 603, 606]
+    let refusals: String = [400, 401, 403, 407, 404, 408, 480, 481, 486, 488, 500, 503, 600, 603, 606]
         .iter()
         .map(|status| {
             let told = log(&format!("refused {status}"));
