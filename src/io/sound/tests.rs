@@ -23,7 +23,10 @@ impl Side {
     fn new(address: IpAddr, spare: usize) -> Self {
         let (wake, woken) = channel();
         let options = SoundOptions::silent(address, spare, 42);
-        let handle = MediaEngine::start(options, move || drop(wake.send(()))).unwrap();
+        let handle = MediaEngine::start(options, move || {
+            let _ = wake.send(());
+        })
+        .unwrap();
         let mut side = Self { handle, woken, address, free: VecDeque::new(), heard: Vec::new(), next: 1 };
         side.until("ports", |side| side.free.len() >= spare);
         side
