@@ -10,14 +10,15 @@ use crate::io::clock::{Clock, entropy};
 use crate::io::net;
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::io::terminal::Screen;
-use crate::journal::Memory;
+use crate::journal::memory::HEAD_START;
+use crate::journal::{self, Memory, Store, Writer};
 use crate::parking::Moment;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, sdp};
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -60,12 +61,13 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
+    let clock = Clock::start(HEAD_START);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
         .name("screen".into())
-        .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands }))?;
-    let served = runtime.block_on(Carrier::serve(start, commanded, shown));
+        .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
+    let served = runtime.block_on(Carrier::serve(start, clock, commanded, shown));
     // The engine hung up: the screen gives the terminal back and ends.
     let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
     crate::io::terminal::give_back();
@@ -101,7 +103,7 @@ struct Carrier {
     socket: UdpSocket,
     media: Option<MediaHandle>,
     clock: Clock,
-    memory: Option<Memory>,
+    journal: Option<Journal>,
     shown: watch::Sender<Arc<Desk>>,
     leaving: Option<Moment>,
 }
@@ -109,10 +111,10 @@ struct Carrier {
 impl Carrier {
     async fn serve(
         start: Start,
+        clock: Clock,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
-        let clock = Clock::start();
         let Some((server, socket)) = find_server(&start.config, &clock, &mut commanded, &shown).await? else {
             return Ok(());
         };
@@ -126,9 +128,8 @@ impl Carrier {
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
-        let memory = start.memory.map(|path| Memory::open(path, clock.origin_wall_ms()));
-        let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
-        carrier.recall();
+        let journal = start.memory.as_deref().and_then(|file| Journal::open(file, &start.config, &clock, &mut engine));
+        let mut carrier = Self { engine, socket, media, clock, journal, shown, leaving: None };
         carrier.engine.start(clock.now());
         carrier.flush();
         carrier.run(commanded, heard).await
@@ -162,6 +163,7 @@ impl Carrier {
                 came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
                 () = sleep => self.engine.wake(self.clock.now()),
             }
+            self.take_journal_reports();
             self.flush();
         }
         Ok(())
@@ -231,20 +233,61 @@ impl Carrier {
         self.save();
     }
 
-    fn save(&mut self) {
-        if let Some(memory) = &mut self.memory {
-            memory.save(self.engine.desk().memory());
+    fn save(&self) {
+        if let Some(journal) = &self.journal {
+            journal.save(&self.engine, &self.clock);
         }
     }
 
-    fn recall(&mut self) {
-        let Some(memory) = &mut self.memory else { return };
-        match memory.recall() {
-            Ok(parked) => self.engine.remember(parked),
-            Err(warning) => {
-                self.engine.tell(self.clock.now(), Severity::Warning, &warning.to_string());
+    /// What the journal's thread had to say.
+    fn take_journal_reports(&mut self) {
+        let now = self.clock.now();
+        while let Some(report) = self.journal.as_ref().and_then(|j| j.reports.try_recv().ok()) {
+            match report {
+                journal::Report::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
+                journal::Report::Resumed => self.engine.tell(now, Severity::Info, "parked calls are remembered again"),
             }
         }
+    }
+}
+
+/// The memory of parked calls, on a thread of its own.
+struct Journal {
+    account: String,
+    writer: Writer,
+    reports: std::sync::mpsc::Receiver<journal::Report>,
+}
+
+impl Journal {
+    /// Opens the memory and gives the engine what the last session left there. Without one, the console goes on.
+    fn open(file: &Path, config: &Config, clock: &Clock, engine: &mut Engine) -> Option<Self> {
+        /// The writer says two lines for one trouble; more than this is never waiting.
+        const REPORTS_MAX: usize = 16;
+        let now = clock.now();
+        let account = format!("{}@{}", config.account.user, config.account.server);
+        let opened = match Store::open(file) {
+            Ok(opened) => opened,
+            Err(error) => {
+                engine.tell(now, Severity::Warning, &error.to_string());
+                return None;
+            }
+        };
+        if let Some(warning) = opened.warning {
+            engine.tell(now, Severity::Warning, &warning);
+        }
+        if let Some(memory) = opened.memory {
+            engine.remember(memory.recall(&account, clock.origin_wall_ms(), now));
+        }
+        let (tell, reports) = std::sync::mpsc::sync_channel(REPORTS_MAX);
+        let writer = Writer::start(opened.store, move |report| {
+            let _ = tell.try_send(report);
+        });
+        Some(Self { account, writer: writer.ok()?, reports })
+    }
+
+    fn save(&self, engine: &Engine, clock: &Clock) {
+        let parked = engine.desk().memory();
+        self.writer.save(Memory::of(&self.account, &parked, clock.origin_wall_ms(), clock.now()));
     }
 }
 

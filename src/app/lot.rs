@@ -93,7 +93,7 @@ pub async fn serve(
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);
     }
-    let mut carrier = LotCarrier { lot, socket, media, clock: Clock::start(), file };
+    let mut carrier = LotCarrier { lot, socket, media, clock: Clock::start(std::time::Duration::ZERO), file };
     carrier.run(heard, stop).await
 }
 

@@ -3,6 +3,7 @@
 
 use crate::console::{self, Console, Theme};
 use crate::desk::{Command, Desk};
+use crate::io::clock::Clock;
 use crate::io::terminal::Screen;
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
@@ -17,6 +18,8 @@ pub struct ScreenLink {
     pub desk: watch::Receiver<Arc<Desk>>,
     /// Where commands go. Bounded: keys pressed while the engine is stuck are dropped, not hoarded.
     pub commands: mpsc::Sender<Command>,
+    /// The engine's clock: waits count on between its words.
+    pub clock: Clock,
 }
 
 /// How often at most the picture is drawn.
@@ -32,59 +35,44 @@ pub fn run(mut screen: Screen, mut console: Console, theme: &Theme, link: Screen
 }
 
 async fn serve(screen: &mut Screen, console: &mut Console, theme: &Theme, link: ScreenLink) -> io::Result<()> {
-    let ScreenLink { mut desk, commands } = link;
+    let ScreenLink { mut desk, commands, clock } = link;
     let mut keys = EventStream::new();
-    let mut seen = desk.borrow_and_update().clone();
+    let mut seen = Desk::clone(&desk.borrow_and_update());
+    let mut next_frame = clock.now();
     loop {
-        console.set_clock(local_time());
+        seen.now = clock.now();
+        console.set_clock(&local_time());
+        console.set_area(screen.terminal.size()?.into());
         screen.terminal.draw(|frame| console::draw(frame, &seen, console, theme))?;
-        let drawn = tokio::time::Instant::now();
         tokio::select! {
             biased;
             event = keys.next() => match event {
-                Some(Ok(event)) => take_key(console, &seen, &event, screen, &commands)?,
-                // The terminal is gone: the calls must not be.
-                Some(Err(_)) | None => {
-                    let _ = commands.send(Command::Quit).await;
-                    let _ = commands.send(Command::Quit).await;
-                    return Ok(());
+                Some(Ok(event)) => {
+                    seen.now = clock.now();
+                    take_key(console, &seen, &event, screen, &commands)?;
                 }
+                // The terminal is gone: the engine hears of it when `commands` closes.
+                Some(Err(_)) | None => return Ok(()),
             },
             changed = desk.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
-                // A lamp must be seen at once; a storm of them only sixty times a second.
-                if desk.borrow().as_ref() != seen.as_ref() {
-                    seen = desk.borrow_and_update().clone();
+                // A lamp is seen at once; of a storm of them, sixty pictures a second.
+                if clock.now() < next_frame {
+                    tokio::time::sleep_until(clock.instant(next_frame).into()).await;
                 }
-                pace(drawn, &mut desk, &mut seen).await;
+                next_frame = clock.now() + FRAME;
+                seen = Desk::clone(&desk.borrow_and_update());
             }
-            () = tokio::time::sleep(console::next_change(&seen)) => {
-                seen = advance(&seen);
-            }
+            () = tokio::time::sleep(console::next_change(&seen)) => {}
         }
-    }
-}
-
-/// Waits out the rest of the frame if the last picture is very young, and takes the newest desk then.
-async fn pace(drawn: tokio::time::Instant, desk: &mut watch::Receiver<Arc<Desk>>, seen: &mut Arc<Desk>) {
-    if drawn.elapsed() < Duration::from_millis(2) {
-        tokio::time::sleep_until(drawn + FRAME).await;
-        *seen = desk.borrow_and_update().clone();
     }
 }
 
 /// The wall clock for the top line.
 fn local_time() -> String {
     jiff::Zoned::now().strftime("%H:%M:%S").to_string()
-}
-
-/// The same desk a moment later: waits count on even when nothing happens.
-fn advance(seen: &Arc<Desk>) -> Arc<Desk> {
-    let mut later = Desk::clone(seen);
-    later.now += console::next_change(seen);
-    Arc::new(later)
 }
 
 fn take_key(
@@ -100,7 +88,10 @@ fn take_key(
             let size = screen.terminal.size()?;
             console.mouse(desk, *mouse, ratatui::layout::Rect::new(0, 0, size.width, size.height))
         }
-        Event::Paste(text) => console.paste(text),
+        Event::Paste(text) => {
+            console.paste(text);
+            Vec::new()
+        }
         _ => Vec::new(),
     };
     for command in said {

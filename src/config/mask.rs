@@ -32,7 +32,25 @@ pub(super) fn secrets(text: &str) -> Vec<Range<usize>> {
             from = end.max(from);
         }
     }
+    hidden.extend(without_sign(text));
     hidden
+}
+
+/// What stands behind a secret's key on its line where the `=` was forgotten, or is a colon.
+fn without_sign(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let start = next;
+        next += line.len();
+        let key = line.trim_start().trim_start_matches(['"', '\'']);
+        let indent = line.len() - key.len();
+        let length = key.find(|c: char| !(c.is_alphanumeric() || "_-.".contains(c)))?;
+        let value = key[length..].trim_start_matches(['"', '\'', ':', ' ', '\t']);
+        let last = key[..length].rsplit('.').next().unwrap_or("");
+        let hide = is_secret_key(last) && !value.starts_with('=') && !value.trim_end().is_empty();
+        // The quote before the value may be a part of it, or not: it is shown.
+        hide.then(|| start + indent + key.len() - value.len()..start + indent + key.trim_end().len())
+    })
 }
 
 /// The last part of the key that ends before the `=` at `at`.
@@ -124,6 +142,10 @@ mod tests {
             ("secret = 12345", "secret = …"),
             ("u = { secret = \"a=b\", n = \"secret\" }", "u = { secret = …, n = \"secret\" }"),
             ("secret =", "secret ="),
+            ("secret \"ab\"\nx", "secret \"…\nx"),
+            ("  secret: ab cd", "  secret: …"),
+            ("account.secret ab", "account.secret …"),
+            ("secret", "secret"),
             ("password_file = \"x\"", "password_file = \"x\""),
             ("müsecret = 'ab'", "müsecret = …"),
         ] {

@@ -86,18 +86,21 @@ fn unknown_choice(rest: &str) -> Meaning {
     Meaning { did_you_mean: near.map(|k| format!("\"{k}\"")), ..Meaning::plain(text) }
 }
 
-/// What the TOML reader said of text that is no TOML; `found` is the text it pointed at (already known harmless).
-pub(super) fn of_syntax(message: &str, found: &str, key: &str) -> Meaning {
+/// What the TOML reader said of text that is no TOML; `found` is the text it pointed at, `assignment` the key and the
+/// value that it is in, as far as the line has such.
+pub(super) fn of_syntax(message: &str, found: &str, assignment: Option<(&str, &str)>) -> Meaning {
     let message = message.trim_end();
     let says = |part: &str| message.contains(part);
     if says("duplicate key") {
         let words = format!("“{}” is given twice", Text::new(found.trim_matches(['[', ']', ' '])));
         return Meaning::plain(words);
     }
-    if says("string values must be quoted") {
-        let remedy = (!is_secret_key(key)).then(|| format!("\"{}\"", Text::new(found.trim())));
-        let meaning = Meaning::plain("text needs quotes around it");
-        return Meaning { did_you_mean: remedy, ..meaning };
+    if let Some((key, value)) = assignment.filter(|(_, value)| is_bare_text(value)) {
+        let remedy = (!is_secret_key(key)).then(|| format!("\"{}\"", Text::new(value)));
+        return Meaning { did_you_mean: remedy, ..Meaning::plain("text needs quotes around it") };
+    }
+    if assignment.is_some_and(|(_, value)| value.is_empty()) {
+        return Meaning::plain("the value is missing");
     }
     if says("with no value") || says("missing assignment") {
         return Meaning::plain("a key wants “=” and a value behind it: key = value");
@@ -105,13 +108,18 @@ pub(super) fn of_syntax(message: &str, found: &str, key: &str) -> Meaning {
     if says("missing value") || message == "invalid value" {
         return Meaning::plain("the value is missing, or is nothing that TOML knows");
     }
-    if says("unclosed array") || says("unclosed table") || says("unclosed array table") {
+    if says("unclosed") {
         return Meaning::plain("a bracket is opened here and not closed");
     }
     if says("invalid basic string") || says("invalid literal string") || says("missing closing quote") {
         return Meaning::plain("the closing quote is missing");
     }
     Meaning::plain(format!("this is not TOML: {}", Text::new(message)))
+}
+
+/// Whether a value looks like text that was left without quotes. (Digits alone are a number with another fault.)
+fn is_bare_text(value: &str) -> bool {
+    !value.starts_with(['"', '\'', '[', '{']) && value.contains(|c: char| !c.is_ascii_digit() && c != '_')
 }
 
 /// `[account]`, `entry 2 of [users]`, `the file`.

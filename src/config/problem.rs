@@ -2,6 +2,7 @@
 //! words and the likely remedy. A secret in the excerpt is masked before it gets here.
 
 use super::mask;
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
@@ -85,16 +86,17 @@ impl fmt::Display for ConfigError {
 }
 
 /// A file's text, to find lines and columns in.
-#[derive(Clone, Copy)]
 pub(super) struct Source<'t> {
     text: &'t str,
+    /// Where its secrets are, sought when the first problem is shown.
+    hidden: OnceCell<Vec<Range<usize>>>,
     /// The file's name for messages.
     pub file: &'t str,
 }
 
 impl<'t> Source<'t> {
     pub fn new(text: &'t str, file: &'t str) -> Self {
-        Self { text, file }
+        Self { text, hidden: OnceCell::new(), file }
     }
 
     /// The whole text.
@@ -102,12 +104,19 @@ impl<'t> Source<'t> {
         self.text
     }
 
-    /// The key of the assignment on the line of the byte `at`, for what is broken beyond a tree.
-    pub fn key_on_line(&self, at: usize) -> &'t str {
+    /// The bytes of the line that the byte `at` is in, its end included.
+    pub fn line_around(&self, at: usize) -> Range<usize> {
         let at = boundary(self.text, at);
         let start = self.text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-        let line = self.text[start..].lines().next().unwrap_or("");
-        line.split('=').next().unwrap_or("").trim().trim_matches(['"', '\''])
+        start..self.text[at..].find('\n').map_or(self.text.len(), |newline| at + newline) + 1
+    }
+
+    /// Key and value of the assignment whose value the byte `at` is in, for what is broken beyond a tree.
+    pub fn assignment(&self, at: usize) -> Option<(&'t str, &'t str)> {
+        let start = self.line_around(at).start;
+        let (key, value) = self.text[start..].lines().next()?.split_once('=')?;
+        let value = value.split('#').next().unwrap_or("").trim();
+        (start + key.len() < at).then(|| (key.trim().trim_matches(['"', '\'']), value))
     }
 
     /// The text at `span`, empty when the span doesn't fit.
@@ -126,12 +135,13 @@ impl<'t> Source<'t> {
     /// Makes a problem that points at `span` (byte offsets).
     pub fn problem(&self, span: Range<usize>, meaning: String, did_you_mean: Option<String>) -> Problem {
         let start = boundary(self.text, span.start);
-        let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
-        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        let Range { start: line_start, end: line_end } = self.line_around(start);
+        let line_end = line_end - 1;
         let line = self.text[..line_start].matches('\n').count() + 1;
         let column = self.text[line_start..start].chars().count() + 1;
         let end = boundary(self.text, span.end).clamp(start, line_end);
-        let shown = excerpt(self.text, line_start..line_end, start..end);
+        let hidden = self.hidden.get_or_init(|| mask::secrets(self.text));
+        let shown = excerpt(self.text, hidden, line_start..line_end, start..end);
         let (excerpt, caret, caret_width) = shown;
         Problem { line, column, excerpt, caret, caret_width, meaning, did_you_mean }
     }
@@ -147,38 +157,39 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 /// The line as shown, with the caret's place and width in it.
-fn excerpt(text: &str, line: Range<usize>, mark: Range<usize>) -> (String, usize, usize) {
-    let hidden = mask::secrets(text);
-    let (mut shown, mut caret, mut width) = (String::new(), 0, 0);
+fn excerpt(
+    text: &str,
+    hidden: &[Range<usize>],
+    line: Range<usize>,
+    mark: Range<usize>,
+) -> (String, usize, usize) {
+    let on_line = |h: &&Range<usize>| h.start < line.end && line.start < h.end;
+    let hidden: Vec<&Range<usize>> = hidden.iter().filter(on_line).collect();
+    let (mut shown, mut caret, mut width) = (Vec::new(), 0, 0);
     for (offset, c) in text[line.clone()].char_indices() {
         let at = line.start + offset;
         let mask = hidden.iter().find(|h| h.contains(&at));
         if mask.is_some_and(|h| at != h.start.max(line.start)) {
             continue;
         }
-        let length = shown.chars().count();
         if at < mark.start {
-            caret = length + 1;
+            caret = shown.len() + 1;
         } else if at < mark.end {
-            width = length + 1 - caret;
+            width = shown.len() + 1 - caret;
         }
-        shown.push(match (mask, c) {
-            (Some(_), _) => '…',
-            (None, c) if c.is_control() => ' ',
-            (None, c) => c,
-        });
+        shown.push(if mask.is_some() { '…' } else { plain(c) });
     }
-    // What steers a terminal is dropped; a file with such characters may have its caret a little off.
     let start = caret.saturating_sub(MAX_EXCERPT / 2);
-    let cut: String = shown.chars().skip(start).take(MAX_EXCERPT).map(plain).collect();
+    let cut: String = shown.iter().skip(start).take(MAX_EXCERPT).collect();
     let caret = caret - start;
     let width = width.clamp(1, cut.chars().count().saturating_sub(caret).max(1));
     (cut.trim_end().to_owned(), caret, width)
 }
 
-/// A character that neither hides nor reorders others, else a question mark in its place.
+/// A character that neither steers the terminal nor hides or reorders others; else a blank or a question mark.
 fn plain(c: char) -> char {
     match c {
+        c if c.is_control() => ' ',
         '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => '?',
         '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}' => '?',
         c => c,

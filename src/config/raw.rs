@@ -159,8 +159,9 @@ fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
 
 pub(super) fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
     let source = Source::new(text, file_name);
-    let mut reading = Reading::<RawConfig>::of(source, remedy)?;
-    let mut check = Check { source, problems: std::mem::take(&mut reading.problems), reading: &reading };
+    let mut reading = Reading::<RawConfig>::of(&source, remedy)?;
+    let mut check =
+        Check { source: &source, problems: std::mem::take(&mut reading.problems), reading: &reading };
     let config = reading.value.as_ref().and_then(|raw| check.config(raw));
     match (config, ConfigError::of(file_name, check.problems)) {
         (Some(config), None) => Ok(config),
@@ -171,7 +172,7 @@ pub(super) fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> 
 
 /// The second look: what the types alone can't say.
 struct Check<'t> {
-    source: Source<'t>,
+    source: &'t Source<'t>,
     reading: &'t Reading<RawConfig>,
     problems: Vec<Problem>,
 }

@@ -27,7 +27,7 @@ pub fn slot_list<'t>(texts: impl IntoIterator<Item = &'t str>) -> Result<Vec<Slo
 
 /// One slot, or the slots from the first to the last of a range of digits.
 fn range(part: &str) -> Result<Vec<SlotId>, String> {
-    let digits = |t: &str| !t.is_empty() && t.len() <= 9 && t.bytes().all(|b| b.is_ascii_digit());
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
     let ends =
         part.split_once('-').map(|(a, b)| (a.trim(), b.trim())).filter(|(a, b)| digits(a) && digits(b));
     let Some((first, last)) = ends else {
@@ -75,7 +75,8 @@ mod tests {
             (&["701", "701"], "701 is listed twice"),
             (&["1-501"], "at most 500"),
             (&["1-300", "301-501"], "at most 500"),
-            (&["0-4294967295"], "no slot"),
+            (&["0-4294967295"], "at most 500"),
+            (&["0-4294967296"], "too long"),
             (&["seven hundred"], "“seven hundred” is no slot"),
             (&[""], "no slot"),
             (&[], "at least one"),

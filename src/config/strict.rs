@@ -5,6 +5,7 @@ use super::mask::is_secret_key;
 use super::meaning::{self, Meaning};
 use super::problem::{ConfigError, MAX_PROBLEMS, Problem, Source};
 use serde::de::DeserializeOwned;
+use std::cmp::Reverse;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
@@ -21,7 +22,7 @@ pub const MAX_FILE: usize = 1 << 20;
 /// Every problem that could be told apart, at most [`MAX_PROBLEMS`].
 pub fn read<T: DeserializeOwned>(text: &str, file_name: &str) -> Result<T, ConfigError> {
     let source = Source::new(text, file_name);
-    let reading = Reading::<T>::of(source, |_| None)?;
+    let reading = Reading::<T>::of(&source, |_| None)?;
     match (reading.value, ConfigError::of(file_name, reading.problems)) {
         (Some(value), None) => Ok(value),
         (_, Some(error)) => Err(error),
@@ -53,7 +54,7 @@ impl<T: DeserializeOwned> Reading<T> {
     /// # Errors
     /// When the text is no TOML, or too long.
     pub fn of(
-        source: Source<'_>,
+        source: &Source<'_>,
         remedy: impl Fn(&[String]) -> Option<(String, Option<String>)>,
     ) -> Result<Self, ConfigError> {
         let whole = parse(source)?;
@@ -95,7 +96,7 @@ impl<T: DeserializeOwned> Reading<T> {
 
     fn note(
         &mut self,
-        source: Source<'_>,
+        source: &Source<'_>,
         error: &toml::de::Error,
         path: &[String],
         remedy: &impl Fn(&[String]) -> Option<(String, Option<String>)>,
@@ -115,39 +116,44 @@ impl<T: DeserializeOwned> Reading<T> {
 }
 
 /// Reads the TOML itself.
-fn parse<'t>(source: Source<'t>) -> Result<Spanned<DeTable<'t>>, ConfigError> {
+fn parse<'t>(source: &Source<'t>) -> Result<Spanned<DeTable<'t>>, ConfigError> {
     if source.text().len() > MAX_FILE {
         return Err(source.refusal(format!("the file is longer than {} kB", MAX_FILE / 1024)));
     }
     let (root, errors) = DeTable::parse_recoverable(source.text());
     let mut problems: Vec<Problem> = Vec::new();
+    let mut told: Option<Range<usize>> = None;
     for error in errors {
         let span = error.span().unwrap_or(0..0);
-        let (found, key) = (source.slice(span.clone()), source.key_on_line(span.start));
-        let meaning = meaning::of_syntax(error.message(), found, key);
-        let problem = source.problem(span, meaning.words, meaning.did_you_mean);
         // One slip often trips the reader several times: the first word about a line is the useful one.
-        if problems.iter().all(|p| p.line != problem.line) {
-            problems.push(problem);
+        if told.as_ref().is_some_and(|line| line.contains(&span.start)) {
+            continue;
+        }
+        told = Some(source.line_around(span.start));
+        let found = source.slice(span.clone());
+        let meaning = meaning::of_syntax(error.message(), found, source.assignment(span.start));
+        problems.push(source.problem(span, meaning.words, meaning.did_you_mean));
+        if problems.len() == MAX_PROBLEMS {
+            break;
         }
     }
     ConfigError::of(source.file, problems).map_or(Ok(root), Err)
 }
 
 /// The path to the entry that `span` points at: its key or its value exactly, else the innermost that contains it.
+/// A list of tables has the same place as its first table, which is the one that is meant.
 fn find(root: &DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
-    let mut best: Option<(bool, usize, Vec<String>)> = None;
+    type Rank = (bool, Reverse<usize>, usize);
+    let mut best: Option<(Rank, Vec<String>)> = None;
     visit(root, &mut Vec::new(), &mut |path, key, value| {
         let exact = key.as_ref() == Some(span) || value == *span;
         let contains = value.start <= span.start && span.end <= value.end;
-        let better = |(was_exact, length, _): &(bool, usize, Vec<String>)| {
-            (exact, std::cmp::Reverse(value.len())) > (*was_exact, std::cmp::Reverse(*length))
-        };
-        if (exact || contains) && best.as_ref().is_none_or(better) {
-            best = Some((exact, value.len(), path.to_vec()));
+        let rank = (exact, Reverse(value.len()), path.len());
+        if (exact || contains) && best.as_ref().is_none_or(|(held, _)| rank > *held) {
+            best = Some((rank, path.to_vec()));
         }
     });
-    best.map(|(_, _, path)| path)
+    best.map(|(_, path)| path)
 }
 
 /// Visits every entry with its path, its key's span (none in an array) and its value's span.
@@ -205,7 +211,8 @@ fn remove_inside<'i>(value: &mut DeValue<'i>, path: &[String]) -> bool {
             if path.len() > 1 {
                 return array.get_mut(index).is_some_and(|item| remove_inside(item.get_mut(), &path[1..]));
             }
-            let kept = std::mem::replace(array, DeArray::new()).into_iter().enumerate().filter(|(i, _)| *i != index);
+            let kept =
+                std::mem::replace(array, DeArray::new()).into_iter().enumerate().filter(|(i, _)| *i != index);
             *array = kept.map(|(_, item)| item).collect();
             true
         }

@@ -126,6 +126,7 @@ fn no_secret_is_in_any_message() {
         "[[users]]\nsecret = [\"hunter2\"]",
         "[[users]]\npassword = \"hunter2\"",
         "[[users]]\nsecret \"hunter2\"",
+        "[[users]]\nsecret: hunter2",
         "users = [{ name = 3, secret = \"hunter2\", contcts = 3 }]",
         "users = [{ secret = \"hunter2\", secret = \"hunter2\" }]",
     ] {

@@ -80,9 +80,11 @@ pub enum Source {
 /// Where a stream's received sound goes, besides a bridge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sink {
-    /// Nowhere (it is still counted and measured).
+    /// Nowhere: packets are counted, nothing is decoded.
     #[default]
     Discard,
+    /// Nowhere, but it is decoded, for level and pitch in the figures.
+    Meter,
     /// The headset, mixed with every other stream heard there.
     Headset,
 }

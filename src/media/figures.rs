@@ -28,6 +28,8 @@ pub struct StreamFigures {
     /// Level of the received sound in the last quarter second, dB below full scale (−90: silence). Only measured
     /// where it is decoded: a pass-through bridge decodes nothing.
     pub level_dbfs: f32,
+    /// The pitch of the received sound in Hz, when the last quarter second was a steady tone. Measured where the level is.
+    pub tone_hz: Option<u16>,
     /// The far end is known and locked: from the negotiated or a learned address.
     pub locked: bool,
 }

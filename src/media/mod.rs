@@ -5,14 +5,26 @@
 //! speaks with the media thread of `io::sound`.
 
 mod clip;
+mod codec;
 mod command;
+mod conceal;
+mod events;
 mod figures;
+mod gate;
+mod jitter;
+mod level;
+mod resample;
+mod rtp;
 mod stream;
+mod tone;
 
 pub use clip::{Clip, Music};
 pub use command::{Command, Cue, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId};
 pub use figures::StreamFigures;
-pub use stream::Stream;
+pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
+pub use resample::{Resampler, resample};
+pub use stream::{Prepared, Stream};
+pub use tone::{Pattern, Sine};
 
 use std::time::Duration;
 

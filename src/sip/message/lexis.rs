@@ -2,24 +2,24 @@
 //! Nothing here knows a header by name.
 
 /// Whether `c` may stand in a token (RFC 3261 25.1).
-pub(super) fn is_token_char(c: char) -> bool {
+pub(in crate::sip) fn is_token_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c)
 }
 
 /// Whether `text` is a token: at least one character, all of them token characters.
-pub(super) fn is_token(text: &str) -> bool {
+pub(in crate::sip) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(is_token_char)
 }
 
 /// Without the two characters that could start a header of its own: nothing we print can be split in two lines.
-pub(super) fn single_line(text: &str) -> String {
+pub(in crate::sip) fn single_line(text: &str) -> String {
     text.chars().filter(|c| !matches!(c, '\r' | '\n')).collect()
 }
 
 /// Splits at `separator` where it stands neither in a quoted string nor between `<` and `>`.
 ///
 /// `None` when a quotation isn't closed: what follows can't be told from what is quoted.
-pub(super) fn split_outside(text: &str, separator: char) -> Option<Vec<&str>> {
+pub(in crate::sip) fn split_outside(text: &str, separator: char) -> Option<Vec<&str>> {
     let mut parts = Vec::new();
     let (mut start, mut quoted, mut escaped, mut angled) = (0, false, false, false);
     for (at, c) in text.char_indices() {
@@ -42,7 +42,7 @@ pub(super) fn split_outside(text: &str, separator: char) -> Option<Vec<&str>> {
 }
 
 /// Where the quoted string that `text` starts with ends (behind its closing quotation mark).
-pub(super) fn quoted_end(text: &str) -> Option<usize> {
+pub(in crate::sip) fn quoted_end(text: &str) -> Option<usize> {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
         match c {
@@ -56,7 +56,7 @@ pub(super) fn quoted_end(text: &str) -> Option<usize> {
 }
 
 /// The text that a quoted string stands for; `None` unless all of `text` is one quoted string.
-pub(super) fn unquote(text: &str) -> Option<String> {
+pub(in crate::sip) fn unquote(text: &str) -> Option<String> {
     if !text.starts_with('"') || quoted_end(text)? != text.len() {
         return None;
     }
@@ -69,7 +69,7 @@ pub(super) fn unquote(text: &str) -> Option<String> {
 }
 
 /// `text` as a quoted string; CR and LF can't be quoted and are dropped.
-pub(super) fn quote(text: &str) -> String {
+pub(in crate::sip) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for c in text.chars().filter(|c| !matches!(c, '\r' | '\n')) {
@@ -83,7 +83,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// Resolves `%hh`; `None` when an escape is cut short or the octets aren't UTF-8.
-pub(super) fn unescape(text: &str) -> Option<String> {
+pub(in crate::sip) fn unescape(text: &str) -> Option<String> {
     if !text.contains('%') {
         return Some(text.to_owned());
     }
@@ -100,7 +100,7 @@ pub(super) fn unescape(text: &str) -> Option<String> {
 }
 
 /// `text` with every octet that is neither alphanumeric nor in `plain` written as `%HH`.
-pub(super) fn escape(text: &str, plain: &str) -> String {
+pub(in crate::sip) fn escape(text: &str, plain: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for octet in text.bytes() {
         let c = char::from(octet);
@@ -119,13 +119,13 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// A decimal number of at most `max`; leading zeros allowed (RFC 4475 3.1.1.1), sign and blanks not.
-pub(super) fn number(text: &str, max: u64) -> Option<u64> {
+pub(in crate::sip) fn number(text: &str, max: u64) -> Option<u64> {
     let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| text.parse::<u64>().ok()).flatten().filter(|n| *n <= max)
 }
 
 /// Reads `host` or `host:port`: a name, an IPv4 address, or an IPv6 address in brackets.
-pub(super) fn host_port(text: &str) -> Option<(String, Option<u16>)> {
+pub(in crate::sip) fn host_port(text: &str) -> Option<(String, Option<u16>)> {
     let text = text.trim();
     let (host, port) = if text.starts_with('[') {
         let end = text.find(']')? + 1;

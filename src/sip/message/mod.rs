@@ -3,7 +3,7 @@
 //! network. No transactions and no dialogs here.
 
 mod headers;
-mod lexis;
+pub(in crate::sip) mod lexis;
 mod method;
 mod name_addr;
 mod params;

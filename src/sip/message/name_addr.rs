@@ -122,6 +122,14 @@ mod tests {
     }
 
     #[test]
+    fn what_has_only_one_meaning_is_tolerated() {
+        let comma = NameAddr::parse("Bell, Alexander <sip:a.g.bell@example.com>;tag=43").unwrap();
+        assert_eq!((comma.display.as_deref(), comma.tag()), (Some("Bell, Alexander"), Some("43")));
+        let blanks = NameAddr::parse("\"Watson\" < sip:t.watson@example.org >").unwrap();
+        assert_eq!(blanks.uri.to_string(), "sip:t.watson@example.org");
+    }
+
+    #[test]
     fn broken_addresses_are_refused() {
         for bad in [
             "\"Mr. J. User <sip:j.user@example.com>",
