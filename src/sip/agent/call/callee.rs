@@ -3,9 +3,7 @@
 
 use super::super::inbound::user_of;
 use super::super::reply::add_headers;
-use super::super::{
-    CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE, Usage, UserAgent, Why,
-};
+use super::super::{CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE, Usage, UserAgent, Why};
 use super::caller::sdp_of;
 use super::{Call, Inbound, Phase};
 use crate::sip::Moment;
@@ -229,10 +227,7 @@ impl Inbound {
 }
 
 /// The `SIP` cause of a Reason header (RFC 3326) and its text; else no status and `otherwise`.
-pub(super) fn reason_of(
-    headers: &crate::sip::message::Headers,
-    otherwise: &str,
-) -> (Option<u16>, String) {
+pub(super) fn reason_of(headers: &crate::sip::message::Headers, otherwise: &str) -> (Option<u16>, String) {
     let values = headers.list("Reason");
     let parts = values.iter().find_map(|value| value.split_once(';').map(|(p, rest)| (p.trim(), rest)));
     let Some((protocol, rest)) = parts else { return (None, otherwise.to_owned()) };
