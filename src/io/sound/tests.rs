@@ -280,7 +280,7 @@ fn injection_and_a_flood_of_garbage_disturb_nothing() {
                 // 5,000 a second: half plain garbage, half well-formed RTP of the right payload type.
                 while u128::from(sent) < start.elapsed().as_micros() / 200 {
                     let mut packet = [0x55_u8; 172];
-                    if sent % 2 == 0 {
+                    if sent.is_multiple_of(2) {
                         packet[..12].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9]);
                         packet[2..4].copy_from_slice(&((sent / 2) as u16).to_be_bytes());
                     }
