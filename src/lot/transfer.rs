@@ -217,7 +217,8 @@ impl Lot {
         self.cancel_attempt(now, id);
     }
 
-    /// REFER with Replaces: both calls must be the sender's own.
+    /// REFER with Replaces: both calls must be the sender's own. Never answered 481, which would say that the call in
+    /// which the REFER came is gone (RFC 3261 12.2.1.2): the phone would hang up on the caller.
     #[allow(clippy::too_many_arguments)]
     fn transfer_attended(
         &mut self,
@@ -234,7 +235,7 @@ impl Lot {
         };
         let named = self.agent.find_call(replaces).filter(|named| *named != call && *named != peer);
         let Some((other, leg)) = named.and_then(|named| Some((named, self.legs.get(&named)?))) else {
-            return Err(Refusal::new(481, "There is no such call. The call stays with you."));
+            return Err(Refusal::new(404, "There is no such call. The call stays with you."));
         };
         if leg.user.as_deref() != Some(user) {
             return Err(Refusal::new(403, "That call is not yours. The call stays with you."));
@@ -261,7 +262,7 @@ impl Lot {
             }
             // He means to park; the slot he was in has been emptied meanwhile. Nobody is joined by mistake.
             _ if parks => {
-                return Err(Refusal::new(481, "You are not parked there any more. The call stays with you."));
+                return Err(Refusal::new(404, "You are not parked there any more. The call stays with you."));
             }
             Place::With(third) if third != peer && third != call => {
                 self.finish_refer(now, refer, request, Vec::new());
