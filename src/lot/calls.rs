@@ -31,8 +31,10 @@ impl Lot {
         match self.gate.admit(now, from, request.method.as_str(), &request.headers, &self.plan) {
             Admission::User(user) => Ok(user),
             Admission::Challenge(headers) => Err((401, headers)),
-            Admission::PutOff { mut headers, name } => {
-                self.say(Notice::Guessing { from, user: crate::parking::Text::new(&name).to_string() });
+            Admission::PutOff { mut headers, name, first } => {
+                if first {
+                    self.say(Notice::Guessing { from, user: crate::parking::Text::new(&name).to_string() });
+                }
                 headers.extend(Refusal::new(403, TOO_MANY_GUESSES).headers());
                 Err((403, headers))
             }
@@ -179,7 +181,9 @@ impl Lot {
         };
         match answer {
             Ok(answer) => {
-                self.agent.accept(now, caller, answer);
+                let answerer =
+                    self.legs.get(&callee).map(|leg| self.asserted(&leg.identity)).unwrap_or_default();
+                self.agent.accept_with(now, caller, answer, answerer);
                 self.join(caller, callee);
                 let who =
                     |call| self.legs.get(&call).map(|leg: &Leg| leg.identity.clone()).unwrap_or_default();
@@ -369,8 +373,15 @@ impl Lot {
     /// Ends a leg; whoever it talked with must have been taken care of.
     pub(super) fn hang_up(&mut self, now: Moment, call: CallKey) {
         self.move_to(call, Place::Leaving);
-        if let Some(sound) = self.legs.get_mut(&call).and_then(|leg| leg.sound.take()) {
-            self.sound.close(sound);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            if let Some(sound) = leg.sound.take() {
+                self.sound.close(sound);
+            }
+            if let Some(taken) = leg.takes.take() {
+                for lot in &mut self.lots {
+                    lot.release(&taken.ticket);
+                }
+            }
         }
         self.agent.hang_up(now, call);
     }

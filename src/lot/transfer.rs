@@ -82,6 +82,10 @@ impl Lot {
         if target.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
             return Err(Refusal::new(403, "Only calls can be transferred."));
         }
+        let peer = self.legs.get(&call).and_then(super::legs::Leg::peer);
+        if self.is_in_transfer(&[Some(call), peer]) {
+            return Err(Refusal::new(491, "A transfer is under way."));
+        }
         let destination = self.destination(target.user.as_deref().unwrap_or_default());
         if let Some(value) = target.header("Replaces") {
             let replaces =
@@ -110,9 +114,6 @@ impl Lot {
         let Some(peer) = self.legs.get(&call).and_then(|leg| leg.peer()) else {
             return Err(Refusal::new(403, "There is nobody to transfer."));
         };
-        if self.transfer_of(peer).is_some() || self.transfer_of(call).is_some() {
-            return Err(Refusal::new(491, "A transfer is under way."));
-        }
         let Some(who) = self.legs.get(&peer).map(|leg| leg.identity.clone()) else {
             return Err(Refusal::new(481, "The call is gone."));
         };
@@ -133,6 +134,11 @@ impl Lot {
         let answer = if silent { vec![("Refer-Sub".to_owned(), "false".to_owned())] } else { Vec::new() };
         self.agent.answer_refer(now, refer, 202, answer);
         Ok(())
+    }
+
+    /// Whether somebody is being rung to take over one of these: until that is decided they stay where they are.
+    pub(super) fn is_in_transfer(&self, calls: &[Option<CallKey>]) -> bool {
+        calls.iter().flatten().any(|call| self.transfer_of(*call).is_some())
     }
 
     /// The attempt that transfers `call`, or that `call` has asked for.
@@ -239,6 +245,9 @@ impl Lot {
         };
         if leg.user.as_deref() != Some(user) {
             return Err(Refusal::new(403, "That call is not yours. The call stays with you."));
+        }
+        if self.is_in_transfer(&[Some(other), leg.peer()]) {
+            return Err(Refusal::new(491, "A transfer is under way."));
         }
         let parks = matches!(destination, Some(Destination::Park { .. } | Destination::Slot { .. }));
         match leg.place.clone() {
