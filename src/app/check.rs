@@ -40,7 +40,8 @@ pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
         Err(LoadError::Absent { .. }) if lot.is_some() => {}
         Err(error) => found.bad(&error.to_string()),
     }
-    let lot_file = lot.map(Path::to_owned).or_else(|| paths.lot_config.exists().then(|| paths.lot_config.clone()));
+    let lot_file =
+        lot.map(Path::to_owned).or_else(|| paths.lot_config.exists().then(|| paths.lot_config.clone()));
     if let Some(file) = lot_file {
         match super::lot::read(&file) {
             Ok(_) => found.good(&format!("{}: well formed", file.display())),

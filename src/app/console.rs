@@ -54,8 +54,9 @@ pub struct Start {
 /// # Errors
 /// What keeps it from starting, in words; never what happens later.
 pub fn run(start: Start) -> color_eyre::Result<()> {
-    let keymap = Keymap::with_overrides(&start.config.keys)
-        .map_err(|problems| eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
+    let keymap = Keymap::with_overrides(&start.config.keys).map_err(|problems| {
+        eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
     let theme = theme(start.config.screen.theme.as_deref())?;
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
@@ -75,7 +76,8 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
 
 fn theme(name: Option<&str>) -> color_eyre::Result<Theme> {
     let name = name.unwrap_or("dark");
-    let theme = Theme::named(name).ok_or_else(|| eyre!("there is no theme “{name}”: dark, light, high-contrast, mono"))?;
+    let theme = Theme::named(name)
+        .ok_or_else(|| eyre!("there is no theme “{name}”: dark, light, high-contrast, mono"))?;
     let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     Ok(if plain { theme.without_colour() } else { theme })
 }
@@ -131,7 +133,8 @@ impl Carrier {
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
-        let memory = start.memory.map(|file| Memory::open(&file, &label(&start.config), clock.origin_wall_ms()));
+        let memory =
+            start.memory.map(|file| Memory::open(&file, &label(&start.config), clock.origin_wall_ms()));
         let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
         carrier.recall();
         carrier.engine.start(clock.now());
@@ -139,7 +142,11 @@ impl Carrier {
         carrier.run(commanded, heard).await
     }
 
-    async fn run(&mut self, mut commanded: mpsc::Receiver<Command>, heard: Arc<Notify>) -> color_eyre::Result<()> {
+    async fn run(
+        &mut self,
+        mut commanded: mpsc::Receiver<Command>,
+        heard: Arc<Notify>,
+    ) -> color_eyre::Result<()> {
         let mut datagram = vec![0; DATAGRAM_MAX];
         let mut terminate = signal(SignalKind::terminate())?;
         let mut hang_up = signal(SignalKind::hangup())?;
@@ -279,7 +286,8 @@ async fn find_server(
             Err(reason) => reason,
         };
         let retry_at = Some(clock.now() + FIND_AGAIN);
-        let failed = crate::desk::Event::RegistrationFailed { reason: crate::parking::Text::new(&reason), retry_at };
+        let failed =
+            crate::desk::Event::RegistrationFailed { reason: crate::parking::Text::new(&reason), retry_at };
         desk.learn(clock.now(), failed);
         shown.send_replace(Arc::new(desk.clone()));
         let again = tokio::time::sleep(FIND_AGAIN);
@@ -313,7 +321,11 @@ async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
     Ok((address, socket))
 }
 
-fn start_sound(config: &Config, address: IpAddr, heard: Arc<Notify>) -> (Option<MediaHandle>, Option<String>) {
+fn start_sound(
+    config: &Config,
+    address: IpAddr,
+    heard: Arc<Notify>,
+) -> (Option<MediaHandle>, Option<String>) {
     let device = |name: &Option<String>| match name {
         _ if !config.sound.enabled => Device::Off,
         Some(name) => Device::Named(name.clone()),

@@ -67,7 +67,8 @@ pub fn run(path: &Path) -> color_eyre::Result<()> {
         let stop = async move {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
-        let socket = net::bind_sip(config.listen).wrap_err_with(|| format!("can't listen on {}", config.listen))?;
+        let socket =
+            net::bind_sip(config.listen).wrap_err_with(|| format!("can't listen on {}", config.listen))?;
         tracing::info!(listen = %socket.local_addr()?, "the lot is open");
         serve(config, music, socket, Some(path.to_owned()), stop).await
     })
@@ -88,7 +89,8 @@ pub async fn serve(
     let wake = heard.clone();
     let mut options = SoundOptions::silent(config.contact_address().ip(), SPARE_PORTS, entropy());
     options.streams_max = STREAMS_MAX;
-    let media = MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
+    let media =
+        MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
     let mut lot = Lot::new(config, entropy());
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);

@@ -34,7 +34,12 @@ pub fn run(mut screen: Screen, mut console: Console, theme: &Theme, link: Screen
     runtime.block_on(serve(&mut screen, &mut console, theme, link))
 }
 
-async fn serve(screen: &mut Screen, console: &mut Console, theme: &Theme, link: ScreenLink) -> io::Result<()> {
+async fn serve(
+    screen: &mut Screen,
+    console: &mut Console,
+    theme: &Theme,
+    link: ScreenLink,
+) -> io::Result<()> {
     let ScreenLink { mut desk, commands, clock } = link;
     let mut keys = EventStream::new();
     let mut seen = Desk::clone(&desk.borrow_and_update());

@@ -96,7 +96,9 @@ impl SoundDirector {
     pub fn report(&self, desk: &Desk, report: Report) -> Option<Event> {
         let sound = desk.sound.clone();
         let state = match report {
-            Report::Digit { stream, digit } => return Some(Event::DigitHeard { call: CallId(stream.0), digit }),
+            Report::Digit { stream, digit } => {
+                return Some(Event::DigitHeard { call: CallId(stream.0), digit });
+            }
             Report::Levels { microphone_dbfs, headset_dbfs } => SoundState {
                 microphone_level: meter(microphone_dbfs),
                 ear_level: meter(headset_dbfs),

@@ -321,7 +321,7 @@ impl Desk {
             }
             // A server may name its park extension while it parks the call: that is not the caller.
             Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => Vec::new(),
-            _ if party.is_withheld() => Vec::new(),
+            _ if !party.is_comparable() => Vec::new(),
             _ => {
                 call.party = party;
                 Vec::new()
@@ -470,7 +470,7 @@ impl ParkedCall {
         }
         self.strength = match (&self.key, ceiling) {
             (Some(_), Strength::Exact) => Strength::Exact,
-            _ if !self.parkee.is_withheld() && ceiling != Strength::Unverified => Strength::Verified,
+            _ if self.parkee.is_comparable() && ceiling != Strength::Unverified => Strength::Verified,
             _ => Strength::Unverified,
         };
     }

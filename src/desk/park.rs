@@ -187,7 +187,7 @@ impl Desk {
     fn parked_from(&self, call: &Call) -> ParkedCall {
         ParkedCall {
             parkee: call.party.clone(),
-            parker: Identity { name: Text::new("you"), number: Text::default() },
+            parker: Identity::new("you", ""),
             since: self.now,
             since_inferred: false,
             note: call.note.clone(),

@@ -173,10 +173,9 @@ impl Phone {
         let by_name = self.config.dialect.retrieve_by == super::RetrieveBy::Replaces;
         let named = target.key.as_ref().filter(|key| by_name && Replaces::read(&key.0).is_some());
         let headers = match named {
-            Some(key) => vec![
-                ("Replaces".to_owned(), key.0.clone()),
-                ("Require".to_owned(), "replaces".to_owned()),
-            ],
+            Some(key) => {
+                vec![("Replaces".to_owned(), key.0.clone()), ("Require".to_owned(), "replaces".to_owned())]
+            }
             None => Vec::new(),
         };
         self.invite(now, call, uri, headers);
@@ -229,7 +228,8 @@ impl Phone {
         if self.leg_ended_while_parking(now, call) {
             return self.forget(call);
         }
-        let was_up = self.legs.get(&call).is_some_and(|l| matches!(l.state, LegState::Up | LegState::Accepted));
+        let was_up =
+            self.legs.get(&call).is_some_and(|l| matches!(l.state, LegState::Up | LegState::Accepted));
         let transferring = self.legs.get(&call).is_some_and(|l| l.transfer.is_some());
         if transferring && cause.by == EndedBy::Remote {
             // A server that takes the call over ends our leg itself.
@@ -238,7 +238,9 @@ impl Phone {
         }
         let reason = match (cause.by, cause.status) {
             (EndedBy::Timeout, _) => "the other end no longer answers".to_owned(),
-            (EndedBy::Remote, Some(status)) if !was_up && status >= 300 => words::of_status(status, &cause.reason),
+            (EndedBy::Remote, Some(status)) if !was_up && status >= 300 => {
+                words::of_status(status, &cause.reason)
+            }
             _ => String::new(),
         };
         self.say(Event::CallEnded { call, reason: Text::new(&reason), by_them: cause.by != EndedBy::Local });
@@ -286,7 +288,7 @@ impl Phone {
     /// The far end wants to change the session: answered from our side of it as it is.
     pub(super) fn offer_received(&mut self, now: Moment, key: CallKey, offer: &[u8]) {
         let Some(&call) = self.by_key.get(&key) else { return self.ua.answer_offer(now, key, Err(481)) };
-        self.offer_during_attempt(now, call);
+        self.sign_of_failure(now, call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         leg.local.version += 1;
         if offer.is_empty() {
@@ -302,8 +304,9 @@ impl Phone {
         }
     }
 
-    pub(super) fn identity_changed(&mut self, key: CallKey, headers: &Headers) {
+    pub(super) fn identity_changed(&mut self, now: Moment, key: CallKey, headers: &Headers) {
         let Some(&call) = self.by_key.get(&key) else { return };
+        self.sign_of_failure(now, call);
         if let Some(party) = identity::asserted(headers) {
             self.say(Event::PartyTold { call, party });
         }

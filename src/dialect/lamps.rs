@@ -71,7 +71,8 @@ impl Phone {
     pub(super) fn notified(&mut self, now: Moment, subscription: SubscriptionKey, body: &[u8]) {
         let Some(watched) = self.watched.get_mut(&subscription) else { return };
         let Ok(info) = dialog_info::read(body) else { return self.ask_soon(now, subscription) };
-        let fresh_start = watched.version.is_none() || !matches!(watched.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack);
+        let fresh_start = watched.version.is_none()
+            || !matches!(watched.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack);
         match watched.version {
             // An older or repeated state changes nothing; a server that restarted its count is asked afresh.
             Some(version) if info.version <= version && !fresh_start => {
@@ -81,7 +82,9 @@ impl Phone {
                 return;
             }
             // A partial state after a gap can't be understood (RFC 4235 §4.3).
-            Some(version) if !info.full && info.version != version + 1 => return self.ask_soon(now, subscription),
+            Some(version) if !info.full && info.version != version + 1 => {
+                return self.ask_soon(now, subscription);
+            }
             None if !info.full => return self.ask_soon(now, subscription),
             _ => {}
         }
@@ -120,7 +123,8 @@ impl Phone {
 
     /// The server is silent: whatever the lamps showed may have changed by now.
     pub(super) fn all_lamps_stale(&mut self, now: Moment) {
-        let told: Vec<_> = self.watched.values_mut().map(|w| w.make_stale(w.heard_at.unwrap_or(now))).collect();
+        let told: Vec<_> =
+            self.watched.values_mut().map(|w| w.make_stale(w.heard_at.unwrap_or(now))).collect();
         for tell in told {
             self.tell(tell);
         }
@@ -151,7 +155,8 @@ impl Phone {
 
     /// A park waits for a lamp that hasn't lit: perhaps its NOTIFY was lost.
     pub(super) fn ask_free_lamps(&mut self, now: Moment) {
-        let free: Vec<_> = self.watched.iter().filter(|(_, w)| w.lamp == Lamp::Free).map(|(k, _)| *k).collect();
+        let free: Vec<_> =
+            self.watched.iter().filter(|(_, w)| w.lamp == Lamp::Free).map(|(k, _)| *k).collect();
         for key in free {
             self.ask_soon(now, key);
         }
@@ -216,7 +221,9 @@ impl Watched {
 
     fn report(&self) -> LampReport {
         let lit = self.dialogs.iter().find(|d| d.state != DialogState::Terminated);
-        let Some(dialog) = lit else { return LampReport { lamp: self.lamp.clone(), ..LampReport::default() } };
+        let Some(dialog) = lit else {
+            return LampReport { lamp: self.lamp.clone(), ..LampReport::default() };
+        };
         let of = |party: &Option<Party>| party.as_ref().map(identity_of);
         LampReport {
             lamp: self.lamp.clone(),

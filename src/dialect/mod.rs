@@ -9,8 +9,6 @@ mod lamps;
 mod parking;
 mod phone;
 mod words;
-#[cfg(test)]
-mod tests;
 
 pub use phone::{Phone, PhoneConfig, Said, SoundStep};
 

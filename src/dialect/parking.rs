@@ -1,9 +1,10 @@
 //! Parking as a server does it: the REFER, the wait for proof, and what is done when proof doesn't come.
 //!
-//! A 202 and a sipfrag 200 are "maybe" (a full Asterisk lot says both). With [`Proof::Lamp`] the proof is a lamp that
-//! was free and lights after our REFER, while another slot is still free: a lot with room can't have refused us. If
-//! that lamp took the last free slot, somebody else may have taken it; then the server's own sign of failure, a
-//! re-INVITE on our leg, is waited for before the leg is ended.
+//! A 202 and a sipfrag 200 are "maybe" (a full Asterisk lot says both). With [`Proof::Lamp`] a lamp that was free must
+//! light after our REFER; but somebody else's park may have lit it. So the same REFER is sent once more, as a probe: a
+//! server that has parked the caller has nobody left to transfer and says 400 within milliseconds, one that has not is
+//! silent, or tells our leg that it is connected again (UPDATE or re-INVITE). Only then is our leg ended. Where the
+//! probe stays without an answer, a slot that is still free speaks for us: a lot with room can't have refused.
 
 use super::phone::Phone;
 use super::{Proof, words};
@@ -17,9 +18,11 @@ use std::time::Duration;
 const LAMP_PATIENCE: Duration = Duration::from_secs(8);
 /// When the lamps are asked anew because none has lit.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
-/// How long the sign of failure is waited for when the last free slot lit. Asterisk sends it 1.7 s after the REFER,
-/// when its announcement has been spoken.
-const LAST_SLOT_PATIENCE: Duration = Duration::from_secs(6);
+/// How long the probe's answer is waited for. Asterisk needs 0.4 to 8 ms; a caller whose phone is silent delays it by
+/// 500 ms; the rest is for lost datagrams.
+const PROBE_PATIENCE: Duration = Duration::from_millis(1_600);
+/// How long after a refusal a probe may still park the caller after all, because a slot became free meanwhile.
+const AFTERMATH: Duration = Duration::from_secs(6);
 /// How long a lamp may still light after the server's sign of failure.
 const AFTER_SIGN: Duration = Duration::from_millis(300);
 /// How long our lot may take to end our leg after it named the slot.
@@ -41,8 +44,10 @@ enum Stage {
     Asked,
     /// 202; the proof is missing.
     Accepted,
-    /// The slot is known, but whether it is ours isn't sure yet.
-    Doubtful,
+    /// A lamp has lit; the probe is out.
+    Probed,
+    /// Refused, but the probe may park it yet.
+    Aftermath,
     /// Decided. Kept for a moment, because a second lamp would cast doubt.
     Proven,
 }
@@ -51,6 +56,8 @@ enum Stage {
 pub(super) struct Attempt {
     pub call: CallId,
     refer: Option<ReferKey>,
+    /// The same REFER once more, to find out whether the first one has worked.
+    probe: Option<ReferKey>,
     /// The slot wished for.
     wish: Option<SlotId>,
     note: Text,
@@ -71,20 +78,23 @@ impl Attempt {
     }
 
     fn is_undecided(&self) -> bool {
-        matches!(self.stage, Stage::Asked | Stage::Accepted | Stage::Doubtful)
+        matches!(self.stage, Stage::Asked | Stage::Accepted | Stage::Probed)
     }
 }
 
 impl Phone {
     /// Begins a park, or queues it behind the one under way.
     pub(super) fn park(&mut self, now: Moment, call: CallId, slot: Option<SlotId>, note: &Text) {
-        if self.attempts.iter().any(|a| a.call == call && a.stage != Stage::Proven) {
+        if self.attempts.iter().any(|a| a.call == call && (a.is_undecided() || a.stage == Stage::Queued)) {
             return;
         }
+        // A new wish: what an earlier probe may still do is this attempt's matter now.
+        self.attempts.retain(|a| a.call != call || a.stage == Stage::Proven);
         let busy = self.attempts.iter().any(Attempt::is_undecided);
         self.attempts.push(Attempt {
             call,
             refer: None,
+            probe: None,
             wish: slot,
             note: note.clone(),
             stage: Stage::Queued,
@@ -167,6 +177,9 @@ impl Phone {
     }
 
     pub(super) fn refer_refused(&mut self, now: Moment, refer: ReferKey, status: u16, reason: &str) {
+        if self.probe_answered_with(now, refer, status) {
+            return;
+        }
         let text = words::of_status(status, reason);
         match self.attempt_of(refer).map(|a| a.call) {
             Some(call) => self.refuse(now, call, &text),
@@ -188,17 +201,38 @@ impl Phone {
             }
             return;
         }
-        // 2xx proves nothing; a failure is believed at once.
-        if status >= 300 && status != 408
-            && let Some(call) = self.attempt_of(refer).filter(|a| a.is_undecided()).map(|a| a.call)
+        if self.probe_answered_with(now, refer, status) {
+            return;
+        }
+        // 2xx proves nothing; a failure is believed at once, unless a lamp has lit already (the caller who hangs up
+        // just after he was parked makes it a 503).
+        if status >= 300
+            && status != 408
+            && let Some(call) =
+                self.attempt_of(refer).filter(|a| a.is_undecided() && a.slot.is_none()).map(|a| a.call)
         {
             self.refuse(now, call, &words::of_status(status, ""));
         }
     }
 
+    /// Takes the answer to a probe: refused means that nobody is left to transfer, so the caller is parked.
+    /// False if `refer` is no probe.
+    fn probe_answered_with(&mut self, now: Moment, refer: ReferKey, status: u16) -> bool {
+        let Some(attempt) = self.attempts.iter().find(|a| a.probe == Some(refer)) else { return false };
+        let call = attempt.call;
+        let refused = (300..=499).contains(&status) && !matches!(status, 401 | 407 | 408 | 487 | 491);
+        if refused && attempt.stage == Stage::Probed {
+            self.prove(now, call);
+        }
+        true
+    }
+
     /// A lamp that was free has lit.
     pub(super) fn lamp_lit(&mut self, now: Moment, slot: &SlotId) {
-        let waiting = self.attempts.iter_mut().find(|a| matches!(a.stage, Stage::Asked | Stage::Accepted));
+        let waiting = self
+            .attempts
+            .iter_mut()
+            .find(|a| matches!(a.stage, Stage::Asked | Stage::Accepted | Stage::Aftermath));
         if let Some(attempt) = waiting {
             let expected = attempt.wish.as_ref().is_none_or(|wish| wish == slot);
             // A named slot that was taken meanwhile: a dialplan prefix then takes the next free one without a word.
@@ -209,7 +243,7 @@ impl Phone {
             return self.judge(now, call);
         }
         let recent = self.attempts.iter().find(|a| {
-            matches!(a.stage, Stage::Proven | Stage::Doubtful)
+            matches!(a.stage, Stage::Proven | Stage::Probed)
                 && now.saturating_sub(a.asked_at) <= DOUBT_WITHIN
                 && a.slot.as_ref() != Some(slot)
         });
@@ -222,23 +256,33 @@ impl Phone {
 
     /// Decides whether what is known is enough.
     fn judge(&mut self, now: Moment, call: CallId) {
-        let room_left = self.watched.values().any(|w| w.lamp == Lamp::Free);
-        let proof = self.config.dialect.proof;
-        let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call) else { return };
-        let (Stage::Accepted, Some(slot)) = (attempt.stage, attempt.slot.clone()) else { return };
-        match proof {
+        let Some(attempt) = self.attempts.iter().find(|a| a.call == call) else { return };
+        let (Stage::Accepted | Stage::Aftermath, Some(slot)) = (attempt.stage, attempt.slot.clone()) else {
+            return;
+        };
+        match self.config.dialect.proof {
             // Our lot ends our leg itself; its lamp is as good.
             Proof::ServersWord => {
                 if self.lamp(&slot).is_some_and(|l| *l == Lamp::Parked) {
                     self.prove(now, call);
                 }
             }
-            Proof::Lamp if room_left => self.prove(now, call),
-            Proof::Lamp => {
-                attempt.stage = Stage::Doubtful;
-                attempt.decide_at = now + LAST_SLOT_PATIENCE;
-                attempt.ask_at = None;
-            }
+            Proof::Lamp => self.send_probe(now, call),
+        }
+    }
+
+    /// Sends the probe. It goes to the park extension, never to a slot: should the first REFER have failed, it parks.
+    fn send_probe(&mut self, now: Moment, call: CallId) {
+        let (Some(target), Some(key)) = (self.park_target(None), self.legs.get(&call).map(|l| l.key)) else {
+            return;
+        };
+        let referred_by = ("Referred-By".to_owned(), self.ourselves().to_string());
+        let probe = self.ua.refer(now, key, target, vec![referred_by]);
+        if let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call) {
+            attempt.probe = Some(probe);
+            attempt.stage = Stage::Probed;
+            attempt.decide_at = now + PROBE_PATIENCE;
+            attempt.ask_at = None;
         }
     }
 
@@ -260,25 +304,31 @@ impl Phone {
     }
 
     fn refuse(&mut self, now: Moment, call: CallId, reason: &str) {
-        let before = self.attempts.len();
-        self.attempts.retain(|a| a.call != call || a.stage == Stage::Proven);
-        if self.attempts.len() != before {
+        let open = |a: &&mut Attempt| a.call == call && (a.is_undecided() || a.stage == Stage::Queued);
+        if let Some(attempt) = self.attempts.iter_mut().find(open) {
+            attempt.slot = None;
+            attempt.ask_at = None;
+            attempt.stage = Stage::Aftermath;
+            attempt.decide_at = if attempt.probe.is_some() { now + AFTERMATH } else { now };
             self.say(Event::ParkRefused { call, reason: Text::new(reason) });
         }
+        self.attempts.retain(|a| a.stage != Stage::Aftermath || a.decide_at > now);
         self.ask_next(now);
     }
 
-    /// The far end re-INVITEs a leg whose park is undecided: on Asterisk the sign that the park failed.
-    pub(super) fn offer_during_attempt(&mut self, now: Moment, call: CallId) {
+    /// The far end speaks up on a leg whose park is undecided (re-INVITE, or UPDATE with an identity): on Asterisk the
+    /// sign that it is connected again, so that the park has failed.
+    pub(super) fn sign_of_failure(&mut self, now: Moment, call: CallId) {
         if self.config.dialect.proof != Proof::Lamp {
             return;
         }
-        let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call && a.is_undecided()) else { return };
+        let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call && a.is_undecided()) else {
+            return;
+        };
         match attempt.stage {
-            Stage::Doubtful => self.refuse(now, call, "the lot is full: somebody took the last slot first"),
-            Stage::Accepted if attempt.slot.is_none() => {
-                attempt.decide_at = attempt.decide_at.min(now + AFTER_SIGN);
-            }
+            Stage::Probed => self.refuse(now, call, "the lot is full: somebody took the last slot first"),
+            // The lamp may be a step behind.
+            Stage::Accepted => attempt.decide_at = attempt.decide_at.min(now + AFTER_SIGN),
             _ => {}
         }
     }
@@ -290,7 +340,8 @@ impl Phone {
         };
         // The server ended our leg and its lamp is lit, or it named the slot before: the caller is there.
         let settled = attempt.slot.clone().filter(|slot| {
-            self.config.dialect.proof == Proof::ServersWord || self.lamp(slot).is_some_and(|l| *l == Lamp::Parked)
+            self.config.dialect.proof == Proof::ServersWord
+                || self.lamp(slot).is_some_and(|l| *l == Lamp::Parked)
         });
         let Some(slot) = settled else { return false };
         self.attempts.retain(|a| a.call != call);
@@ -312,11 +363,14 @@ impl Phone {
         }
         let due: Vec<(CallId, Stage)> =
             self.attempts.iter().filter(|a| now >= a.decide_at).map(|a| (a.call, a.stage)).collect();
+        let room_left = self.watched.values().any(|w| w.lamp == Lamp::Free);
         for (call, stage) in due {
             match stage {
-                Stage::Proven => self.attempts.retain(|a| a.call != call || a.stage != Stage::Proven),
-                // Nobody said that it failed, and nobody else can have been refused in our place.
-                Stage::Doubtful => self.prove(now, call),
+                Stage::Proven | Stage::Aftermath => {
+                    self.attempts.retain(|a| a.call != call || a.stage != stage || now < a.decide_at);
+                }
+                Stage::Probed if room_left => self.prove(now, call),
+                Stage::Probed => self.refuse(now, call, "the lot is full"),
                 Stage::Accepted if self.slot_named(call) => self.prove(now, call),
                 Stage::Accepted => self.refuse(now, call, "no lamp lit: the lot may be full"),
                 Stage::Queued | Stage::Asked => self.refuse(now, call, "no answer from the server"),

@@ -250,7 +250,7 @@ impl Phone {
             E::OfferReceived { call, sdp, .. } => self.offer_received(now, call, &sdp),
             E::OfferAnswered { call, sdp } => self.offer_answered(call, &sdp),
             E::OfferFailed { call, status, reason } => self.offer_failed(call, status, &reason),
-            E::IdentityChanged { call, headers } => self.identity_changed(call, &headers),
+            E::IdentityChanged { call, headers } => self.identity_changed(now, call, &headers),
             E::ReferAccepted { refer, headers, .. } => self.refer_accepted(now, refer, &headers),
             E::ReferRefused { refer, status, reason, .. } => self.refer_refused(now, refer, status, &reason),
             E::ReferProgress { refer, status, ended, .. } => self.refer_progressed(now, refer, status, ended),
@@ -279,7 +279,13 @@ impl Phone {
         }
     }
 
-    fn registration_failed(&mut self, now: Moment, status: Option<u16>, reason: &str, retry: Option<Duration>) {
+    fn registration_failed(
+        &mut self,
+        now: Moment,
+        status: Option<u16>,
+        reason: &str,
+        retry: Option<Duration>,
+    ) {
         let words = match status {
             Some(401 | 403 | 407) => format!("the server refused user or password ({reason})"),
             Some(404) => "the server doesn't know this user (404)".to_owned(),

@@ -377,7 +377,7 @@ impl Lot {
             }
             Some(Place::With(peer)) => self.peer_lost(now, call, leg, peer),
             Some(Place::Parked(ticket)) => {
-                self.remember_gone(call, &ticket);
+                self.remember_gone(leg.dialog, &ticket);
                 self.caller_gave_up(now, &ticket);
             }
             Some(Place::Stranded | Place::Leaving) | None => {}

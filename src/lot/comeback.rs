@@ -85,7 +85,8 @@ impl Lot {
         } else {
             Departure::CameBack { by: who.clone() }
         };
-        self.remember_gone(parked.occupant, ticket);
+        let dialog = self.legs.get(&parked.occupant).and_then(|leg| leg.dialog.clone());
+        self.remember_gone(dialog, ticket);
         for lot in &mut self.lots {
             lot.leave(now, ticket, how.clone());
         }

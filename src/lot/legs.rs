@@ -4,7 +4,7 @@
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
 use crate::parking::Identity;
-use crate::sip::{CallKey, ReferKey};
+use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -64,6 +64,8 @@ pub(super) struct Leg {
     pub sent_by: Option<String>,
     /// 180 was passed on.
     pub rang: bool,
+    /// Its dialog, noted while it is parked: the user agent forgets it as soon as it ends.
+    pub dialog: Option<DialogId>,
 }
 
 impl Leg {
@@ -80,6 +82,7 @@ impl Leg {
             takes: None,
             sent_by: None,
             rang: false,
+            dialog: None,
         }
     }
 

@@ -99,6 +99,10 @@ impl Lot {
 
     /// A call has got a place in the slot book: its leg follows, the lamp lights.
     pub(super) fn seat(&mut self, call: CallKey, parked: &ParkedCall<CallKey>) {
+        let dialog = self.agent.dialog_id(call);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.dialog = dialog;
+        }
         self.move_to(call, Place::Parked(parked.ticket.clone()));
         self.presence.touch(parked.slot.as_str());
         self.say(Notice::CallParked {

@@ -83,7 +83,7 @@ impl Lot {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),
         };
-        if let Err((refusal, more)) = self.admit(now, key, from, &user, request) {
+        if let Err((refusal, more)) = self.admit(now, key, &user, request) {
             let mut headers = refusal.headers();
             headers.extend(more);
             self.agent.answer(now, key, refusal.status, headers, Vec::new());
@@ -95,7 +95,6 @@ impl Lot {
         &mut self,
         now: Moment,
         key: RequestKey,
-        from: SocketAddr,
         user: &str,
         request: &Request,
     ) -> Result<(), (Refusal, Option<(String, String)>)> {
@@ -110,12 +109,7 @@ impl Lot {
             Some(Destination::Slot { .. } | Destination::User(_)) => {}
             Some(Destination::Park { .. }) | None => return refuse(404, "There is nothing to watch there."),
         }
-        // NOTIFY goes where the Contact says; that must be where the SUBSCRIBE came from, or nobody else's doorbell
-        // could be rung with it.
-        let contact = request.headers.contacts().into_iter().next().and_then(|c| c.uri.host_port_addr());
-        if contact.is_none_or(|contact| contact != from) && !self.registrar.knows(user, from) {
-            return refuse(403, "Register first: the Contact is not where this came from.");
-        }
+        // The user agent sends NOTIFY only to where this came from, and the nonce has proven that somebody is there.
         if self.presence.count() >= MAX_WATCHERS {
             return refuse(503, "Too many subscriptions.");
         }

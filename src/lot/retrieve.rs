@@ -135,7 +135,8 @@ impl Lot {
         let codec = self.codec_of(caller);
         let answer = self.answer_offer_of(retriever, codec)?;
         self.cancel_ringing_for(now, ticket);
-        self.remember_gone(caller, ticket);
+        let dialog = self.legs.get(&caller).and_then(|leg| leg.dialog.clone());
+        self.remember_gone(dialog, ticket);
         let how = Departure::Retrieved { by: by.clone() };
         let taken = self.lots.iter_mut().find_map(|lot| lot.lend(now, ticket, how.clone()));
         if let Some(leg) = self.legs.get_mut(&retriever) {
@@ -166,8 +167,8 @@ impl Lot {
     }
 
     /// Remembers the dialog of a parked call that is leaving its slot.
-    pub(super) fn remember_gone(&mut self, call: CallKey, ticket: &Ticket) {
-        let Some(dialog) = self.agent.dialog_id(call) else { return };
+    pub(super) fn remember_gone(&mut self, dialog: Option<DialogId>, ticket: &Ticket) {
+        let Some(dialog) = dialog else { return };
         if self.gone.len() >= MAX_GONE {
             self.gone.pop_front();
         }

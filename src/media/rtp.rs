@@ -2,9 +2,6 @@
 
 use rtp_rs::{RtpPacketBuilder, RtpReader};
 
-/// Bytes of an RTP header without contributing sources or extension, which is what we write.
-pub(crate) const HEADER: usize = 12;
-
 /// A packet as read from a datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Packet<'a> {
@@ -61,6 +58,8 @@ pub(crate) fn extend_timestamp(reference: i64, timestamp: u32) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HEADER: usize = 12;
 
     #[test]
     fn what_is_written_is_read() {

@@ -143,8 +143,8 @@ impl Stream {
 
     /// Takes over what a new offer and answer settled. Allocates when codec or FEC change.
     pub fn reconfigure(&mut self, now: Duration, config: StreamConfig) {
-        let prepared = self.needs(&config).then(|| Prepared::new(&config));
-        self.reconfigure_with(now, config, prepared);
+        let mut prepared = self.needs(&config).then(|| Prepared::new(&config));
+        self.reconfigure_with(now, config, prepared.as_mut());
     }
 
     /// Whether [`Stream::reconfigure`] would allocate.
@@ -152,17 +152,12 @@ impl Stream {
         (config.codec, config.fec) != (self.config.codec, self.config.fec)
     }
 
-    /// As [`Stream::reconfigure`], with codec states made elsewhere; returns those to be dropped elsewhere. Without
-    /// any, and none of the right kind, only what needs none changes.
-    pub fn reconfigure_with(
-        &mut self,
-        now: Duration,
-        config: StreamConfig,
-        prepared: Option<Prepared>,
-    ) -> Option<Prepared> {
-        let mut left = prepared;
-        let wanted = self.needs(&config);
-        if wanted && let Some(new) = left.as_mut().filter(|p| (p.codec, p.fec) == (config.codec, config.fec))
+    /// As [`Stream::reconfigure`], with codec states made elsewhere, that are exchanged for the old ones where codec or
+    /// FEC change. Allocates nothing; without states of the right kind, codec and FEC must be the same.
+    pub fn reconfigure_with(&mut self, now: Duration, config: StreamConfig, prepared: Option<&mut Prepared>) {
+        let fits = |new: &&mut Prepared| (new.codec, new.fec) == (config.codec, config.fec);
+        if self.needs(&config)
+            && let Some(new) = prepared.filter(fits)
         {
             std::mem::swap(&mut self.outbound.encoder, &mut new.encoder);
             std::mem::swap(&mut self.inbound.decoder, &mut new.decoder);
@@ -171,6 +166,7 @@ impl Stream {
                 self.inbound.jitter.set_codec(config.codec.clock_hz(), recovers);
                 self.inbound.sound_length = 0;
                 self.inbound.owed = 0;
+                self.inbound.events.forget();
                 self.outbound.relayed = None;
                 self.outbound.mark = true;
             }
@@ -184,7 +180,6 @@ impl Stream {
             self.outbound.mark = true;
         }
         self.config = config;
-        left
     }
 
     /// Takes a datagram that came `from` there. Returns a digit the far end pressed, once.
@@ -192,8 +187,8 @@ impl Stream {
     /// Only the negotiated source is heard; when that one is silent from the start, the first that proves itself with
     /// consecutive packets is learned, and locked.
     pub fn receive(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Option<char> {
-        let admitted = self.admit(now, from, datagram)?;
-        self.store(now, &admitted);
+        let mut admitted = self.admit(now, from, datagram)?;
+        self.store(now, &mut admitted);
         admitted.digit
     }
 
@@ -241,17 +236,20 @@ impl Stream {
     }
 
     /// Puts an admitted packet's sound into the jitter buffer.
-    pub(crate) fn store(&mut self, now: Duration, admitted: &Admitted<'_>) {
+    pub(crate) fn store(&mut self, now: Duration, admitted: &mut Admitted<'_>) {
         let packet = &admitted.packet;
         let jitter = &mut self.inbound.jitter;
         if admitted.is_event {
-            jitter.count(packet.sequence, packet.timestamp);
+            admitted.repeated = !jitter.count(packet.sequence, packet.timestamp);
             return;
         }
         let ticks = duration_ticks(self.config.codec, packet.payload);
         match jitter.insert(now, packet.sequence, packet.timestamp, ticks, packet.payload) {
             Arrival::Stored { reordered } => self.figures.reordered += u64::from(reordered),
-            Arrival::Duplicate => self.figures.duplicates += 1,
+            Arrival::Duplicate => {
+                self.figures.duplicates += 1;
+                admitted.repeated = true;
+            }
             Arrival::Late => self.figures.late += 1,
             Arrival::Refused => self.figures.refused += 1,
             Arrival::Restarted => self.inbound.transit = None,

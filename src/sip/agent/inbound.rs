@@ -1,6 +1,6 @@
 //! Incoming requests: what RFC 3261 8.2 asks of each before anybody looks at it, and whose it is.
 
-use super::{UserAgent, Usage};
+use super::{Usage, UserAgent};
 use crate::sip::Moment;
 use crate::sip::message::{Method, Request};
 use crate::sip::transaction::{Arrival, ServerId};

@@ -116,7 +116,8 @@ impl UserAgent {
         registration.again = false;
         registration.last_sent = Some(now);
         let leaving = registration.wish == Wish::Unregistered;
-        let expires_s = if leaving { 0 } else { registration.expires_s.unwrap_or(standing.account.expires_s) };
+        let expires_s =
+            if leaving { 0 } else { registration.expires_s.unwrap_or(standing.account.expires_s) };
         let aor = &standing.account.aor;
         let server = standing.account.server;
         let registrar = Uri { user: None, headers: Vec::new(), ..aor.uri.clone() };
@@ -180,7 +181,8 @@ impl UserAgent {
     fn take_min_expires(&mut self, key: AccountKey, answer: &Answer) -> bool {
         let Some(standing) = self.accounts.get_mut(&key) else { return false };
         let asked_s = standing.registration.expires_s.unwrap_or(standing.account.expires_s);
-        let least: Option<u32> = answer.response.headers.get("Min-Expires").and_then(|v| v.trim().parse().ok());
+        let least: Option<u32> =
+            answer.response.headers.get("Min-Expires").and_then(|v| v.trim().parse().ok());
         let Some(least) = least.filter(|least| *least > asked_s && *least <= EXPIRES_MAX_S) else {
             return false;
         };

@@ -46,12 +46,7 @@ pub(super) struct Watcher {
 impl UserAgent {
     /// 200 to a SUBSCRIBE; `notify` the full state at once. With `expires_s` 0 (a poll) the first NOTIFY is the last.
     /// `None` when the request is gone, is no SUBSCRIBE, or there are [`MAX_WATCHERS`] (it gets 503).
-    pub fn admit_watcher(
-        &mut self,
-        now: Moment,
-        request: RequestKey,
-        expires_s: u32,
-    ) -> Option<WatcherKey> {
+    pub fn admit_watcher(&mut self, now: Moment, request: RequestKey, expires_s: u32) -> Option<WatcherKey> {
         if self.visits.get(&request)?.request.method != Method::Subscribe {
             return None;
         }

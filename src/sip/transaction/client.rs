@@ -50,8 +50,7 @@ impl Transactions {
         let end = Some(self.alarms.set(now + LIMIT, Why::ClientEnds(id)));
         self.client_by_branch.insert((branch.clone(), request.method.clone()), id);
         let state = State::Trying;
-        let client =
-            Client { state, to, request, branch, bytes, ack: Vec::new(), interval: T1, resend, end };
+        let client = Client { state, to, request, branch, bytes, ack: Vec::new(), interval: T1, resend, end };
         self.clients.insert(id, client);
         id
     }

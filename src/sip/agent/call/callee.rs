@@ -3,9 +3,7 @@
 
 use super::super::inbound::user_of;
 use super::super::reply::add_headers;
-use super::super::{
-    CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE, Usage, UserAgent, Why,
-};
+use super::super::{CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE, Usage, UserAgent, Why};
 use super::caller::sdp_of;
 use super::{Call, Inbound, Phase};
 use crate::sip::Moment;
@@ -68,6 +66,11 @@ impl UserAgent {
 
     /// 200 with our description (the answer, or the offer if the INVITE had none), repeated until its ACK comes.
     pub fn accept(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>) {
+        self.accept_with(now, call, sdp, Vec::new());
+    }
+
+    /// The same with further headers in the 200 (P-Asserted-Identity of whoever answers …).
+    pub fn accept_with(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>, headers: Vec<(String, String)>) {
         if !self.ringing.remove(&call) {
             return;
         }
@@ -75,7 +78,7 @@ impl UserAgent {
             call.phase = Phase::Accepted;
             call.local_sdp.clone_from(&sdp);
         }
-        self.respond_to_invite(now, call, 200, &[], Some(sdp));
+        self.respond_to_invite(now, call, 200, &headers, Some(sdp));
         self.await_ack(now, call);
     }
 
@@ -229,10 +232,7 @@ impl Inbound {
 }
 
 /// The `SIP` cause of a Reason header (RFC 3326) and its text; else no status and `otherwise`.
-pub(super) fn reason_of(
-    headers: &crate::sip::message::Headers,
-    otherwise: &str,
-) -> (Option<u16>, String) {
+pub(super) fn reason_of(headers: &crate::sip::message::Headers, otherwise: &str) -> (Option<u16>, String) {
     let values = headers.list("Reason");
     let parts = values.iter().find_map(|value| value.split_once(';').map(|(p, rest)| (p.trim(), rest)));
     let Some((protocol, rest)) = parts else { return (None, otherwise.to_owned()) };

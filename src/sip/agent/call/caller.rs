@@ -3,9 +3,7 @@
 use super::super::errand::{Answer, Purpose, bare};
 use super::super::reception::owners_to;
 use super::super::reply::add_headers;
-use super::super::{
-    CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why,
-};
+use super::super::{CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why};
 use super::{Call, Phase};
 use crate::sip::Moment;
 use crate::sip::dialog::Dialog;

@@ -1,8 +1,8 @@
 //! Requests of the far end inside a call: re-INVITE, UPDATE, BYE, INFO, REFER, NOTIFY (RFC 3261 12.2.2, 14.2, RFC 3311).
 
 use super::super::{CallKey, Event, UserAgent};
-use super::caller::sdp_of;
 use super::Phase;
+use super::caller::sdp_of;
 use crate::sip::Moment;
 use crate::sip::message::{Headers, Method, Request};
 use std::net::SocketAddr;
@@ -153,4 +153,3 @@ impl UserAgent {
         self.answer_offer(now, key, Err(500));
     }
 }
-

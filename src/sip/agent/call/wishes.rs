@@ -258,8 +258,7 @@ impl UserAgent {
     pub(in super::super) fn drop_wishes(&mut self, key: CallKey) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         self.alarms.cancel(&mut call.glare);
-        let (kept, dropped) =
-            call.wishes.drain(..).partition(|wish| matches!(wish, Wish::ReferNotify(_)));
+        let (kept, dropped) = call.wishes.drain(..).partition(|wish| matches!(wish, Wish::ReferNotify(_)));
         call.wishes = kept;
         let dropped: std::collections::VecDeque<Wish> = dropped;
         for wish in dropped {

@@ -99,7 +99,8 @@ impl UserAgent {
             self.add_abilities(&mut response.headers);
         }
         add_headers(&mut response.headers, &headers);
-        let silent = response.headers.get("Refer-Sub").is_some_and(|v| v.trim().eq_ignore_ascii_case("false"));
+        let silent =
+            response.headers.get("Refer-Sub").is_some_and(|v| v.trim().eq_ignore_ascii_case("false"));
         self.transactions.respond(now, server, &response);
         if status >= 300 || silent {
             return self.forget_refer(refer);

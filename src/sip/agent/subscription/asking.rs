@@ -30,12 +30,7 @@ impl UserAgent {
         self.send_errand(now, Purpose::Subscribe(key), account, to, request);
     }
 
-    pub(in super::super) fn conclude_subscribe(
-        &mut self,
-        now: Moment,
-        key: SubscriptionKey,
-        answer: Answer,
-    ) {
+    pub(in super::super) fn conclude_subscribe(&mut self, now: Moment, key: SubscriptionKey, answer: Answer) {
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         held.under_way = false;
         if held.leaving {
@@ -76,7 +71,8 @@ impl UserAgent {
 
     fn take_min_expires_of(&mut self, key: SubscriptionKey, answer: &Answer) -> bool {
         let Some(held) = self.subscriptions.get_mut(&key) else { return false };
-        let least: Option<u32> = answer.response.headers.get("Min-Expires").and_then(|v| v.trim().parse().ok());
+        let least: Option<u32> =
+            answer.response.headers.get("Min-Expires").and_then(|v| v.trim().parse().ok());
         let Some(least) = least.filter(|least| *least > held.expires_s && *least <= EXPIRES_MAX_S) else {
             return false;
         };

@@ -142,7 +142,8 @@ impl UserAgent {
     fn take_terminated(&mut self, now: Moment, key: SubscriptionKey, state: &State) {
         match state.reason.as_str() {
             "rejected" | "noresource" | "invariant" => {
-                let (status, word) = if state.reason == "rejected" { (403, "rejected") } else { (404, "no such resource") };
+                let (status, word) =
+                    if state.reason == "rejected" { (403, "rejected") } else { (404, "no such resource") };
                 self.take_subscription_refused(now, key, status, word.to_owned());
             }
             _ => {

@@ -7,9 +7,7 @@ mod hearing;
 mod pace;
 
 use super::errand::bare;
-use super::{
-    Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why,
-};
+use super::{Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
 use crate::sip::Moment;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
@@ -72,8 +70,7 @@ impl UserAgent {
             return key;
         }
         let dialog = self.dialog_to_watch(&subscribe);
-        self.dialogs
-            .insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Subscription(key));
+        self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Subscription(key));
         let subscription = Subscription {
             expires_s: subscribe.expires_s,
             order: subscribe,
@@ -130,8 +127,7 @@ impl UserAgent {
         let dialog = self.dialog_to_watch(&order);
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         self.dialogs.remove(&(held.dialog.call_id.clone(), held.dialog.local_tag.clone()));
-        self.dialogs
-            .insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Subscription(key));
+        self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Subscription(key));
         held.dialog = dialog;
         held.afresh = false;
         held.jumps = 0;
