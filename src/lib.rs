@@ -3,6 +3,7 @@
 pub mod app;
 pub mod config;
 pub mod console;
+pub mod demo;
 pub mod desk;
 pub mod dialect;
 pub mod io;
