@@ -1,6 +1,7 @@
 //! parkdeck: a receptionist's console with a built-in softphone, and *the lot*, a small call-park server.
 
 pub mod app;
+pub mod cli;
 pub mod config;
 pub mod console;
 pub mod demo;

@@ -40,7 +40,7 @@ fn open(handle: &mut MediaHandle, ports: &mut Vec<u16>, id: u64) -> (StreamId, S
             None => std::thread::sleep(Duration::from_millis(5)),
         }
     }
-    let port = ports.pop().unwrap();
+    let port = ports.pop().unwrap_or_default();
     let stream = StreamId(id);
     assert!(handle.send(Command::Open { stream, port }));
     (stream, SocketAddr::new(LOCAL, port))

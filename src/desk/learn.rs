@@ -356,12 +356,12 @@ impl Desk {
 
     fn ticked(&mut self) -> Vec<Effect> {
         let now = self.now;
-        if self.undo.as_ref().is_some_and(|u| now > u.until) {
+        if self.undo.as_ref().is_some_and(|u| now >= u.until) {
             self.undo = None;
         }
         let mut overdue = Vec::new();
         for slot in &mut self.slots {
-            if slot.remark.as_ref().is_some_and(|(_, until)| now > *until) {
+            if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {
                 slot.remark = None;
             }
             if slot.asking.as_ref().is_some_and(|a| now >= a.until) {

@@ -298,7 +298,7 @@ impl Desk {
             self.say(Severity::Info, "nothing to undo");
             return Vec::new();
         };
-        if now > undo.until {
+        if now >= undo.until {
             let text = format!("too late to undo: {} is on {}", undo.parked.parkee.label(), undo.slot);
             self.say(Severity::Warning, &text);
             return Vec::new();

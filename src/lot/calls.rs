@@ -14,7 +14,7 @@ use crate::parking::{Identity, Moment};
 use crate::sip::message::{Headers, Method, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::sdp::Codec;
-use crate::sip::{CallKey, EndCause, RequestKey};
+use crate::sip::{CallKey, EndCause, EndedBy, RequestKey};
 use std::net::SocketAddr;
 
 /// What is said to whoever guesses passwords.
@@ -31,8 +31,10 @@ impl Lot {
         match self.gate.admit(now, from, request.method.as_str(), &request.headers, &self.plan) {
             Admission::User(user) => Ok(user),
             Admission::Challenge(headers) => Err((401, headers)),
-            Admission::PutOff { mut headers, name } => {
-                self.say(Notice::Guessing { from, user: crate::parking::Text::new(&name).to_string() });
+            Admission::PutOff { mut headers, name, first } => {
+                if first {
+                    self.say(Notice::Guessing { from, user: crate::parking::Text::new(&name).to_string() });
+                }
                 headers.extend(Refusal::new(403, TOO_MANY_GUESSES).headers());
                 Err((403, headers))
             }
@@ -179,7 +181,9 @@ impl Lot {
         };
         match answer {
             Ok(answer) => {
-                self.agent.accept(now, caller, answer);
+                let answerer =
+                    self.legs.get(&callee).map(|leg| self.asserted(&leg.identity)).unwrap_or_default();
+                self.agent.accept_with(now, caller, answer, answerer);
                 self.join(caller, callee);
                 let who =
                     |call| self.legs.get(&call).map(|leg: &Leg| leg.identity.clone()).unwrap_or_default();
@@ -212,6 +216,7 @@ impl Lot {
             if let Some(peer) = peer {
                 self.introduce(now, peer, call);
             }
+            self.seat_the_stranded(now);
         }
     }
 
@@ -286,6 +291,21 @@ impl Lot {
         }
     }
 
+    /// Nothing has been heard from a phone for long. It may be on hold, or gone without a word: an UPDATE that nobody
+    /// answers ends its leg.
+    pub(super) fn knock(&mut self, now: Moment, stream: StreamId) {
+        let silent = self.legs.iter().find(|(_, l)| l.sound.as_ref().is_some_and(|s| s.stream == stream));
+        let Some((call, leg)) = silent else { return };
+        let call = *call;
+        match leg.place {
+            Place::With(peer) => self.introduce(now, peer, call),
+            Place::Parked(_) | Place::Stranded | Place::Transferring(_) => {
+                self.agent.update(now, call, Vec::new());
+            }
+            Place::Asking(_) | Place::Dialled(_) | Place::Leaving => {}
+        }
+    }
+
     /// The engine couldn't take a port: another one, and another offer if the call is up.
     pub(super) fn replace_stream(&mut self, now: Moment, stream: StreamId) {
         let lame = self.legs.iter_mut().find(|(_, l)| l.sound.as_ref().is_some_and(|s| s.stream == stream));
@@ -353,8 +373,15 @@ impl Lot {
     /// Ends a leg; whoever it talked with must have been taken care of.
     pub(super) fn hang_up(&mut self, now: Moment, call: CallKey) {
         self.move_to(call, Place::Leaving);
-        if let Some(sound) = self.legs.get_mut(&call).and_then(|leg| leg.sound.take()) {
-            self.sound.close(sound);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            if let Some(sound) = leg.sound.take() {
+                self.sound.close(sound);
+            }
+            if let Some(taken) = leg.takes.take() {
+                for lot in &mut self.lots {
+                    lot.release(&taken.ticket);
+                }
+            }
         }
         self.agent.hang_up(now, call);
     }
@@ -375,7 +402,7 @@ impl Lot {
             Some(Place::Dialled(attempt)) => {
                 self.branch_failed(now, attempt, call, cause.status.unwrap_or(408));
             }
-            Some(Place::With(peer)) => self.peer_lost(now, call, leg, peer),
+            Some(Place::With(peer)) => self.peer_lost(now, call, leg, peer, cause.by),
             Some(Place::Parked(ticket)) => {
                 self.remember_gone(leg.dialog, &ticket);
                 self.caller_gave_up(now, &ticket);
@@ -385,7 +412,7 @@ impl Lot {
     }
 
     /// One of two who talked has gone: what becomes of the other.
-    fn peer_lost(&mut self, now: Moment, gone: CallKey, leg: Leg, peer: CallKey) {
+    fn peer_lost(&mut self, now: Moment, gone: CallKey, leg: Leg, peer: CallKey, by: EndedBy) {
         if let Some(taken) = leg.takes {
             // The retriever never got as far as ACK: the caller goes back into the slot that was kept for him.
             return self.put_back(now, peer, taken);
@@ -396,12 +423,26 @@ impl Lot {
             for lot in &mut self.lots {
                 lot.release(&taken.ticket);
             }
+            self.seat_the_stranded(now);
         }
         if self.transferor_left(gone, peer) {
             return;
         }
         self.transferee_left(now, gone);
-        self.hang_up(now, peer);
+        let outside = self.legs.get(&peer).is_some_and(|leg| self.is_outside(leg));
+        match &leg.user {
+            // The phone of one of ours died: his caller isn't dropped for that, but comes back to him.
+            Some(user) if by == EndedBy::Timeout && outside && !self.is_outside(&leg) => {
+                self.strand(now, peer, user);
+            }
+            _ => self.hang_up(now, peer),
+        }
+    }
+
+    /// Whether a leg is a caller from outside, and not one of those who park and retrieve.
+    fn is_outside(&self, leg: &Leg) -> bool {
+        let user = leg.user.as_deref().and_then(|user| self.plan.user(user));
+        user.is_none_or(|user| user.permissions.assert_identity || !user.permissions.park)
     }
 
     /// A parked caller has hung up: the lamp goes out at once, and whoever is rung for him stops ringing.

@@ -33,6 +33,8 @@ pub(super) enum Admission {
         headers: Vec<(String, String)>,
         /// The name that was tried.
         name: String,
+        /// Whether this is the first time since it was put off: worth a line in the log, the others are not.
+        first: bool,
     },
 }
 
@@ -42,6 +44,7 @@ struct Suspect {
     window_ends: Moment,
     put_off_until: Moment,
     strikes: u32,
+    told: bool,
     last: Moment,
 }
 
@@ -80,9 +83,12 @@ impl Gate {
         match (verdict, claimed.take()) {
             (_, Some((key, Some(until)))) => {
                 let wait_s = until.saturating_sub(now).as_secs() + 1;
+                let first =
+                    self.suspects.get_mut(&key).is_some_and(|s| !std::mem::replace(&mut s.told, true));
                 Admission::PutOff {
                     headers: vec![("Retry-After".to_owned(), wait_s.to_string())],
                     name: key.1,
+                    first,
                 }
             }
             (Verdict::Accepted { username }, claimed) => {
@@ -116,6 +122,7 @@ impl Gate {
             window_ends: now + GUESS_WINDOW,
             put_off_until: Moment::ZERO,
             strikes: 0,
+            told: false,
             last: now,
         });
         suspect.last = now;
@@ -127,6 +134,7 @@ impl Gate {
         if suspect.guesses >= MAX_GUESSES {
             suspect.strikes = (suspect.strikes + 1).min(MAX_STRIKES);
             suspect.guesses = 0;
+            suspect.told = false;
             suspect.put_off_until = now + GUESS_WINDOW * suspect.strikes;
             suspect.window_ends = suspect.put_off_until + GUESS_WINDOW;
         }

@@ -60,6 +60,9 @@ use std::net::SocketAddr;
 /// What the lot calls itself in Server and User-Agent.
 pub const PRODUCT: &str = concat!("parkdeck-lot/", env!("CARGO_PKG_VERSION"));
 
+/// After so much silence a phone is asked whether it is still there.
+const SILENT_MS: u32 = 30_000;
+
 /// The park server. After every method that takes `now`, drain [`Lot::poll_transmit`], [`Lot::poll_media`] and
 /// [`Lot::poll_notice`].
 pub struct Lot {
@@ -170,11 +173,12 @@ impl Lot {
         self.notices.pop_front()
     }
 
-    /// The media engine reports: free ports, digits.
+    /// The media engine reports: free ports, digits, silence.
     pub fn report(&mut self, now: Moment, report: Report) {
         match report {
             Report::PortsBound { ports } => self.sound.add_ports(ports),
             Report::Digit { stream, digit } => self.pass_on_digit(stream, digit),
+            Report::StreamSilent { stream, silent_ms } if silent_ms >= SILENT_MS => self.knock(now, stream),
             Report::OpenRefused { stream, .. } => self.replace_stream(now, stream),
             _ => {}
         }

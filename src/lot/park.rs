@@ -92,7 +92,9 @@ impl Lot {
             Refusal::new(full.status, "The lot is full.")
         })?;
         let parked = parked.clone();
-        self.agent.accept(now, call, answer);
+        let name = self.parking(lot).map(|parking| parking.name.clone()).unwrap_or_default();
+        let header = slot_header(&parked.slot, &name, &parked.ticket);
+        self.agent.accept_with(now, call, answer, vec![header]);
         self.seat(call, &parked);
         Ok(())
     }

@@ -153,6 +153,9 @@ impl Lot {
 
     /// The same user goes on with his call on another phone.
     fn take_over(&mut self, now: Moment, call: CallKey, old: CallKey, peer: CallKey) -> Result<(), Refusal> {
+        if self.is_in_transfer(&[Some(old), Some(peer)]) {
+            return Err(Refusal::new(491, "A transfer is under way."));
+        }
         let codec = self.codec_of(peer);
         let answer = self.answer_offer_of(call, codec)?;
         let headers = self.legs.get(&peer).map(|leg| self.asserted(&leg.identity)).unwrap_or_default();

@@ -82,6 +82,10 @@ impl Lot {
         if target.params.get("method").is_some_and(|method| !method.eq_ignore_ascii_case("INVITE")) {
             return Err(Refusal::new(403, "Only calls can be transferred."));
         }
+        let peer = self.legs.get(&call).and_then(super::legs::Leg::peer);
+        if self.is_in_transfer(&[Some(call), peer]) {
+            return Err(Refusal::new(491, "A transfer is under way."));
+        }
         let destination = self.destination(target.user.as_deref().unwrap_or_default());
         if let Some(value) = target.header("Replaces") {
             let replaces =
@@ -110,9 +114,6 @@ impl Lot {
         let Some(peer) = self.legs.get(&call).and_then(|leg| leg.peer()) else {
             return Err(Refusal::new(403, "There is nobody to transfer."));
         };
-        if self.transfer_of(peer).is_some() || self.transfer_of(call).is_some() {
-            return Err(Refusal::new(491, "A transfer is under way."));
-        }
         let Some(who) = self.legs.get(&peer).map(|leg| leg.identity.clone()) else {
             return Err(Refusal::new(481, "The call is gone."));
         };
@@ -133,6 +134,11 @@ impl Lot {
         let answer = if silent { vec![("Refer-Sub".to_owned(), "false".to_owned())] } else { Vec::new() };
         self.agent.answer_refer(now, refer, 202, answer);
         Ok(())
+    }
+
+    /// Whether somebody is being rung to take over one of these: until that is decided they stay where they are.
+    pub(super) fn is_in_transfer(&self, calls: &[Option<CallKey>]) -> bool {
+        calls.iter().flatten().any(|call| self.transfer_of(*call).is_some())
     }
 
     /// The attempt that transfers `call`, or that `call` has asked for.
@@ -217,7 +223,8 @@ impl Lot {
         self.cancel_attempt(now, id);
     }
 
-    /// REFER with Replaces: both calls must be the sender's own.
+    /// REFER with Replaces: both calls must be the sender's own. Never answered 481, which would say that the call in
+    /// which the REFER came is gone (RFC 3261 12.2.1.2): the phone would hang up on the caller.
     #[allow(clippy::too_many_arguments)]
     fn transfer_attended(
         &mut self,
@@ -234,10 +241,13 @@ impl Lot {
         };
         let named = self.agent.find_call(replaces).filter(|named| *named != call && *named != peer);
         let Some((other, leg)) = named.and_then(|named| Some((named, self.legs.get(&named)?))) else {
-            return Err(Refusal::new(481, "There is no such call. The call stays with you."));
+            return Err(Refusal::new(404, "There is no such call. The call stays with you."));
         };
         if leg.user.as_deref() != Some(user) {
             return Err(Refusal::new(403, "That call is not yours. The call stays with you."));
+        }
+        if self.is_in_transfer(&[Some(other), leg.peer()]) {
+            return Err(Refusal::new(491, "A transfer is under way."));
         }
         let parks = matches!(destination, Some(Destination::Park { .. } | Destination::Slot { .. }));
         match leg.place.clone() {
@@ -261,7 +271,7 @@ impl Lot {
             }
             // He means to park; the slot he was in has been emptied meanwhile. Nobody is joined by mistake.
             _ if parks => {
-                return Err(Refusal::new(481, "You are not parked there any more. The call stays with you."));
+                return Err(Refusal::new(404, "You are not parked there any more. The call stays with you."));
             }
             Place::With(third) if third != peer && third != call => {
                 self.finish_refer(now, refer, request, Vec::new());

@@ -43,7 +43,8 @@ impl Refusal {
 impl From<ParkRefusal> for Refusal {
     fn from(refusal: ParkRefusal) -> Self {
         match refusal {
-            ParkRefusal::Full => Self::new(503, "The lot is full. The call stays with you."),
+            // Not 503: that would say that the whole server is in trouble (RFC 3261 21.5.4).
+            ParkRefusal::Full => Self::new(480, "The lot is full. The call stays with you."),
             ParkRefusal::Occupied(slot) => {
                 Self::new(486, format!("Slot {slot} is occupied. The call stays with you."))
             }

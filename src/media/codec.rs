@@ -199,7 +199,7 @@ mod tests {
         let mut bytes = [0; 1_275];
         for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
             let mut decoder = Decoder::new(codec);
-            for _ in 0..500 {
+            for _ in 0..200 {
                 random.fill_bytes(&mut bytes);
                 let length = random.next_u32() as usize % bytes.len();
                 let payload = &bytes[..length];

@@ -71,7 +71,8 @@ pub enum Source {
         /// Level in dB below full scale (−20.0 is comfortable).
         level_dbfs: f32,
     },
-    /// A tone as telephones know it, for example ring-back to a caller whose call is being placed.
+    /// A tone as telephones know it, for example ring-back to a caller whose call is being placed; silence when it is
+    /// over.
     Cue(Cue),
     /// What another stream receives.
     Bridge(StreamId),

@@ -87,9 +87,12 @@ fn best_period(history: &[i16], min: usize, max: usize, compared: usize) -> usiz
         let old = &history[start..start + compared];
         let new = &history[history.len() - compared..];
         let (mut cross, mut energy) = (0.0_f32, 1.0_f32);
-        for (a, b) in old.iter().zip(new) {
-            cross += f32::from(*a) * f32::from(*b);
-            energy += f32::from(*a) * f32::from(*a);
+        let mut at = 0;
+        while at < compared {
+            let (a, b) = (old[at] as f32, new[at] as f32);
+            cross += a * b;
+            energy += a * a;
+            at += 1;
         }
         // The smallest of equal ones wins: a multiple of the pitch repeats worse. Hence the slight lean.
         let score = cross.max(0.0) * cross / energy * (1.0 - 0.1 * period as f32 / max as f32);
@@ -119,7 +122,7 @@ pub(crate) fn shorten(samples: &mut [i16], most: usize) -> usize {
         let (mut cross, mut energy) = (0.0_f32, 1.0_f32);
         let mut at = 0;
         while at + lag < samples.len() && at < SHORTEN_MAX {
-            let (a, b) = (f32::from(samples[at]), f32::from(samples[at + lag]));
+            let (a, b) = (samples[at] as f32, samples[at + lag] as f32);
             cross += a * b;
             energy += a * a + b * b;
             at += COARSE;

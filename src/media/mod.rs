@@ -1,5 +1,9 @@
 //! One call's sound: frames to RTP and back. No device, no socket, no clock.
 //!
+//! A frame out: source → [`Stream::push`] → encoder → RTP. A packet in: gate (whose is it?) → jitter buffer →
+//! [`Stream::pull`] → decoder, or concealment → frame. A bridge between two streams of one codec forwards the packet
+//! with numbers of its own and touches nothing else.
+//!
 //! Inside, sound is 48 kHz mono `i16` in frames of 20 ms ([`FRAME`]); codecs work at their own rate behind that.
 //! [`Stream`] is one call's media; [`Command`] and [`Report`] are the plain data by which the owner of the calls
 //! speaks with the media thread of `io::sound`.

@@ -16,6 +16,8 @@ use std::time::Duration;
 const SOUND: usize = 2 * LONGEST;
 /// Frames made up in a row before it is silence, without asking the codec any more: half a second.
 const CONCEALED_MAX: u32 = 25;
+/// The static payload type of comfort noise (RFC 3551 table 4).
+const COMFORT_NOISE: u8 = 13;
 /// Frames between two shortenings, so that the pitch doesn't tremble.
 const SHORTEN_EVERY: u32 = 4;
 
@@ -70,11 +72,20 @@ struct Relayed {
     timestamp_shift: u32,
 }
 
+/// What a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sound,
+    /// A telephone event (RFC 4733).
+    Event,
+    /// Comfort noise (RFC 3389), which is counted and not made.
+    Comfort,
+}
+
 /// A packet that passed the gate.
 pub(crate) struct Admitted<'a> {
     packet: Packet<'a>,
-    /// A telephone event, and not sound.
-    is_event: bool,
+    kind: Kind,
     /// A key, heard for the first time.
     pub(crate) digit: Option<char>,
     /// The same packet came before.
@@ -200,7 +211,7 @@ impl Stream {
         datagram: &'a [u8],
     ) -> Option<Admitted<'a>> {
         let admitted = self.config.receive.then(|| self.screen(now, from, datagram)).flatten();
-        let Some((packet, is_event)) = admitted else {
+        let Some((packet, kind)) = admitted else {
             self.figures.refused += 1;
             return None;
         };
@@ -214,11 +225,12 @@ impl Stream {
         }
         inbound.heard_at = Some(now);
         self.figures.packets += 1;
+        let is_event = kind == Kind::Event;
         let digit = if is_event { inbound.events.take(packet.timestamp, packet.payload) } else { None };
-        if !is_event {
+        if kind == Kind::Sound {
             inbound.measure_jitter(now, packet.timestamp, self.config.codec.clock_hz());
         }
-        Some(Admitted { packet, is_event, digit, repeated: false })
+        Some(Admitted { packet, kind, digit, repeated: false })
     }
 
     fn screen<'a>(
@@ -226,20 +238,25 @@ impl Stream {
         now: Duration,
         from: SocketAddr,
         datagram: &'a [u8],
-    ) -> Option<(Packet<'a>, bool)> {
+    ) -> Option<(Packet<'a>, Kind)> {
         let packet = rtp::read(datagram)?;
-        let is_event = Some(packet.payload_type) == self.config.dtmf_receive_payload_type;
-        if !is_event && packet.payload_type != self.config.receive_payload_type {
+        let kind = if packet.payload_type == self.config.receive_payload_type {
+            Kind::Sound
+        } else if Some(packet.payload_type) == self.config.dtmf_receive_payload_type {
+            Kind::Event
+        } else if packet.payload_type == COMFORT_NOISE && self.config.codec != Codec::Opus {
+            Kind::Comfort
+        } else {
             return None;
-        }
-        self.gate.admits(now, from, &packet).then_some((packet, is_event))
+        };
+        self.gate.admits(now, from, &packet).then_some((packet, kind))
     }
 
     /// Puts an admitted packet's sound into the jitter buffer.
     pub(crate) fn store(&mut self, now: Duration, admitted: &mut Admitted<'_>) {
         let packet = &admitted.packet;
         let jitter = &mut self.inbound.jitter;
-        if admitted.is_event {
+        if admitted.kind != Kind::Sound {
             admitted.repeated = !jitter.count(packet.sequence, packet.timestamp);
             return;
         }
@@ -276,13 +293,14 @@ impl Stream {
     /// numbers of its own, so that sound from elsewhere can follow). Returns its length, 0 when it isn't to be sent.
     pub(crate) fn forward(&mut self, now: Duration, admitted: &Admitted<'_>, out: &mut [u8]) -> usize {
         // While a key is being sent, it takes the sound's place.
-        if !self.config.send || admitted.repeated || (self.is_dialling() && !admitted.is_event) {
+        if !self.config.send || admitted.repeated || (self.is_dialling() && admitted.kind != Kind::Event) {
             return 0;
         }
-        let payload_type = match (admitted.is_event, self.config.dtmf_payload_type) {
-            (false, _) => self.config.payload_type,
-            (true, Some(payload_type)) => payload_type,
-            (true, None) => return 0,
+        let payload_type = match (admitted.kind, self.config.dtmf_payload_type) {
+            (Kind::Sound, _) => self.config.payload_type,
+            (Kind::Event, Some(payload_type)) => payload_type,
+            // Nobody agreed to these.
+            (Kind::Event, None) | (Kind::Comfort, _) => return 0,
         };
         let source = &admitted.packet;
         let clock = self.config.codec.clock_hz();
@@ -478,7 +496,7 @@ impl Stream {
 impl Inbound {
     /// RFC 3550 A.8.
     fn measure_jitter(&mut self, now: Duration, timestamp: u32, clock_hz: u32) {
-        let arrival = now.as_micros() as i64 * i64::from(clock_hz) / 1_000_000;
+        let arrival = (now.as_micros() * u128::from(clock_hz) / 1_000_000) as i64;
         let transit = i64::from((arrival as u32).wrapping_sub(timestamp) as i32);
         if let Some(before) = self.transit.replace(transit) {
             let difference = transit.wrapping_sub(before) as i32;

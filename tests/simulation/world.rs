@@ -35,6 +35,7 @@ pub struct World {
     dismissed: BTreeSet<String>,
     /// Since when an operator has been talking to whom, by the lot's bridges.
     talked: BTreeMap<(usize, CallId), (Duration, IpAddr)>,
+    stuck: usize,
     pub parks: usize,
     pub retrieves: usize,
     pub broken: Vec<String>,
@@ -85,6 +86,7 @@ impl World {
             next_port: 30_000,
             dismissed: BTreeSet::new(),
             talked: BTreeMap::new(),
+            stuck: 0,
             parks: 0,
             retrieves: 0,
             broken: Vec::new(),
@@ -189,12 +191,24 @@ impl World {
         let wakes = wakes.chain([self.lot.next_wake(), self.net.next_at()]);
         let hang_ups = self.phones.iter().map(|p| p.hangs_up_at);
         let next = wakes.chain(hang_ups).flatten().min().unwrap_or(limit);
+        self.time_goes_on(next);
         self.now = next.clamp(self.now, limit);
         while let Some(datagram) = self.net.take(self.now) {
             self.deliver(datagram.from, datagram.to, &datagram.bytes);
         }
         self.wake();
         self.settle();
+    }
+
+    /// Whoever asks to be woken at a time that has passed, again and again, would keep a processor busy for ever.
+    fn time_goes_on(&mut self, next: Duration) {
+        self.stuck = if next <= self.now { self.stuck + 1 } else { 0 };
+        if self.stuck > 1_000 {
+            let phones: Vec<_> = self.phones.iter().map(|p| (p.user, p.ua.next_wake())).collect();
+            let operators: Vec<_> = self.operators.iter().map(|o| (o.user, o.engine.next_wake())).collect();
+            let lot = self.lot.next_wake();
+            self.broken.push(format!("{:?}: time stands still: {phones:?} {operators:?} lot {lot:?}", self.now));
+        }
     }
 
     fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {

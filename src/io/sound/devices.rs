@@ -21,8 +21,10 @@ const OPENING_MAX: Duration = Duration::from_secs(5);
 const SILENT_MAX: Duration = Duration::from_millis(600);
 /// The same before its first.
 const START_MAX: Duration = Duration::from_secs(3);
-/// Errors between two looks that mean it is lost: ALSA says so by calling its error handler without end.
+/// So many errors since the last callback mean that it is lost: ALSA says so by calling its error handler without end.
 const ERRORS_MAX: u64 = 10;
+/// And so long without a callback: an overrun brings errors, too, but is soon over.
+const ERRING_MAX: Duration = Duration::from_millis(120);
 /// When it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Threads that may hang in the sound library at a time; beyond, devices are given up until one returns.
@@ -70,6 +72,12 @@ impl Wants {
     }
 }
 
+/// A device that went a moment ago: nothing is said if it is back at once.
+struct Lost {
+    name: String,
+    reason: String,
+}
+
 enum State {
     Closed,
     Opening {
@@ -77,6 +85,7 @@ enum State {
         life: Arc<Life>,
         answer: Receiver<Result<String, String>>,
         ring_end: Option<Wiring>,
+        lost: Option<Lost>,
     },
     Open {
         name: String,
@@ -159,13 +168,13 @@ impl DeviceThread {
         let unit = &mut self.units[at];
         match &mut unit.state {
             _ if unit.choice == Device::Off => return true,
-            State::Closed if wanted => self.open(at, now),
+            State::Closed if wanted => self.open(at, now, None),
             State::Closed => return true,
             State::Opening { .. } | State::Open { .. } | State::Failed { .. } if !wanted => {
                 self.close(at);
                 return true;
             }
-            State::Failed { retry } if now >= *retry => self.open(at, now),
+            State::Failed { retry } if now >= *retry => self.open(at, now, None),
             State::Failed { .. } => {}
             State::Opening { .. } => self.await_opening(at, now),
             State::Open { .. } => self.check(at, now),
@@ -186,9 +195,9 @@ impl DeviceThread {
         wanted || (linger && unit.last_wanted.is_some_and(|last| now.duration_since(last) < LINGER))
     }
 
-    fn open(&mut self, at: usize, now: Instant) {
+    fn open(&mut self, at: usize, now: Instant, lost: Option<Lost>) {
         if self.ending.len() >= HUNG_MAX {
-            self.fail(at, now, "the sound system does not answer".to_owned());
+            self.fail(at, now, lost, "the sound system does not answer".to_owned());
             return;
         }
         let unit = &mut self.units[at];
@@ -210,80 +219,98 @@ impl DeviceThread {
             .name("sound-stream".into())
             .spawn(move || card::live(&choice, job, &of_thread, &answer_in));
         match thread {
-            Ok(_) => unit.state = State::Opening { since: now, life, answer, ring_end },
-            Err(error) => self.fail(at, now, error.to_string()),
+            Ok(_) => unit.state = State::Opening { since: now, life, answer, ring_end, lost },
+            Err(error) => self.fail(at, now, lost, error.to_string()),
         }
     }
 
     fn await_opening(&mut self, at: usize, now: Instant) {
-        let State::Opening { since, life, answer, ring_end } = &mut self.units[at].state else { return };
+        let State::Opening { since, life, answer, ring_end, lost } = &mut self.units[at].state else {
+            return;
+        };
         let result = match answer.try_recv() {
             Ok(result) => result,
             Err(TryRecvError::Empty) if now.duration_since(*since) < OPENING_MAX => return,
             Err(TryRecvError::Empty) => Err("the sound system does not answer".to_owned()),
             Err(TryRecvError::Disconnected) => Err("the sound library gave up".to_owned()),
         };
+        let (life, ring_end, lost) = (life.clone(), ring_end.take(), lost.take());
         match result {
-            Ok(name) => {
-                let (life, ring_end) = (life.clone(), ring_end.take());
-                let unit = &mut self.units[at];
-                unit.state = State::Open {
-                    name: name.clone(),
-                    life,
-                    callbacks: 0,
-                    errors: 0,
-                    moved: now,
-                    started: false,
-                };
-                unit.told = None;
-                let role = unit.role;
-                if let Some(ring_end) = ring_end {
-                    // Full: the media thread stands still, and with it all else.
-                    let _ = self.wiring.push(ring_end);
-                }
-                self.report(Report::DeviceReady { role, name });
-            }
+            Ok(name) => self.opened(at, now, name, life, ring_end, lost),
             Err(reason) => {
                 self.close(at);
-                self.fail(at, now, reason);
+                self.fail(at, now, lost, reason);
             }
         }
     }
 
-    /// Whether an open device still lives.
+    fn opened(
+        &mut self,
+        at: usize,
+        now: Instant,
+        name: String,
+        life: Arc<Life>,
+        ring_end: Option<Wiring>,
+        lost: Option<Lost>,
+    ) {
+        let unit = &mut self.units[at];
+        let role = unit.role;
+        unit.told = None;
+        unit.state =
+            State::Open { name: name.clone(), life, callbacks: 0, errors: 0, moved: now, started: false };
+        if let Some(ring_end) = ring_end {
+            // Full: the media thread stands still, and with it all else.
+            let _ = self.wiring.push(ring_end);
+        }
+        match lost {
+            Some(lost) if lost.name == name => {}
+            lost => {
+                self.tell_loss(role, lost);
+                self.report(Report::DeviceReady { role, name });
+            }
+        }
+    }
+
+    /// Whether an open device still lives. One that doesn't is opened anew at once.
     fn check(&mut self, at: usize, now: Instant) {
         let unit = &mut self.units[at];
         let State::Open { life, callbacks, errors, moved, started, name } = &mut unit.state else { return };
         let (callbacks_now, errors_now) = life.counts();
         if callbacks_now != *callbacks {
-            (*callbacks, *moved, *started) = (callbacks_now, now, true);
+            (*callbacks, *errors, *moved, *started) = (callbacks_now, errors_now, now, true);
         }
+        let still = now.duration_since(*moved);
         let patience = if *started { SILENT_MAX } else { START_MAX };
         let reason = if let Some(reason) = life.end_reason() {
             reason
-        } else if errors_now - *errors >= ERRORS_MAX {
+        } else if errors_now - *errors >= ERRORS_MAX && still > ERRING_MAX {
             "the sound system reports nothing but errors".to_owned()
-        } else if now.duration_since(*moved) > patience {
+        } else if still > patience {
             "it has stopped".to_owned()
         } else {
-            *errors = errors_now;
             return;
         };
-        let (role, name) = (unit.role, std::mem::take(name));
+        let lost = Lost { name: std::mem::take(name), reason };
         self.close(at);
-        self.units[at].state = State::Failed { retry: now + RETRY };
-        self.units[at].told = Some(reason.clone());
-        self.report(Report::DeviceLost { role, name, reason });
+        self.open(at, now, Some(lost));
     }
 
-    fn fail(&mut self, at: usize, now: Instant, reason: String) {
+    fn fail(&mut self, at: usize, now: Instant, lost: Option<Lost>, reason: String) {
         let unit = &mut self.units[at];
         unit.state = State::Failed { retry: now + RETRY };
         let role = unit.role;
         // After a loss everything that fails is the same loss.
-        if unit.told.is_none() {
-            unit.told = Some(reason.clone());
+        let told = unit.told.replace(reason.clone()).is_some();
+        if lost.is_some() {
+            self.tell_loss(role, lost);
+        } else if !told {
             self.report(Report::NoDevice { role, reason });
+        }
+    }
+
+    fn tell_loss(&mut self, role: Role, lost: Option<Lost>) {
+        if let Some(Lost { name, reason }) = lost {
+            self.report(Report::DeviceLost { role, name, reason });
         }
     }
 

@@ -33,7 +33,9 @@ fn bare(world: &mut World, method: Method, extension: &str, more: &[(&str, &str)
         assert_eq!(transmit.to, STRANGER, "nothing goes anywhere else");
         answers.push(String::from_utf8_lossy(&transmit.bytes).into_owned());
     }
-    assert!(answers.iter().all(|answer| read_datagram(answer.as_bytes()).is_ok()));
+    for answer in &answers {
+        assert!(read_datagram(answer.as_bytes()).is_ok(), "{answer}");
+    }
     answers
 }
 
@@ -49,7 +51,7 @@ fn without_a_password_everything_is_refused() {
         (Method::Refer, "100", vec![("Refer-To", "<sip:700@parkdeck>")]),
         (Method::Subscribe, "701", vec![("Event", "dialog")]),
         (Method::Message, "701", vec![("Content-Type", "text/plain")]),
-        (Method::Register, "", vec![]),
+        (Method::Register, "ann", vec![]),
     ] {
         let answers = bare(&mut world, method.clone(), extension, &more);
         let last = answers.last().expect("an answer");

@@ -93,7 +93,7 @@ fn a_busy_an_absent_and_an_unknown_callee_are_told_apart() {
     let account = world.phones[ANN].account;
     let now = world.now;
     world.phones[ANN].agent.unregister(now, account);
-    world.run_ms(50);
+    world.run_s(2);
     let absent = world.dial(BOB, "100");
     world.run_ms(50);
     assert_eq!(world.end_of(BOB, absent).unwrap().0, Some(480));

@@ -41,9 +41,12 @@ fn office() -> World {
     office_with("")
 }
 
-/// The same with more lines for the lot.
+/// The same with other options for the lot.
 fn office_with(lot_lines: &str) -> World {
-    let config: LotConfig = toml::from_str(&format!("{OFFICE}\n{lot_lines}")).unwrap();
+    let mut config: toml::Table = OFFICE.parse().unwrap();
+    let other: toml::Table = lot_lines.parse().unwrap();
+    config["lots"][0].as_table_mut().unwrap().extend(other);
+    let config: LotConfig = config.try_into().unwrap();
     assert_eq!(config.problems(), []);
     let mut world = World::new(config, 1);
     for (name, display) in

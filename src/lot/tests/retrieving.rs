@@ -137,17 +137,55 @@ fn a_retriever_who_never_confirms_costs_the_caller_nothing() {
     let mut world = office();
     let (jane, slot) = ann_parks_jane(&mut world);
     world.dial(BOB, &slot);
-    // 401, INVITE again, and the phone is unplugged before the 200 can reach it.
-    world.run_ms(3);
+    // The phone is unplugged before the 200 can reach it.
+    world.run_ms(1);
     world.phones[BOB].dead = true;
     world.run_ms(1);
     assert_eq!(world.lot.census().parked, 0, "lent");
     world.run_s(40);
-    assert_eq!(world.noticed(|n| matches!(n, Notice::CallPutBack { .. })), 1);
+    assert_eq!(world.noticed(|n| matches!(n, Notice::CallPutBack { .. })), 1, "{:?}", world.notices);
     assert!(!world.is_over(JANE, jane) && world.hears_music(JANE));
     let taken = world.dial(ANN, &slot);
     world.run_ms(100);
     assert!(world.is_answered(ANN, taken) && world.talk(JANE, ANN));
+}
+
+#[test]
+fn a_retriever_whose_phone_dies_costs_the_caller_nothing_either() {
+    let mut world = office();
+    let (jane, slot) = ann_parks_jane(&mut world);
+    let bob = world.dial(BOB, &slot);
+    world.run_ms(100);
+    assert!(world.talk(JANE, BOB));
+    world.phones[BOB].dead = true;
+    world.silent(BOB, 30_000);
+    world.run_s(40);
+    assert!(!world.is_over(JANE, jane) && world.hears_music(JANE));
+    assert!(!world.is_over(BOB, bob), "he doesn't know it yet");
+    world.run_s(100);
+    let taken = world.dial(ANN, &slot);
+    world.run_ms(100);
+    assert!(world.is_answered(ANN, taken) && world.talk(JANE, ANN));
+}
+
+#[test]
+fn a_parked_caller_whose_phone_died_does_not_haunt_the_slot() {
+    let mut world = office();
+    let (_, _) = ann_parks_jane(&mut world);
+    world.phones[JANE].dead = true;
+    world.silent(JANE, 30_000);
+    world.run_s(40);
+    assert_eq!(world.noticed(|n| matches!(n, Notice::GivenUp { .. })), 1);
+    world.assert_at_rest();
+}
+
+#[test]
+fn a_parked_caller_who_is_merely_silent_stays() {
+    let mut world = office();
+    let (jane, _) = ann_parks_jane(&mut world);
+    world.silent(JANE, 30_000);
+    world.run_s(40);
+    assert!(!world.is_over(JANE, jane) && world.hears_music(JANE));
 }
 
 #[test]

@@ -518,6 +518,13 @@ impl World {
         self.engine.digits.iter().map(|(stream, digit)| (owner(stream), *digit)).collect()
     }
 
+    /// The media engine reports that nothing is heard from a phone.
+    pub fn silent(&mut self, phone: usize, silent_ms: u32) {
+        let stream = *self.streams_of(phone).last().expect("a call");
+        self.lot.report(self.now, Report::StreamSilent { stream, silent_ms });
+        self.collect();
+    }
+
     pub fn open_streams(&self) -> usize {
         self.engine.open.len()
     }
