@@ -1,7 +1,7 @@
 //! The last line: the keys that make sense at this moment, each of them clickable.
 
 use super::commands::Deed;
-use super::overlay::{Asks, Overlay};
+use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::{Canvas, columns};
 use super::state::Console;
 use crate::desk::{Call, Desk, ParkBar, Phase};
@@ -61,10 +61,11 @@ fn hints(desk: &Desk, console: &Console) -> Vec<Hint> {
 
 fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay) {
     match overlay {
+        Overlay::Prompt(Prompt { asks: Asks::Nothing { .. }, .. }) => {}
         Overlay::Prompt(prompt) => hints.key(
             "enter",
             match prompt.asks {
-                Asks::Dial => "call",
+                Asks::Dial | Asks::Nothing { .. } => "call",
                 Asks::Transfer(_) => "hand over",
                 Asks::Slot(Some(_)) => "park there",
                 Asks::Slot(None) => "press its key",
