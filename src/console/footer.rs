@@ -179,9 +179,13 @@ fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
     hints.deed(Deed::Mute, if desk.sound.muted { "unmute" } else { "mute" });
     if !free_hand {
         hints.deed(Deed::Dial, "dial");
+    }
+    if desk.hand().is_some_and(Call::is_audible) {
         hints.deed(Deed::Keypad, "keys");
     }
-    hints.deed(Deed::OtherPanel, "slots");
+    if !desk.slots.is_empty() {
+        hints.deed(Deed::OtherPanel, "slots");
+    }
     hints.deed(Deed::Palette, "all");
     hints.deed(Deed::Quit, "quit");
 }

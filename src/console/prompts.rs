@@ -47,7 +47,7 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
         },
         Asks::Slot(call) => slot_advice(desk, *call, prompt.slot()),
         Asks::CallNote(..) | Asks::SlotNote(..) => {
-            "stays with the caller, in the slot and when he comes back; empty removes it".into()
+            "stays with the caller, parked or back again; empty removes it".into()
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn reach(desk: &Desk, roomy: bool) -> (String, &'static str) {
             (format!("● registered, reachable {ms} ms"), "top.good")
         }
         (Registration::Registered, Some(ms)) => (format!("● reachable {ms} ms"), "top.good"),
-        (Registration::Registered, None) => ("◌ no answer".into(), "top.trying"),
+        (Registration::Registered, None) => ("✕ no answer".into(), "top.bad"),
         (Registration::Failed { .. }, _) => ("✕ NOT REGISTERED".into(), "top.bad"),
     }
 }

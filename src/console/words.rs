@@ -134,8 +134,8 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     }
     facts.extend(phase_phrase(call));
     if let Some(back) = &call.comeback {
-        facts.extend(back.slot.as_ref().map(|s| s.to_string()));
-        facts.push(format!("waited {}", told(back.waited_s.into())));
+        let slot = back.slot.as_ref().map_or_else(|| "from a slot".into(), ToString::to_string);
+        facts.push(format!("{slot}, waited {}", told(back.waited_s.into())));
     }
     if call.strength == Some(Strength::Unverified) {
         facts.push("~ unverified".into());

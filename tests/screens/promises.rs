@@ -164,7 +164,7 @@ prop_compose! {
             let call = last(&mut desk);
             (call.since, call.waiting_since, call.note) = (since, since, note);
             call.called = Text::new("line");
-            call.comeback = back.then(|| Comeback { slot: None, waited_s: u32::MAX });
+            call.comeback = back.then_some(Comeback { slot: None, waited_s: u32::MAX });
         }
         desk.in_hand = hand.map(CallId);
         for (at, severity, text) in notices {
@@ -243,7 +243,7 @@ fn play(desk: &mut Desk, console: &mut Console, act: Act, area: Rect, obeyed: bo
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_desk_no_key_and_no_size_makes_it_panic(
