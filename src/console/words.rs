@@ -241,7 +241,7 @@ pub(super) fn asking_phrase(slot: &Slot) -> Option<&'static str> {
     })
 }
 
-/// Joins facts: whole ones only, as many as fit; the first is there in any case and may be cut.
+/// Joins facts: whole ones only, as many as fit; the first is there in any case and may be cut, and so may a note.
 pub(super) fn join(facts: &[String], room: u16) -> String {
     let mut text = String::new();
     for fact in facts {
@@ -250,8 +250,13 @@ pub(super) fn join(facts: &[String], room: u16) -> String {
             (false, true) => format!("{text} {fact}"),
             (false, false) => format!("{text} · {fact}"),
         };
-        if text.is_empty() || super::paint::columns(&joined) <= room {
+        let over = super::paint::columns(&joined).saturating_sub(room);
+        let may_be_cut = fact.starts_with('→') && over + 8 <= super::paint::columns(fact);
+        if text.is_empty() || over == 0 || may_be_cut {
             text = joined;
+        }
+        if over > 0 && may_be_cut {
+            break;
         }
     }
     text
