@@ -119,6 +119,11 @@ pub enum Event {
         /// The slots it may be in, when there is doubt.
         doubt: Vec<SlotId>,
     },
+    /// A second lamp lit so soon after a proven park that nobody can say which of them it was.
+    ParkDoubted {
+        /// The slots in question.
+        slots: Vec<SlotId>,
+    },
     /// The park failed; the call is with us still.
     ParkRefused {
         /// Which.

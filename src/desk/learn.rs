@@ -32,6 +32,7 @@ impl Desk {
             Event::HoldRefused { call, reason } => self.hold_refused(call, &reason),
             Event::PartyTold { call, party } => self.party_told(call, party),
             Event::ParkProven { call, slot, doubt } => self.park_proven(call, slot, &doubt),
+            Event::ParkDoubted { slots } => self.park_doubted(&slots),
             Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
             Event::TransferDone { call } => self.transfer_done(call),
             Event::TransferRefused { call, reason } => self.transfer_refused(call, &reason),
@@ -320,7 +321,7 @@ impl Desk {
             }
             // A server may name its park extension while it parks the call: that is not the caller.
             Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => Vec::new(),
-            _ if party.is_withheld() => Vec::new(),
+            _ if !party.is_comparable() => Vec::new(),
             _ => {
                 call.party = party;
                 Vec::new()
@@ -355,12 +356,12 @@ impl Desk {
 
     fn ticked(&mut self) -> Vec<Effect> {
         let now = self.now;
-        if self.undo.as_ref().is_some_and(|u| now > u.until) {
+        if self.undo.as_ref().is_some_and(|u| now >= u.until) {
             self.undo = None;
         }
         let mut overdue = Vec::new();
         for slot in &mut self.slots {
-            if slot.remark.as_ref().is_some_and(|(_, until)| now > *until) {
+            if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {
                 slot.remark = None;
             }
             if slot.asking.as_ref().is_some_and(|a| now >= a.until) {
@@ -469,7 +470,7 @@ impl ParkedCall {
         }
         self.strength = match (&self.key, ceiling) {
             (Some(_), Strength::Exact) => Strength::Exact,
-            _ if !self.parkee.is_withheld() && ceiling != Strength::Unverified => Strength::Verified,
+            _ if self.parkee.is_comparable() && ceiling != Strength::Unverified => Strength::Verified,
             _ => Strength::Unverified,
         };
     }

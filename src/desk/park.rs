@@ -187,7 +187,7 @@ impl Desk {
     fn parked_from(&self, call: &Call) -> ParkedCall {
         ParkedCall {
             parkee: call.party.clone(),
-            parker: Identity { name: Text::new("you"), number: Text::default() },
+            parker: Identity::new("you", ""),
             since: self.now,
             since_inferred: false,
             note: call.note.clone(),
@@ -226,6 +226,29 @@ impl Desk {
         }
         slot.parked = Some(merged);
         slot.asking = None;
+    }
+
+    /// Two lamps lit at once and only one of them is ours: neither may claim to be our caller. A retrieve compares.
+    pub(super) fn park_doubted(&mut self, slots: &[SlotId]) -> Vec<Effect> {
+        let ours =
+            slots.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
+        let Some(ours) = ours else { return Vec::new() };
+        for id in slots {
+            if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
+                parked.parkee = Identity::default();
+                parked.strength = Strength::Unverified;
+                parked.note = Text::default();
+                parked.ours = false;
+            }
+        }
+        self.undo = None;
+        let places: Vec<&str> = slots.iter().map(SlotId::as_str).collect();
+        let (who, places) = (ours.parkee.label().to_owned(), places.join(" or "));
+        self.say(
+            Severity::Warning,
+            &format!("{who} is on {places}: two parks met, the server doesn't say which"),
+        );
+        vec![Effect::SaveMemory]
     }
 
     /// A park failed: the caller is in hand again, on hold if he was, with the reason.
@@ -275,7 +298,7 @@ impl Desk {
             self.say(Severity::Info, "nothing to undo");
             return Vec::new();
         };
-        if now > undo.until {
+        if now >= undo.until {
             let text = format!("too late to undo: {} is on {}", undo.parked.parkee.label(), undo.slot);
             self.say(Severity::Warning, &text);
             return Vec::new();

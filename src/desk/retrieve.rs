@@ -77,14 +77,14 @@ impl Desk {
         party: &Identity,
     ) -> Vec<Effect> {
         // Nobody's name, or the slot's own (as some servers put it into their 200), tells nothing.
-        if party.is_withheld() || party.number.as_str() == target.slot.as_str() {
+        if !party.is_comparable() || party.number.as_str() == target.slot.as_str() {
             return Vec::new();
         }
         if let Some(call) = self.call_mut(id) {
             call.party = party.clone();
         }
         let expected = &target.seen.parkee;
-        if expected.is_withheld() {
+        if !expected.is_comparable() {
             // Somebody else parked him and the server's lamp names nobody: there is nothing to compare with.
             return self.retrieve_settled(id, Strength::Unverified);
         }
