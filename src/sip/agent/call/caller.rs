@@ -18,7 +18,7 @@ impl UserAgent {
     /// Calls somebody. At [`MAX_CALLS`] the call ends at once.
     pub fn invite(&mut self, now: Moment, invite: Invite) -> CallKey {
         let key = CallKey(self.next_key());
-        let from = self.from_of(invite.account, invite.from).with_tag(&self.token());
+        let from = self.sender(invite.account, invite.from).with_tag(&self.token());
         let remote = owners_to(&invite.headers).unwrap_or_else(|| NameAddr::new(bare(invite.target.clone())));
         let call_id = self.long_token();
         let dialog = Dialog::to_begin(call_id, from.clone(), remote, bare(invite.target), invite.send_to);
