@@ -57,7 +57,10 @@ fn every_file_has_the_verdict_that_is_stated() {
     for (name, verdict, why) in VERDICTS {
         let bytes = files.get(*name).unwrap_or_else(|| panic!("{name} is missing"));
         let found = match read_datagram(bytes) {
-            Ok(message) => understood(&message),
+            Ok(message) => {
+                reads_back(name, &message);
+                understood(&message)
+            }
             Err(refusal) => match refusal.status {
                 Some(status) if refusal.request_head.is_some() => format!("{status}: {}", refusal.reason),
                 Some(status) => format!("{status}, unanswerable: {}", refusal.reason),

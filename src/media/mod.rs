@@ -1,1 +1,66 @@
 //! One call's sound: frames to RTP and back. No device, no socket, no clock.
+//!
+//! A frame out: source → [`Stream::push`] → encoder → RTP. A packet in: gate (whose is it?) → jitter buffer →
+//! [`Stream::pull`] → decoder, or concealment → frame. A bridge between two streams of one codec forwards the packet
+//! with numbers of its own and touches nothing else.
+//!
+//! Inside, sound is 48 kHz mono `i16` in frames of 20 ms ([`FRAME`]); codecs work at their own rate behind that.
+//! [`Stream`] is one call's media; [`Command`] and [`Report`] are the plain data by which the owner of the calls
+//! speaks with the media thread of `io::sound`.
+
+mod clip;
+mod codec;
+mod command;
+mod conceal;
+mod events;
+mod figures;
+mod gate;
+mod jitter;
+mod level;
+mod resample;
+mod rtp;
+mod stream;
+mod tone;
+
+pub use clip::{Clip, Music};
+pub use command::{Command, Cue, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId};
+pub use figures::StreamFigures;
+pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
+pub use resample::{Resampler, resample};
+pub use stream::{Prepared, Stream};
+pub use tone::{Pattern, Sine};
+
+use std::time::Duration;
+
+/// Samples in a frame: 20 ms at 48 kHz, mono.
+pub const FRAME: usize = 960;
+
+/// The sample rate of everything between the codecs and the devices, in Hz.
+pub const RATE_HZ: u32 = 48_000;
+
+/// The time one frame lasts.
+pub const FRAME_TIME: Duration = Duration::from_millis(20);
+
+/// Largest RTP packet that is sent or taken, in bytes: an Ethernet frame's worth of UDP payload.
+pub const MAX_PACKET: usize = 1472;
+
+/// A codec of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Opus, 48 kHz clock (RFC 7587).
+    Opus,
+    /// G.711 µ-law, 8 kHz (RFC 3551).
+    Pcmu,
+    /// G.711 A-law, 8 kHz (RFC 3551).
+    Pcma,
+}
+
+impl Codec {
+    /// The RTP clock, in Hz.
+    pub fn clock_hz(self) -> u32 {
+        match self {
+            Self::Opus => 48_000,
+            Self::Pcmu | Self::Pcma => 8_000,
+        }
+    }
+}

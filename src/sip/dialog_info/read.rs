@@ -12,6 +12,8 @@ pub const MAX_BODY: usize = 65_536;
 pub const MAX_DEPTH: usize = 16;
 /// The most dialogs in a document.
 pub const MAX_DIALOGS: usize = 64;
+/// The most tags, texts and references in a document: many small ones cost more than a few large ones.
+const MAX_EVENTS: usize = 8_192;
 /// The most attributes that an element may have.
 const MAX_ATTRIBUTES: usize = 32;
 /// The longest complaint of the parser that is passed on, in characters.
@@ -29,7 +31,7 @@ pub fn read(body: &[u8]) -> Result<DialogInfo, String> {
     let text = String::from_utf8_lossy(body);
     let mut xml = Reader::from_str(&text);
     let mut builder = Builder::default();
-    loop {
+    for _ in 0..MAX_EVENTS {
         match xml.read_event().map_err(not_xml)? {
             Event::Start(element) => builder.open(&element)?,
             Event::Empty(element) => {
@@ -45,6 +47,7 @@ pub fn read(body: &[u8]) -> Result<DialogInfo, String> {
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
         }
     }
+    Err("the document has too many parts".into())
 }
 
 /// The parser's complaint, of which only plain characters are kept: it may quote the document.

@@ -112,6 +112,7 @@ fn hostile_documents_are_refused_in_words() {
         (with(&attributes), "too many attributes"),
         (with("<dialog id=\"a\"/>"), "no state"),
         (with("<dialog id=\"a\"><state>odd</state></dialog>"), "unknown state"),
+        (with(&"<a/>".repeat(16_000)), "too many parts"),
         (with("<dialog>"), "not XML"),
         (with("<\u{1b}[2J></b\u{202e}>"), "not XML"),
         (with("").replace("</dialog-info>", ""), "cut short"),

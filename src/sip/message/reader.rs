@@ -1,7 +1,7 @@
 //! Reads one SIP message from one datagram: bounded, tolerant where RFC 4475 asks for it, and never further than
 //! Content-Length (RFC 3261 18.3). What it lets through has a readable Via, From, To, Call-ID and CSeq.
 
-use super::headers::Headers;
+use super::headers::{Headers, MAX_LIST};
 use super::lexis;
 use super::method::Method;
 use super::name_addr::NameAddr;
@@ -226,11 +226,8 @@ fn check_headers(headers: &Headers, start: &Start) -> Result<(), Fault> {
             return Err(Fault(400, "a header that may stand once stands twice"));
         }
     }
-    for via in headers.get_all("Via") {
-        let values = lexis::split_outside(via, ',').ok_or(Fault(400, "Via can't be read"))?;
-        if !values.into_iter().all(|value| Via::parse(value).is_some()) {
-            return Err(Fault(400, "Via can't be read"));
-        }
+    if !all_read(headers.get_all("Via"), |value| Via::parse(value).is_some()) {
+        return Err(Fault(400, "Via can't be read"));
     }
     let via = headers.via().ok_or(Fault(400, "Via is missing"))?;
     if via.branch() == Some(Via::MAGIC) {
@@ -243,11 +240,9 @@ fn check_headers(headers: &Headers, start: &Start) -> Result<(), Fault> {
     if let Some(hops) = headers.get("Max-Forwards") {
         lexis::number(hops, 255).ok_or(Fault(400, "Max-Forwards isn't a number up to 255"))?;
     }
-    for contact in headers.get_all("Contact").filter(|line| *line != "*") {
-        let values = lexis::split_outside(contact, ',').ok_or(Fault(400, "Contact can't be read"))?;
-        if !values.into_iter().all(|value| NameAddr::parse(value).is_some()) {
-            return Err(Fault(400, "Contact can't be read"));
-        }
+    let contacts = headers.get_all("Contact").filter(|line| *line != "*");
+    if !all_read(contacts, |value| NameAddr::parse(value).is_some()) {
+        return Err(Fault(400, "Contact can't be read"));
     }
     match start {
         Start::Request(Method::Other(_), _) if !is_method(start, &counted) => {
@@ -256,6 +251,19 @@ fn check_headers(headers: &Headers, start: &Start) -> Result<(), Fault> {
         Start::Request(..) if !is_method(start, &counted) => Err(Fault(400, "CSeq names another method")),
         _ => Ok(()),
     }
+}
+
+/// Whether every value of these list headers can be read, and there are no more than anybody will look at.
+fn all_read<'a>(lines: impl Iterator<Item = &'a str>, reads: impl Fn(&str) -> bool) -> bool {
+    let mut count = 0;
+    for line in lines {
+        let Some(values) = lexis::split_outside(line, ',') else { return false };
+        count += values.len();
+        if count > MAX_LIST || !values.into_iter().all(&reads) {
+            return false;
+        }
+    }
+    true
 }
 
 fn is_method(start: &Start, counted: &Method) -> bool {

@@ -46,6 +46,8 @@ fn limits_hold_and_say_so() {
     assert_eq!(read(&format!("A: x\r\n{folded}\r\n")).unwrap_err().status, Some(513));
     let many = "A: x\r\n".repeat(MAX_HEADERS);
     assert_eq!(read(&format!("{many}\r\n")).unwrap_err().status, Some(513));
+    let listed = format!("Contact: {}<sip:a@b>\r\n\r\n", "<sip:a@b>, ".repeat(MAX_LIST));
+    assert_eq!(read(&listed).unwrap_err().status, Some(400));
     assert_eq!(read_datagram(&vec![b'x'; MAX_DATAGRAM + 1]).unwrap_err().status, None);
 }
 

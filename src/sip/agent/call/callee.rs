@@ -66,6 +66,11 @@ impl UserAgent {
 
     /// 200 with our description (the answer, or the offer if the INVITE had none), repeated until its ACK comes.
     pub fn accept(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>) {
+        self.accept_with(now, call, sdp, Vec::new());
+    }
+
+    /// The same with further headers in the 200 (P-Asserted-Identity of whoever answers …).
+    pub fn accept_with(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>, headers: Vec<(String, String)>) {
         if !self.ringing.remove(&call) {
             return;
         }
@@ -73,7 +78,7 @@ impl UserAgent {
             call.phase = Phase::Accepted;
             call.local_sdp.clone_from(&sdp);
         }
-        self.respond_to_invite(now, call, 200, &[], Some(sdp));
+        self.respond_to_invite(now, call, 200, &headers, Some(sdp));
         self.await_ack(now, call);
     }
 

@@ -1,0 +1,407 @@
+//! The streams of the media thread: their sockets, what each sends and where it is heard, and the 20 ms tick.
+//! Nothing here allocates, locks or logs.
+
+use super::order::{Feed, Frame, Notice, Trash};
+use crate::media::{
+    Codec, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
+};
+use mio::net::UdpSocket;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Streams that can take what one other receives (a bridge, and somebody listening in).
+const LISTENERS: usize = 4;
+/// Packets taken from one socket before the others have their turn.
+const BURST: usize = 128;
+/// How long a telephone event lasts that a transcoding bridge passes on.
+const DIGIT_MS: u16 = super::DIGIT_MS;
+/// When silence of the far end is told, in ms; after the last every 30 s.
+const SILENCE_TOLD_MS: [u32; 3] = [3_000, 10_000, 30_000];
+const SILENCE_AGAIN_MS: u32 = 30_000;
+
+/// Where the board puts what it has to tell and what is to be dropped.
+pub(super) trait Outlet {
+    fn tell(&mut self, notice: Notice);
+    fn discard(&mut self, trash: Trash);
+}
+
+pub(super) struct Line {
+    pub id: StreamId,
+    pub socket: UdpSocket,
+    media: Option<Box<Stream>>,
+    feed: Feed,
+    sink: Sink,
+    /// Indices of the lines that send what this one receives.
+    listeners: [Option<usize>; LISTENERS],
+    /// Its sound is wanted decoded.
+    decodes: bool,
+    /// It sends what another receives, as it is.
+    passes: bool,
+    /// More packets wait than one turn took.
+    pub pending: bool,
+    silent_from: Duration,
+    silence_told: u32,
+}
+
+/// All streams.
+pub(super) struct Board {
+    lines: Vec<Option<Line>>,
+    places: HashMap<StreamId, usize>,
+    /// What each line hears in this tick.
+    heard: Vec<[i16; FRAME]>,
+    packet: [u8; MAX_PACKET + 1],
+    out: [u8; MAX_PACKET],
+    pub cue: Pattern,
+}
+
+impl Board {
+    pub(super) fn new(streams_max: usize) -> Self {
+        Self {
+            lines: (0..streams_max).map(|_| None).collect(),
+            // Twice, so that entries that come and go never make it grow.
+            places: HashMap::with_capacity(2 * streams_max),
+            heard: vec![[0; FRAME]; streams_max],
+            packet: [0; MAX_PACKET + 1],
+            out: [0; MAX_PACKET],
+            cue: Pattern::OFF,
+        }
+    }
+
+    /// A place for a new stream, if there is one and the id is new.
+    pub(super) fn vacancy(&self, id: StreamId) -> Option<usize> {
+        if self.places.contains_key(&id) {
+            return None;
+        }
+        self.lines.iter().position(Option::is_none)
+    }
+
+    pub(super) fn open(&mut self, place: usize, id: StreamId, socket: UdpSocket, now: Duration) {
+        if let Some(line) = self.lines.get_mut(place) {
+            *line = Some(Line {
+                id,
+                socket,
+                media: None,
+                feed: Feed::Silence,
+                sink: Sink::Discard,
+                listeners: [None; LISTENERS],
+                decodes: false,
+                passes: false,
+                pending: false,
+                silent_from: now,
+                silence_told: 0,
+            });
+            self.places.insert(id, place);
+        }
+        self.relink();
+    }
+
+    /// Takes a stream out; its socket is for the caller to deregister and drop.
+    pub(super) fn close(&mut self, id: StreamId, outlet: &mut impl Outlet) -> Option<UdpSocket> {
+        let place = self.places.remove(&id)?;
+        let line = self.lines.get_mut(place)?.take()?;
+        if let Some(media) = line.media {
+            outlet.discard(Trash::Stream(media));
+        }
+        outlet.discard(Trash::Feed(line.feed));
+        for other in self.lines.iter_mut().flatten() {
+            if matches!(other.feed, Feed::Bridge(of) if of == id) {
+                other.feed = Feed::Silence;
+            }
+        }
+        self.relink();
+        Some(line.socket)
+    }
+
+    pub(super) fn line_mut(&mut self, id: StreamId) -> Option<&mut Line> {
+        let place = *self.places.get(&id)?;
+        self.lines.get_mut(place)?.as_mut()
+    }
+
+    pub(super) fn begin(
+        &mut self,
+        id: StreamId,
+        mut media: Box<Stream>,
+        now: Duration,
+        outlet: &mut impl Outlet,
+    ) {
+        let config = *media.config();
+        media.reconfigure_with(now, config, None);
+        let old = match self.line_mut(id) {
+            Some(line) => {
+                line.silent_from = now;
+                line.media.replace(media)
+            }
+            None => Some(media),
+        };
+        if let Some(old) = old {
+            outlet.discard(Trash::Stream(old));
+        }
+        self.relink();
+    }
+
+    pub(super) fn configure(
+        &mut self,
+        id: StreamId,
+        config: StreamConfig,
+        mut prepared: Option<Box<crate::media::Prepared>>,
+        now: Duration,
+        outlet: &mut impl Outlet,
+    ) {
+        if let Some(line) = self.line_mut(id)
+            && let Some(media) = line.media.as_mut()
+        {
+            if config.receive && !media.config().receive {
+                (line.silent_from, line.silence_told) = (now, 0);
+            }
+            media.reconfigure_with(now, config, prepared.as_deref_mut());
+        }
+        if let Some(prepared) = prepared {
+            outlet.discard(Trash::Prepared(prepared));
+        }
+        self.relink();
+    }
+
+    pub(super) fn send(&mut self, id: StreamId, feed: Feed, outlet: &mut impl Outlet) {
+        let old = match self.line_mut(id) {
+            Some(line) => std::mem::replace(&mut line.feed, feed),
+            None => feed,
+        };
+        outlet.discard(Trash::Feed(old));
+        self.relink();
+    }
+
+    pub(super) fn hear(&mut self, id: StreamId, sink: Sink) {
+        if let Some(line) = self.line_mut(id) {
+            line.sink = sink;
+        }
+        self.relink();
+    }
+
+    pub(super) fn press(&mut self, id: StreamId, digit: char) {
+        if let Some(media) = self.line_mut(id).and_then(|line| line.media.as_mut()) {
+            media.send_digit(digit, DIGIT_MS);
+        }
+    }
+
+    fn codec(&self, place: usize) -> Option<Codec> {
+        Some(self.lines.get(place)?.as_ref()?.media.as_ref()?.config().codec)
+    }
+
+    /// Finds out again who listens to whom, and which streams need decoding.
+    fn relink(&mut self) {
+        for line in self.lines.iter_mut().flatten() {
+            line.listeners = [None; LISTENERS];
+            line.passes = false;
+        }
+        for place in 0..self.lines.len() {
+            let Some(Feed::Bridge(of)) = self.lines[place].as_ref().map(|line| &line.feed) else { continue };
+            let Some(from) = self.places.get(of).copied() else { continue };
+            let passes = self.codec(place).is_some() && self.codec(place) == self.codec(from);
+            if let Some(line) = self.lines[place].as_mut() {
+                line.passes = passes;
+            }
+            if let Some(line) = self.lines[from].as_mut()
+                && let Some(free) = line.listeners.iter_mut().find(|listener| listener.is_none())
+            {
+                *free = Some(place);
+            }
+        }
+        for place in 0..self.lines.len() {
+            let Some(line) = self.lines[place].as_ref() else { continue };
+            let transcoded = line.listeners.iter().flatten().any(|listener| !self.passes(*listener));
+            let decodes = line.media.is_some() && (line.sink != Sink::Discard || transcoded);
+            if let Some(line) = self.lines[place].as_mut() {
+                if line.decodes
+                    && !decodes
+                    && let Some(media) = line.media.as_mut()
+                {
+                    media.stop_hearing();
+                }
+                line.decodes = decodes;
+            }
+        }
+    }
+
+    fn passes(&self, place: usize) -> bool {
+        self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.passes)
+    }
+
+    /// Takes what waits at a socket, up to a turn's worth.
+    pub(super) fn receive(&mut self, place: usize, now: Duration, outlet: &mut impl Outlet) {
+        for _ in 0..BURST {
+            let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+            line.pending = false;
+            match line.socket.recv_from(&mut self.packet) {
+                Ok((length, from)) => self.take(place, now, length, from, outlet),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                // An ICMP error of an earlier packet: the next read goes on.
+                Err(_) => {}
+            }
+        }
+        if let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) {
+            line.pending = true;
+        }
+    }
+
+    fn take(
+        &mut self,
+        place: usize,
+        now: Duration,
+        length: usize,
+        from: std::net::SocketAddr,
+        outlet: &mut impl Outlet,
+    ) {
+        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+        // Out of its place while others are written to; moving the box allocates nothing.
+        let Some(mut media) = line.media.take() else { return };
+        let (id, listeners, decodes, told) = (line.id, line.listeners, line.decodes, line.silence_told);
+        let first = media.heard_at().is_none();
+        let datagram = self.packet.get(..length).unwrap_or(&[]);
+        if let Some(mut admitted) = media.admit(now, from, datagram) {
+            if decodes {
+                media.store(now, &mut admitted);
+            } else {
+                media.count(&mut admitted);
+            }
+            if let Some(digit) = admitted.digit {
+                outlet.tell(Notice::Digit { stream: id, digit });
+            }
+            if first || told > 0 {
+                outlet.tell(Notice::StreamHeard { stream: id });
+            }
+            for listener in listeners.into_iter().flatten() {
+                let Some(other) = self.lines.get_mut(listener).and_then(Option::as_mut) else { continue };
+                let Some(onward) = other.media.as_mut() else { continue };
+                if other.passes {
+                    let length = onward.forward(now, &admitted, &mut self.out);
+                    send(&other.socket, onward, self.out.get(..length).unwrap_or(&[]));
+                } else if let Some(digit) = admitted.digit {
+                    onward.send_digit(digit, DIGIT_MS);
+                }
+            }
+        }
+        if let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) {
+            if media.heard_at() == Some(now) {
+                (line.silent_from, line.silence_told) = (now, 0);
+            }
+            line.media = Some(media);
+        }
+    }
+
+    /// The microphone, the headset, or neither is wanted.
+    pub(super) fn wants(&self) -> (bool, bool) {
+        let lines = || self.lines.iter().flatten().filter(|line| line.media.is_some());
+        let microphone = lines().any(|line| matches!(line.feed, Feed::Headset));
+        let headset = !self.cue.is_over() || lines().any(|line| line.sink == Sink::Headset);
+        (microphone, headset)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Some stream has something to do every 20 ms.
+    pub(super) fn ticks(&self) -> bool {
+        let busy = |line: &Line| {
+            let Some(media) = &line.media else { return false };
+            line.decodes || (media.config().send && !line.passes) || media.is_dialling()
+        };
+        !self.cue.is_over() || self.lines.iter().flatten().any(busy)
+    }
+
+    pub(super) fn pending(&self) -> bool {
+        self.lines.iter().flatten().any(|line| line.pending)
+    }
+
+    pub(super) fn places(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(super) fn is_pending(&self, place: usize) -> bool {
+        self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.pending)
+    }
+
+    /// One tick: hears every stream into `headset` and sends every stream its next frame.
+    pub(super) fn tick(
+        &mut self,
+        now: Duration,
+        microphone: &[i16; FRAME],
+        headset: &mut [i16; FRAME],
+        outlet: &mut impl Outlet,
+    ) {
+        headset.fill(0);
+        for (line, heard) in self.lines.iter_mut().zip(&mut self.heard) {
+            let Some(line) = line.as_mut().filter(|line| line.decodes) else { continue };
+            let Some(media) = line.media.as_mut() else { continue };
+            media.pull(now, heard);
+            if line.sink == Sink::Headset {
+                for (sum, sample) in headset.iter_mut().zip(heard.iter()) {
+                    *sum = sum.saturating_add(*sample);
+                }
+            }
+        }
+        self.cue.mix_into(headset);
+        let mut sound = [0; FRAME];
+        for line in self.lines.iter_mut().flatten() {
+            let Some(media) = line.media.as_mut().filter(|media| media.config().send) else { continue };
+            let codec = media.config().codec;
+            let length = match line.feed.next(codec, microphone, &mut sound) {
+                Frame::Sound => media.push(now, &sound, &mut self.out),
+                Frame::Encoded(payload) => media.push_encoded(now, payload, &mut self.out),
+                Frame::Of(_) if line.passes && !media.is_dialling() => 0,
+                Frame::Of(_) if line.passes => media.push_encoded(now, &[], &mut self.out),
+                Frame::Of(other) => {
+                    let heard = self.places.get(&other).and_then(|place| self.heard.get(*place));
+                    media.push(now, heard.unwrap_or(&[0; FRAME]), &mut self.out)
+                }
+                Frame::Over => {
+                    outlet.tell(Notice::PromptEnded { stream: line.id });
+                    outlet.discard(Trash::Feed(std::mem::replace(&mut line.feed, Feed::Silence)));
+                    media.push(now, &[0; FRAME], &mut self.out)
+                }
+            };
+            send(&line.socket, media, self.out.get(..length).unwrap_or(&[]));
+        }
+    }
+
+    /// Four times a second: figures, and who has fallen silent.
+    pub(super) fn review(&mut self, now: Duration, outlet: &mut impl Outlet) {
+        for line in self.lines.iter_mut().flatten() {
+            let Some(media) = &line.media else { continue };
+            outlet.tell(Notice::Figures { stream: line.id, figures: media.figures() });
+            if !media.config().receive {
+                continue;
+            }
+            let silent_ms =
+                u32::try_from(now.saturating_sub(line.silent_from).as_millis()).unwrap_or(u32::MAX);
+            let due = SILENCE_TOLD_MS.into_iter().find(|ms| *ms > line.silence_told);
+            let due = due.unwrap_or(line.silence_told.saturating_add(SILENCE_AGAIN_MS));
+            if silent_ms >= due {
+                line.silence_told = due;
+                outlet.tell(Notice::StreamSilent { stream: line.id, silent_ms });
+            }
+        }
+    }
+}
+
+/// Sends without waiting: a packet the system has no room for is lost, as it would be on the way.
+fn send(socket: &UdpSocket, media: &Stream, packet: &[u8]) {
+    if !packet.is_empty() {
+        let _ = socket.send_to(packet, media.remote());
+    }
+}
+
+/// The loudest of some frames, for the meters.
+pub(super) struct Peak(f32);
+
+impl Peak {
+    pub(super) const NONE: Self = Self(SILENCE_DBFS);
+
+    pub(super) fn add(&mut self, frame: &[i16]) {
+        self.0 = self.0.max(level_dbfs(frame));
+    }
+
+    pub(super) fn take(&mut self) -> f32 {
+        std::mem::replace(&mut self.0, SILENCE_DBFS)
+    }
+}

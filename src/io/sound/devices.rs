@@ -1,0 +1,339 @@
+//! The device thread: opens and closes sound devices as they are wanted, notices when one is lost, and takes it again
+//! when it returns. It never waits for a device itself: each stream lives on a thread of its own, which may hang.
+
+use super::Wake;
+use super::card::{self, Job, Life};
+use super::options::{Device, SoundOptions};
+use super::order::Wiring;
+use crate::media::{Report, RingPattern, Role};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::time::{Duration, Instant};
+
+/// How often devices that run are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a device stays open after its last use, so that hold and resume don't reopen it.
+const LINGER: Duration = Duration::from_secs(3);
+/// How long opening may take.
+const OPENING_MAX: Duration = Duration::from_secs(5);
+/// How long a device may go without a callback.
+const SILENT_MAX: Duration = Duration::from_millis(600);
+/// The same before its first.
+const START_MAX: Duration = Duration::from_secs(3);
+/// So many errors since the last callback mean that it is lost: ALSA says so by calling its error handler without end.
+const ERRORS_MAX: u64 = 10;
+/// And so long without a callback: an overrun brings errors, too, but is soon over.
+const ERRING_MAX: Duration = Duration::from_millis(120);
+/// When it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+/// Threads that may hang in the sound library at a time; beyond, devices are given up until one returns.
+const HUNG_MAX: usize = 8;
+/// Samples a ring between the media thread and a device holds: 170 ms.
+const RING: usize = 8_192;
+
+/// What is wanted of the devices: written by the media thread, read by the device thread and the ringer's callback.
+#[derive(Default)]
+pub(super) struct Wants {
+    microphone: AtomicBool,
+    headset: AtomicBool,
+    ring: AtomicU8,
+    stop: AtomicBool,
+}
+
+impl Wants {
+    /// Whether anything changed.
+    pub(super) fn headset(&self, microphone: bool, headset: bool) -> bool {
+        let microphone_before = self.microphone.swap(microphone, Ordering::AcqRel);
+        let headset_before = self.headset.swap(headset, Ordering::AcqRel);
+        (microphone_before, headset_before) != (microphone, headset)
+    }
+
+    /// Whether it changed.
+    pub(super) fn ring(&self, pattern: RingPattern) -> bool {
+        let code = match pattern {
+            RingPattern::Off => 0,
+            RingPattern::Call => 1,
+            RingPattern::Comeback => 2,
+        };
+        self.ring.swap(code, Ordering::AcqRel) != code
+    }
+
+    pub(super) fn pattern(&self) -> RingPattern {
+        match self.ring.load(Ordering::Acquire) {
+            1 => RingPattern::Call,
+            2 => RingPattern::Comeback,
+            _ => RingPattern::Off,
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+    }
+}
+
+/// A device that went a moment ago: nothing is said if it is back at once.
+struct Lost {
+    name: String,
+    reason: String,
+}
+
+enum State {
+    Closed,
+    Opening {
+        since: Instant,
+        life: Arc<Life>,
+        answer: Receiver<Result<String, String>>,
+        ring_end: Option<Wiring>,
+        lost: Option<Lost>,
+    },
+    Open {
+        name: String,
+        life: Arc<Life>,
+        callbacks: u64,
+        errors: u64,
+        moved: Instant,
+        started: bool,
+    },
+    Failed {
+        retry: Instant,
+    },
+}
+
+/// One of the three devices.
+struct Unit {
+    role: Role,
+    choice: Device,
+    state: State,
+    last_wanted: Option<Instant>,
+    /// The reason last told, so that it is told once.
+    told: Option<String>,
+}
+
+pub(super) struct DeviceThread {
+    units: [Unit; 3],
+    wants: Arc<Wants>,
+    wiring: rtrb::Producer<Wiring>,
+    reports: rtrb::Producer<Report>,
+    wake: Wake,
+    /// Streams that were told to end, until their thread has.
+    ending: Vec<Arc<Life>>,
+}
+
+impl DeviceThread {
+    pub(super) fn new(
+        options: &SoundOptions,
+        wants: Arc<Wants>,
+        wiring: rtrb::Producer<Wiring>,
+        reports: rtrb::Producer<Report>,
+        wake: Wake,
+    ) -> Self {
+        let unit = |role, choice: &Device| Unit {
+            role,
+            choice: choice.clone(),
+            state: State::Closed,
+            last_wanted: None,
+            told: None,
+        };
+        let units = [
+            unit(Role::Microphone, &options.microphone),
+            unit(Role::Headset, &options.headset),
+            unit(Role::Ringer, &options.ringer),
+        ];
+        Self { units, wants, wiring, reports, wake, ending: Vec::new() }
+    }
+
+    pub(super) fn run(mut self) {
+        while !self.wants.stop.load(Ordering::Acquire) {
+            let now = Instant::now();
+            let mut idle = true;
+            for at in 0..self.units.len() {
+                idle &= self.look_after(at, now);
+            }
+            self.ending.retain(|life| !life.has_ended());
+            if idle {
+                std::thread::park();
+            } else {
+                std::thread::park_timeout(LOOK);
+            }
+        }
+        for at in 0..self.units.len() {
+            self.close(at);
+        }
+    }
+
+    /// Moves one device on; `true`: there is nothing to do until something is wanted.
+    fn look_after(&mut self, at: usize, now: Instant) -> bool {
+        let wanted = self.is_wanted(at, now);
+        let unit = &mut self.units[at];
+        match &mut unit.state {
+            _ if unit.choice == Device::Off => return true,
+            State::Closed if wanted => self.open(at, now, None),
+            State::Closed => return true,
+            State::Opening { .. } | State::Open { .. } | State::Failed { .. } if !wanted => {
+                self.close(at);
+                return true;
+            }
+            State::Failed { retry } if now >= *retry => self.open(at, now, None),
+            State::Failed { .. } => {}
+            State::Opening { .. } => self.await_opening(at, now),
+            State::Open { .. } => self.check(at, now),
+        }
+        false
+    }
+
+    fn is_wanted(&mut self, at: usize, now: Instant) -> bool {
+        let unit = &mut self.units[at];
+        let (wanted, linger) = match unit.role {
+            Role::Microphone => (self.wants.microphone.load(Ordering::Acquire), true),
+            Role::Headset => (self.wants.headset.load(Ordering::Acquire), true),
+            Role::Ringer => (self.wants.pattern() != RingPattern::Off, true),
+        };
+        if wanted {
+            unit.last_wanted = Some(now);
+        }
+        wanted || (linger && unit.last_wanted.is_some_and(|last| now.duration_since(last) < LINGER))
+    }
+
+    fn open(&mut self, at: usize, now: Instant, lost: Option<Lost>) {
+        if self.ending.len() >= HUNG_MAX {
+            self.fail(at, now, lost, "the sound system does not answer".to_owned());
+            return;
+        }
+        let unit = &mut self.units[at];
+        let (job, ring_end) = match unit.role {
+            Role::Microphone => {
+                let (producer, consumer) = rtrb::RingBuffer::new(RING);
+                (Job::Capture(producer), Some(Wiring::Capture(Some(consumer))))
+            }
+            Role::Headset => {
+                let (producer, consumer) = rtrb::RingBuffer::new(RING);
+                (Job::Playback(consumer), Some(Wiring::Playback(Some(producer))))
+            }
+            Role::Ringer => (Job::Ringer(self.wants.clone()), None),
+        };
+        let life = Arc::new(Life::default());
+        let (answer_in, answer) = channel();
+        let (choice, of_thread) = (unit.choice.clone(), life.clone());
+        let thread = std::thread::Builder::new()
+            .name("sound-stream".into())
+            .spawn(move || card::live(&choice, job, &of_thread, &answer_in));
+        match thread {
+            Ok(_) => unit.state = State::Opening { since: now, life, answer, ring_end, lost },
+            Err(error) => self.fail(at, now, lost, error.to_string()),
+        }
+    }
+
+    fn await_opening(&mut self, at: usize, now: Instant) {
+        let State::Opening { since, life, answer, ring_end, lost } = &mut self.units[at].state else {
+            return;
+        };
+        let result = match answer.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) if now.duration_since(*since) < OPENING_MAX => return,
+            Err(TryRecvError::Empty) => Err("the sound system does not answer".to_owned()),
+            Err(TryRecvError::Disconnected) => Err("the sound library gave up".to_owned()),
+        };
+        let (life, ring_end, lost) = (life.clone(), ring_end.take(), lost.take());
+        match result {
+            Ok(name) => self.opened(at, now, name, life, ring_end, lost),
+            Err(reason) => {
+                self.close(at);
+                self.fail(at, now, lost, reason);
+            }
+        }
+    }
+
+    fn opened(
+        &mut self,
+        at: usize,
+        now: Instant,
+        name: String,
+        life: Arc<Life>,
+        ring_end: Option<Wiring>,
+        lost: Option<Lost>,
+    ) {
+        let unit = &mut self.units[at];
+        let role = unit.role;
+        unit.told = None;
+        unit.state =
+            State::Open { name: name.clone(), life, callbacks: 0, errors: 0, moved: now, started: false };
+        if let Some(ring_end) = ring_end {
+            // Full: the media thread stands still, and with it all else.
+            let _ = self.wiring.push(ring_end);
+        }
+        match lost {
+            Some(lost) if lost.name == name => {}
+            lost => {
+                self.tell_loss(role, lost);
+                self.report(Report::DeviceReady { role, name });
+            }
+        }
+    }
+
+    /// Whether an open device still lives. One that doesn't is opened anew at once.
+    fn check(&mut self, at: usize, now: Instant) {
+        let unit = &mut self.units[at];
+        let State::Open { life, callbacks, errors, moved, started, name } = &mut unit.state else { return };
+        let (callbacks_now, errors_now) = life.counts();
+        if callbacks_now != *callbacks {
+            (*callbacks, *errors, *moved, *started) = (callbacks_now, errors_now, now, true);
+        }
+        let still = now.duration_since(*moved);
+        let patience = if *started { SILENT_MAX } else { START_MAX };
+        let reason = if let Some(reason) = life.end_reason() {
+            reason
+        } else if errors_now - *errors >= ERRORS_MAX && still > ERRING_MAX {
+            "the sound system reports nothing but errors".to_owned()
+        } else if still > patience {
+            "it has stopped".to_owned()
+        } else {
+            return;
+        };
+        let lost = Lost { name: std::mem::take(name), reason };
+        self.close(at);
+        self.open(at, now, Some(lost));
+    }
+
+    fn fail(&mut self, at: usize, now: Instant, lost: Option<Lost>, reason: String) {
+        let unit = &mut self.units[at];
+        unit.state = State::Failed { retry: now + RETRY };
+        let role = unit.role;
+        // After a loss everything that fails is the same loss.
+        let told = unit.told.replace(reason.clone()).is_some();
+        if lost.is_some() {
+            self.tell_loss(role, lost);
+        } else if !told {
+            self.report(Report::NoDevice { role, reason });
+        }
+    }
+
+    fn tell_loss(&mut self, role: Role, lost: Option<Lost>) {
+        if let Some(Lost { name, reason }) = lost {
+            self.report(Report::DeviceLost { role, name, reason });
+        }
+    }
+
+    fn close(&mut self, at: usize) {
+        let unit = &mut self.units[at];
+        let was_open = matches!(unit.state, State::Open { .. });
+        let state = std::mem::replace(&mut unit.state, State::Closed);
+        if let State::Opening { life, .. } | State::Open { life, .. } = state {
+            life.end();
+            self.ending.push(life);
+        }
+        if was_open {
+            let _ = match unit.role {
+                Role::Microphone => self.wiring.push(Wiring::Capture(None)),
+                Role::Headset => self.wiring.push(Wiring::Playback(None)),
+                Role::Ringer => Ok(()),
+            };
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        // Full: the owner hasn't looked for a long time, and what he finds is as good.
+        let _ = self.reports.push(report);
+        (self.wake)();
+    }
+}

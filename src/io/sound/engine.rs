@@ -1,0 +1,332 @@
+//! The media thread: sleeps until a packet, an order or the next tick, and does what is due.
+
+use super::board::{Board, Outlet, Peak};
+use super::devices::Wants;
+use super::order::{Notice, Order, Trash, Wiring};
+use super::ports::Pool;
+use super::{QUEUE, Wake};
+use crate::media::{FRAME, FRAME_TIME, Pattern, StreamId};
+use mio::{Events, Interest, Poll, Token};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+/// The token of orders; sockets have their place on the board.
+pub(super) const WAKE: Token = Token(usize::MAX);
+/// How often streams are reviewed.
+const REVIEW: Duration = Duration::from_millis(250);
+/// Ticks between two level reports.
+const LEVEL_TICKS: u32 = 5;
+/// Being later than this, the ticks that were missed are left out (a suspended machine).
+const TOO_LATE: Duration = Duration::from_millis(120);
+/// The last quarter of the report ring is kept for what must not be lost.
+const KEPT: usize = QUEUE / 4;
+/// Events taken from the poller at a time.
+const EVENTS: usize = 256;
+
+/// What the media thread is connected with.
+pub(super) struct Links {
+    pub orders: rtrb::Consumer<Order>,
+    pub notices: rtrb::Producer<Notice>,
+    pub trash: rtrb::Producer<Trash>,
+    pub wiring: rtrb::Consumer<Wiring>,
+    pub wants: Arc<Wants>,
+    pub device_thread: Thread,
+    pub wake: Wake,
+    pub stop: Arc<AtomicBool>,
+}
+
+/// The way out for notices and trash.
+struct Out {
+    notices: rtrb::Producer<Notice>,
+    trash: rtrb::Producer<Trash>,
+    told: bool,
+    dropped: u32,
+}
+
+impl Outlet for Out {
+    fn tell(&mut self, notice: Notice) {
+        self.told = true;
+        let spare = matches!(notice, Notice::Figures { .. } | Notice::Levels { .. });
+        if (spare && self.notices.slots() < KEPT) || self.notices.push(notice).is_err() {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    fn discard(&mut self, trash: Trash) {
+        // Nobody collects: then it is freed here after all.
+        drop(self.trash.push(trash));
+    }
+}
+
+pub(super) struct Engine {
+    poll: Poll,
+    pool: Pool,
+    board: Board,
+    out: Out,
+    orders: rtrb::Consumer<Order>,
+    wiring: rtrb::Consumer<Wiring>,
+    wants: Arc<Wants>,
+    device_thread: Thread,
+    wake: Wake,
+    stop: Arc<AtomicBool>,
+    origin: Instant,
+    capture: Option<rtrb::Consumer<i16>>,
+    capture_runs: bool,
+    playback: Option<rtrb::Producer<i16>>,
+    muted: bool,
+    next_tick: Option<Duration>,
+    next_review: Option<Duration>,
+    levels_in: u32,
+    microphone_peak: Peak,
+    headset_peak: Peak,
+}
+
+impl Engine {
+    pub(super) fn new(poll: Poll, pool: Pool, streams_max: usize, links: Links) -> Self {
+        Self {
+            poll,
+            pool,
+            board: Board::new(streams_max),
+            out: Out { notices: links.notices, trash: links.trash, told: false, dropped: 0 },
+            orders: links.orders,
+            wiring: links.wiring,
+            wants: links.wants,
+            device_thread: links.device_thread,
+            wake: links.wake,
+            stop: links.stop,
+            origin: Instant::now(),
+            capture: None,
+            capture_runs: false,
+            playback: None,
+            muted: false,
+            next_tick: None,
+            next_review: None,
+            levels_in: LEVEL_TICKS,
+            microphone_peak: Peak::NONE,
+            headset_peak: Peak::NONE,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS);
+        loop {
+            self.tell_ports();
+            if std::mem::take(&mut self.out.told) {
+                (self.wake)();
+            }
+            // Interrupted by a signal: look around and sleep again.
+            let _ = self.poll.poll(&mut events, self.sleep());
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            self.obey();
+            let now = self.origin.elapsed();
+            for event in &events {
+                if event.token() != WAKE {
+                    self.board.receive(event.token().0, now, &mut self.out);
+                }
+            }
+            for place in 0..self.board.places() {
+                if self.board.is_pending(place) {
+                    self.board.receive(place, now, &mut self.out);
+                }
+            }
+            self.schedule();
+            self.tick_if_due();
+            self.review_if_due();
+        }
+    }
+
+    /// How long nothing is due; `None`: for ever.
+    fn sleep(&self) -> Option<Duration> {
+        if self.board.pending() {
+            return Some(Duration::ZERO);
+        }
+        let next = [self.next_tick, self.next_review].into_iter().flatten().min()?;
+        Some(next.saturating_sub(self.origin.elapsed()))
+    }
+
+    fn tell_ports(&mut self) {
+        while !self.out.notices.is_full() {
+            let Some(spare) = self.pool.untold() else { break };
+            spare.told = true;
+            let port = spare.port;
+            self.out.tell(Notice::PortBound(port));
+        }
+        if self.out.dropped > 0 && self.out.notices.slots() > KEPT {
+            let count = std::mem::take(&mut self.out.dropped);
+            self.out.tell(Notice::Dropped { count });
+        }
+    }
+
+    fn obey(&mut self) {
+        let mut obeyed = false;
+        while let Ok(order) = self.orders.pop() {
+            obeyed = true;
+            self.execute(order);
+        }
+        if obeyed {
+            self.want();
+        }
+    }
+
+    fn execute(&mut self, order: Order) {
+        let now = self.origin.elapsed();
+        match order {
+            Order::Open { stream, port } => self.open(stream, port, now),
+            Order::Begin { stream, media } => self.board.begin(stream, media, now, &mut self.out),
+            Order::Configure { stream, config, prepared } => {
+                self.board.configure(stream, config, prepared, now, &mut self.out);
+            }
+            Order::Send { stream, feed } => self.board.send(stream, feed, &mut self.out),
+            Order::Hear { stream, sink } => self.board.hear(stream, sink),
+            Order::Digit { stream, digit } => self.board.press(stream, digit),
+            Order::Close { stream } => {
+                if let Some(mut socket) = self.board.close(stream, &mut self.out) {
+                    let _ = self.poll.registry().deregister(&mut socket);
+                }
+                self.top_up();
+            }
+            Order::Ring { pattern } => {
+                if self.wants.ring(pattern) {
+                    self.device_thread.unpark();
+                }
+            }
+            Order::Mute { on } => self.muted = on,
+            Order::Play { cue } => self.board.cue = Pattern::cue(cue),
+        }
+    }
+
+    fn open(&mut self, stream: StreamId, port: u16, now: Duration) {
+        let place = self.board.vacancy(stream);
+        let socket = place.and_then(|_| self.pool.take(port));
+        let (Some(place), Some(mut socket)) = (place, socket) else {
+            self.out.tell(Notice::OpenRefused { stream, port });
+            return;
+        };
+        if self.poll.registry().register(&mut socket, Token(place), Interest::READABLE).is_ok() {
+            self.board.open(place, stream, socket, now);
+        } else {
+            self.out.tell(Notice::OpenRefused { stream, port });
+        }
+        self.top_up();
+    }
+
+    fn top_up(&mut self) {
+        if let Err(error) = self.pool.top_up() {
+            self.out.tell(Notice::PortsExhausted(error.kind()));
+        }
+    }
+
+    /// Tells the device thread which devices are needed.
+    fn want(&mut self) {
+        let (microphone, headset) = self.board.wants();
+        if self.wants.headset(microphone, headset) {
+            self.device_thread.unpark();
+        }
+    }
+
+    /// Starts and stops ticks and reviews as streams come and go.
+    fn schedule(&mut self) {
+        let now = self.origin.elapsed();
+        if !self.board.ticks() {
+            self.next_tick = None;
+        } else if self.next_tick.is_none() {
+            self.next_tick = Some(now);
+        }
+        if self.board.is_empty() {
+            self.next_review = None;
+        } else if self.next_review.is_none() {
+            self.next_review = Some(now + REVIEW);
+        }
+    }
+
+    fn tick_if_due(&mut self) {
+        while let Some(due) = self.next_tick {
+            let now = self.origin.elapsed();
+            if now < due {
+                return;
+            }
+            // On the schedule's own grid, so that lateness never adds up.
+            let on_time = now - due < TOO_LATE;
+            self.next_tick = Some(if on_time { due } else { now } + FRAME_TIME);
+            self.tick(now);
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        self.rewire();
+        let cue_played = !self.board.cue.is_over();
+        let (mut microphone, mut headset) = ([0; FRAME], [0; FRAME]);
+        self.listen(&mut microphone);
+        self.board.tick(now, &microphone, &mut headset, &mut self.out);
+        if let Some(playback) = self.playback.as_mut() {
+            // The card takes it at its own pace; what it has no room for would only come later and later.
+            let _ = playback.push_entire_slice(&headset);
+        }
+        if cue_played && self.board.cue.is_over() {
+            self.want();
+        }
+        self.microphone_peak.add(&microphone);
+        self.headset_peak.add(&headset);
+        self.levels_in = self.levels_in.saturating_sub(1);
+        if self.levels_in == 0 {
+            self.levels_in = LEVEL_TICKS;
+            let (microphone_dbfs, headset_dbfs) = (self.microphone_peak.take(), self.headset_peak.take());
+            if self.capture.is_some() || self.playback.is_some() {
+                self.out.tell(Notice::Levels { microphone_dbfs, headset_dbfs });
+            }
+        }
+    }
+
+    /// Takes over the rings of devices that came, and lets those go that went.
+    fn rewire(&mut self) {
+        while let Ok(wiring) = self.wiring.pop() {
+            match wiring {
+                Wiring::Capture(new) => {
+                    self.capture_runs = false;
+                    if let Some(old) = std::mem::replace(&mut self.capture, new) {
+                        self.out.discard(Trash::Capture(old));
+                    }
+                }
+                Wiring::Playback(new) => {
+                    if let Some(old) = std::mem::replace(&mut self.playback, new) {
+                        self.out.discard(Trash::Playback(old));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next frame of the microphone. A little is kept in hand for the card's unevenness, and never more than that.
+    fn listen(&mut self, frame: &mut [i16; FRAME]) {
+        /// In hand before sound is taken; besides the frame that is.
+        const IN_HAND: usize = FRAME / 2;
+        /// Beyond this the oldest is left out.
+        const MOST: usize = 4 * FRAME;
+        let Some(capture) = self.capture.as_mut() else { return };
+        let waiting = capture.slots();
+        if waiting > MOST
+            && let Ok(surplus) = capture.read_chunk(waiting - FRAME - IN_HAND)
+        {
+            surplus.commit_all();
+        }
+        self.capture_runs = if self.capture_runs { waiting >= FRAME } else { waiting >= FRAME + IN_HAND };
+        if self.capture_runs {
+            let _ = capture.pop_entire_slice(frame);
+        }
+        if self.muted {
+            frame.fill(0);
+        }
+    }
+
+    fn review_if_due(&mut self) {
+        let now = self.origin.elapsed();
+        if self.next_review.is_some_and(|due| now >= due) {
+            self.next_review = Some(now + REVIEW);
+            self.board.review(now, &mut self.out);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! How the media engine is started.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
+
+/// Which sound device to use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// None at all: silent, and not a word about it.
+    Off,
+    /// The system's default.
+    #[default]
+    Default,
+    /// The one whose name is, or else contains, this.
+    Named(String),
+}
+
+/// How the media engine is started.
+#[derive(Clone, Debug)]
+pub struct SoundOptions {
+    /// The address RTP is sent from and received on; what SDP says.
+    pub address: IpAddr,
+    /// Ports RTP may use (even ones are taken); `None`: the system chooses.
+    pub ports: Option<RangeInclusive<u16>>,
+    /// Ports kept bound and free.
+    pub spare: usize,
+    /// Most streams at a time; `Open` is refused beyond.
+    pub streams_max: usize,
+    /// The microphone.
+    pub microphone: Device,
+    /// The ear-piece.
+    pub headset: Device,
+    /// The ringer.
+    pub ringer: Device,
+    /// Where SSRCs, sequence numbers and timestamps come from; take it from the system's randomness.
+    pub seed: u64,
+}
+
+impl SoundOptions {
+    /// No sound devices: for the lot and for tests.
+    pub fn silent(address: IpAddr, spare: usize, seed: u64) -> Self {
+        Self {
+            address,
+            ports: None,
+            spare,
+            streams_max: 1024,
+            microphone: Device::Off,
+            headset: Device::Off,
+            ringer: Device::Off,
+            seed,
+        }
+    }
+}
+
+impl Default for SoundOptions {
+    fn default() -> Self {
+        Self {
+            microphone: Device::Default,
+            headset: Device::Default,
+            ringer: Device::Default,
+            ..Self::silent(IpAddr::V4(Ipv4Addr::LOCALHOST), 8, 0)
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The codecs, each behind frames of 20 ms at 48 kHz. Making one allocates; encoding and decoding don't.
+
+use super::conceal::Concealer;
+use super::resample::{Down, Up};
+use super::{Codec, FRAME};
+use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
+
+/// Samples of a G.711 frame of 20 ms.
+const NARROW: usize = 160;
+/// Longest packet that is decoded: 120 ms (RFC 6716 2.1.4), at 48 kHz.
+pub(crate) const LONGEST: usize = 5_760;
+/// Most of a G.711 packet that is decoded: 120 ms.
+const NARROW_LONGEST: usize = 960;
+/// Bits a second of our Opus: wide-band speech.
+const OPUS_BITRATE: i32 = 24_000;
+/// What our encoder makes of the machine's time; 10 is the most.
+const OPUS_COMPLEXITY: i32 = 5;
+/// The loss our encoder prepares for, in percent, until reports from the far end say otherwise.
+const OPUS_LOSS_PERCENT: i32 = 10;
+/// Largest Opus frame we make.
+const OPUS_PAYLOAD: usize = 400;
+
+/// How long a payload lasts, in ticks of its RTP clock; 0 when it can't be decoded.
+pub(crate) fn duration_ticks(codec: Codec, payload: &[u8]) -> u32 {
+    match codec {
+        Codec::Pcmu | Codec::Pcma if payload.len() <= NARROW_LONGEST => payload.len() as u32,
+        Codec::Pcmu | Codec::Pcma => 0,
+        Codec::Opus => {
+            let samples = opus::packet::get_nb_samples(payload, 48_000).unwrap_or(0);
+            if samples <= LONGEST { samples as u32 } else { 0 }
+        }
+    }
+}
+
+fn law_encode(codec: Codec, sample: i16) -> u8 {
+    if codec == Codec::Pcma { encode_alaw(sample) } else { encode_ulaw(sample) }
+}
+
+fn law_decode(codec: Codec, byte: u8) -> i16 {
+    if codec == Codec::Pcma { decode_alaw(byte) } else { decode_ulaw(byte) }
+}
+
+/// Frames to payloads.
+pub(crate) enum Encoder {
+    Opus(Option<opus::Encoder>),
+    G711 { codec: Codec, down: Down },
+}
+
+impl Encoder {
+    pub(crate) fn new(codec: Codec, fec: bool) -> Self {
+        match codec {
+            Codec::Opus => Self::Opus(opus_encoder(fec).ok()),
+            Codec::Pcmu | Codec::Pcma => Self::G711 { codec, down: Down::new() },
+        }
+    }
+
+    /// Encodes a frame and returns the payload's length; 0 when the encoder refuses.
+    pub(crate) fn encode(&mut self, frame: &[i16; FRAME], payload: &mut [u8]) -> usize {
+        match self {
+            Self::Opus(Some(encoder)) => {
+                let room = payload.len().min(OPUS_PAYLOAD);
+                payload.get_mut(..room).map_or(0, |out| encoder.encode(frame, out).unwrap_or(0))
+            }
+            Self::Opus(None) => 0,
+            Self::G711 { codec, down } => {
+                let mut narrow = [0; NARROW];
+                down.process(frame, &mut narrow);
+                for (byte, sample) in payload.iter_mut().zip(narrow) {
+                    *byte = law_encode(*codec, sample);
+                }
+                NARROW.min(payload.len())
+            }
+        }
+    }
+}
+
+fn opus_encoder(fec: bool) -> opus::Result<opus::Encoder> {
+    let mut encoder = opus::Encoder::new(48_000, opus::Channels::Mono, opus::Application::Voip)?;
+    encoder.set_bitrate(opus::Bitrate::Bits(OPUS_BITRATE))?;
+    encoder.set_complexity(OPUS_COMPLEXITY)?;
+    encoder.set_signal(opus::Signal::Voice)?;
+    encoder.set_inband_fec(fec)?;
+    encoder.set_packet_loss_perc(if fec { OPUS_LOSS_PERCENT } else { 0 })?;
+    Ok(encoder)
+}
+
+/// Payloads to sound.
+pub(crate) enum Decoder {
+    Opus(Option<opus::Decoder>),
+    G711 { codec: Codec, up: Box<Up>, concealer: Box<Concealer> },
+}
+
+impl Decoder {
+    pub(crate) fn new(codec: Codec) -> Self {
+        match codec {
+            Codec::Opus => Self::Opus(opus::Decoder::new(48_000, opus::Channels::Mono).ok()),
+            Codec::Pcmu | Codec::Pcma => {
+                Self::G711 { codec, up: Box::new(Up::new()), concealer: Box::new(Concealer::new()) }
+            }
+        }
+    }
+
+    /// Decodes a payload to 48 kHz; returns the number of samples, 0 when it can't be decoded.
+    pub(crate) fn decode(&mut self, payload: &[u8], sound: &mut [i16; LONGEST]) -> usize {
+        match self {
+            Self::Opus(Some(decoder)) if !payload.is_empty() => {
+                decoder.decode(payload, sound, false).unwrap_or(0)
+            }
+            Self::Opus(_) => 0,
+            Self::G711 { codec, up, concealer } => {
+                let mut narrow = [0; NARROW_LONGEST];
+                let count = payload.len().min(NARROW_LONGEST);
+                for (sample, byte) in narrow.iter_mut().zip(payload) {
+                    *sample = law_decode(*codec, *byte);
+                }
+                let narrow = &mut narrow[..count];
+                concealer.good(narrow);
+                up.process(narrow, sound);
+                count * 6
+            }
+        }
+    }
+
+    /// Brings a lost frame back from the payload after it. `false`: it holds none, and something was made up.
+    pub(crate) fn recover(&mut self, after: &[u8], sound: &mut [i16; FRAME]) -> bool {
+        if let Self::Opus(Some(decoder)) = self
+            && !after.is_empty()
+            && decoder.decode(after, sound, true).is_ok_and(|count| count == FRAME)
+        {
+            return true;
+        }
+        self.conceal(sound);
+        false
+    }
+
+    /// Makes up 20 ms.
+    pub(crate) fn conceal(&mut self, sound: &mut [i16; FRAME]) {
+        match self {
+            Self::Opus(Some(decoder)) => {
+                if decoder.decode(&[], sound, false).is_err() {
+                    sound.fill(0);
+                }
+            }
+            Self::Opus(None) => sound.fill(0),
+            Self::G711 { up, concealer, .. } => {
+                let mut narrow = [0; NARROW];
+                concealer.conceal(&mut narrow);
+                up.process(&narrow, sound);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::level::{level_dbfs, tone_level_dbfs};
+    use crate::media::tone::Sine;
+
+    fn tone_through(codec: Codec, hz: u16) -> Vec<i16> {
+        let mut encoder = Encoder::new(codec, true);
+        let mut decoder = Decoder::new(codec);
+        let mut sine = Sine::new(hz, -15.0);
+        let (mut frame, mut payload, mut sound) = ([0; FRAME], [0; 1_275], [0; LONGEST]);
+        let mut heard = Vec::new();
+        for _ in 0..60 {
+            sine.fill(&mut frame);
+            let length = encoder.encode(&frame, &mut payload);
+            assert_eq!(duration_ticks(codec, &payload[..length]), codec.clock_hz() / 50);
+            assert_eq!(decoder.decode(&payload[..length], &mut sound), FRAME);
+            heard.extend(&sound[..FRAME]);
+        }
+        heard.split_off(10 * FRAME)
+    }
+
+    #[test]
+    fn a_tone_survives_every_codec() {
+        for (codec, least_snr_db) in [(Codec::Opus, 15.0), (Codec::Pcmu, 33.0), (Codec::Pcma, 33.0)] {
+            let heard = tone_through(codec, 1_000);
+            let tone = tone_level_dbfs(&heard, 48_000, 1_000.0);
+            assert!((tone - -15.0).abs() < 1.0, "{codec:?}: {tone} dB");
+            let power = |db: f32| 10.0_f32.powf(db / 10.0);
+            let noise = 10.0 * (power(level_dbfs(&heard)) - power(tone)).max(1e-9).log10();
+            assert!(tone - noise > least_snr_db, "{codec:?}: SNR {} dB", tone - noise);
+        }
+    }
+
+    #[test]
+    fn opus_is_wide_band_and_g711_is_not() {
+        assert!(tone_level_dbfs(&tone_through(Codec::Opus, 6_000), 48_000, 6_000.0) > -18.0);
+        assert!(level_dbfs(&tone_through(Codec::Pcma, 6_000)) < -50.0);
+    }
+
+    #[test]
+    fn garbage_payloads_are_silent_at_worst() {
+        use rand::{Rng, SeedableRng, rngs::SmallRng};
+        let mut random = SmallRng::seed_from_u64(7);
+        let mut sound = [0; LONGEST];
+        let mut bytes = [0; 1_275];
+        for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+            let mut decoder = Decoder::new(codec);
+            for _ in 0..200 {
+                random.fill_bytes(&mut bytes);
+                let length = random.next_u32() as usize % bytes.len();
+                let payload = &bytes[..length];
+                let ticks = duration_ticks(codec, payload);
+                assert!(ticks as usize <= LONGEST);
+                assert!(decoder.decode(payload, &mut sound) <= LONGEST);
+            }
+        }
+    }
+}

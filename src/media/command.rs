@@ -1,0 +1,290 @@
+//! The words between the owner of the calls and the media thread: commands in, reports out. Plain data only.
+
+use super::{Clip, Codec, Music, StreamFigures};
+use std::net::SocketAddr;
+
+/// One call's media, as its owner numbers it. Never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// What offer and answer have settled for a stream (RFC 3264).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// Where the far end wants its RTP. Also the source that is trusted at once; see [`Stream::receive`](super::Stream::receive).
+    pub remote: SocketAddr,
+    /// The codec, both ways.
+    pub codec: Codec,
+    /// The payload type we send.
+    pub payload_type: u8,
+    /// The payload type we expect.
+    pub receive_payload_type: u8,
+    /// The payload type of telephone events we send (RFC 4733); `None`: the far end takes none.
+    pub dtmf_payload_type: Option<u8>,
+    /// The payload type of telephone events we expect.
+    pub dtmf_receive_payload_type: Option<u8>,
+    /// We may send (not held).
+    pub send: bool,
+    /// We listen; packets are dropped otherwise.
+    pub receive: bool,
+    /// Opus carries in-band forward error correction (RFC 7587 `useinbandfec`).
+    pub fec: bool,
+}
+
+impl StreamConfig {
+    /// Both ways, with the static or usual payload types (PCMU 0, PCMA 8, Opus 111, events 101 or 110) and FEC on.
+    pub fn new(remote: SocketAddr, codec: Codec) -> Self {
+        let (payload_type, dtmf) = match codec {
+            Codec::Opus => (111, 110),
+            Codec::Pcmu => (0, 101),
+            Codec::Pcma => (8, 101),
+        };
+        Self {
+            remote,
+            codec,
+            payload_type,
+            receive_payload_type: payload_type,
+            dtmf_payload_type: Some(dtmf),
+            dtmf_receive_payload_type: Some(dtmf),
+            send: true,
+            receive: true,
+            fec: true,
+        }
+    }
+}
+
+/// What a stream sends.
+#[derive(Clone, Debug, Default)]
+pub enum Source {
+    /// Silence, which is still sent: it opens NAT bindings and keeps the far end from thinking the call dead.
+    #[default]
+    Silence,
+    /// The headset's microphone (silence while muted or without a device).
+    Headset,
+    /// A loop from its beginning; encoded once for all streams.
+    Music(Music),
+    /// A recording, once; [`Report::PromptEnded`] follows and the source becomes silence.
+    Prompt(Clip),
+    /// A steady sine.
+    Tone {
+        /// Frequency in Hz.
+        hz: u16,
+        /// Level in dB below full scale (−20.0 is comfortable).
+        level_dbfs: f32,
+    },
+    /// A tone as telephones know it, for example ring-back to a caller whose call is being placed; silence when it is
+    /// over.
+    Cue(Cue),
+    /// What another stream receives.
+    Bridge(StreamId),
+}
+
+/// Where a stream's received sound goes, besides a bridge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sink {
+    /// Nowhere: packets are counted, nothing is decoded.
+    #[default]
+    Discard,
+    /// Nowhere, but it is decoded, for level and pitch in the figures.
+    Meter,
+    /// The headset, mixed with every other stream heard there.
+    Headset,
+}
+
+/// How the ringer rings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RingPattern {
+    /// Silent.
+    #[default]
+    Off,
+    /// A caller rings.
+    Call,
+    /// A parked call has come back: another pitch and rhythm.
+    Comeback,
+}
+
+/// A tone in the operator's ear or towards a caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cue {
+    /// None: stops the one that plays.
+    #[default]
+    Off,
+    /// The far end rings; repeats.
+    RingBack,
+    /// Busy; repeats.
+    Busy,
+    /// One short courtesy beep.
+    Beep,
+    /// Another call waits: two short beeps, once.
+    Waiting,
+    /// A parked call has come back: three rising notes, once.
+    Comeback,
+}
+
+/// What the owner of the calls wants. Executed in the order given.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Takes the free `port` (one that [`Report::PortsBound`] named) for a stream; it sends nothing and drops what it
+    /// gets until configured. A port is free until it is opened: a call that ends before costs nothing.
+    Open {
+        /// The new stream.
+        stream: StreamId,
+        /// A free port.
+        port: u16,
+    },
+    /// Sets what offer and answer settled; again after a re-INVITE. Sequence, timestamps and source lock survive when
+    /// codec and remote stay the same.
+    Configure {
+        /// The stream.
+        stream: StreamId,
+        /// All of it.
+        config: StreamConfig,
+    },
+    /// Chooses what the stream sends.
+    Send {
+        /// The stream.
+        stream: StreamId,
+        /// From now on.
+        source: Source,
+    },
+    /// Chooses where the stream is heard.
+    Hear {
+        /// The stream.
+        stream: StreamId,
+        /// From now on.
+        sink: Sink,
+    },
+    /// Joins two streams: each sends what the other receives. The same as two `Send` with [`Source::Bridge`].
+    /// The same codec is forwarded on arrival without transcoding.
+    Bridge {
+        /// One side.
+        a: StreamId,
+        /// The other.
+        b: StreamId,
+    },
+    /// Sends one telephone event, `0`–`9`, `*`, `#`, `A`–`D`; up to 32 queue up in a stream.
+    Digit {
+        /// The stream.
+        stream: StreamId,
+        /// The key.
+        digit: char,
+    },
+    /// Ends a stream and closes its port. Bridges to it become silence.
+    Close {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Rings the ringer, or stops it.
+    Ring {
+        /// From now on.
+        pattern: RingPattern,
+    },
+    /// Mutes the microphone for all streams.
+    Mute {
+        /// Muted or not.
+        on: bool,
+    },
+    /// Plays a cue in the headset.
+    Play {
+        /// The cue; [`Cue::Off`] stops it.
+        cue: Cue,
+    },
+}
+
+/// Which device a report is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The headset's microphone.
+    Microphone,
+    /// The headset's ear-piece.
+    Headset,
+    /// The ringer.
+    Ringer,
+}
+
+/// What the media thread tells the owner of the calls.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Report {
+    /// These ports are bound and free, besides those named before.
+    PortsBound {
+        /// UDP ports on the engine's address.
+        ports: Vec<u16>,
+    },
+    /// No port could be bound; it is tried again with the next `Close` or `Open`.
+    PortsExhausted {
+        /// What the system said.
+        reason: String,
+    },
+    /// `Open` named a port that is not free, or there are too many streams. The stream does not exist.
+    OpenRefused {
+        /// The stream that is not.
+        stream: StreamId,
+        /// The port it wanted.
+        port: u16,
+    },
+    /// The far end pressed a key (reported once, when first heard).
+    Digit {
+        /// The stream.
+        stream: StreamId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// Figures of one stream, four times a second while it is open.
+    Figures {
+        /// The stream.
+        stream: StreamId,
+        /// Since it was opened.
+        figures: StreamFigures,
+    },
+    /// Meters, ten times a second while the headset is in use. dB below full scale, −90 is silence.
+    Levels {
+        /// What goes out.
+        microphone_dbfs: f32,
+        /// What is heard.
+        headset_dbfs: f32,
+    },
+    /// A device is open and runs.
+    DeviceReady {
+        /// Which.
+        role: Role,
+        /// Its name as the system gives it.
+        name: String,
+    },
+    /// A device went while in use; the call goes on, and the device is taken again when it returns.
+    DeviceLost {
+        /// Which.
+        role: Role,
+        /// Its name as the system gives it.
+        name: String,
+        /// In words.
+        reason: String,
+    },
+    /// There is no such device; everything goes on silently. Said once until something changes.
+    NoDevice {
+        /// Which.
+        role: Role,
+        /// In words.
+        reason: String,
+    },
+    /// A prompt was sent to its end.
+    PromptEnded {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// Nothing has been heard from the far end for so long (said at 3, 10, 30 s and every 30 s after that).
+    StreamSilent {
+        /// The stream.
+        stream: StreamId,
+        /// How long.
+        silent_ms: u32,
+    },
+    /// The far end is heard: the first packet, or the first after a `StreamSilent`.
+    StreamHeard {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The engine fell behind and dropped so many reports.
+    ReportsDropped {
+        /// Since the last such report.
+        count: u32,
+    },
+}

@@ -1,0 +1,579 @@
+//! One call's media: frames to RTP packets, and packets by way of the jitter buffer to frames.
+
+use super::codec::{Decoder, Encoder, LONGEST, duration_ticks};
+use super::conceal::{SHORTEN_MIN, shorten};
+use super::events;
+use super::gate::Gate;
+use super::jitter::{Arrival, JitterBuffer, MAX_PAYLOAD, Next};
+use super::level::Meter;
+use super::rtp::{self, Packet};
+use super::{Codec, FRAME, FRAME_TIME, RATE_HZ, StreamConfig, StreamFigures};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Decoded sound that can wait: the longest packet twice over.
+const SOUND: usize = 2 * LONGEST;
+/// Frames made up in a row before it is silence, without asking the codec any more: half a second.
+const CONCEALED_MAX: u32 = 25;
+/// The static payload type of comfort noise (RFC 3551 table 4).
+const COMFORT_NOISE: u8 = 13;
+/// Frames between two shortenings, so that the pitch doesn't tremble.
+const SHORTEN_EVERY: u32 = 4;
+
+/// One call's media, sans-IO. Making one allocates; nothing after that does, but for a change of codec.
+pub struct Stream {
+    config: StreamConfig,
+    figures: StreamFigures,
+    gate: Gate,
+    inbound: Inbound,
+    outbound: Outbound,
+}
+
+/// What the far end sends.
+struct Inbound {
+    decoder: Decoder,
+    jitter: JitterBuffer,
+    events: events::Receiver,
+    meter: Meter,
+    sound: Box<[i16; SOUND]>,
+    sound_length: usize,
+    scratch: Box<[i16; LONGEST]>,
+    ssrc: Option<u32>,
+    transit: Option<i64>,
+    jitter_ticks: f32,
+    concealed_in_row: u32,
+    since_shortened: u32,
+    /// Samples decoded ahead of their time and still to be taken out.
+    owed: usize,
+    heard_at: Option<Duration>,
+}
+
+/// What we send.
+struct Outbound {
+    encoder: Encoder,
+    events: events::Sender,
+    ssrc: u32,
+    /// Of the next packet.
+    sequence: u16,
+    /// Of the next packet, if it comes a frame after the one before.
+    timestamp: u32,
+    event_timestamp: u32,
+    sent_at: Option<Duration>,
+    /// The next packet begins a talkspurt (RFC 3551 4.1).
+    mark: bool,
+    relayed: Option<Relayed>,
+}
+
+/// How the numbers of a forwarded stream become ours.
+struct Relayed {
+    ssrc: u32,
+    sequence_shift: u16,
+    timestamp_shift: u32,
+}
+
+/// What a packet carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sound,
+    /// A telephone event (RFC 4733).
+    Event,
+    /// Comfort noise (RFC 3389), which is counted and not made.
+    Comfort,
+}
+
+/// A packet that passed the gate.
+pub(crate) struct Admitted<'a> {
+    packet: Packet<'a>,
+    kind: Kind,
+    /// A key, heard for the first time.
+    pub(crate) digit: Option<char>,
+    /// The same packet came before.
+    repeated: bool,
+}
+
+/// Codec states for a new [`Stream::reconfigure`], made where allocation is welcome.
+pub struct Prepared {
+    encoder: Encoder,
+    decoder: Decoder,
+    codec: Codec,
+    fec: bool,
+}
+
+impl Prepared {
+    /// For this configuration.
+    pub fn new(config: &StreamConfig) -> Self {
+        Self {
+            encoder: Encoder::new(config.codec, config.fec),
+            decoder: Decoder::new(config.codec),
+            codec: config.codec,
+            fec: config.fec,
+        }
+    }
+}
+
+impl Stream {
+    /// A stream whose SSRC, first sequence number and first timestamp come from `seed` (RFC 3550 5.1).
+    pub fn new(config: StreamConfig, seed: u64) -> Self {
+        let mut random = SmallRng::seed_from_u64(seed);
+        let recovers = config.codec == Codec::Opus && config.fec;
+        Self {
+            config,
+            figures: StreamFigures::default(),
+            gate: Gate::new(config.remote),
+            inbound: Inbound {
+                decoder: Decoder::new(config.codec),
+                jitter: JitterBuffer::new(config.codec.clock_hz(), recovers),
+                events: events::Receiver::default(),
+                meter: Meter::new(),
+                sound: Box::new([0; SOUND]),
+                sound_length: 0,
+                scratch: Box::new([0; LONGEST]),
+                ssrc: None,
+                transit: None,
+                jitter_ticks: 0.0,
+                concealed_in_row: 0,
+                since_shortened: 0,
+                owed: 0,
+                heard_at: None,
+            },
+            outbound: Outbound {
+                encoder: Encoder::new(config.codec, config.fec),
+                events: events::Sender::new(),
+                ssrc: random.next_u32(),
+                // RFC 3550 5.1 wants it random; the upper half is left free so that SRTP's rollover starts clean.
+                sequence: (random.next_u32() & 0x7FFF) as u16,
+                timestamp: random.next_u32(),
+                event_timestamp: 0,
+                sent_at: None,
+                mark: true,
+                relayed: None,
+            },
+        }
+    }
+
+    /// Takes over what a new offer and answer settled. Allocates when codec or FEC change.
+    pub fn reconfigure(&mut self, now: Duration, config: StreamConfig) {
+        let mut prepared = self.needs(&config).then(|| Prepared::new(&config));
+        self.reconfigure_with(now, config, prepared.as_mut());
+    }
+
+    /// Whether [`Stream::reconfigure`] would allocate.
+    pub fn needs(&self, config: &StreamConfig) -> bool {
+        (config.codec, config.fec) != (self.config.codec, self.config.fec)
+    }
+
+    /// As [`Stream::reconfigure`], with codec states made elsewhere, that are exchanged for the old ones where codec or
+    /// FEC change. Allocates nothing; without states of the right kind, codec and FEC must be the same.
+    pub fn reconfigure_with(&mut self, now: Duration, config: StreamConfig, prepared: Option<&mut Prepared>) {
+        let fits = |new: &&mut Prepared| (new.codec, new.fec) == (config.codec, config.fec);
+        if self.needs(&config)
+            && let Some(new) = prepared.filter(fits)
+        {
+            std::mem::swap(&mut self.outbound.encoder, &mut new.encoder);
+            std::mem::swap(&mut self.inbound.decoder, &mut new.decoder);
+            if config.codec != self.config.codec {
+                let recovers = config.codec == Codec::Opus && config.fec;
+                self.inbound.jitter.set_codec(config.codec.clock_hz(), recovers);
+                self.inbound.sound_length = 0;
+                self.inbound.owed = 0;
+                self.inbound.events.forget();
+                self.outbound.relayed = None;
+                self.outbound.mark = true;
+            }
+        }
+        self.gate.renegotiate(config.remote);
+        self.gate.listen_from(now);
+        if config.dtmf_payload_type.is_none() {
+            self.outbound.events.clear();
+        }
+        if config.send && !self.config.send {
+            self.outbound.mark = true;
+        }
+        self.config = config;
+    }
+
+    /// Takes a datagram that came `from` there. Returns a digit the far end pressed, once.
+    ///
+    /// Only the negotiated source is heard; when that one is silent from the start, the first that proves itself with
+    /// consecutive packets is learned, and locked.
+    pub fn receive(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Option<char> {
+        let mut admitted = self.admit(now, from, datagram)?;
+        self.store(now, &mut admitted);
+        admitted.digit
+    }
+
+    /// The gate, the counters and the keys: everything but the sound.
+    pub(crate) fn admit<'a>(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        datagram: &'a [u8],
+    ) -> Option<Admitted<'a>> {
+        let admitted = self.config.receive.then(|| self.screen(now, from, datagram)).flatten();
+        let Some((packet, kind)) = admitted else {
+            self.figures.refused += 1;
+            return None;
+        };
+        let inbound = &mut self.inbound;
+        if inbound.ssrc != Some(packet.ssrc) {
+            if inbound.ssrc.is_some() {
+                inbound.jitter.flush();
+                inbound.events.forget();
+            }
+            (inbound.ssrc, inbound.transit) = (Some(packet.ssrc), None);
+        }
+        inbound.heard_at = Some(now);
+        self.figures.packets += 1;
+        let is_event = kind == Kind::Event;
+        let digit = if is_event { inbound.events.take(packet.timestamp, packet.payload) } else { None };
+        if kind == Kind::Sound {
+            inbound.measure_jitter(now, packet.timestamp, self.config.codec.clock_hz());
+        }
+        Some(Admitted { packet, kind, digit, repeated: false })
+    }
+
+    fn screen<'a>(
+        &mut self,
+        now: Duration,
+        from: SocketAddr,
+        datagram: &'a [u8],
+    ) -> Option<(Packet<'a>, Kind)> {
+        let packet = rtp::read(datagram)?;
+        let kind = if packet.payload_type == self.config.receive_payload_type {
+            Kind::Sound
+        } else if Some(packet.payload_type) == self.config.dtmf_receive_payload_type {
+            Kind::Event
+        } else if packet.payload_type == COMFORT_NOISE && self.config.codec != Codec::Opus {
+            Kind::Comfort
+        } else {
+            return None;
+        };
+        self.gate.admits(now, from, &packet).then_some((packet, kind))
+    }
+
+    /// Puts an admitted packet's sound into the jitter buffer.
+    pub(crate) fn store(&mut self, now: Duration, admitted: &mut Admitted<'_>) {
+        let packet = &admitted.packet;
+        let jitter = &mut self.inbound.jitter;
+        if admitted.kind != Kind::Sound {
+            admitted.repeated = !jitter.count(packet.sequence, packet.timestamp);
+            return;
+        }
+        let ticks = duration_ticks(self.config.codec, packet.payload);
+        match jitter.insert(now, packet.sequence, packet.timestamp, ticks, packet.payload) {
+            Arrival::Stored { reordered } => self.figures.reordered += u64::from(reordered),
+            Arrival::Duplicate => {
+                self.figures.duplicates += 1;
+                admitted.repeated = true;
+            }
+            Arrival::Late => self.figures.late += 1,
+            Arrival::Refused => self.figures.refused += 1,
+            Arrival::Restarted => self.inbound.transit = None,
+        }
+    }
+
+    /// Counts an admitted packet that is forwarded and not heard here; a repeated one is not to be forwarded again.
+    pub(crate) fn count(&mut self, admitted: &mut Admitted<'_>) {
+        if !self.inbound.jitter.count(admitted.packet.sequence, admitted.packet.timestamp) {
+            self.figures.duplicates += 1;
+            admitted.repeated = true;
+        }
+    }
+
+    /// Forgets the sound that waits: nobody will [`Stream::pull`] it for a while.
+    pub(crate) fn stop_hearing(&mut self) {
+        self.inbound.jitter.flush();
+        self.inbound.sound_length = 0;
+        self.inbound.owed = 0;
+        self.inbound.concealed_in_row = CONCEALED_MAX;
+    }
+
+    /// Makes our packet of one that another stream with the same codec admitted (RFC 3550 7.1: a translator, but with
+    /// numbers of its own, so that sound from elsewhere can follow). Returns its length, 0 when it isn't to be sent.
+    pub(crate) fn forward(&mut self, now: Duration, admitted: &Admitted<'_>, out: &mut [u8]) -> usize {
+        // While a key is being sent, it takes the sound's place.
+        if !self.config.send || admitted.repeated || (self.is_dialling() && admitted.kind != Kind::Event) {
+            return 0;
+        }
+        let payload_type = match (admitted.kind, self.config.dtmf_payload_type) {
+            (Kind::Sound, _) => self.config.payload_type,
+            (Kind::Event, Some(payload_type)) => payload_type,
+            // Nobody agreed to these.
+            (Kind::Event, None) | (Kind::Comfort, _) => return 0,
+        };
+        let source = &admitted.packet;
+        let clock = self.config.codec.clock_hz();
+        let (sequence, timestamp) = self.outbound.relay_numbers(now, clock, source);
+        let marker = source.marker || std::mem::take(&mut self.outbound.mark);
+        let packet = Packet {
+            marker,
+            payload_type,
+            sequence,
+            timestamp,
+            ssrc: self.outbound.ssrc,
+            payload: source.payload,
+        };
+        let length = rtp::write(out, &packet);
+        self.figures.sent += u64::from(length > 0);
+        self.outbound.sent_at = Some(now);
+        length
+    }
+
+    /// The next 20 ms to be heard.
+    pub fn pull(&mut self, now: Duration, frame: &mut [i16; FRAME]) {
+        while self.inbound.sound_length < FRAME {
+            self.fill(now);
+        }
+        self.shorten_if_due(now);
+        let inbound = &mut self.inbound;
+        frame.copy_from_slice(&inbound.sound[..FRAME]);
+        inbound.sound.copy_within(FRAME..inbound.sound_length, 0);
+        inbound.sound_length -= FRAME;
+        inbound.meter.measure(frame);
+    }
+
+    /// Brings at least some more sound.
+    fn fill(&mut self, now: Duration) {
+        let inbound = &mut self.inbound;
+        let mut made_up = [0; FRAME];
+        match inbound.jitter.next(now) {
+            Next::Packet(at) => {
+                let count = inbound.decoder.decode(inbound.jitter.payload(at), &mut inbound.scratch);
+                inbound.jitter.free(at);
+                if count > 0 {
+                    inbound.concealed_in_row = 0;
+                    inbound.append_scratch(count);
+                    return;
+                }
+                inbound.decoder.conceal(&mut made_up);
+                self.figures.concealed += 1;
+            }
+            Next::Lost { after } => {
+                let after = after.map_or(&[][..], |at| inbound.jitter.payload(at));
+                if inbound.decoder.recover(after, &mut made_up) {
+                    self.figures.recovered += 1;
+                } else {
+                    self.figures.concealed += 1;
+                }
+            }
+            Next::Pause => inbound.conceal_waiting(&mut made_up),
+            Next::Empty { begun } => {
+                if begun && inbound.concealed_in_row < CONCEALED_MAX {
+                    self.figures.concealed += 1;
+                }
+                inbound.conceal_waiting(&mut made_up);
+            }
+        }
+        inbound.append(&made_up);
+    }
+
+    /// Takes pitch periods out where more sound waits than is needed: one packet is decoded ahead of its time, and then
+    /// bit by bit as much sound is removed.
+    fn shorten_if_due(&mut self, now: Duration) {
+        self.inbound.since_shortened = self.inbound.since_shortened.saturating_add(1);
+        if self.inbound.since_shortened < SHORTEN_EVERY {
+            return;
+        }
+        if self.inbound.owed < SHORTEN_MIN
+            && let Some(surplus) = self.inbound.jitter.surplus()
+            && self.inbound.sound_length + LONGEST <= SOUND
+        {
+            let before = self.inbound.sound_length;
+            self.fill(now);
+            self.inbound.owed += self.inbound.sound_length - before;
+            self.inbound.jitter.hurried(surplus);
+        }
+        let inbound = &mut self.inbound;
+        if inbound.owed < SHORTEN_MIN {
+            return;
+        }
+        let most = inbound.owed.min(inbound.sound_length - FRAME);
+        let gone = shorten(&mut inbound.sound[..inbound.sound_length], most);
+        inbound.sound_length -= gone;
+        // Where nothing can be taken out any more, the rest is as good as gone.
+        inbound.owed = if gone > 0 { inbound.owed - gone } else { 0 };
+        inbound.since_shortened = 0;
+    }
+
+    /// Makes the packet for the next 20 ms in `packet`; returns its length, 0 when nothing is to be sent.
+    pub fn push(&mut self, now: Duration, frame: &[i16; FRAME], packet: &mut [u8]) -> usize {
+        let mut payload = [0; MAX_PAYLOAD];
+        if !self.config.send {
+            return 0;
+        }
+        // The encoder hears the frame even when a key is sent instead, so that it doesn't stumble afterwards.
+        let length = self.outbound.encoder.encode(frame, &mut payload);
+        self.push_payload(now, payload.get(..length).unwrap_or(&[]), packet)
+    }
+
+    /// As [`Stream::push`], with a frame of 20 ms that is encoded already.
+    pub(crate) fn push_encoded(&mut self, now: Duration, payload: &[u8], packet: &mut [u8]) -> usize {
+        if !self.config.send { 0 } else { self.push_payload(now, payload, packet) }
+    }
+
+    fn push_payload(&mut self, now: Duration, payload: &[u8], out: &mut [u8]) -> usize {
+        let clock = self.config.codec.clock_hz();
+        let frame_ticks = clock / 50;
+        let outbound = &mut self.outbound;
+        outbound.catch_up(now, clock);
+        let timestamp = outbound.timestamp;
+        outbound.timestamp = timestamp.wrapping_add(frame_ticks);
+        outbound.sent_at = Some(now);
+        let event =
+            self.config.dtmf_payload_type.and_then(|pt| Some((pt, outbound.events.next(frame_ticks)?)));
+        let mut packet = Packet {
+            marker: outbound.mark,
+            payload_type: self.config.payload_type,
+            sequence: outbound.sequence,
+            timestamp,
+            ssrc: outbound.ssrc,
+            payload,
+        };
+        if let Some((payload_type, event)) = &event {
+            if event.first {
+                outbound.event_timestamp = timestamp;
+            }
+            packet.marker = event.first;
+            packet.payload_type = *payload_type;
+            packet.timestamp = outbound.event_timestamp;
+            packet.payload = &event.payload;
+        }
+        if packet.payload.is_empty() {
+            return 0;
+        }
+        let length = rtp::write(out, &packet);
+        if length > 0 {
+            // Sound after a key begins a talkspurt.
+            outbound.mark = event.is_some();
+            outbound.sequence = outbound.sequence.wrapping_add(1);
+            self.figures.sent += 1;
+        }
+        length
+    }
+
+    /// Queues a telephone event; `false` when the far end takes none, the queue is full or it is no key.
+    pub fn send_digit(&mut self, digit: char, duration_ms: u16) -> bool {
+        self.config.dtmf_payload_type.is_some() && self.outbound.events.press(digit, duration_ms)
+    }
+
+    /// A key is being sent, or waits: [`Stream::push`] is wanted even from a bridge.
+    pub(crate) fn is_dialling(&self) -> bool {
+        self.outbound.events.is_busy()
+    }
+
+    /// What was negotiated.
+    pub fn config(&self) -> &StreamConfig {
+        &self.config
+    }
+
+    /// Where packets go: the negotiated address, or the one learned (symmetric RTP, RFC 4961).
+    pub fn remote(&self) -> SocketAddr {
+        self.gate.locked().unwrap_or(self.config.remote)
+    }
+
+    /// When the far end was last heard.
+    pub(crate) fn heard_at(&self) -> Option<Duration> {
+        self.inbound.heard_at
+    }
+
+    /// Counters and state.
+    pub fn figures(&self) -> StreamFigures {
+        let clock_per_ms = self.config.codec.clock_hz() as f32 / 1_000.0;
+        let decoded_ms = self.inbound.sound_length as f32 / (RATE_HZ / 1_000) as f32;
+        StreamFigures {
+            lost: self.inbound.jitter.lost(),
+            jitter_ms: self.inbound.jitter_ticks / clock_per_ms,
+            buffer_ms: self.inbound.jitter.waiting_ms() + decoded_ms,
+            level_dbfs: self.inbound.meter.level_dbfs(),
+            tone_hz: self.inbound.meter.tone_hz(),
+            locked: self.gate.locked().is_some(),
+            ..self.figures
+        }
+    }
+}
+
+impl Inbound {
+    /// RFC 3550 A.8.
+    fn measure_jitter(&mut self, now: Duration, timestamp: u32, clock_hz: u32) {
+        let arrival = (now.as_micros() * u128::from(clock_hz) / 1_000_000) as i64;
+        let transit = i64::from((arrival as u32).wrapping_sub(timestamp) as i32);
+        if let Some(before) = self.transit.replace(transit) {
+            let difference = transit.wrapping_sub(before) as i32;
+            let limited = difference.unsigned_abs().min(10 * clock_hz) as f32;
+            self.jitter_ticks += (limited - self.jitter_ticks) / 16.0;
+        }
+    }
+
+    fn append_scratch(&mut self, count: usize) {
+        let count = count.min(LONGEST).min(SOUND - self.sound_length);
+        let (from, to) = (self.sound_length, self.sound_length + count);
+        self.sound[from..to].copy_from_slice(&self.scratch[..count]);
+        self.sound_length = to;
+    }
+
+    fn append(&mut self, frame: &[i16; FRAME]) {
+        let to = (self.sound_length + FRAME).min(SOUND);
+        let from = self.sound_length;
+        self.sound[from..to].copy_from_slice(&frame[..to - from]);
+        self.sound_length = to;
+    }
+
+    /// Made-up sound while nothing is there, that becomes silence.
+    fn conceal_waiting(&mut self, frame: &mut [i16; FRAME]) {
+        if self.concealed_in_row < CONCEALED_MAX {
+            self.concealed_in_row += 1;
+            self.decoder.conceal(frame);
+        }
+    }
+}
+
+impl Outbound {
+    /// After a pause in sending the timestamp has gone on with time.
+    fn catch_up(&mut self, now: Duration, clock_hz: u32) {
+        if self.relayed.take().is_some() {
+            self.mark = true;
+        }
+        if let Some(sent_at) = self.sent_at {
+            let pause = now.saturating_sub(sent_at);
+            if pause > 3 * FRAME_TIME {
+                let missed = pause.saturating_sub(FRAME_TIME).as_micros() * u128::from(clock_hz) / 1_000_000;
+                self.timestamp = self.timestamp.wrapping_add(missed as u32);
+                self.mark = true;
+            }
+        }
+    }
+
+    /// Our numbers for a packet of another stream: gaps and order are kept, so that the far end can tell what was lost.
+    fn relay_numbers(&mut self, now: Duration, clock_hz: u32, source: &Packet<'_>) -> (u16, u32) {
+        let fits = self.relayed.as_ref().filter(|relayed| {
+            let step =
+                source.sequence.wrapping_add(relayed.sequence_shift).wrapping_sub(self.sequence) as i16;
+            let time =
+                source.timestamp.wrapping_add(relayed.timestamp_shift).wrapping_sub(self.timestamp) as i32;
+            relayed.ssrc == source.ssrc && step.unsigned_abs() < 3_000 && time.unsigned_abs() < 10 * clock_hz
+        });
+        if fits.is_none() {
+            self.catch_up(now, clock_hz);
+            self.mark = true;
+            self.relayed = Some(Relayed {
+                ssrc: source.ssrc,
+                sequence_shift: self.sequence.wrapping_sub(source.sequence),
+                timestamp_shift: self.timestamp.wrapping_sub(source.timestamp),
+            });
+        }
+        let (sequence_shift, timestamp_shift) =
+            self.relayed.as_ref().map_or((0, 0), |r| (r.sequence_shift, r.timestamp_shift));
+        let sequence = source.sequence.wrapping_add(sequence_shift);
+        let timestamp = source.timestamp.wrapping_add(timestamp_shift);
+        // Sound of our own that may follow begins after the newest.
+        if sequence.wrapping_sub(self.sequence) as i16 >= 0 {
+            self.sequence = sequence.wrapping_add(1);
+            self.timestamp = timestamp.wrapping_add(clock_hz / 50);
+        }
+        (sequence, timestamp)
+    }
+}
+
+#[cfg(test)]
+mod tests;

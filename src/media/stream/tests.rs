@@ -1,0 +1,364 @@
+//! Two streams that talk to each other over a network of our choosing.
+
+use super::*;
+use crate::media::level::{level_dbfs, tone_level_dbfs};
+use crate::media::tone::Sine;
+
+const A: &str = "192.0.2.1:4000";
+const B: &str = "192.0.2.2:4000";
+const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+
+fn pair(codec: Codec) -> (Stream, Stream) {
+    let mut a = Stream::new(StreamConfig::new(B.parse().unwrap(), codec), 1);
+    let mut b = Stream::new(StreamConfig::new(A.parse().unwrap(), codec), 2);
+    a.gate.listen_from(Duration::ZERO);
+    b.gate.listen_from(Duration::ZERO);
+    (a, b)
+}
+
+/// A network with loss, jitter, reordering and duplicates, always the same for a seed.
+struct Network {
+    random: SmallRng,
+    loss_percent: u32,
+    jitter_ms: u64,
+    duplicate_percent: u32,
+    on_the_way: Vec<(Duration, Vec<u8>)>,
+}
+
+impl Network {
+    fn new(seed: u64, loss_percent: u32, jitter_ms: u64) -> Self {
+        let random = SmallRng::seed_from_u64(seed);
+        Self { random, loss_percent, jitter_ms, duplicate_percent: 2, on_the_way: Vec::new() }
+    }
+
+    fn send(&mut self, now: Duration, packet: &[u8]) {
+        if packet.is_empty() || self.random.next_u32() % 100 < self.loss_percent {
+            return;
+        }
+        let copies = 1 + usize::from(self.random.next_u32() % 100 < self.duplicate_percent);
+        for _ in 0..copies {
+            let wait_ms =
+                if self.jitter_ms == 0 { 0 } else { u64::from(self.random.next_u32()) % self.jitter_ms };
+            self.on_the_way.push((now + Duration::from_millis(5 + wait_ms), packet.to_vec()));
+        }
+    }
+
+    fn arrived(&mut self, now: Duration) -> Vec<(Duration, Vec<u8>)> {
+        let (mut here, away): (Vec<_>, Vec<_>) = self.on_the_way.drain(..).partition(|(at, _)| *at <= now);
+        self.on_the_way = away;
+        here.sort_by_key(|(at, _)| *at);
+        here
+    }
+}
+
+fn tick(n: u64) -> Duration {
+    FRAME_TIME * n as u32
+}
+
+/// Sends a 400 Hz tone for `frames` and returns what is heard.
+fn hear_through(codec: Codec, network: &mut Network, frames: u64) -> (Vec<i16>, StreamFigures) {
+    let (mut a, mut b) = pair(codec);
+    let mut sine = Sine::new(400, -15.0);
+    let (mut frame, mut packet) = ([0; FRAME], [0; 1_472]);
+    let mut heard = Vec::new();
+    for n in 0..frames {
+        sine.fill(&mut frame);
+        let length = a.push(tick(n), &frame, &mut packet);
+        network.send(tick(n), &packet[..length]);
+        let now = tick(n) + Duration::from_millis(11);
+        for (at, packet) in network.arrived(now) {
+            b.receive(at, A.parse().unwrap(), &packet);
+        }
+        b.pull(now, &mut frame);
+        heard.extend(frame);
+    }
+    (heard, b.figures())
+}
+
+#[test]
+fn a_tone_is_heard_as_it_was_sent() {
+    for codec in CODECS {
+        let mut network = Network::new(1, 0, 0);
+        network.duplicate_percent = 0;
+        let (heard, figures) = hear_through(codec, &mut network, 150);
+        let level = tone_level_dbfs(&heard[10 * FRAME..], 48_000, 400.0);
+        assert!((level - -15.0).abs() < 1.0, "{codec:?}: {level} dB");
+        assert_eq!(
+            (figures.packets, figures.lost, figures.late, figures.concealed),
+            (150, 0, 0, 0),
+            "{codec:?}"
+        );
+        assert_eq!(figures.tone_hz, Some(400), "{codec:?}");
+        assert!(figures.buffer_ms <= 20.0, "{codec:?} {}", figures.buffer_ms);
+    }
+}
+
+#[test]
+fn loss_jitter_reordering_and_duplicates_leave_the_tone_whole() {
+    for codec in CODECS {
+        for seed in 0..5 {
+            let (heard, figures) = hear_through(codec, &mut Network::new(seed, 5, 45), 500);
+            let heard = &heard[25 * FRAME..];
+            let level = tone_level_dbfs(heard, 48_000, 400.0);
+            assert!((level_dbfs(heard) - -15.0).abs() < 1.5, "{codec:?} seed {seed}: {}", level_dbfs(heard));
+            assert!(level > -22.0, "{codec:?} seed {seed}: {level} dB of the tone are left");
+            assert!(figures.buffer_ms < 120.0, "{codec:?} seed {seed}: {} ms wait", figures.buffer_ms);
+            assert!(figures.late < 25, "{codec:?} seed {seed}: {figures:?}");
+            assert!(figures.reordered > 20 && figures.duplicates > 0);
+            assert!(figures.jitter_ms > 5.0 && figures.jitter_ms < 30.0, "{}", figures.jitter_ms);
+        }
+    }
+}
+
+#[test]
+fn forward_error_correction_brings_most_lost_frames_back() {
+    let (_, figures) = hear_through(Codec::Opus, &mut Network::new(3, 10, 0), 1_000);
+    assert!(figures.lost > 60, "{figures:?}");
+    assert!(figures.recovered * 10 > figures.lost * 7, "{figures:?}");
+}
+
+#[test]
+fn delay_grows_with_jitter_and_shrinks_when_it_is_over() {
+    for codec in CODECS {
+        let (mut a, mut b) = pair(codec);
+        let mut sine = Sine::new(200, -15.0);
+        let mut network = Network::new(5, 0, 100);
+        network.duplicate_percent = 0;
+        let (mut frame, mut packet) = ([0; FRAME], [0; 1_472]);
+        let mut shaken = 0.0_f32;
+        for n in 0..1_500 {
+            if n == 250 {
+                network.jitter_ms = 0;
+            }
+            sine.fill(&mut frame);
+            let length = a.push(tick(n), &frame, &mut packet);
+            network.send(tick(n), &packet[..length]);
+            let now = tick(n) + Duration::from_millis(11);
+            for (at, packet) in network.arrived(now) {
+                b.receive(at, A.parse().unwrap(), &packet);
+            }
+            if n < 250 {
+                shaken = shaken.max(b.figures().buffer_ms);
+            }
+            b.pull(now, &mut frame);
+        }
+        let figures = b.figures();
+        assert!(shaken >= 60.0, "{codec:?}: {shaken}");
+        assert!(figures.buffer_ms <= 40.0, "{codec:?}: {} ms still wait", figures.buffer_ms);
+        assert_eq!(figures.lost, 0);
+    }
+}
+
+#[test]
+fn packets_of_other_lengths_play_whole() {
+    for frames_in_packet in [1_usize, 3, 4, 6] {
+        let (_, mut b) = pair(Codec::Pcmu);
+        let payload: Vec<u8> =
+            (0..80 * frames_in_packet).map(|at| if at / 4 % 2 == 0 { 0x90 } else { 0x10 }).collect();
+        let mut packet = [0; 1_472];
+        let (mut frame, mut loud) = ([0; FRAME], 0);
+        let (mut sent_ticks, mut sequence) = (0_usize, 0_u16);
+        for n in 0..200_usize {
+            while sent_ticks <= n * 160 {
+                let head = Packet {
+                    marker: false,
+                    payload_type: 0,
+                    sequence,
+                    timestamp: sent_ticks as u32,
+                    ssrc: 5,
+                    payload: &payload,
+                };
+                let length = rtp::write(&mut packet, &head);
+                b.receive(tick(n as u64), A.parse().unwrap(), &packet[..length]);
+                sent_ticks += payload.len();
+                sequence += 1;
+            }
+            b.pull(tick(n as u64) + Duration::from_millis(19), &mut frame);
+            loud += usize::from(level_dbfs(&frame) > -30.0);
+        }
+        assert!(loud >= 190, "{} ms: {loud} of 200 frames sound", 10 * frames_in_packet);
+        assert!(b.figures().concealed <= 3, "{} ms: {:?}", 10 * frames_in_packet, b.figures());
+    }
+}
+
+#[test]
+fn keys_go_through_once_each_and_sound_follows_them() {
+    for codec in CODECS {
+        let (mut a, mut b) = pair(codec);
+        let mut network = Network::new(9, 10, 30);
+        let frame = [0; FRAME];
+        let mut packet = [0; 1_472];
+        let mut heard = String::new();
+        for key in "12*#AD99".chars() {
+            assert!(a.send_digit(key, 100));
+        }
+        for n in 0..200 {
+            let length = a.push(tick(n), &frame, &mut packet);
+            network.send(tick(n), &packet[..length]);
+            for (at, packet) in network.arrived(tick(n)) {
+                heard.extend(b.receive(at, A.parse().unwrap(), &packet));
+            }
+        }
+        assert_eq!(heard, "12*#AD99", "{codec:?}");
+        assert!(!a.is_dialling());
+    }
+}
+
+#[test]
+fn a_key_is_not_counted_as_loss_and_timestamps_stay_in_step() {
+    let (mut a, mut b) = pair(Codec::Pcmu);
+    let frame = [0; FRAME];
+    let mut packet = [0; 1_472];
+    a.send_digit('7', 100);
+    let mut timestamps = Vec::new();
+    for n in 0..20 {
+        let length = a.push(tick(n), &frame, &mut packet);
+        let read = rtp::read(&packet[..length]).unwrap();
+        timestamps.push((read.payload_type, read.timestamp, read.marker));
+        b.receive(tick(n), A.parse().unwrap(), &packet[..length]);
+    }
+    let first = timestamps[0].1;
+    assert_eq!(timestamps[0], (101, first, true));
+    assert!(timestamps[1..7].iter().all(|t| *t == (101, first, false)));
+    assert_eq!(timestamps[7], (0, first.wrapping_add(7 * 160), true));
+    assert_eq!(timestamps[8], (0, first.wrapping_add(8 * 160), false));
+    assert_eq!(b.figures().lost, 0);
+}
+
+#[test]
+fn nothing_goes_out_or_in_that_was_not_agreed() {
+    let (mut a, mut b) = pair(Codec::Pcmu);
+    let mut packet = [0; 1_472];
+    let length = a.push(tick(0), &[0; FRAME], &mut packet);
+    b.receive(tick(0), A.parse().unwrap(), &packet[..10]);
+    packet[1] = 8;
+    b.receive(tick(0), A.parse().unwrap(), &packet[..length]);
+    packet[1] = 0;
+    b.receive(tick(0), "203.0.113.9:9".parse().unwrap(), &packet[..length]);
+    assert_eq!((b.figures().packets, b.figures().refused), (0, 3));
+    let held = StreamConfig { send: false, receive: false, ..*b.config() };
+    b.reconfigure(tick(1), held);
+    b.receive(tick(1), A.parse().unwrap(), &packet[..length]);
+    assert_eq!(b.figures().packets, 0);
+    assert_eq!(b.push(tick(1), &[0; FRAME], &mut packet), 0);
+    assert!(!Stream::new(StreamConfig { dtmf_payload_type: None, ..held }, 1).send_digit('1', 100));
+}
+
+#[test]
+fn a_new_ssrc_and_a_new_codec_play_at_once() {
+    let (_, mut b) = pair(Codec::Pcmu);
+    let mut sine = Sine::new(400, -15.0);
+    let (mut frame, mut packet) = ([0; FRAME], [0; 1_472]);
+    let mut n = 0;
+    for (seed, codec) in [(1, Codec::Pcmu), (7, Codec::Pcmu), (8, Codec::Opus), (9, Codec::Pcma)] {
+        let mut a = Stream::new(StreamConfig::new(B.parse().unwrap(), codec), seed);
+        b.reconfigure(tick(n), StreamConfig::new(A.parse().unwrap(), codec));
+        let mut quiet = 0;
+        for _ in 0..50 {
+            sine.fill(&mut frame);
+            let length = a.push(tick(n), &frame, &mut packet);
+            b.receive(tick(n), A.parse().unwrap(), &packet[..length]);
+            b.pull(tick(n) + Duration::from_millis(19), &mut frame);
+            quiet += usize::from(level_dbfs(&frame) < -40.0);
+            n += 1;
+        }
+        assert!(quiet <= 2, "{codec:?}: {quiet} quiet frames");
+    }
+    assert_eq!(b.figures().lost, 0);
+}
+
+#[test]
+fn a_forwarded_stream_keeps_its_gaps_and_follows_our_own_sound() {
+    let (mut caller, mut lot_in) = pair(Codec::Pcmu);
+    let (mut lot_out, mut phone) = pair(Codec::Pcmu);
+    let (mut frame, mut packet, mut onward) = ([0; FRAME], [0; 1_472], [0; 1_472]);
+    let mut sine = Sine::new(400, -15.0);
+    let mut seen: Vec<(u16, u32)> = Vec::new();
+    for n in 0..90 {
+        sine.fill(&mut frame);
+        let length = if !(30..60).contains(&n) {
+            lot_out.push(tick(n), &frame, &mut onward)
+        } else {
+            let length = caller.push(tick(n), &frame, &mut packet);
+            if n == 40 {
+                continue;
+            }
+            let mut admitted = lot_in.admit(tick(n), A.parse().unwrap(), &packet[..length]).unwrap();
+            lot_in.count(&mut admitted);
+            lot_out.forward(tick(n), &admitted, &mut onward)
+        };
+        let read = rtp::read(&onward[..length]).unwrap();
+        seen.push((read.sequence, read.timestamp));
+        phone.receive(tick(n), A.parse().unwrap(), &onward[..length]);
+        phone.pull(tick(n) + Duration::from_millis(19), &mut frame);
+    }
+    let (sequence, timestamp) = seen[0];
+    for (at, (s, t)) in seen.iter().enumerate() {
+        let number = if at < 40 { at } else { at + 1 };
+        assert_eq!(*s, sequence.wrapping_add(number as u16), "at {at}");
+        assert_eq!(*t, timestamp.wrapping_add(160 * number as u32), "at {at}");
+    }
+    assert_eq!(phone.figures().lost, 1);
+    assert_eq!(phone.figures().packets, 89);
+}
+
+#[test]
+fn a_key_passes_the_bridge_and_a_repeated_packet_does_not() {
+    let (mut caller, mut lot_in) = pair(Codec::Pcma);
+    let (mut lot_out, mut phone) = pair(Codec::Pcma);
+    let (mut packet, mut onward) = ([0; 1_472], [0; 1_472]);
+    caller.send_digit('4', 60);
+    let mut heard = String::new();
+    for n in 0..20 {
+        let length = caller.push(tick(n), &[0; FRAME], &mut packet);
+        for copy in 0..2 {
+            let mut admitted = lot_in.admit(tick(n), A.parse().unwrap(), &packet[..length]).unwrap();
+            lot_in.count(&mut admitted);
+            let length = lot_out.forward(tick(n), &admitted, &mut onward);
+            assert_eq!(length == 0, copy == 1);
+            heard.extend(phone.receive(tick(n), A.parse().unwrap(), &onward[..length]));
+        }
+    }
+    assert_eq!(heard, "4");
+    assert_eq!(phone.figures().packets, 20);
+}
+
+#[test]
+fn a_flood_of_garbage_from_the_right_place_is_survived() {
+    let (_, mut b) = pair(Codec::Opus);
+    let mut random = SmallRng::seed_from_u64(4);
+    let (mut bytes, mut frame) = ([0; 400], [0; FRAME]);
+    for n in 0..2_000 {
+        for _ in 0..10 {
+            random.fill_bytes(&mut bytes);
+            bytes[0] = 0x80;
+            bytes[1] = 111;
+            let length = random.next_u32() as usize % bytes.len();
+            b.receive(tick(n), A.parse().unwrap(), &bytes[..length]);
+        }
+        b.pull(tick(n), &mut frame);
+    }
+    assert!(b.figures().buffer_ms <= 640.0);
+}
+
+#[test]
+fn comfort_noise_is_no_loss_and_no_refusal() {
+    let (_, mut b) = pair(Codec::Pcma);
+    let (mut packet, mut frame) = ([0; 1_472], [0; FRAME]);
+    for n in 0..50_u16 {
+        let quiet = n % 5 == 4;
+        let payload = [0xD5; 160];
+        let head = Packet {
+            marker: false,
+            payload_type: if quiet { 13 } else { 8 },
+            sequence: n,
+            timestamp: u32::from(n) * 160,
+            ssrc: 5,
+            payload: if quiet { &payload[..1] } else { &payload },
+        };
+        let length = rtp::write(&mut packet, &head);
+        b.receive(tick(n.into()), A.parse().unwrap(), &packet[..length]);
+        b.pull(tick(n.into()) + Duration::from_millis(19), &mut frame);
+    }
+    assert_eq!((b.figures().lost, b.figures().refused, b.figures().packets), (0, 0, 50));
+}

@@ -1,0 +1,87 @@
+//! The media tick never allocates: counted by an allocator of our own while real streams run. Alone in its binary, so
+//! that no other test's allocations are counted.
+#![allow(unsafe_code, reason = "a counting allocator can't be had without")]
+
+use parkdeck::io::sound::{MediaEngine, MediaHandle, SoundOptions};
+use parkdeck::media::{Codec, Command, Music, Report, Sink, Source, StreamConfig, StreamId};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+struct Counting;
+
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
+// SAFETY: everything is handed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        CALLS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn open(handle: &mut MediaHandle, ports: &mut Vec<u16>, id: u64) -> (StreamId, SocketAddr) {
+    while ports.is_empty() {
+        match handle.try_recv() {
+            Some(Report::PortsBound { ports: more }) => ports.extend(more),
+            Some(_) => {}
+            None => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    let port = ports.pop().unwrap_or_default();
+    let stream = StreamId(id);
+    assert!(handle.send(Command::Open { stream, port }));
+    (stream, SocketAddr::new(LOCAL, port))
+}
+
+#[test]
+fn while_streams_run_nothing_is_allocated_or_freed() {
+    let mut handle = MediaEngine::start(SoundOptions::silent(LOCAL, 16, 7), || ()).unwrap();
+    let mut ports = Vec::new();
+    let music = Music::new(&[2_000; 48_000], 48_000);
+    let mut bridged = Vec::new();
+    // Three pairs that talk to each other, one in each codec: a tone one way and music the other.
+    for (at, codec) in [Codec::Opus, Codec::Pcmu, Codec::Pcma].into_iter().enumerate() {
+        let (a, address_a) = open(&mut handle, &mut ports, 2 * at as u64);
+        let (b, address_b) = open(&mut handle, &mut ports, 2 * at as u64 + 1);
+        let commands = [
+            Command::Configure { stream: a, config: StreamConfig::new(address_b, codec) },
+            Command::Configure { stream: b, config: StreamConfig::new(address_a, codec) },
+            Command::Send { stream: a, source: Source::Tone { hz: 440, level_dbfs: -20.0 } },
+            Command::Send { stream: b, source: Source::Music(music.clone()) },
+            Command::Hear { stream: a, sink: Sink::Headset },
+            Command::Hear { stream: b, sink: Sink::Meter },
+        ];
+        for command in commands {
+            assert!(handle.send(command));
+        }
+        bridged.push(b);
+    }
+    // And a bridge that transcodes, and keys on their way.
+    assert!(handle.send(Command::Bridge { a: bridged[0], b: bridged[1] }));
+    assert!(handle.send(Command::Digit { stream: bridged[2], digit: '5' }));
+    std::thread::sleep(Duration::from_millis(600));
+    let before = CALLS.load(Ordering::Relaxed);
+    std::thread::sleep(Duration::from_secs(2));
+    let calls = CALLS.load(Ordering::Relaxed) - before;
+    assert_eq!(calls, 0, "in 100 ticks");
+    let mut packets = 0;
+    while let Some(report) = handle.try_recv() {
+        if let Report::Figures { figures, .. } = report {
+            packets = packets.max(figures.packets);
+        }
+    }
+    assert!(packets > 100, "the streams did run: {packets}");
+}
