@@ -1,8 +1,10 @@
 //! Two streams that talk to each other over a network of our choosing.
 
 use super::*;
+use crate::media::FRAME_TIME;
 use crate::media::level::{level_dbfs, tone_level_dbfs};
 use crate::media::tone::Sine;
+use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::f32::consts::TAU;
 
 const A: &str = "192.0.2.1:4000";
