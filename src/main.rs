@@ -1,2 +1,7 @@
 //! parkdeck: parse the arguments, run, restore the terminal.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    parkdeck::cli::main()
+}

@@ -1,3 +1,6 @@
-//! The only effects: sockets, clock, sound card, files, terminal. What is decided is decided elsewhere.
+//! The only effects: sockets, clock, sound card, terminal.
 
+pub mod clock;
+pub mod net;
 pub mod sound;
+pub mod terminal;

@@ -5,6 +5,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 pub use text::Text;
@@ -26,9 +27,7 @@ impl SlotId {
     /// Reads an extension; `None` if it is empty, too long or has a character no extension has.
     pub fn new(extension: &str) -> Option<Self> {
         let fits = (1..=Self::MAX_LEN).contains(&extension.len());
-        let plain = extension
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_.*#+-".contains(&b));
+        let plain = extension.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.*#+-".contains(&b));
         (fits && plain).then(|| Self(extension.to_owned()))
     }
 
@@ -70,12 +69,25 @@ pub struct Identity {
     pub name: Text,
     /// Number or user part of the URI; empty when withheld.
     pub number: Text,
+    /// A digest of a number that the caller withheld and the server told us all the same: never shown, only compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<u64>,
 }
 
 impl Identity {
     /// Builds an identity from untrusted text.
     pub fn new(name: &str, number: &str) -> Self {
-        Self { name: Text::new(name), number: Text::new(number) }
+        Self { name: Text::new(name), number: Text::new(number), mark: None }
+    }
+
+    /// Somebody who withholds who he is (RFC 3323), though the server told it: enough to know him again.
+    pub fn withheld(number: &str) -> Self {
+        let mark = (!number.is_empty()).then(|| {
+            let mut digest = DefaultHasher::new();
+            number.hash(&mut digest);
+            digest.finish()
+        });
+        Self { mark, ..Self::default() }
     }
 
     /// True when the network named nobody, or said "anonymous" (RFC 3323).
@@ -95,9 +107,16 @@ impl Identity {
         }
     }
 
+    /// Whether there is anything to compare: a number, a name, or a withheld number's digest.
+    pub fn is_comparable(&self) -> bool {
+        self.mark.is_some() || !self.is_withheld()
+    }
+
     /// Whether two reports can be about the same person: the numbers decide when both have one, else the names.
     pub fn agrees_with(&self, other: &Self) -> bool {
-        if !self.number.is_empty() && !other.number.is_empty() {
+        if self.mark.is_some() || other.mark.is_some() {
+            self.mark == other.mark
+        } else if !self.number.is_empty() && !other.number.is_empty() {
             self.number == other.number
         } else {
             !self.is_withheld() && self.name == other.name

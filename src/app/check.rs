@@ -1,0 +1,64 @@
+//! `parkdeck check`: reads every configuration file strictly and says what is wrong with it.
+
+use crate::config::load::{self, LoadError};
+use crate::config::paths::Paths;
+use crate::config::secret;
+use crate::console::{Keymap, Theme};
+use std::path::Path;
+
+/// What was found: one paragraph a file, and whether all of it is sound.
+pub struct Findings {
+    /// For the operator.
+    pub text: String,
+    /// Nothing is wrong.
+    pub sound: bool,
+}
+
+/// Checks the console's file and, where there is one, the lot's.
+pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
+    let mut found = Findings { text: String::new(), sound: true };
+    match load::console(&paths.config) {
+        Ok(config) => {
+            found.good(&format!("{}: well formed", paths.config.display()));
+            if let Err(problems) = Keymap::with_overrides(&config.keys) {
+                problems.iter().for_each(|p| found.bad(&format!("[keys] {p}")));
+            }
+            if let Some(name) = config.screen.theme.as_deref().filter(|n| Theme::named(n).is_none()) {
+                found.bad(&format!("[screen] there is no theme “{name}”: dark, light, high-contrast, mono"));
+            }
+            let base = paths.config.parent().unwrap_or(Path::new("."));
+            if let crate::config::PasswordSource::File(file) = &config.account.password
+                && let Err(error) = secret::check_file(&crate::config::paths::resolve(
+                    file,
+                    base,
+                    crate::config::paths::home().as_deref(),
+                ))
+            {
+                found.bad(&error.to_string());
+            }
+        }
+        Err(LoadError::Absent { .. }) if lot.is_some() => {}
+        Err(error) => found.bad(&error.to_string()),
+    }
+    let lot_file =
+        lot.map(Path::to_owned).or_else(|| paths.lot_config.exists().then(|| paths.lot_config.clone()));
+    if let Some(file) = lot_file {
+        match super::lot::read(&file) {
+            Ok(_) => found.good(&format!("{}: well formed", file.display())),
+            Err(error) => found.bad(&error.to_string()),
+        }
+    }
+    found
+}
+
+impl Findings {
+    fn good(&mut self, line: &str) {
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
+    fn bad(&mut self, line: &str) {
+        self.sound = false;
+        self.good(line);
+    }
+}

@@ -1,0 +1,382 @@
+//! The console's event loop: one `select!`, one order of events. The engine decides, this loop only carries.
+
+use super::engine::{Deed, Engine, LEAVE_PATIENCE};
+use super::screen::{self, ScreenLink};
+use crate::config::{self, Config};
+use crate::console::{Console, Keymap, Theme};
+use crate::desk::{Command, Desk, Severity};
+use crate::dialect::{Dialect, PhoneConfig};
+use crate::io::clock::{Clock, entropy};
+use crate::io::net;
+use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use crate::io::terminal::Screen;
+use crate::journal::{Memory, Report};
+use crate::parking::Moment;
+use crate::sip::message::{NameAddr, Uri};
+use crate::sip::{Account, sdp};
+use color_eyre::eyre::{Context, eyre};
+use secrecy::SecretString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, watch};
+
+/// Commands that may wait for the engine.
+const COMMANDS_MAX: usize = 64;
+/// The longest datagram that UDP carries.
+const DATAGRAM_MAX: usize = 65_535;
+/// Datagrams taken in a row before anything else gets its turn.
+const DATAGRAMS_IN_A_ROW: usize = 64;
+/// Between two attempts to find a server whose name isn't known or to which no route leads.
+const FIND_AGAIN: Duration = Duration::from_secs(10);
+/// Media ports kept ready.
+const SPARE_PORTS: usize = 8;
+
+/// What the console is started with, all of it checked before the screen is taken.
+pub struct Start {
+    /// The configuration.
+    pub config: Config,
+    /// The account's password.
+    pub password: SecretString,
+    /// Where who is parked is remembered; `None`: nowhere (the demo).
+    pub memory: Option<PathBuf>,
+    /// Where stray output goes while the screen is up.
+    pub log: Option<PathBuf>,
+    /// Said in the first seconds.
+    pub greeting: Option<String>,
+}
+
+/// Runs the console until the operator leaves. Blocks.
+///
+/// # Errors
+/// What keeps it from starting, in words; never what happens later.
+pub fn run(start: Start) -> color_eyre::Result<()> {
+    let keymap = Keymap::with_overrides(&start.config.keys).map_err(|problems| {
+        eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    let theme = theme(start.config.screen.theme.as_deref())?;
+    let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
+    let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
+    let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
+    let clock = Clock::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let console = Console::new(keymap);
+    let thread = std::thread::Builder::new()
+        .name("screen".into())
+        .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
+    let served = runtime.block_on(Carrier::serve(start, clock, commanded, shown));
+    // The engine hung up: the screen gives the terminal back and ends.
+    let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
+    crate::io::terminal::give_back();
+    served.and(drawn.wrap_err("the terminal could not be drawn on"))
+}
+
+fn theme(name: Option<&str>) -> color_eyre::Result<Theme> {
+    let name = name.unwrap_or("dark");
+    let theme = Theme::named(name)
+        .ok_or_else(|| eyre!("there is no theme “{name}”: dark, light, high-contrast, mono"))?;
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    Ok(if plain { theme.without_colour() } else { theme })
+}
+
+fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
+    let name = match config.lot.dialect {
+        config::Dialect::Asterisk => "asterisk",
+        config::Dialect::Parkdeck => "parkdeck",
+    };
+    let lot = &config.lot;
+    Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
+        .ok_or_else(|| eyre!("no dialect “{name}”"))
+}
+
+/// The account in one word.
+fn label(config: &Config) -> String {
+    format!("{}@{}", config.account.user, config.account.server)
+}
+
+fn first_desk(config: &Config) -> Desk {
+    let abilities = dialect(config).map(|d| d.abilities(config.lot.parking_time_s)).unwrap_or_default();
+    Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
+}
+
+/// Carries bytes, commands and reports to the engine and its answers away.
+struct Carrier {
+    engine: Engine,
+    socket: UdpSocket,
+    media: Option<MediaHandle>,
+    clock: Clock,
+    memory: Option<Memory>,
+    shown: watch::Sender<Arc<Desk>>,
+    leaving: Option<Moment>,
+}
+
+impl Carrier {
+    async fn serve(
+        start: Start,
+        clock: Clock,
+        mut commanded: mpsc::Receiver<Command>,
+        shown: watch::Sender<Arc<Desk>>,
+    ) -> color_eyre::Result<()> {
+        let Some((server, socket)) = find_server(&start.config, &clock, &mut commanded, &shown).await? else {
+            return Ok(());
+        };
+        let heard = Arc::new(Notify::new());
+        let local = socket.local_addr()?;
+        let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
+        let mut engine = Engine::new(first_desk(&start.config), phone_config(&start, server, local)?);
+        if let Some(reason) = silent_because {
+            engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
+        }
+        if let Some(greeting) = &start.greeting {
+            engine.tell(clock.now(), Severity::Info, greeting);
+        }
+        let memory =
+            start.memory.map(|file| Memory::open(&file, &label(&start.config), clock.origin_wall_ms()));
+        let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
+        carrier.recall();
+        carrier.engine.start(clock.now());
+        carrier.flush();
+        carrier.run(commanded, heard).await
+    }
+
+    async fn run(
+        &mut self,
+        mut commanded: mpsc::Receiver<Command>,
+        heard: Arc<Notify>,
+    ) -> color_eyre::Result<()> {
+        let mut datagram = vec![0; DATAGRAM_MAX];
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        while self.leaving.is_none_or(|until| self.clock.now() < until) {
+            let wake = [self.engine.next_wake(), self.leaving].into_iter().flatten().min();
+            let wake = wake.map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
+            let sleep = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                command = commanded.recv() => match command {
+                    Some(command) => self.engine.obey(self.clock.now(), command),
+                    // The screen's thread is gone: nobody can see the calls any more.
+                    None => self.leave(),
+                },
+                _ = terminate.recv() => self.leave(),
+                _ = hang_up.recv() => self.leave(),
+                _ = interrupt.recv() => self.leave(),
+                () = heard.notified() => self.take_reports(),
+                came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
+                () = sleep => self.engine.wake(self.clock.now()),
+            }
+            self.take_journal_reports();
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Takes the datagram that came and those that wait behind it.
+    fn take_datagrams(&mut self, first: std::io::Result<(usize, SocketAddr)>, buffer: &mut [u8]) {
+        let mut came = first;
+        for _ in 0..DATAGRAMS_IN_A_ROW {
+            // An error here is an ICMP answer to something we sent: the transaction's timers deal with it.
+            if let Ok((length, from)) = came {
+                let bytes = buffer.get(..length).unwrap_or_default();
+                self.engine.receive(self.clock.now(), from, bytes);
+            }
+            came = match self.socket.try_recv_from(buffer) {
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
+                other => other,
+            };
+        }
+    }
+
+    fn take_reports(&mut self) {
+        let now = self.clock.now();
+        while let Some(report) = self.media.as_mut().and_then(MediaHandle::try_recv) {
+            self.engine.report(now, report);
+        }
+    }
+
+    /// Sends what the engine has to send, shows its desk, does its deeds.
+    fn flush(&mut self) {
+        while let Some(transmit) = self.engine.poll_transmit() {
+            // A full buffer or an unreachable host is a lost datagram: SIP repeats it.
+            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to) {
+                tracing::debug!(to = %transmit.to, %error, "datagram not sent");
+            }
+        }
+        while let Some(command) = self.engine.poll_sound() {
+            if let Some(media) = &mut self.media
+                && !media.send(command)
+            {
+                tracing::warn!("the media thread is behind: a command was dropped");
+            }
+        }
+        while let Some(deed) = self.engine.poll_deed() {
+            match deed {
+                Deed::SaveMemory => self.save(),
+                Deed::Leave => self.leave(),
+            }
+        }
+        let desk = Arc::new(self.engine.desk().clone());
+        self.shown.send_replace(desk);
+    }
+
+    /// Says good-bye to the server and lets the datagrams out.
+    fn leave(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
+        let now = self.clock.now();
+        self.leaving = Some(now + LEAVE_PATIENCE);
+        self.engine.obey(now, Command::Quit);
+        self.engine.obey(now, Command::Quit);
+        self.engine.stop(now);
+        while let Some(transmit) = self.engine.poll_transmit() {
+            let _ = self.socket.try_send_to(&transmit.bytes, transmit.to);
+        }
+        self.save();
+    }
+
+    fn save(&mut self) {
+        if let Some(memory) = &mut self.memory {
+            memory.save(&self.engine.desk().memory());
+        }
+    }
+
+    /// What the journal's thread had to say.
+    fn take_journal_reports(&mut self) {
+        let now = self.clock.now();
+        while let Some(report) = self.memory.as_ref().and_then(Memory::poll_report) {
+            match report {
+                Report::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
+                Report::Resumed => self.engine.tell(now, Severity::Info, "parked calls are remembered again"),
+            }
+        }
+    }
+
+    fn recall(&mut self) {
+        let Some(memory) = &mut self.memory else { return };
+        match memory.recall() {
+            Ok(parked) => self.engine.remember(parked),
+            Err(warning) => {
+                self.engine.tell(self.clock.now(), Severity::Warning, &warning.to_string());
+            }
+        }
+    }
+}
+
+/// Finds the server and binds a socket towards it; shows what is wrong until it works. `None`: the operator left.
+async fn find_server(
+    config: &Config,
+    clock: &Clock,
+    commanded: &mut mpsc::Receiver<Command>,
+    shown: &watch::Sender<Arc<Desk>>,
+) -> color_eyre::Result<Option<(SocketAddr, UdpSocket)>> {
+    let mut desk = first_desk(config);
+    loop {
+        let reason = match reach(config).await {
+            Ok(found) => return Ok(Some(found)),
+            Err(reason) => reason,
+        };
+        let retry_at = Some(clock.now() + FIND_AGAIN);
+        let failed =
+            crate::desk::Event::RegistrationFailed { reason: crate::parking::Text::new(&reason), retry_at };
+        desk.learn(clock.now(), failed);
+        shown.send_replace(Arc::new(desk.clone()));
+        let again = tokio::time::sleep(FIND_AGAIN);
+        tokio::pin!(again);
+        loop {
+            tokio::select! {
+                () = &mut again => break,
+                command = commanded.recv() => {
+                    let effects = command.map(|c| desk.obey(clock.now(), c));
+                    if effects.is_none_or(|e| e.contains(&crate::desk::Effect::Leave)) {
+                        return Ok(None);
+                    }
+                    shown.send_replace(Arc::new(desk.clone()));
+                }
+            }
+        }
+    }
+}
+
+async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
+    let server = &config.account.server;
+    let address = net::resolve(&server.host, server.port)
+        .await
+        .map_err(|e| format!("can't find the server “{}”: {e}", server.host))?;
+    let local = match config.network.address {
+        Some(local) => local,
+        None => net::address_towards(address).map_err(|e| format!("no way to {address}: {e}"))?,
+    };
+    let bind = SocketAddr::new(local, config.network.port);
+    let socket = net::bind_sip(bind).map_err(|e| format!("can't listen on {bind}: {e}"))?;
+    Ok((address, socket))
+}
+
+fn start_sound(
+    config: &Config,
+    address: IpAddr,
+    heard: Arc<Notify>,
+) -> (Option<MediaHandle>, Option<String>) {
+    let device = |name: &Option<String>| match name {
+        _ if !config.sound.enabled => Device::Off,
+        Some(name) => Device::Named(name.clone()),
+        None => Device::Default,
+    };
+    let options = SoundOptions {
+        address,
+        ports: config.network.rtp_ports.map(|(first, last)| first..=last),
+        spare: SPARE_PORTS,
+        streams_max: crate::desk::MAX_CALLS,
+        microphone: device(&config.sound.headset_in),
+        headset: device(&config.sound.headset_out),
+        ringer: device(&config.sound.ringer),
+        seed: entropy(),
+    };
+    match MediaEngine::start(options, move || heard.notify_one()) {
+        Ok(handle) => (Some(handle), None),
+        Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+fn phone_config(start: &Start, server: SocketAddr, local: SocketAddr) -> color_eyre::Result<PhoneConfig> {
+    let config = &start.config;
+    let account = &config.account;
+    let mut uri = Uri::sip(&account.user, &account.server.uri_host());
+    if account.server.port != config::Server::DEFAULT_PORT {
+        uri.port = Some(account.server.port);
+    }
+    let mut aor = NameAddr::new(uri);
+    if !account.display_name.is_empty() {
+        aor = aor.with_display(account.display_name.as_str());
+    }
+    let codec = |c: &config::Codec| match c {
+        config::Codec::Opus => sdp::Codec::Opus,
+        config::Codec::Pcmu => sdp::Codec::Pcmu,
+        config::Codec::Pcma => sdp::Codec::Pcma,
+    };
+    Ok(PhoneConfig {
+        local,
+        media_address: if local.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { local.ip() },
+        account: Account {
+            aor,
+            server,
+            username: account.auth_user.clone(),
+            password: start.password.clone(),
+            realm: account.realm.clone(),
+            expires_s: account.expires_s,
+        },
+        dialect: dialect(config)?,
+        slots: config.lot.slots.clone(),
+        codecs: config.sound.codecs.iter().map(codec).collect(),
+        seed: entropy(),
+    })
+}

@@ -1,0 +1,235 @@
+//! Runs the lot: its socket, its media engine, its clock, its log. `parkdeck lot`, and the demo's own.
+
+use crate::config::load;
+use crate::config::{ConfigError, secret};
+use crate::io::clock::{Clock, entropy};
+use crate::io::net;
+use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
+use crate::lot::{Lot, LotConfig};
+use crate::media::Music;
+use color_eyre::eyre::{Context, eyre};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::UdpSocket;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+/// The longest datagram that UDP carries.
+const DATAGRAM_MAX: usize = 65_535;
+/// Datagrams taken in a row before timers and media get their turn.
+const DATAGRAMS_IN_A_ROW: usize = 256;
+/// Media ports kept ready: a burst of calls between two turns of the media thread.
+const SPARE_PORTS: usize = 64;
+/// Media streams at a time, two a call.
+const STREAMS_MAX: usize = 2048;
+/// The longest music that is loaded, in samples (10 minutes at 48 kHz).
+const MUSIC_MAX: usize = 10 * 60 * 48_000;
+
+/// A piece of music for one lot, or for held calls (`lot: None`).
+pub struct LotMusic {
+    /// The lot's name.
+    pub lot: Option<String>,
+    /// Encoded and ready.
+    pub music: Music,
+}
+
+/// Reads and checks the lot's file.
+///
+/// # Errors
+/// Where and why it is wrong.
+pub fn read(path: &Path) -> color_eyre::Result<LotConfig> {
+    let (config, text): (LotConfig, String) = load::file(path)?;
+    let problems = config.problems();
+    let found = problems.iter().map(|p| (p.path.as_str(), p.message.clone()));
+    if let Some(error) = ConfigError::at_paths(&text, &path.display().to_string(), found) {
+        return Err(error.into());
+    }
+    if !config.users.is_empty() {
+        // It holds the phones' secrets.
+        secret::check_file(path)?;
+    }
+    Ok(config)
+}
+
+/// Runs the lot of this file until a signal. SIGHUP reads the file again; a bad one keeps the old running.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn run(path: &Path) -> color_eyre::Result<()> {
+    let config = read(path)?;
+    let music = load_music(&config, path.parent().unwrap_or(Path::new(".")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = async move {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        };
+        let socket =
+            net::bind_sip(config.listen).wrap_err_with(|| format!("can't listen on {}", config.listen))?;
+        tracing::info!(listen = %socket.local_addr()?, "the lot is open");
+        serve(config, music, socket, Some(path.to_owned()), stop).await
+    })
+}
+
+/// Serves on a socket that is bound already, until `stop`.
+///
+/// # Errors
+/// When the media engine can't start.
+pub async fn serve(
+    config: LotConfig,
+    music: Vec<LotMusic>,
+    socket: UdpSocket,
+    file: Option<PathBuf>,
+    stop: impl Future<Output = ()>,
+) -> color_eyre::Result<()> {
+    let heard = Arc::new(Notify::new());
+    let wake = heard.clone();
+    let mut options = SoundOptions::silent(config.contact_address().ip(), SPARE_PORTS, entropy());
+    options.streams_max = STREAMS_MAX;
+    let media =
+        MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
+    let mut lot = Lot::new(config, entropy());
+    for LotMusic { lot: name, music } in music {
+        lot.set_music(name.as_deref(), music);
+    }
+    let mut carrier = LotCarrier { lot, socket, media, clock: Clock::start(), file };
+    carrier.run(heard, stop).await
+}
+
+struct LotCarrier {
+    lot: Lot,
+    socket: UdpSocket,
+    media: MediaHandle,
+    clock: Clock,
+    file: Option<PathBuf>,
+}
+
+impl LotCarrier {
+    async fn run(&mut self, heard: Arc<Notify>, stop: impl Future<Output = ()>) -> color_eyre::Result<()> {
+        let mut datagram = vec![0; DATAGRAM_MAX];
+        let mut reload = signal(SignalKind::hangup())?;
+        tokio::pin!(stop);
+        loop {
+            let wake = self.lot.next_wake().map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
+            let sleep = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return Ok(()),
+                () = heard.notified() => {
+                    while let Some(report) = self.media.try_recv() {
+                        self.lot.report(self.clock.now(), report);
+                    }
+                }
+                came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
+                _ = reload.recv(), if self.file.is_some() => self.reload(),
+                () = sleep => self.lot.wake(self.clock.now()),
+            }
+            self.flush();
+        }
+    }
+
+    fn take_datagrams(&mut self, first: std::io::Result<(usize, SocketAddr)>, buffer: &mut [u8]) {
+        let mut came = first;
+        for _ in 0..DATAGRAMS_IN_A_ROW {
+            if let Ok((length, from)) = came {
+                self.lot.receive(self.clock.now(), from, buffer.get(..length).unwrap_or_default());
+            }
+            came = match self.socket.try_recv_from(buffer) {
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
+                other => other,
+            };
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(command) = self.lot.poll_media() {
+            if !self.media.send(command) {
+                tracing::warn!("the media thread is behind: a command was dropped");
+            }
+        }
+        while let Some(transmit) = self.lot.poll_transmit() {
+            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to) {
+                tracing::debug!(to = %transmit.to, %error, "datagram not sent");
+            }
+        }
+        while let Some(notice) = self.lot.poll_notice() {
+            tracing::info!(target: "lot", "{notice:?}");
+        }
+    }
+
+    fn reload(&mut self) {
+        let Some(file) = &self.file else { return };
+        match read(file) {
+            Ok(config) => {
+                self.lot.reload(self.clock.now(), config);
+                tracing::info!("configuration reloaded");
+            }
+            Err(error) => tracing::error!("the old configuration runs on: {error}"),
+        }
+    }
+}
+
+/// The music files that a configuration names, and our own for lots without one.
+///
+/// # Errors
+/// When a named file can't be read.
+pub fn load_music(config: &LotConfig, base: &Path) -> color_eyre::Result<Vec<LotMusic>> {
+    let home = crate::config::paths::home();
+    let load = |file: &PathBuf| {
+        let file = crate::config::paths::resolve(file, base, home.as_deref());
+        let bytes = std::fs::read(&file).wrap_err_with(|| format!("music {}", file.display()))?;
+        read_wav(&bytes).wrap_err_with(|| format!("music {}", file.display()))
+    };
+    let mut pieces = Vec::new();
+    let general = match &config.music {
+        Some(file) => load(file)?,
+        None => read_wav(OWN_MUSIC)?,
+    };
+    for lot in &config.lots {
+        let music = match &lot.music {
+            Some(file) => load(file)?,
+            None => general.clone(),
+        };
+        pieces.push(LotMusic { lot: Some(lot.name.clone()), music });
+    }
+    pieces.push(LotMusic { lot: None, music: general });
+    Ok(pieces)
+}
+
+/// Music on hold of our own making, so that nobody waits in silence.
+const OWN_MUSIC: &[u8] = include_bytes!("../../assets/music.wav");
+
+/// Reads a WAV file (16-bit, any rate); the first channel counts.
+///
+/// # Errors
+/// When it is no such file, or too long.
+pub fn read_wav(bytes: &[u8]) -> color_eyre::Result<Music> {
+    let (samples, rate) = samples_of(bytes)?;
+    Ok(Music::new(&samples, rate))
+}
+
+/// The samples and the rate of a WAV file.
+///
+/// # Errors
+/// When it is no 16-bit WAV file, or too long.
+pub fn samples_of(bytes: &[u8]) -> color_eyre::Result<(Vec<i16>, u32)> {
+    let reader = hound::WavReader::new(bytes)?;
+    let spec = reader.spec();
+    if spec.sample_format != hound::SampleFormat::Int || spec.bits_per_sample != 16 {
+        return Err(eyre!("a 16-bit PCM WAV file is wanted"));
+    }
+    if reader.duration() as usize > MUSIC_MAX || !(8_000..=48_000).contains(&spec.sample_rate) {
+        return Err(eyre!("at most ten minutes at 8 to 48 kHz"));
+    }
+    let step = usize::from(spec.channels.max(1));
+    let samples: Result<Vec<i16>, _> = reader.into_samples::<i16>().step_by(step).collect();
+    Ok((samples?, spec.sample_rate))
+}

@@ -1,0 +1,10 @@
+//! The one event loop, and what the pure centre's effects become. The only place where everything meets.
+
+pub mod check;
+pub mod console;
+pub mod engine;
+pub mod lot;
+mod screen;
+pub mod sound;
+
+pub use engine::{Deed, Engine};

@@ -1,0 +1,153 @@
+//! The desk's sound plan and the phone's steps as commands for the media threads, and their reports as events.
+
+use crate::desk::{CallId, Desk, Event, RingTone, SoundPlan, SoundState};
+use crate::dialect::SoundStep;
+use crate::media::{Codec, Command, Cue, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId};
+use crate::parking::Text;
+use crate::sip::sdp::{self, Negotiated};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What the media threads were last told, so that only differences are sent.
+#[derive(Default)]
+pub struct SoundDirector {
+    commands: VecDeque<Command>,
+    /// The open streams, and whether each has media of the far end.
+    open: BTreeMap<CallId, bool>,
+    plan: SoundPlan,
+    muted: bool,
+    ring_back: bool,
+}
+
+impl SoundDirector {
+    /// The next command.
+    pub fn poll(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    /// The phone's step.
+    pub fn step(&mut self, step: SoundStep) {
+        match step {
+            SoundStep::Open { call, port } => {
+                self.open.insert(call, false);
+                self.commands.push_back(Command::Open { stream: stream(call), port });
+            }
+            SoundStep::Configure { call, negotiated } => {
+                let Some(configured) = self.open.get_mut(&call) else { return };
+                *configured = true;
+                let config = stream_config(&negotiated);
+                self.commands.push_back(Command::Configure { stream: stream(call), config });
+            }
+            SoundStep::Digit { call, digit } => {
+                self.commands.push_back(Command::Digit { stream: stream(call), digit });
+            }
+            SoundStep::Close { call } => {
+                self.open.remove(&call);
+                // A plan that still names this call must be sent anew should the number ever be open again.
+                self.plan.heard = self.plan.heard.filter(|c| *c != call);
+                self.plan.spoken_to = self.plan.spoken_to.filter(|c| *c != call);
+                self.commands.push_back(Command::Close { stream: stream(call) });
+            }
+        }
+    }
+
+    /// Brings microphone, ear and ringer in line with the plan. The microphone closes before another opens.
+    pub fn follow(&mut self, plan: SoundPlan, muted: bool) {
+        let plan = SoundPlan {
+            heard: plan.heard.filter(|c| self.open.contains_key(c)),
+            spoken_to: plan.spoken_to.filter(|c| self.open.contains_key(c)),
+            ..plan
+        };
+        let before = std::mem::replace(&mut self.plan, plan);
+        if before.spoken_to != plan.spoken_to {
+            self.switch(before.spoken_to, |stream| Command::Send { stream, source: Source::Silence });
+            self.switch(plan.spoken_to, |stream| Command::Send { stream, source: Source::Headset });
+        }
+        if before.heard != plan.heard {
+            self.switch(before.heard, |stream| Command::Hear { stream, sink: Sink::Discard });
+            self.switch(plan.heard, |stream| Command::Hear { stream, sink: Sink::Headset });
+        }
+        if before.ring != plan.ring {
+            let pattern = match plan.ring {
+                RingTone::Silent => RingPattern::Off,
+                RingTone::Call => RingPattern::Call,
+                RingTone::Comeback => RingPattern::Comeback,
+            };
+            self.commands.push_back(Command::Ring { pattern });
+        }
+        if std::mem::replace(&mut self.muted, muted) != muted {
+            self.commands.push_back(Command::Mute { on: muted });
+        }
+        // A far end that rings with a sound of its own needs none of ours.
+        let has_media = plan.heard.is_some_and(|c| self.open.get(&c).copied().unwrap_or(false));
+        let ring_back = plan.ring_back && !has_media;
+        if std::mem::replace(&mut self.ring_back, ring_back) != ring_back {
+            let cue = if ring_back { Cue::RingBack } else { Cue::Off };
+            self.commands.push_back(Command::Play { cue });
+        }
+    }
+
+    fn switch(&mut self, call: Option<CallId>, command: impl Fn(StreamId) -> Command) {
+        if let Some(call) = call.filter(|c| self.open.contains_key(c)) {
+            self.commands.push_back(command(stream(call)));
+        }
+    }
+
+    /// What a report means for the desk, if anything.
+    pub fn report(&self, desk: &Desk, report: Report) -> Option<Event> {
+        let sound = desk.sound.clone();
+        let state = match report {
+            Report::Digit { stream, digit } => {
+                return Some(Event::DigitHeard { call: CallId(stream.0), digit });
+            }
+            Report::Levels { microphone_dbfs, headset_dbfs } => SoundState {
+                microphone_level: meter(microphone_dbfs),
+                ear_level: meter(headset_dbfs),
+                ..sound
+            },
+            Report::DeviceReady { role: Role::Microphone | Role::Headset, name } => {
+                SoundState { headset: Some(Ok(Text::new(&name))), ..sound }
+            }
+            Report::DeviceLost { role: Role::Microphone | Role::Headset, name, reason } => {
+                let text = format!("{name} is gone ({reason}): the call goes on, plug it in again");
+                SoundState { headset: Some(Err(Text::new(&text))), ..sound }
+            }
+            Report::NoDevice { role: Role::Microphone | Role::Headset, reason } => {
+                SoundState { headset: Some(Err(Text::new(&reason))), ..sound }
+            }
+            _ => return None,
+        };
+        Some(Event::SoundChanged(state))
+    }
+}
+
+fn stream(call: CallId) -> StreamId {
+    StreamId(call.0)
+}
+
+/// A level as a meter from 0 to 100 over the 60 dB in which speech lives.
+fn meter(dbfs: f32) -> u8 {
+    let share = ((dbfs + 60.0) / 60.0).clamp(0.0, 1.0);
+    // Clamped to 0..=100 above.
+    (share * 100.0) as u8
+}
+
+/// The agreement of offer and answer in the words of the media threads.
+pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
+    let sends = matches!(negotiated.direction, sdp::Direction::SendRecv | sdp::Direction::SendOnly);
+    let receives = matches!(negotiated.direction, sdp::Direction::SendRecv | sdp::Direction::RecvOnly);
+    StreamConfig {
+        remote: negotiated.remote,
+        codec: match negotiated.codec {
+            sdp::Codec::Opus => Codec::Opus,
+            sdp::Codec::Pcmu => Codec::Pcmu,
+            sdp::Codec::Pcma => Codec::Pcma,
+        },
+        payload_type: negotiated.payload_type,
+        receive_payload_type: negotiated.receive_payload_type,
+        dtmf_payload_type: negotiated.dtmf_payload_type,
+        dtmf_receive_payload_type: negotiated.dtmf_receive_payload_type,
+        send: sends,
+        receive: receives,
+        fec: negotiated.fec,
+    }
+}

@@ -1,0 +1,167 @@
+//! The commands of the binary: arguments in, an exit code out.
+
+use crate::app::{check, console, lot};
+use crate::config::load::{self, LoadError};
+use crate::config::paths::Paths;
+use crate::config::{Config, secret};
+use self::demo_absent as demo;
+use clap::{CommandFactory, Parser, Subcommand};
+use color_eyre::eyre::eyre;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// A receptionist's console with a built-in softphone, and the lot, a small call-park server.
+#[derive(Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+struct Cli {
+    /// The console's configuration file.
+    #[arg(long, value_name = "FILE", env = crate::config::paths::CONFIG_VARIABLE)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  parkdeck demo                       try it: a lot and a few callers, no server needed
+  parkdeck                            the board, with your configuration
+  parkdeck example > config.toml      an annotated configuration to start from
+  parkdeck check                      is the configuration right?
+  parkdeck lot --config lot.toml      a park server for a small office";
+
+#[derive(Subcommand)]
+enum Command {
+    /// The board with a lot on loopback and simulated callers; needs nothing.
+    Demo {
+        /// The same seed brings the same callers.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Use no sound device.
+        #[arg(long)]
+        silent: bool,
+    },
+    /// The park server alone.
+    Lot {
+        /// Its configuration file.
+        #[arg(long = "config", value_name = "FILE", id = "lot_config")]
+        config: Option<PathBuf>,
+    },
+    /// Read every configuration file strictly and say what is wrong.
+    Check {
+        /// The lot's file, if it isn't in its usual place.
+        #[arg(long, value_name = "FILE")]
+        lot: Option<PathBuf>,
+    },
+    /// Print an annotated configuration.
+    Example {
+        /// The lot's instead of the console's.
+        #[arg(long)]
+        lot: bool,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            crate::io::terminal::give_back();
+            let _ = writeln!(std::io::stderr(), "parkdeck: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
+    let named = cli.config.map(std::ffi::OsString::from);
+    let paths = Paths::find(|name| match name {
+        crate::config::paths::CONFIG_VARIABLE => named.clone(),
+        name => std::env::var_os(name),
+    })
+    .ok_or_else(|| eyre!("there is no home directory to keep files in"))?;
+    match cli.command {
+        None => board(&paths),
+        Some(Command::Demo { seed, silent }) => {
+            let _log = log_to(&paths.log, "info");
+            demo::run(seed, silent, Some(paths.log.clone()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Lot { config }) => {
+            log_to_stderr();
+            lot::run(&config.unwrap_or(paths.lot_config))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Check { lot }) => {
+            let found = check::check(&paths, lot.as_deref());
+            say(&found.text)?;
+            Ok(if found.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Some(Command::Example { lot }) => {
+            say(if lot { Config::lot_example() } else { Config::example() })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "parkdeck", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn say(text: &str) -> std::io::Result<()> {
+    std::io::stdout().write_all(text.as_bytes())
+}
+
+/// The board with the user's configuration; without one, what to do.
+fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
+    let config = match load::console(&paths.config) {
+        Ok(config) => config,
+        Err(LoadError::Absent { file }) => {
+            let text = format!(
+                "There is no configuration yet ({file}).\n\n  \
+                 parkdeck demo                 shows everything without one\n  \
+                 parkdeck example > {file}     gives you one to fill in\n  \
+                 parkdeck check                says whether it is right\n"
+            );
+            say(&text)?;
+            return Ok(ExitCode::FAILURE);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let base = paths.config.parent().unwrap_or(Path::new("."));
+    let password = secret::password(&config.account.password, base, |name| std::env::var_os(name))?;
+    let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
+    let _guard = log_to(&log, config.log.level.word());
+    let start =
+        console::Start { config, password, memory: Some(paths.memory.clone()), log: Some(log), greeting: None };
+    console::run(start)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Logs to a file, never to the screen; `RUST_LOG` overrules `level`. The guard flushes when dropped.
+fn log_to(file: &Path, level: &str) -> Option<tracing_appender::non_blocking::WorkerGuard> {
+    let (dir, name) = (file.parent()?, file.file_name()?);
+    std::fs::create_dir_all(dir).ok()?;
+    let (writer, guard) = tracing_appender::non_blocking(tracing_appender::rolling::never(dir, name));
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_writer(writer).with_env_filter(filter).with_ansi(false).init();
+    Some(guard)
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
+}
+
+mod demo_absent {
+    pub fn run(_: Option<u64>, _: bool, _: Option<std::path::PathBuf>) -> color_eyre::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! The one table of commands: names, keys, what they are for and when they apply. The keymap, the footer, the help,
+//! the palette and the README's list of keys are all made from it.
+
+use crate::desk::{Desk, Phase};
+
+/// What a command does: a word to the desk, or a step of the console's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Deed {
+    /// Answer, resume, or open the microphone; on a chosen slot, press its key.
+    Enter,
+    /// Hang up, or turn a ringing call away.
+    HangUp,
+    /// Hold or resume.
+    Hold,
+    /// Mute or unmute.
+    Mute,
+    /// Park to the next free slot.
+    Park,
+    /// Ask which slot, then park there (or press its key when no call is in hand).
+    ParkOn,
+    /// Press the key of the n-th slot, counted from 0.
+    Slot(u8),
+    /// Take the parked call that has waited longest.
+    RetrieveLongest,
+    /// Take back the last park.
+    Undo,
+    /// Write a note.
+    Note,
+    /// Dial a number.
+    Dial,
+    /// Transfer blindly.
+    Transfer,
+    /// Send digits into the call.
+    Keypad,
+    /// Choose the next call, or move down in the slots.
+    Down,
+    /// Choose the previous call, or move up in the slots.
+    Up,
+    /// Move left in the slots.
+    Left,
+    /// Move right in the slots.
+    Right,
+    /// Move between the calls and the slots.
+    OtherPanel,
+    /// Copy a sentence that tells somebody which slot to dial.
+    Copy,
+    /// All keys, with search.
+    Help,
+    /// All commands by name.
+    Palette,
+    /// Close what is open.
+    Close,
+    /// Leave.
+    Quit,
+}
+
+/// When a command has something to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Whenever.
+    Always,
+    /// While a call rings, is held, or waits to be proven.
+    Answerable,
+    /// With a call in hand.
+    CallInHand,
+    /// With a call in hand that is up.
+    CallUp,
+    /// While somebody is parked.
+    SomebodyParked,
+    /// With a call in hand, or while somebody is parked.
+    SomebodyKnown,
+    /// For some seconds after a park.
+    JustParked,
+    /// While there are slots.
+    Slots,
+    /// While there are calls.
+    Calls,
+}
+
+impl When {
+    /// In words, for the help.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Always => "",
+            Self::Answerable => "a call rings or is held",
+            Self::CallInHand => "a call in hand",
+            Self::CallUp => "a call in hand, up or held",
+            Self::SomebodyParked => "somebody is parked",
+            Self::SomebodyKnown => "a call in hand or parked",
+            Self::JustParked => "10 s after a park",
+            Self::Slots => "",
+            Self::Calls => "calls on the board",
+        }
+    }
+
+    /// Whether that is so now.
+    pub fn holds(self, desk: &Desk) -> bool {
+        let parked = || desk.longest_parked().is_some();
+        match self {
+            Self::Always => true,
+            Self::Answerable => desk
+                .calls
+                .iter()
+                .any(|c| matches!(c.phase, Phase::Ringing | Phase::Held | Phase::Verifying { .. })),
+            Self::CallInHand => desk.hand().is_some(),
+            Self::CallUp => desk.hand().is_some_and(crate::desk::Call::is_up),
+            Self::SomebodyParked => parked(),
+            Self::SomebodyKnown => desk.hand().is_some() || parked(),
+            Self::JustParked => desk.undo.as_ref().is_some_and(|u| desk.now <= u.until),
+            Self::Slots => !desk.slots.is_empty(),
+            Self::Calls => !desk.calls.is_empty(),
+        }
+    }
+}
+
+/// One command.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandRow {
+    /// Its name in the configuration and in the palette.
+    pub name: &'static str,
+    /// Its keys, unless the configuration says otherwise.
+    pub keys: &'static [&'static str],
+    /// What it is for, in one line.
+    pub about: &'static str,
+    /// When it has something to do.
+    pub when: When,
+    /// What it does.
+    pub deed: Deed,
+    /// Whether holding the key down may repeat it. Never true of what changes a call.
+    pub repeats: bool,
+    /// Whether a second press of the same key at once is taken for a slip: it would act on the next caller.
+    pub once: bool,
+}
+
+/// A command that changes a call and must not be done twice by a slip.
+const fn once(
+    name: &'static str,
+    keys: &'static [&'static str],
+    deed: Deed,
+    when: When,
+    about: &'static str,
+) -> CommandRow {
+    CommandRow { name, keys, about, when, deed, repeats: false, once: true }
+}
+
+/// A command that may be given twice in a row.
+const fn plain(
+    name: &'static str,
+    keys: &'static [&'static str],
+    deed: Deed,
+    when: When,
+    about: &'static str,
+) -> CommandRow {
+    CommandRow { name, keys, about, when, deed, repeats: false, once: false }
+}
+
+/// A command that only moves about.
+const fn moves(
+    name: &'static str,
+    keys: &'static [&'static str],
+    deed: Deed,
+    when: When,
+    about: &'static str,
+) -> CommandRow {
+    CommandRow { name, keys, about, when, deed, repeats: true, once: false }
+}
+
+const SLOT: &str =
+    "the slot's key: park the call in hand there, take the caller from there, or ask the server";
+
+const TABLE: &[CommandRow] = &[
+    once(
+        "answer",
+        &["enter"],
+        Deed::Enter,
+        When::Answerable,
+        "answer the chosen or longest ringing call, holding the one in hand; resume a held one",
+    ),
+    once("hang-up", &["x"], Deed::HangUp, When::CallInHand, "hang up; a ringing call is turned away as busy"),
+    plain("hold", &["h"], Deed::Hold, When::CallInHand, "hold the call in hand, or resume it"),
+    plain("mute", &["m"], Deed::Mute, When::Always, "mute or unmute the microphone"),
+    once("park", &["p"], Deed::Park, When::CallUp, "park the call in hand on the next free slot"),
+    plain("park-on", &["P"], Deed::ParkOn, When::Slots, "ask which slot, then press its key"),
+    once("slot-1", &["1"], Deed::Slot(0), When::Slots, SLOT),
+    once("slot-2", &["2"], Deed::Slot(1), When::Slots, SLOT),
+    once("slot-3", &["3"], Deed::Slot(2), When::Slots, SLOT),
+    once("slot-4", &["4"], Deed::Slot(3), When::Slots, SLOT),
+    once("slot-5", &["5"], Deed::Slot(4), When::Slots, SLOT),
+    once("slot-6", &["6"], Deed::Slot(5), When::Slots, SLOT),
+    once("slot-7", &["7"], Deed::Slot(6), When::Slots, SLOT),
+    once("slot-8", &["8"], Deed::Slot(7), When::Slots, SLOT),
+    once("slot-9", &["9"], Deed::Slot(8), When::Slots, SLOT),
+    once("slot-10", &["0"], Deed::Slot(9), When::Slots, SLOT),
+    once(
+        "retrieve-longest",
+        &["r"],
+        Deed::RetrieveLongest,
+        When::SomebodyParked,
+        "take the parked caller who has waited longest",
+    ),
+    once(
+        "undo",
+        &["u"],
+        Deed::Undo,
+        When::JustParked,
+        "take back the last park: exactly that caller, or none",
+    ),
+    plain("note", &["n"], Deed::Note, When::SomebodyKnown, "write a note that stays with the caller"),
+    plain("dial", &["d"], Deed::Dial, When::Always, "dial a number or address"),
+    plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over to a number"),
+    plain("keypad", &["#"], Deed::Keypad, When::CallInHand, "send digits into the call"),
+    moves("next", &["down", "j"], Deed::Down, When::Calls, "choose the next call, or the slot below"),
+    moves("previous", &["up", "k"], Deed::Up, When::Calls, "choose the call before, or the slot above"),
+    moves("left", &["left"], Deed::Left, When::Slots, "choose the slot to the left"),
+    moves("right", &["right"], Deed::Right, When::Slots, "choose the slot to the right"),
+    moves(
+        "other-panel",
+        &["tab", "shift-tab"],
+        Deed::OtherPanel,
+        When::Slots,
+        "between the calls and the slots",
+    ),
+    plain(
+        "copy",
+        &["c"],
+        Deed::Copy,
+        When::SomebodyParked,
+        "copy a sentence that says which slot to dial for this caller",
+    ),
+    plain("help", &["?", "f1"], Deed::Help, When::Always, "all keys, with search"),
+    plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),
+    moves("close", &["esc"], Deed::Close, When::Always, "close what is open; back to the calls"),
+    once("quit", &["q", "ctrl-c"], Deed::Quit, When::Always, "leave; asks first when a caller would be lost"),
+];
+
+/// Every command of the console, in the order of the help.
+pub fn command_table() -> &'static [CommandRow] {
+    TABLE
+}
+
+/// The row of a deed.
+pub(super) fn row_of(deed: Deed) -> Option<&'static CommandRow> {
+    TABLE.iter().find(|row| row.deed == deed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_command_has_its_own_name_deed_and_a_key() {
+        let names: HashSet<_> = TABLE.iter().map(|r| r.name).collect();
+        let deeds: HashSet<_> = TABLE.iter().map(|r| r.deed).collect();
+        assert_eq!((names.len(), deeds.len()), (TABLE.len(), TABLE.len()));
+        assert!(TABLE.iter().all(|r| !r.keys.is_empty() && !r.about.is_empty()));
+    }
+
+    #[test]
+    fn what_changes_a_call_is_never_repeated_by_a_key_held_down() {
+        use Deed::*;
+        for row in TABLE.iter().filter(|r| r.repeats) {
+            assert!(matches!(row.deed, Down | Up | Left | Right | OtherPanel | Close), "{}", row.name);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Where everything is on the screen. Drawing and the mouse both ask here, so what shows is what is clicked.
+
+use crate::desk::{Desk, Phase};
+use ratatui::layout::{Position, Rect};
+
+/// The smallest screen that shows the whole board: columns and rows.
+pub const SMALLEST: (u16, u16) = (80, 24);
+
+/// The places of the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The top line.
+    pub(super) top: Rect,
+    /// The box around both panels.
+    pub(super) frame: Rect,
+    /// Inside of the calls panel.
+    pub(super) calls: Rect,
+    /// Inside of the slots panel.
+    pub(super) slots: Rect,
+    /// The lines for notices.
+    pub(super) notices: Rect,
+    /// The last line.
+    pub(super) footer: Rect,
+}
+
+/// The places on a screen of this size; `None` when it is too small for the board.
+pub(super) fn places(area: Rect) -> Option<Places> {
+    let (columns, rows) = SMALLEST;
+    if area.width < columns || area.height < rows {
+        return None;
+    }
+    let line = |y: u16, height: u16| Rect { x: area.x, y, width: area.width, height };
+    let frame = line(area.y + 1, area.height - 4);
+    let inner = area.width - 3;
+    let calls = (35 + (area.width - columns) * 2 / 5).min(90);
+    let inside = |x: u16, width: u16| Rect { x, y: frame.y + 1, width, height: frame.height - 2 };
+    Some(Places {
+        top: line(area.y, 1),
+        frame,
+        calls: inside(area.x + 1, calls),
+        slots: inside(area.x + 2 + calls, inner - calls),
+        notices: line(area.bottom() - 3, 2),
+        footer: line(area.bottom() - 1, 1),
+    })
+}
+
+/// How the calls stand in their panel: one or two lines each, and which of them are on this page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CallRows {
+    area: Rect,
+    /// Lines of one call.
+    pub(super) lines: u16,
+    /// Index of the first call shown.
+    pub(super) first: usize,
+    /// How many are shown.
+    pub(super) shown: usize,
+    /// Whether the panel's last line is needed to say that there are more.
+    pub(super) more: bool,
+}
+
+/// Lays the calls into their panel. The page is the one with the call in hand, else with the longest ringing one.
+pub(super) fn call_rows(desk: &Desk, area: Rect) -> CallRows {
+    let count = desk.calls.len();
+    let height = usize::from(area.height);
+    let lines = if count * 2 <= height { 2 } else { 1 };
+    let more = count * lines > height;
+    let page = (height / lines).saturating_sub(usize::from(more)).max(1);
+    let wanted = desk.hand().or_else(|| desk.longest_ringing());
+    let here = wanted.and_then(|w| desk.calls.iter().position(|c| c.id == w.id)).unwrap_or(0);
+    let first = here / page * page;
+    let lines = u16::try_from(lines).unwrap_or(1);
+    CallRows { area, lines, first, shown: page.min(count.saturating_sub(first)), more }
+}
+
+impl CallRows {
+    /// The place of a call by its index on the desk.
+    pub(super) fn place(&self, index: usize) -> Option<Rect> {
+        let row = index.checked_sub(self.first).filter(|row| *row < self.shown)?;
+        let y = self.area.y + u16::try_from(row).ok()? * self.lines;
+        Some(Rect { y, height: self.lines, ..self.area })
+    }
+
+    /// The index of the call at a position.
+    pub(super) fn at(&self, position: Position) -> Option<usize> {
+        (self.first..self.first + self.shown)
+            .find(|index| self.place(*index).is_some_and(|r| r.contains(position)))
+    }
+
+    /// What is left of the panel under the calls.
+    pub(super) fn below(&self) -> Rect {
+        let used =
+            u16::try_from(self.shown).unwrap_or(u16::MAX).saturating_mul(self.lines) + u16::from(self.more);
+        let used = used.min(self.area.height);
+        Rect { y: self.area.y + used, height: self.area.height - used, ..self.area }
+    }
+
+    /// How many calls are not shown, and how many of them ring.
+    pub(super) fn elsewhere(&self, desk: &Desk) -> (usize, usize) {
+        let shown = self.first..self.first + self.shown;
+        let hidden = desk.calls.iter().enumerate().filter(|(i, _)| !shown.contains(i));
+        let ringing = hidden.clone().filter(|(_, c)| c.phase == Phase::Ringing).count();
+        (hidden.count(), ringing)
+    }
+}
+
+/// How the slots stand in their panel: down the columns, each cell one or two lines, in pages if need be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Grid {
+    area: Rect,
+    /// Columns of cells.
+    pub(super) columns: usize,
+    /// Cells in a column.
+    pub(super) rows: usize,
+    /// Columns on the screen of one cell.
+    pub(super) width: u16,
+    /// Lines of one cell.
+    pub(super) lines: u16,
+    /// Blank lines under a cell.
+    gap: u16,
+    /// Index of the first slot shown.
+    pub(super) first: usize,
+    /// How many are shown.
+    pub(super) shown: usize,
+}
+
+/// Cell shapes from the roomiest to the tightest: lines, blank lines below, least width.
+const SHAPES: [(u16, u16, u16); 6] = [(2, 1, 50), (2, 0, 42), (1, 0, 42), (1, 0, 32), (1, 0, 24), (1, 0, 20)];
+
+/// Lays `count` slots into their panel, with the page that has the slot at `cursor`.
+pub(super) fn grid(count: usize, area: Rect, cursor: usize) -> Grid {
+    let shape = |(lines, gap, least): (u16, u16, u16)| {
+        let columns = usize::from((area.width + 1) / (least + 1)).max(1);
+        // The last cell of a column needs no blank line under it.
+        let rows = usize::from((area.height + gap) / (lines + gap)).max(1);
+        (lines, gap, columns, rows)
+    };
+    let fits = |(_, _, columns, rows): &(u16, u16, usize, usize)| columns * rows >= count;
+    let tightest = shape(SHAPES[SHAPES.len() - 1]);
+    let (lines, gap, columns, rows) = SHAPES.into_iter().map(shape).find(fits).unwrap_or(tightest);
+    let page = columns * rows;
+    let first = cursor / page * page;
+    let shown = page.min(count.saturating_sub(first));
+    // No more columns than are needed, and those filled evenly.
+    let columns = if count > page { columns } else { count.div_ceil(rows).max(1) };
+    let rows = if count > page { rows } else { count.div_ceil(columns).max(1) };
+    let gaps = u16::try_from(columns).unwrap_or(1);
+    let width = (area.width + 1) / gaps - 1;
+    Grid { area, columns, rows, width, lines, gap, first, shown }
+}
+
+impl Grid {
+    /// The place of a slot by its index on the desk.
+    pub(super) fn place(&self, index: usize) -> Option<Rect> {
+        let nth = index.checked_sub(self.first).filter(|nth| *nth < self.shown)?;
+        let (column, row) = (u16::try_from(nth / self.rows).ok()?, u16::try_from(nth % self.rows).ok()?);
+        let place = Rect {
+            x: self.area.x + column * (self.width + 1),
+            y: self.area.y + row * (self.lines + self.gap),
+            width: self.width,
+            height: self.lines,
+        };
+        Some(place.intersection(self.area)).filter(|p| !p.is_empty())
+    }
+
+    /// The index of the slot at a position.
+    pub(super) fn at(&self, position: Position) -> Option<usize> {
+        (self.first..self.first + self.shown)
+            .find(|index| self.place(*index).is_some_and(|r| r.contains(position)))
+    }
+
+    /// What is left of the panel under the cells.
+    pub(super) fn below(&self) -> Rect {
+        let used = u16::try_from(self.rows.min(self.shown)).unwrap_or(u16::MAX);
+        let used = used.saturating_mul(self.lines + self.gap).min(self.area.height);
+        Rect { y: self.area.y + used, height: self.area.height - used, ..self.area }
+    }
+}
+
+/// A window of at most this size in the middle of the board, or as large as there is room.
+pub(super) fn window(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_slot_has_a_place_of_its_own_on_its_page() {
+        for (width, height) in [(42, 18), (89, 44), (120, 54), (42, 3), (20, 1)] {
+            let area = Rect::new(3, 2, width, height);
+            for count in [1, 2, 9, 12, 36, 60, 500] {
+                let mut index = 0;
+                while index < count {
+                    let page = grid(count, area, index);
+                    assert_eq!(page.first, index);
+                    for slot in page.first..page.first + page.shown {
+                        let place = page.place(slot).unwrap();
+                        assert_eq!(page.at(place.as_position()), Some(slot), "{count} slots in {area}");
+                        assert!(
+                            area.union(place) == area && place.width >= 20.min(width),
+                            "{place} in {area}"
+                        );
+                    }
+                    index += page.shown;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn twelve_slots_show_at_once_on_the_smallest_screen_and_get_room_on_a_large_one() {
+        let small = places(Rect::new(0, 0, 80, 24)).unwrap();
+        let page = grid(12, small.slots, 0);
+        assert_eq!((page.shown, page.columns, page.lines), (12, 1, 1));
+        assert!(page.below().height >= 5, "with room to tell more of one of them");
+        let large = places(Rect::new(0, 0, 160, 50)).unwrap();
+        assert_eq!(grid(12, large.slots, 0).lines, 2);
+        assert_eq!(grid(60, large.slots, 0).shown, 60);
+        assert_eq!(places(Rect::new(0, 0, 79, 24)), None);
+    }
+}

@@ -1,0 +1,60 @@
+//! The screen: keys and clicks in, [`desk::Command`](crate::desk::Command)s out; the desk's state in, a picture out.
+//!
+//! ratatui only. It draws and never decides: no call is known here but through `Desk`, and [`draw`] mutates nothing.
+//! One table of commands ([`command_table`]) feeds the keymap, the footer, the help and the palette; one module
+//! (`layout`) says where everything is, for drawing and for the mouse. What callers chose to be called reaches the
+//! buffer only as `parking::Text` and through `paint`.
+
+mod banner;
+mod calls;
+mod commands;
+mod footer;
+mod keymap;
+mod keys;
+mod layout;
+mod mouse;
+mod notices;
+mod overlay;
+mod paint;
+mod prompts;
+mod slots;
+mod small;
+mod state;
+#[cfg(test)]
+mod tests;
+mod theme;
+mod top;
+mod windows;
+mod words;
+
+pub use commands::{CommandRow, Deed, When, command_table};
+pub use keymap::{Keymap, KeymapProblem, MAX_KEYS};
+pub use keys::{Chord, key_events};
+pub use layout::SMALLEST;
+pub use overlay::{MAX_NUMBER, MAX_SEARCH};
+pub use state::Console;
+pub use theme::{SCOPES, THEMES, Theme, ThemeError};
+pub use words::next_change;
+
+use crate::desk::Desk;
+use paint::Canvas;
+use ratatui::Frame;
+
+/// Draws the whole screen.
+pub fn draw(frame: &mut Frame<'_>, desk: &Desk, console: &Console, theme: &Theme) {
+    let area = frame.area();
+    let mut canvas = Canvas { buffer: frame.buffer_mut(), theme };
+    canvas.clear(area, theme.style("board"));
+    let Some(places) = layout::places(area) else {
+        return small::draw(&mut canvas, desk, console, area);
+    };
+    top::draw(&mut canvas, desk, console, places.top);
+    let calls = layout::call_rows(desk, places.calls);
+    calls::draw_frame(&mut canvas, desk, console, &places);
+    calls::draw(&mut canvas, desk, places.calls, &calls);
+    slots::draw(&mut canvas, desk, console, places.slots);
+    let banner = banner::draw(&mut canvas, desk, calls.below());
+    windows::draw(&mut canvas, desk, console, &places);
+    notices::draw(&mut canvas, desk, console, places.notices, banner);
+    footer::draw(&mut canvas, desk, console, places.footer);
+}

@@ -1,0 +1,129 @@
+//! The small windows at the foot of the board: one line of input, the keypad, the question before leaving.
+
+use super::overlay::{Asks, Overlay, Prompt, dialled};
+use super::paint::Canvas;
+use super::windows::{input_line, open};
+use super::words;
+use crate::desk::{Call, CallId, Desk, Phase};
+use crate::parking::SlotId;
+use ratatui::layout::Rect;
+
+/// Draws the prompt, the keypad or the question.
+pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area: Rect) {
+    match overlay {
+        Overlay::Prompt(prompt) => draw_prompt(canvas, desk, prompt, area),
+        Overlay::Keypad(call) => draw_keypad(canvas, desk, *call, area),
+        Overlay::Quit => draw_quit(canvas, desk, area),
+        Overlay::Help { .. } | Overlay::Palette { .. } => {}
+    }
+}
+
+fn name(desk: &Desk, call: CallId) -> &str {
+    desk.call(call).map_or("a call that has ended", |c| c.party.label())
+}
+
+fn title(desk: &Desk, prompt: &Prompt) -> String {
+    match &prompt.asks {
+        Asks::Dial => "dial".into(),
+        Asks::Transfer(call) => format!("transfer {}", name(desk, *call)),
+        Asks::Slot(Some(call)) => format!("park {} on which slot?", name(desk, *call)),
+        Asks::Slot(None) => "which slot?".into(),
+        Asks::CallNote(_, party) => format!("note for {}", party.label()),
+        Asks::SlotNote(slot, party) => format!("note for {} on {slot}", words::somebody(party)),
+    }
+}
+
+/// What enter would do, or why it wouldn't: told before it is pressed.
+fn advice(desk: &Desk, prompt: &Prompt) -> String {
+    let typed = prompt.input.value().trim();
+    match &prompt.asks {
+        Asks::Dial => dial_advice(desk, typed),
+        Asks::Transfer(call) => match (typed, desk.call(*call)) {
+            (_, None) => "that call has ended · esc closes".into(),
+            ("", _) => "a number or address; the caller is handed over without asking there first".into(),
+            (to, Some(_)) => format!("enter hands {} over to {}", name(desk, *call), dialled(to)),
+        },
+        Asks::Slot(call) => slot_advice(desk, *call, prompt.slot()),
+        Asks::CallNote(..) | Asks::SlotNote(..) => {
+            "stays with the caller, in the slot and when he comes back; empty removes it".into()
+        }
+    }
+}
+
+fn dial_advice(desk: &Desk, typed: &str) -> String {
+    let held = match desk.hand() {
+        Some(hand) if hand.is_up() => format!(" · {} is put on hold", hand.party.label()),
+        _ => String::new(),
+    };
+    match typed {
+        "" => format!("a number or address{held}"),
+        to => format!("enter calls {}{held}", dialled(to)),
+    }
+}
+
+fn slot_advice(desk: &Desk, call: Option<CallId>, typed: Option<SlotId>) -> String {
+    let Some(id) = typed else { return free_slots(desk, call) };
+    let Some(slot) = desk.slot(&id) else { return format!("there is no slot {id}") };
+    if call.is_some() {
+        return match desk.can_park(Some(&id)) {
+            Ok(_) => format!("{id} is free: enter parks there"),
+            Err(bar) => bar.sentence(),
+        };
+    }
+    let look = words::lamp(desk, slot);
+    match words::who(slot) {
+        Some(who) if slot.holds_somebody() => {
+            format!("{} {who} {}: enter takes this call", look.glyph, look.word)
+        }
+        _ => format!("{} {}", look.glyph, look.word),
+    }
+}
+
+/// Which slots could be typed.
+fn free_slots(desk: &Desk, call: Option<CallId>) -> String {
+    let fits = |s: &&crate::desk::Slot| if call.is_some() { s.is_known_free() } else { s.holds_somebody() };
+    let ids: Vec<&str> = desk.slots.iter().filter(fits).map(|s| s.id.as_str()).collect();
+    match (ids.as_slice(), call) {
+        ([], Some(_)) => "no slot is known to be free".into(),
+        ([], None) => "nobody is parked".into(),
+        (ids, Some(_)) => format!("free: {}", ids.join(" ")),
+        (ids, None) => format!("taken: {}", ids.join(" ")),
+    }
+}
+
+fn draw_prompt(canvas: &mut Canvas<'_>, desk: &Desk, prompt: &Prompt, area: Rect) {
+    let inside = open(canvas, area, &title(desk, prompt));
+    input_line(canvas, inside, "", &prompt.input);
+    let mut pen = canvas.line(inside, inside.y + 1);
+    pen.say(&advice(desk, prompt), "dim");
+}
+
+fn draw_keypad(canvas: &mut Canvas<'_>, desk: &Desk, call: CallId, area: Rect) {
+    let inside = open(canvas, area, &format!("keys for {}", name(desk, call)));
+    let mut pen = canvas.line(inside, inside.y);
+    pen.say("sent ", "dim");
+    pen.say(desk.call(call).map_or("", |c| c.digits.as_str()), "overlay.title");
+    let mut pen = canvas.line(inside, inside.y + 1);
+    pen.say("each key is sent as it is pressed: 0-9 * # A-D", "dim");
+}
+
+fn draw_quit(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect) {
+    let inside = open(canvas, area, "leave?");
+    let mut pen = canvas.line(inside, inside.y);
+    pen.say(&lost(desk), "notice.warning");
+    let mut pen = canvas.line(inside, inside.y + 1);
+    pen.say("parked callers stay parked, but nobody here sees their lamps", "dim");
+}
+
+/// `2 calls would be lost, 1 of them rings`.
+fn lost(desk: &Desk) -> String {
+    let is_ringing = |c: &&Call| c.phase == Phase::Ringing;
+    let ringing = desk.calls.iter().filter(is_ringing).count();
+    match (desk.calls.len(), ringing) {
+        (0, _) => "no call would be lost".into(),
+        (1, 0) => "1 call would be lost".into(),
+        (1, _) => "1 ringing caller would be turned away".into(),
+        (all, 0) => format!("{all} calls would be lost"),
+        (all, ringing) => format!("{all} calls would be lost, {ringing} of them ringing"),
+    }
+}

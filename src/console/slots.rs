@@ -1,0 +1,229 @@
+//! The slots panel: one cell for each lamp, and more of one slot where there is room below.
+
+use super::layout::{Grid, grid};
+use super::paint::{Canvas, Pen, columns, wrap};
+use super::state::Console;
+use super::words::{self, Urgency};
+use crate::desk::{Desk, Slot};
+use crate::parking::Lamp;
+use ratatui::layout::Rect;
+
+/// The least lines below the cells in which more of one slot is told.
+const DETAIL_LINES: u16 = 4;
+
+/// How the slots stand now.
+pub(super) fn layout(desk: &Desk, console: &Console, area: Rect) -> Grid {
+    grid(desk.slots.len(), area, console.cursor_place(desk).unwrap_or(0))
+}
+
+/// Draws them.
+pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area: Rect) {
+    let grid = layout(desk, console, area);
+    let cursor = console.cursor_index(desk);
+    let id_columns = desk.slots.iter().map(|s| columns(s.id.as_str())).max().unwrap_or(3).min(8);
+    for (index, slot) in desk.slots.iter().enumerate().skip(grid.first).take(grid.shown) {
+        if let Some(place) = grid.place(index) {
+            draw_cell(canvas, desk, slot, place, &Cell { index, id_columns, chosen: cursor == Some(index) });
+        }
+    }
+    if desk.slots.is_empty() {
+        let mut pen = canvas.line(area, area.y);
+        pen.skip(2);
+        pen.say("no slots are configured", "dim");
+    }
+    draw_page(canvas, desk, area, &grid);
+    let below = grid.below();
+    if grid.lines == 1 && below.height > DETAIL_LINES {
+        draw_detail(canvas, desk, cursor, below);
+    }
+}
+
+/// Where more slots are than the panel holds: which ones show, and whether somebody is parked on the others.
+fn draw_page(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect, grid: &Grid) {
+    if grid.shown >= desk.slots.len() {
+        return;
+    }
+    let last = grid.first + grid.shown;
+    let shown = grid.first..last;
+    let elsewhere =
+        desk.slots.iter().enumerate().filter(|(i, s)| !shown.contains(i) && s.holds_somebody()).count();
+    let text = format!(" {}–{last} shown, {elsewhere} parked elsewhere · tab ↓ ", grid.first + 1);
+    let style = canvas.style("title.focus");
+    let x = area.right().saturating_sub(columns(&text) + 1).max(area.x);
+    canvas.put(x, area.bottom(), area.width, &text, style);
+}
+
+/// What a cell needs to know beside its slot.
+struct Cell {
+    index: usize,
+    id_columns: u16,
+    chosen: bool,
+}
+
+fn draw_cell(canvas: &mut Canvas<'_>, desk: &Desk, slot: &Slot, place: Rect, cell: &Cell) {
+    if cell.chosen {
+        let style = canvas.style("slot.cursor");
+        canvas.tint(place, style);
+    }
+    let roomy = place.height >= 2;
+    let mut pen = canvas.line(place, place.y);
+    let key = match cell.index {
+        index @ 0..=8 => (index + 1).to_string(),
+        9 => "0".into(),
+        _ => " ".into(),
+    };
+    pen.say(&key, "slot.key");
+    pen.say(if cell.chosen { "▸" } else { " " }, "slot.id");
+    pen.column_right(cell.id_columns, slot.id.as_str(), "slot.id");
+    pen.skip(1);
+    let look = words::lamp(desk, slot);
+    pen.say(look.glyph, look.scope);
+    match slot.lamp {
+        Lamp::Parked | Lamp::RingingBack => {
+            let mark = words::parked_urgency(desk, slot).mark();
+            pen.column_right(6, &look.word, look.scope);
+            if place.width >= 18 {
+                pen.column(2, mark, look.scope);
+            }
+            pen.skip(1);
+            draw_occupant(&mut pen, desk, slot, roomy);
+        }
+        _ => {
+            pen.skip(1);
+            pen.say(&look.word, look.scope);
+            pen.skip(2);
+            draw_empty(&mut pen, desk, slot);
+        }
+    }
+    if roomy {
+        let line =
+            Rect { x: place.x + cell.id_columns + 3, width: place.width - cell.id_columns - 3, ..place };
+        draw_second_line(&mut canvas.line(line, place.y + 1), desk, slot, look.scope);
+    }
+}
+
+/// Beside the lamp of an occupied slot: who, and to the right what presses most.
+fn draw_occupant(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, roomy: bool) {
+    let who = words::who(slot).unwrap_or_default();
+    if roomy {
+        if let Some(left) = words::countdown(desk, slot) {
+            pen.right(11, &format!("back {}", words::countdown_text(left)), "slot.facts");
+        }
+        pen.say(&who, "slot.who");
+        let number = slot.parked.as_ref().map_or("", |p| p.parkee.number.as_str());
+        if !number.is_empty() && !who.ends_with(number) {
+            pen.say("  ", "slot.who");
+            pen.say(number, "slot.facts");
+        }
+        return;
+    }
+    if pen.room() < 4 {
+        return;
+    }
+    let facts = words::slot_facts(desk, slot, false);
+    let most = pen.room().saturating_sub(columns(&who).min(13) + 1);
+    if most >= 6 {
+        // Whole facts only, but for the first, which is cut if it must be.
+        let mut text = String::new();
+        for fact in facts {
+            let joined = if text.is_empty() { fact } else { format!("{text} · {fact}") };
+            if !text.is_empty() && columns(&joined) > most {
+                continue;
+            }
+            text = joined;
+        }
+        pen.right(most, &text, "slot.facts");
+    }
+    pen.say(&who, "slot.who");
+}
+
+/// Beside any other lamp: who was there, and what was asked.
+fn draw_empty(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot) {
+    let facts = words::slot_facts(desk, slot, false);
+    if let Some(first) = facts.first().filter(|f| pen.room() >= columns(f).min(9)) {
+        pen.right(14, first, "lamp.asking");
+    }
+    if let Some(who) = words::who(slot) {
+        pen.say(&who, "slot.was");
+    }
+}
+
+/// The second line of a roomy cell.
+fn draw_second_line(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, scope: &str) {
+    if slot.holds_somebody() {
+        pen.say(words::occupied_word(desk, slot), scope);
+        for fact in words::slot_facts(desk, slot, true) {
+            pen.say(" · ", "dim");
+            pen.say(&fact, "slot.facts");
+        }
+    } else if let Some(phrase) = words::asking_phrase(slot) {
+        pen.say(phrase, "lamp.asking");
+    } else if let Lamp::Stale { .. } = slot.lamp {
+        pen.say("not heard since: the server is asked first", "slot.was");
+    }
+}
+
+/// More of one slot: the chosen one, else the one that `r` would take.
+fn draw_detail(canvas: &mut Canvas<'_>, desk: &Desk, cursor: Option<usize>, area: Rect) {
+    let chosen = cursor.and_then(|i| desk.slots.get(i));
+    let Some(slot) = chosen.or_else(|| desk.longest_parked()) else { return };
+    let title = match chosen {
+        Some(slot) => slot.id.to_string(),
+        None => format!("waits longest: {} · r", slot.id),
+    };
+    let border = canvas.style("border");
+    let area = Rect { y: area.y + u16::from(area.height > DETAIL_LINES + 1), ..area };
+    let area = Rect { height: area.height.min(DETAIL_LINES + 1), ..area };
+    canvas.put(area.x, area.y, area.width, &"─".repeat(area.width.into()), border);
+    let style = canvas.style("title");
+    canvas.title(area.x, area.y, area.width, &title, style);
+    let mut y = area.y + 1;
+    for (text, scope) in detail(desk, slot) {
+        for line in wrap(&text, area.width.saturating_sub(2)) {
+            if y < area.y + 1 + DETAIL_LINES {
+                let mut pen = canvas.line(area, y);
+                pen.skip(1);
+                pen.say(&line, scope);
+                y += 1;
+            }
+        }
+    }
+}
+
+/// Everything that is known of a slot, line by line, the most important first.
+fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
+    let look = words::lamp(desk, slot);
+    let mut lines = Vec::new();
+    let occupied = slot.parked.as_ref().filter(|_| slot.holds_somebody());
+    let Some(parked) = occupied else {
+        let who = words::who(slot).map_or_else(String::new, |w| format!(" · {w}"));
+        lines.push((format!("{} {}{who}", look.glyph, look.word), look.scope));
+        lines.extend(words::asking_phrase(slot).map(|phrase| (phrase.to_owned(), "lamp.asking")));
+        return lines;
+    };
+    let mark = if words::parked_urgency(desk, slot) == Urgency::Calm { "" } else { "!" };
+    let number = match parked.parkee.number.as_str() {
+        "" => String::new(),
+        number if number == words::somebody(&parked.parkee) => String::new(),
+        number => format!(" · {number}"),
+    };
+    let who = words::somebody(&parked.parkee);
+    let word = words::occupied_word(desk, slot);
+    lines.push((format!("{} {word} {}{mark} · {who}{number}", look.glyph, look.word), look.scope));
+    if !parked.note.is_empty() {
+        lines.push((format!("→ {}", parked.note), "slot.who"));
+    }
+    let mut facts = Vec::new();
+    if let Some(phrase) = words::asking_phrase(slot) {
+        facts.push(phrase.to_owned());
+    }
+    if !parked.parker.is_withheld() {
+        facts.push(format!("by {}", parked.parker.label()));
+    }
+    if let Some(left) = words::countdown(desk, slot) {
+        facts.push(format!("back in {}", words::countdown_text(left)));
+    }
+    facts.push(format!("{} retrieve", parked.strength.word()));
+    lines.push((facts.join(" · "), "slot.facts"));
+    lines
+}

@@ -1,0 +1,369 @@
+//! The console's own state: where the cursor is, what is open, what was typed. Keys become the desk's commands here.
+
+use super::commands::{Deed, row_of};
+use super::keymap::Keymap;
+use super::keys::Chord;
+use super::layout::{self, SMALLEST};
+use super::overlay::{Asks, Outcome, Overlay, Prompt};
+use super::words;
+use crate::desk::{Command, Desk, Phase};
+use crate::parking::{Moment, SlotId, Text};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use ratatui::layout::Rect;
+use std::time::Duration;
+use tui_input::Input;
+
+/// A second press of the same key within this time is a slip, or a key held down: it must not act on the next caller.
+const SLIP: Duration = Duration::from_millis(700);
+/// The slots keep the arrow and enter keys for this long after the last one; then enter answers calls again.
+const FOCUS_LASTS: Duration = Duration::from_secs(15);
+/// How long a hint of the console's own is shown.
+const HINT_LASTS: Duration = Duration::from_secs(5);
+
+/// Which panel the arrow keys move in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Focus {
+    #[default]
+    Calls,
+    Slots,
+}
+
+/// View state: cursor, overlay, typed text and hints. It decides nothing about calls.
+///
+/// The caller brings the desk to the present (`Event::Ticked`) before it hands over a key: slips are told from second
+/// wishes by `Desk::now`.
+#[derive(Clone, Debug)]
+pub struct Console {
+    pub(super) keymap: Keymap,
+    focus: Focus,
+    focused_at: Moment,
+    cursor: Option<SlotId>,
+    pub(super) overlay: Option<Overlay>,
+    hint: Option<(String, Moment)>,
+    last: Option<(Chord, Moment)>,
+    clock: Text,
+    copy: Option<String>,
+    area: Rect,
+}
+
+impl Console {
+    /// A console with these keys.
+    pub fn new(keymap: Keymap) -> Self {
+        Self {
+            keymap,
+            focus: Focus::default(),
+            focused_at: Moment::ZERO,
+            cursor: None,
+            overlay: None,
+            hint: None,
+            last: None,
+            clock: Text::default(),
+            copy: None,
+            area: Rect::new(0, 0, SMALLEST.0, SMALLEST.1),
+        }
+    }
+
+    /// The time of day for the top line, as it is to be read; empty shows none.
+    pub fn set_clock(&mut self, clock: &str) {
+        self.clock = Text::new(clock);
+    }
+
+    /// The screen's size, at the start and whenever it changes: the arrow keys move by what is shown.
+    pub fn set_area(&mut self, area: Rect) {
+        self.area = area;
+    }
+
+    /// Shows a short line of the console's own for some seconds, for example that something was copied.
+    pub fn show_hint(&mut self, now: Moment, hint: &str) {
+        self.hint = Some((Text::new(hint).as_str().to_owned(), now));
+    }
+
+    /// Text that the operator wants on the clipboard (OSC 52); each is given once.
+    pub fn copy_request(&mut self) -> Option<String> {
+        self.copy.take()
+    }
+
+    /// What a key means now. Releases mean nothing; repeats of a key held down only move about and edit text.
+    pub fn key(&mut self, desk: &Desk, key: KeyEvent) -> Vec<Command> {
+        if key.kind == KeyEventKind::Release {
+            return Vec::new();
+        }
+        let chord = Chord::of(key);
+        let held_down = key.kind == KeyEventKind::Repeat;
+        let slip = held_down || self.is_slip(desk.now, chord);
+        self.last = Some((chord, desk.now));
+        let deed = self.keymap.deed(key);
+        if deed == Some(Deed::Quit) && matches!(self.overlay, None | Some(Overlay::Quit)) {
+            return if slip { Vec::new() } else { self.quit(desk) };
+        }
+        if let Some(overlay) = &mut self.overlay {
+            let interrupted = Chord::read("ctrl-c") == Some(chord);
+            let key = if interrupted { KeyCode::Esc.into() } else { key };
+            let outcome = overlay.key(desk, &self.keymap, key, held_down);
+            return self.settle(desk, outcome);
+        }
+        let Some(row) = deed.and_then(row_of) else {
+            self.unbound(desk, chord);
+            return Vec::new();
+        };
+        if (held_down && !row.repeats) || (slip && row.once) {
+            return Vec::new();
+        }
+        self.hint = None;
+        self.act(desk, row.deed)
+    }
+
+    /// Pasted text goes into the line that is open, scrubbed; else nowhere.
+    pub fn paste(&mut self, pasted: &str) {
+        if let Some(overlay) = &mut self.overlay {
+            overlay.paste(pasted);
+        }
+    }
+
+    fn is_slip(&self, now: Moment, chord: Chord) -> bool {
+        self.last.is_some_and(|(last, at)| last == chord && now.saturating_sub(at) < SLIP)
+    }
+
+    /// Takes note of a click like of a key, for the slips.
+    pub(super) fn click_slips(&mut self, now: Moment) -> bool {
+        let Some(click) = Chord::read("alt-f24") else { return false };
+        let slip = self.is_slip(now, click);
+        self.last = Some((click, now));
+        slip
+    }
+
+    fn unbound(&mut self, desk: &Desk, chord: Chord) {
+        let help = self.keymap.key_of(Deed::Help).unwrap_or_else(|| ":".into());
+        self.show_hint(desk.now, &format!("“{chord}” does nothing here · {help} shows all keys"));
+    }
+
+    fn settle(&mut self, desk: &Desk, outcome: Outcome) -> Vec<Command> {
+        match outcome {
+            Outcome::Stays => Vec::new(),
+            Outcome::Closes => {
+                self.overlay = None;
+                self.hint = None;
+                Vec::new()
+            }
+            Outcome::Says(commands) => {
+                self.overlay = None;
+                self.hint = None;
+                commands
+            }
+            Outcome::SaysAndStays(commands) => commands,
+            Outcome::Refuses(why) => {
+                self.show_hint(desk.now, &why);
+                Vec::new()
+            }
+            Outcome::Does(deed) => {
+                self.overlay = None;
+                self.hint = None;
+                self.act(desk, deed)
+            }
+        }
+    }
+
+    /// Does what a command means at this moment.
+    pub(super) fn act(&mut self, desk: &Desk, deed: Deed) -> Vec<Command> {
+        match deed {
+            Deed::Enter => self.enter(desk),
+            Deed::HangUp => vec![Command::HangUp],
+            Deed::Hold => vec![Command::Hold],
+            Deed::Mute => vec![Command::Mute],
+            Deed::Park => vec![Command::Park { slot: None }],
+            Deed::Slot(nth) => self.press_nth(desk, nth),
+            Deed::RetrieveLongest => vec![Command::RetrieveLongest],
+            Deed::Undo => vec![Command::Undo],
+            Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
+            Deed::Quit => self.quit(desk),
+            _ => {
+                self.open(desk, deed);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The deeds that say nothing to the desk yet.
+    fn open(&mut self, desk: &Desk, deed: Deed) {
+        let up = desk.hand().filter(|c| c.is_up()).map(|c| c.id);
+        match deed {
+            Deed::Dial => self.ask(Asks::Dial, ""),
+            Deed::ParkOn if desk.slots.is_empty() => {
+                self.show_hint(desk.now, "there are no slots on this board")
+            }
+            Deed::ParkOn => self.ask(Asks::Slot(up), ""),
+            Deed::Transfer => match up {
+                Some(call) => self.ask(Asks::Transfer(call), ""),
+                None => self.show_hint(desk.now, "no call in hand to transfer: answer or choose one first"),
+            },
+            Deed::Keypad => match desk.hand().filter(|c| c.is_audible()) {
+                Some(call) => self.overlay = Some(Overlay::Keypad(call.id)),
+                None => self.show_hint(desk.now, "no call in hand to send digits to"),
+            },
+            Deed::Note => self.open_note(desk),
+            Deed::OtherPanel if self.slots_chosen(desk) || desk.slots.is_empty() => self.focus = Focus::Calls,
+            Deed::OtherPanel => self.move_cursor(desk, 0),
+            Deed::Copy => self.copy_slot(desk),
+            Deed::Help => self.overlay = Some(Overlay::Help { search: Input::default(), first: 0 }),
+            Deed::Palette => self.overlay = Some(Overlay::Palette { search: Input::default(), chosen: 0 }),
+            _ => self.focus = Focus::Calls,
+        }
+    }
+
+    fn ask(&mut self, asks: Asks, value: &str) {
+        self.overlay = Some(Overlay::Prompt(Prompt::new(asks, value)));
+    }
+
+    fn enter(&mut self, desk: &Desk) -> Vec<Command> {
+        if let Some(slot) = self.cursor_index(desk).and_then(|i| desk.slots.get(i)) {
+            self.focus = Focus::Calls;
+            return vec![Command::PressSlot(slot.id.clone())];
+        }
+        match desk.hand() {
+            Some(hand) if hand.phase == Phase::Ringing => vec![Command::Take(hand.id)],
+            _ => vec![Command::Answer],
+        }
+    }
+
+    fn press_nth(&mut self, desk: &Desk, nth: u8) -> Vec<Command> {
+        match desk.slots.get(usize::from(nth)) {
+            Some(slot) => vec![Command::PressSlot(slot.id.clone())],
+            None => {
+                self.show_hint(desk.now, &format!("there is no slot number {}", nth + 1));
+                Vec::new()
+            }
+        }
+    }
+
+    fn open_note(&mut self, desk: &Desk) {
+        let chosen = self.cursor_index(desk).and_then(|i| desk.slots.get(i));
+        let slot = match (chosen, desk.hand()) {
+            (Some(slot), _) => Some(slot),
+            (None, Some(hand)) => {
+                return self.ask(Asks::CallNote(hand.id, hand.party.clone()), hand.note.as_str());
+            }
+            (None, None) => desk.longest_parked(),
+        };
+        match slot.and_then(|s| s.parked.as_ref().filter(|_| s.holds_somebody()).map(|p| (s, p))) {
+            Some((slot, parked)) => {
+                self.ask(Asks::SlotNote(slot.id.clone(), parked.parkee.clone()), parked.note.as_str());
+            }
+            None => {
+                self.show_hint(desk.now, "nobody to write a note for: no call in hand, nobody parked there")
+            }
+        }
+    }
+
+    fn copy_slot(&mut self, desk: &Desk) {
+        let chosen = self.cursor_index(desk).and_then(|i| desk.slots.get(i));
+        let undo = desk.undo.as_ref().and_then(|u| desk.slot(&u.slot));
+        let slot = chosen.or(undo).or_else(|| desk.longest_parked()).filter(|s| s.holds_somebody());
+        let Some((slot, parked)) = slot.and_then(|s| s.parked.as_ref().map(|p| (s, p))) else {
+            return self.show_hint(desk.now, "nobody is parked there: nothing to copy");
+        };
+        let (who, id) = (words::somebody(&parked.parkee), &slot.id);
+        let note = if parked.note.is_empty() { String::new() } else { format!(" ({})", parked.note) };
+        let text = format!("{who} is parked on {id}{note}: dial {id} to take the call");
+        self.show_hint(desk.now, &format!("copied: {text}"));
+        self.copy = Some(text);
+    }
+
+    /// First press with calls on the board: the question. Second: meant; the desk asks for the word twice itself.
+    fn quit(&mut self, desk: &Desk) -> Vec<Command> {
+        let asked = matches!(self.overlay, Some(Overlay::Quit));
+        if !asked && !desk.calls.is_empty() {
+            self.overlay = Some(Overlay::Quit);
+            return Vec::new();
+        }
+        self.overlay = None;
+        let desk_asks = !desk.leaving && desk.calls.iter().any(|c| c.phase != Phase::Ringing);
+        vec![Command::Quit; if desk_asks { 2 } else { 1 }]
+    }
+}
+
+/// The cursor in the slots.
+impl Console {
+    /// Whether the arrow and enter keys are the slots' now.
+    pub(super) fn slots_chosen(&self, desk: &Desk) -> bool {
+        self.focus == Focus::Slots && desk.now.saturating_sub(self.focused_at) < FOCUS_LASTS
+    }
+
+    /// The chosen slot, while the slots have the keys.
+    pub(super) fn cursor_index(&self, desk: &Desk) -> Option<usize> {
+        if self.slots_chosen(desk) { self.cursor_place(desk) } else { None }
+    }
+
+    /// Where the cursor is, or was: the page that shows.
+    pub(super) fn cursor_place(&self, desk: &Desk) -> Option<usize> {
+        let cursor = self.cursor.as_ref()?;
+        desk.slots.iter().position(|s| &s.id == cursor)
+    }
+
+    /// The hint that shows now.
+    pub(super) fn hint(&self, desk: &Desk) -> Option<&str> {
+        let (hint, at) = self.hint.as_ref()?;
+        (desk.now.saturating_sub(*at) < HINT_LASTS).then_some(hint.as_str())
+    }
+
+    /// The time of day.
+    pub(super) fn clock(&self) -> &str {
+        self.clock.as_str()
+    }
+
+    fn step(&mut self, desk: &Desk, deed: Deed) -> Vec<Command> {
+        if !self.slots_chosen(desk) {
+            return match deed {
+                Deed::Right => {
+                    self.move_cursor(desk, 0);
+                    Vec::new()
+                }
+                Deed::Left => Vec::new(),
+                _ if desk.calls.is_empty() => {
+                    self.show_hint(desk.now, "no calls to choose from · tab goes to the slots");
+                    Vec::new()
+                }
+                _ => vec![Command::Choose { forward: deed == Deed::Down }],
+            };
+        }
+        let rows = layout::places(self.area).map_or(1, |places| {
+            layout::grid(desk.slots.len(), places.slots, self.cursor_place(desk).unwrap_or(0)).rows
+        });
+        let rows = isize::try_from(rows).unwrap_or(1);
+        match deed {
+            Deed::Left if self.cursor_place(desk).is_none_or(|i| i < rows.unsigned_abs()) => {
+                self.focus = Focus::Calls;
+            }
+            Deed::Left => self.move_cursor(desk, -rows),
+            Deed::Right => self.move_cursor(desk, rows),
+            Deed::Down => self.move_cursor(desk, 1),
+            _ => self.move_cursor(desk, -1),
+        }
+        Vec::new()
+    }
+
+    /// Moves the cursor within the slots and gives them the keys. A move that would leave the board is none.
+    pub(super) fn move_cursor(&mut self, desk: &Desk, by: isize) {
+        let here = self.cursor_place(desk).unwrap_or(0);
+        let there = here.checked_add_signed(by).filter(|i| *i < desk.slots.len()).unwrap_or(here);
+        self.put_cursor(desk, there);
+    }
+
+    /// Puts the cursor on a slot and gives the slots the keys.
+    pub(super) fn put_cursor(&mut self, desk: &Desk, index: usize) {
+        if let Some(slot) = desk.slots.get(index) {
+            self.cursor = Some(slot.id.clone());
+            self.focus = Focus::Slots;
+            self.focused_at = desk.now;
+        }
+    }
+
+    /// Closes what is open.
+    pub(super) fn close(&mut self) {
+        self.overlay = None;
+    }
+
+    /// Gives the keys back to the calls.
+    pub(super) fn blur(&mut self) {
+        self.focus = Focus::Calls;
+    }
+}

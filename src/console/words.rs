@@ -1,0 +1,292 @@
+//! How states and times read on the board: words, glyphs, theme scopes and urgency. No drawing here.
+
+use crate::desk::{Call, Desk, Direction, Phase, Slot};
+use crate::parking::{Identity, Lamp, Moment, Strength};
+use std::time::Duration;
+
+/// Whole seconds between two moments, counted so that every timer on the screen changes at the same instant.
+pub(super) fn seconds(now: Moment, since: Moment) -> u64 {
+    now.as_secs().saturating_sub(since.as_secs())
+}
+
+/// A wait in at most five columns: `mm:ss`, then `1h40m`, then `12h`, then `3d`.
+pub(super) fn wait(seconds: u64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    match hours {
+        _ if minutes < 100 => format!("{minutes:02}:{:02}", seconds % 60),
+        0..=9 => format!("{hours}h{:02}m", minutes % 60),
+        10..=99 => format!("{hours}h"),
+        _ => format!("{}d", (hours / 24).min(9999)),
+    }
+}
+
+/// A wait told in a sentence: `3:58`.
+pub(super) fn told(seconds: u64) -> String {
+    if seconds < 6000 { format!("{}:{:02}", seconds / 60, seconds % 60) } else { wait(seconds) }
+}
+
+/// How much a waiting caller presses. Escalates by mark and word, and by colour too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Urgency {
+    /// Nothing to think of.
+    Calm,
+    /// Waits long.
+    Long,
+    /// Waits too long, or is about to come back.
+    Late,
+}
+
+impl Urgency {
+    /// From seconds waited, with the two thresholds.
+    fn of(waited_s: u64, long_s: u64, late_s: u64) -> Self {
+        match waited_s {
+            s if s >= late_s => Self::Late,
+            s if s >= long_s => Self::Long,
+            _ => Self::Calm,
+        }
+    }
+
+    /// The mark behind the wait.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Calm => "",
+            Self::Long => "!",
+            Self::Late => "!!",
+        }
+    }
+}
+
+/// How a parked call presses: after one and after two minutes, and in the last half minute before it comes back.
+pub(super) fn parked_urgency(desk: &Desk, slot: &Slot) -> Urgency {
+    let Some(parked) = slot.parked.as_ref() else { return Urgency::Calm };
+    let by_wait = Urgency::of(seconds(desk.now, parked.since), 60, 120);
+    let soon = countdown(desk, slot).is_some_and(|(left_s, _)| left_s <= 30);
+    if soon { Urgency::Late } else { by_wait }
+}
+
+/// Seconds until a parked call comes back, with whether that is inferred.
+pub(super) fn countdown(desk: &Desk, slot: &Slot) -> Option<(u64, bool)> {
+    let (at, inferred) = slot.parked.as_ref()?.comes_back_at?;
+    (slot.lamp == Lamp::Parked).then(|| (at.as_secs().saturating_sub(desk.now.as_secs()), inferred))
+}
+
+/// `≈00:42`, or `00:42` when the server told it.
+pub(super) fn countdown_text((left_s, inferred): (u64, bool)) -> String {
+    format!("{}{}", if inferred { "≈" } else { "" }, wait(left_s))
+}
+
+/// How a call presses: a ringing one after ten and twenty seconds, a held one after one and two minutes.
+pub(super) fn call_urgency(now: Moment, call: &Call) -> Urgency {
+    match call.phase {
+        Phase::Ringing => Urgency::of(seconds(now, call.waiting_since), 10, 20),
+        Phase::Held => Urgency::of(seconds(now, call.since), 60, 120),
+        _ => Urgency::Calm,
+    }
+}
+
+/// A call's phase in at most ten columns, with its theme scope.
+pub(super) fn phase_word(now: Moment, call: &Call) -> (String, &'static str) {
+    let mark = call_urgency(now, call).mark();
+    match &call.phase {
+        Phase::Ringing if call.comeback.is_some() => (format!("BACK{mark}"), "call.comeback"),
+        Phase::Ringing => (format!("RINGING{mark}"), "call.ringing"),
+        Phase::Answering => ("answered…".into(), "call.asking"),
+        Phase::Dialling => ("dialling…".into(), "call.asking"),
+        Phase::RingingThere => ("calling…".into(), "call.asking"),
+        Phase::Retrieving { .. } => ("fetching…".into(), "call.asking"),
+        Phase::Verifying { .. } => ("checking…".into(), "call.checking"),
+        Phase::PuttingBack { .. } => ("putting…".into(), "call.checking"),
+        Phase::Talking => ("talking".into(), "call.talking"),
+        Phase::Holding => ("holding…".into(), "call.asking"),
+        Phase::Held if mark.is_empty() => ("held".into(), "call.held"),
+        Phase::Held => (format!("HELD{mark}"), "call.held.long"),
+        Phase::Resuming => ("resuming…".into(), "call.asking"),
+        Phase::Parking { .. } => ("parking…".into(), "call.asking"),
+        Phase::Transferring { .. } => ("transfer…".into(), "call.asking"),
+    }
+}
+
+/// What the phase means, in a few words, where the one word doesn't say it all.
+pub(super) fn phase_phrase(call: &Call) -> Option<String> {
+    Some(match &call.phase {
+        Phase::RingingThere => "it rings there".into(),
+        Phase::Retrieving { target } => format!("asked for {}", target.slot),
+        Phase::Verifying { .. } => "checking who it is… mic closed".into(),
+        Phase::PuttingBack { slot } => format!("putting back in {slot}… mic closed"),
+        Phase::Parking { slot: Some(slot), .. } => format!("asked for {slot}"),
+        Phase::Parking { slot: None, .. } => "asked for a slot".into(),
+        Phase::Transferring { to, .. } => format!("to {to}"),
+        _ => return None,
+    })
+}
+
+/// The timer of a call: a waiting caller's whole wait, else the time in this phase.
+pub(super) fn call_timer(now: Moment, call: &Call) -> String {
+    let since = if call.phase == Phase::Ringing { call.waiting_since } else { call.since };
+    wait(seconds(now, since))
+}
+
+/// What else is worth saying of a call, most important first; joined with dots and cut where the room ends.
+pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<String> {
+    let mut facts = Vec::new();
+    if call.phase == Phase::Talking && desk.sound.muted {
+        facts.push("MUTED".into());
+    }
+    facts.extend(phase_phrase(call));
+    if let Some(back) = &call.comeback {
+        facts.push(back.slot.as_ref().map_or("back from a slot".into(), |s| format!("back from {s}")));
+        facts.push(format!("waited {}", told(back.waited_s.into())));
+    }
+    if call.strength == Some(Strength::Unverified) {
+        facts.push("~ unverified".into());
+    }
+    if !call.note.is_empty() {
+        facts.push(format!("→ {}", call.note));
+    }
+    if call.direction == Direction::Inbound && !call.called.is_empty() {
+        facts.push(format!("for {}", call.called));
+    }
+    if !number_shown && call.party.label() != call.party.number.as_str() && !call.party.is_withheld() {
+        facts.push(call.party.number.as_str().to_owned());
+    }
+    if !call.digits.is_empty() {
+        facts.push(format!("keys {}", call.digits));
+    }
+    if let Some(strength @ (Strength::Exact | Strength::Verified)) = call.strength {
+        facts.push(strength.word().into());
+    }
+    facts.retain(|f| !f.is_empty());
+    facts
+}
+
+/// The lamp's glyph, its word (the wait stands in the word's place when somebody is there), and its scope.
+pub(super) struct LampLook {
+    /// One column.
+    pub(super) glyph: &'static str,
+    /// `free`, `01:12`, `stale 00:35` …
+    pub(super) word: String,
+    /// Theme scope.
+    pub(super) scope: &'static str,
+}
+
+/// How a slot's lamp looks now.
+pub(super) fn lamp(desk: &Desk, slot: &Slot) -> LampLook {
+    let look = |glyph, word: String, scope| LampLook { glyph, word, scope };
+    match &slot.lamp {
+        Lamp::Free if slot.asking.is_some() => look("◐", "asking…".into(), "lamp.asking"),
+        Lamp::Free => look("□", "free".into(), "lamp.free"),
+        Lamp::Parked => {
+            let scope = match parked_urgency(desk, slot) {
+                Urgency::Calm => "lamp.parked",
+                Urgency::Long => "lamp.parked.long",
+                Urgency::Late => "lamp.parked.late",
+            };
+            look("■", parked_wait(desk, slot), scope)
+        }
+        Lamp::RingingBack => look("◉", parked_wait(desk, slot), "lamp.back"),
+        Lamp::Unknown => look("?", "unknown".into(), "lamp.unknown"),
+        Lamp::Stale { since, .. } => {
+            look("?", format!("stale {}", wait(seconds(desk.now, *since))), "lamp.stale")
+        }
+        Lamp::Refused { reason } => look("✕", format!("refused: {reason}"), "lamp.refused"),
+    }
+}
+
+/// The wait of a parked call; `≥` when it may have begun before we first saw the lamp lit.
+fn parked_wait(desk: &Desk, slot: &Slot) -> String {
+    slot.parked.as_ref().map_or_else(String::new, |p| {
+        let least = if p.since_inferred { "≥" } else { "" };
+        format!("{least}{}", wait(seconds(desk.now, p.since)))
+    })
+}
+
+/// The state of an occupied slot as a word, for where there is room.
+pub(super) fn occupied_word(desk: &Desk, slot: &Slot) -> &'static str {
+    let soon = countdown(desk, slot).is_some_and(|(left_s, _)| left_s <= 30);
+    match (&slot.lamp, parked_urgency(desk, slot)) {
+        (Lamp::RingingBack, _) => "ringing back",
+        (_, Urgency::Late) if soon => "BACK SOON",
+        (_, Urgency::Calm) => "parked",
+        (_, Urgency::Long) => "long wait",
+        (_, Urgency::Late) => "TOO LONG",
+    }
+}
+
+/// Who is, or was, in a slot; `None` when nobody.
+pub(super) fn who(slot: &Slot) -> Option<String> {
+    let somebody = || slot.parked.as_ref().map_or("somebody", |p| somebody(&p.parkee));
+    match slot.lamp {
+        Lamp::Parked | Lamp::RingingBack => {
+            let weak = slot.parked.as_ref().is_some_and(|p| p.strength == Strength::Unverified);
+            Some(format!("{}{}", if weak { "~" } else { "" }, somebody()))
+        }
+        Lamp::Stale { was_parked: true, .. } => Some(format!("was {}", somebody())),
+        Lamp::Stale { .. } => Some("was free".into()),
+        _ => None,
+    }
+}
+
+/// A person's label, or `somebody`.
+pub(super) fn somebody(identity: &Identity) -> &str {
+    if identity.is_withheld() { "somebody" } else { identity.label() }
+}
+
+/// What was asked of a slot, in words.
+pub(super) fn asking_phrase(slot: &Slot) -> Option<&'static str> {
+    use crate::desk::AskingFor;
+    slot.asking.as_ref().map(|a| match a.what {
+        AskingFor::Park(_) => "asking to park there…",
+        AskingFor::Retrieve(_) => "asking for this call…",
+        AskingFor::State { .. } => "asking its state…",
+    })
+}
+
+/// Other facts about a slot, most pressing first. `roomy` adds those that a narrow row leaves out.
+pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
+    let mut facts = Vec::new();
+    if let Some((remark, _)) = slot.remark.as_ref().filter(|(_, until)| desk.now <= *until) {
+        facts.push(remark.as_str().to_owned());
+    }
+    if slot.asking.is_some() && slot.lamp != Lamp::Free {
+        facts.push("◐ asking…".into());
+    }
+    let Some(parked) = slot.parked.as_ref().filter(|_| slot.holds_somebody()) else { return facts };
+    if !roomy && slot.lamp == Lamp::RingingBack {
+        facts.push("rings back".into());
+    }
+    let back = countdown(desk, slot);
+    if !roomy && let Some(soon) = back.filter(|(left_s, _)| *left_s <= 30) {
+        facts.push(format!("back {}", countdown_text(soon)));
+    }
+    if !parked.note.is_empty() {
+        facts.push(format!("→ {}", parked.note));
+    }
+    if !parked.parker.is_withheld() {
+        facts.push(format!("by {}", parked.parker.label()));
+    }
+    if !roomy && let Some(left) = back.filter(|(left_s, _)| *left_s > 30) {
+        facts.push(countdown_text(left));
+    }
+    if roomy {
+        facts.push(parked.strength.word().to_owned());
+    }
+    facts
+}
+
+/// How long the picture stays true if nothing happens: to the next second while anything on it counts time.
+///
+/// All timers change together, so one redraw a second is enough however many callers wait.
+pub fn next_change(desk: &Desk) -> Duration {
+    /// With nothing that counts, the board is drawn again this often, only to let a hint of the console fade.
+    const QUIET: Duration = Duration::from_secs(10);
+    let counting = !desk.calls.is_empty()
+        || desk.undo.is_some()
+        || desk.current_notice().is_some()
+        || desk.slots.iter().any(|s| s.parked.is_some() || matches!(s.lamp, Lamp::Stale { .. }))
+        || !matches!(desk.account.registration, crate::desk::Registration::Registered);
+    if !counting {
+        return QUIET;
+    }
+    let into = Duration::from_nanos(desk.now.subsec_nanos().into());
+    Duration::from_secs(1).saturating_sub(into)
+}

@@ -1,0 +1,155 @@
+//! `parkdeck demo`: the lot on loopback, the troupe, and the console in front, each on its own thread. They speak
+//! nothing but SIP and RTP to each other.
+
+use super::stage::{self, Performance};
+use super::troupe::Script;
+use super::{COLLEAGUE, RECEPTION, RECEPTION_USER, User, users};
+use crate::app::{console, lot};
+use crate::config::{Account, Config, Dialect, Log, Lot, Network, PasswordSource, Screen, Server, Sound};
+use crate::io::clock::entropy;
+use crate::io::net;
+use crate::lot::LotConfig;
+use crate::lot::config::{ParkingConfig, Permissions, UserConfig};
+use crate::parking::{SlotId, Text};
+use color_eyre::eyre::{Context, eyre};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::thread::{self, JoinHandle};
+use tokio::sync::oneshot;
+
+/// Seconds until a parked call comes back: long enough to see the count-down, short enough to see the comeback.
+const PARKING_TIME_S: u32 = 120;
+
+/// The demo's lot: at `listen`, with these accounts, and the defaults of a small office otherwise.
+pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
+    let account = |user: &User| UserConfig {
+        name: user.name.to_owned(),
+        secret: user.secret.clone(),
+        display_name: user.display_name.to_owned(),
+        extension: user.extension.and_then(SlotId::new),
+        permissions: Permissions {
+            park: user.may_park,
+            retrieve: user.may_park,
+            assert_identity: user.assert_identity,
+        },
+        max_contacts: 4,
+    };
+    let front = ParkingConfig {
+        parkingtime: PARKING_TIME_S,
+        fallback: Some(COLLEAGUE.to_owned()),
+        ..ParkingConfig::default()
+    };
+    LotConfig { listen, users: users.iter().map(account).collect(), lots: vec![front], ..LotConfig::default() }
+}
+
+/// Runs the demo until the operator leaves. Blocks. `seed` decides who calls when; `silent`: no sound device; `log`:
+/// where stray output goes while the screen is up.
+///
+/// # Errors
+/// What keeps it from starting, in words.
+pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre::Result<()> {
+    let seed = seed.unwrap_or_else(|| entropy() % 10_000);
+    let users = users(entropy());
+    let house = House::open(&users)?;
+    let parking = house.config.lots.first().ok_or_else(|| eyre!("the demo's lot has no slots"))?;
+    let slots: Vec<SlotId> = parking.parkpos.slots().collect();
+    let reception = users.iter().find(|user| user.name == RECEPTION_USER);
+    let password = reception.map(|user| user.secret.clone()).unwrap_or_default();
+    let config = console_config(house.address, parking, slots.clone(), silent);
+    let script = Script {
+        lot: house.address,
+        domain: house.config.realm.clone(),
+        reception: RECEPTION.to_owned(),
+        slots,
+        users,
+        seed,
+    };
+    let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
+    let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
+    let start = console::Start { config, password, memory: None, log, greeting: Some(greeting) };
+    let left = console::run(start);
+    show.end();
+    drop(house);
+    left
+}
+
+/// The console's configuration for the demo's lot.
+fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, silent: bool) -> Config {
+    Config {
+        account: Account {
+            user: RECEPTION_USER.to_owned(),
+            server: Server { host: lot.ip().to_string(), port: lot.port() },
+            display_name: Text::new("Reception"),
+            auth_user: RECEPTION_USER.to_owned(),
+            realm: Some(LotConfig::default().realm),
+            // Never looked up: the password goes to the console directly.
+            password: PasswordSource::Environment(String::new()),
+            expires_s: 300,
+        },
+        lot: Lot {
+            name: Text::new(&parking.name),
+            dialect: Dialect::Parkdeck,
+            park_extension: parking.parkext.clone(),
+            slots,
+            parking_time_s: Some(parking.parkingtime),
+            directed_prefix: None,
+        },
+        sound: Sound { enabled: !silent, ..Sound::default() },
+        screen: Screen::default(),
+        keys: std::collections::BTreeMap::new(),
+        log: Log::default(),
+        network: Network { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), ..Network::default() },
+    }
+}
+
+/// The lot on its own thread. Dropped, it closes.
+struct House {
+    address: SocketAddr,
+    config: LotConfig,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl House {
+    fn open(users: &[User]) -> color_eyre::Result<Self> {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ready, opened) = std::sync::mpsc::sync_channel(1);
+        let users = users.to_vec();
+        let thread = thread::Builder::new().name("lot".to_owned()).spawn(move || {
+            let served = serve(&users, &ready, stopped);
+            if let Err(error) = served {
+                tracing::error!(target: "demo", "the demo's lot: {error:#}");
+                // Nobody waits for it when the lot was open already.
+                let _ = ready.try_send(Err(error));
+            }
+        })?;
+        let (address, config) = opened.recv().map_err(|_| eyre!("the demo's lot ended"))??;
+        Ok(Self { address, config, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+type Opened = color_eyre::Result<(SocketAddr, LotConfig)>;
+
+fn serve(
+    users: &[User],
+    ready: &std::sync::mpsc::SyncSender<Opened>,
+    stopped: oneshot::Receiver<()>,
+) -> color_eyre::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let socket = net::bind_sip(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
+        let address = socket.local_addr()?;
+        let config = lot_config(address, users);
+        let music = lot::load_music(&config, std::path::Path::new("."))?;
+        ready.send(Ok((address, config.clone())))?;
+        lot::serve(config, music, socket, None, async { drop(stopped.await) }).await
+    })
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // Both fail only when the thread is gone already.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}

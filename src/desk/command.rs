@@ -1,0 +1,62 @@
+//! What the operator can say. Imperative; the keymap, the palette and the control socket all speak these.
+
+use super::call::CallId;
+use crate::parking::SlotId;
+use serde::{Deserialize, Serialize};
+
+/// One wish of the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Answer the longest ringing call (holding the one in hand); with a retrieve waiting for proof, open the
+    /// microphone; with the call in hand on hold and nothing ringing, resume it.
+    Answer,
+    /// Answer, or take in hand, this very call.
+    Take(CallId),
+    /// Put the next or the previous call under the keys without answering or resuming it.
+    Choose {
+        /// Forward or back.
+        forward: bool,
+    },
+    /// Hang up (or turn away) the call in hand; with none in hand, the ringing one that was chosen.
+    HangUp,
+    /// Hold or resume the call in hand.
+    Hold,
+    /// Mute or unmute the microphone.
+    Mute,
+    /// Park the call in hand: to the next free slot, or to this one.
+    Park {
+        /// The slot, or `None` for the server's choice.
+        slot: Option<SlotId>,
+    },
+    /// Press a slot's lamp key: park there, retrieve from there, or ask.
+    PressSlot(SlotId),
+    /// Retrieve the longest parked call.
+    RetrieveLongest,
+    /// Call this number or URI.
+    Dial(String),
+    /// Send one digit into the call in hand (`0-9 * # A-D`).
+    SendDigit(char),
+    /// Write the note of the call in hand, or of a parked one. Empty removes it.
+    NoteCall {
+        /// The call.
+        call: CallId,
+        /// The text.
+        text: String,
+    },
+    /// Write the note of a parked call.
+    NoteSlot {
+        /// The slot.
+        slot: SlotId,
+        /// The text.
+        text: String,
+    },
+    /// Transfer the call in hand blindly.
+    Transfer {
+        /// The number or URI.
+        to: String,
+    },
+    /// Take back the last park.
+    Undo,
+    /// Leave; asked for a second time while calls are up, it is meant.
+    Quit,
+}

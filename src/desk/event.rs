@@ -1,0 +1,226 @@
+//! What the world says ([`Event`], past tense) and what the desk wants done ([`Effect`], imperative).
+
+use super::call::{CallId, RetrieveTarget};
+use super::slot::DialogKey;
+use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
+use serde::{Deserialize, Serialize};
+
+/// A call that began to ring here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallArrival {
+    /// Its id, from [`super::Desk::new_call_id`].
+    pub call: CallId,
+    /// Who calls.
+    pub party: Identity,
+    /// The line called.
+    pub called: Text,
+    /// Set when the server said outright that this is a comeback: slot and seconds waited.
+    pub comeback: Option<(Option<SlotId>, u32)>,
+    /// Whether the caller was once handed over by us (Referred-By names this account).
+    pub referred_by_us: bool,
+    /// The note that the server kept with the caller.
+    pub note: Text,
+}
+
+/// What a server says of one slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LampReport {
+    /// The lamp.
+    pub lamp: Lamp,
+    /// Who is parked, if told.
+    pub parkee: Option<Identity>,
+    /// Who parked him, if told.
+    pub parker: Option<Identity>,
+    /// Seconds parked so far, if told.
+    pub parked_for_s: Option<u32>,
+    /// The note, if the server keeps one.
+    pub note: Option<Text>,
+    /// What names this very call.
+    pub key: Option<DialogKey>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The account is registered.
+    Registered,
+    /// It is not; tried again at `retry_at`.
+    RegistrationFailed {
+        /// In words.
+        reason: Text,
+        /// When next.
+        retry_at: Option<Moment>,
+    },
+    /// The server answered a probe.
+    Reached {
+        /// Round trip in ms.
+        round_trip_ms: u32,
+    },
+    /// The server answers no probe.
+    Unreachable,
+    /// A lamp was told, or died.
+    LampChanged {
+        /// Which.
+        slot: SlotId,
+        /// What is known now.
+        report: LampReport,
+    },
+    /// A call rings here.
+    CallArrived(CallArrival),
+    /// The other end rings (`early`: with sound of its own).
+    CallProgressed {
+        /// Which.
+        call: CallId,
+    },
+    /// The call is up: our dialled or retrieved call was answered, or our answer has arrived.
+    CallAnswered {
+        /// Which.
+        call: CallId,
+    },
+    /// The call is over.
+    CallEnded {
+        /// Which.
+        call: CallId,
+        /// Why, for a person; empty for an ordinary hang-up.
+        reason: Text,
+        /// Whether the other side ended it.
+        by_them: bool,
+    },
+    /// Hold is in force.
+    CallHeld {
+        /// Which.
+        call: CallId,
+    },
+    /// The call is off hold again.
+    CallResumed {
+        /// Which.
+        call: CallId,
+    },
+    /// Hold or resume was refused.
+    HoldRefused {
+        /// Which.
+        call: CallId,
+        /// Why.
+        reason: Text,
+    },
+    /// The server said who is at the other end now.
+    PartyTold {
+        /// Which.
+        call: CallId,
+        /// Who.
+        party: Identity,
+    },
+    /// The park is proven: by the lamp, or by the lot's own word. Our leg is ending.
+    ParkProven {
+        /// Which.
+        call: CallId,
+        /// The slot; `None` when several lit at once and none can be singled out.
+        slot: Option<SlotId>,
+        /// The slots it may be in, when there is doubt.
+        doubt: Vec<SlotId>,
+    },
+    /// A second lamp lit so soon after a proven park that nobody can say which of them it was.
+    ParkDoubted {
+        /// The slots in question.
+        slots: Vec<SlotId>,
+    },
+    /// The park failed; the call is with us still.
+    ParkRefused {
+        /// Which.
+        call: CallId,
+        /// Why, in words.
+        reason: Text,
+    },
+    /// The blind transfer went through; our leg is ending.
+    TransferDone {
+        /// Which.
+        call: CallId,
+    },
+    /// The blind transfer failed; the call is with us still.
+    TransferRefused {
+        /// Which.
+        call: CallId,
+        /// Why.
+        reason: Text,
+    },
+    /// A key on their phone.
+    DigitHeard {
+        /// Which call.
+        call: CallId,
+        /// Which key.
+        digit: char,
+    },
+    /// Headset or ringer changed.
+    SoundChanged(super::SoundState),
+    /// Something to tell the operator that belongs to no call.
+    Told(super::Notice),
+    /// Time went on.
+    Ticked,
+}
+
+/// Something to do. Each call effect names a call that the desk knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Accept this ringing call.
+    Answer(CallId),
+    /// Turn this ringing call away as busy.
+    Reject(CallId),
+    /// End it, whatever its state.
+    HangUp(CallId),
+    /// Put it on hold.
+    Hold(CallId),
+    /// Take it off hold.
+    Resume(CallId),
+    /// Call somebody.
+    Dial {
+        /// The new call.
+        call: CallId,
+        /// Number or URI, as typed.
+        to: String,
+    },
+    /// Park it.
+    Park {
+        /// Which.
+        call: CallId,
+        /// Where; known free a moment ago.
+        slot: Option<SlotId>,
+        /// The note that goes along.
+        note: Text,
+    },
+    /// Fetch a parked call.
+    Retrieve {
+        /// The new call.
+        call: CallId,
+        /// Bound to this.
+        target: RetrieveTarget,
+    },
+    /// Ask the server for a lamp's state again.
+    AskLamp(SlotId),
+    /// Hand the call over blindly.
+    Transfer {
+        /// Which.
+        call: CallId,
+        /// Number or URI, as typed.
+        to: String,
+    },
+    /// Send a digit.
+    SendDigit {
+        /// Which call.
+        call: CallId,
+        /// `0-9 * # A-D`.
+        digit: char,
+    },
+    /// Tell the server the note of a parked call, where it keeps notes.
+    TellNote {
+        /// The slot.
+        slot: SlotId,
+        /// The call it belongs to.
+        key: Option<DialogKey>,
+        /// The text.
+        note: Text,
+    },
+    /// Keep what is known of parked calls.
+    SaveMemory,
+    /// End the program.
+    Leave,
+}

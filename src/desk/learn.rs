@@ -1,0 +1,482 @@
+//! What the world says, one event at a time, and what follows from it.
+
+use super::event::{CallArrival, LampReport};
+use super::slot::{AskingFor, Departed, ParkedCall};
+use super::{CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity};
+use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
+use std::time::Duration;
+
+/// How long after leaving a slot a ringing caller counts as its comeback. Asterisk rings within 2 ms of the lamp.
+const COMEBACK_WITHIN: Duration = Duration::from_secs(5);
+/// How many departures are kept in mind.
+const MAX_DEPARTED: usize = 64;
+/// How long a remark stays on a slot.
+const REMARK_FOR: Duration = Duration::from_secs(6);
+
+impl Desk {
+    /// Takes in one event, at `now`.
+    pub fn learn(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        match event {
+            Event::Registered => self.registered(),
+            Event::RegistrationFailed { reason, retry_at } => self.registration_failed(reason, retry_at),
+            Event::Reached { round_trip_ms } => self.reached(Some(round_trip_ms)),
+            Event::Unreachable => self.reached(None),
+            Event::LampChanged { slot, report } => self.lamp_changed(&slot, report),
+            Event::CallArrived(arrival) => self.call_arrived(arrival),
+            Event::CallProgressed { call } => self.call_progressed(call),
+            Event::CallAnswered { call } => self.call_answered(call),
+            Event::CallEnded { call, reason, by_them } => self.call_ended(call, &reason, by_them),
+            Event::CallHeld { call } => self.call_held(call),
+            Event::CallResumed { call } => self.call_resumed(call),
+            Event::HoldRefused { call, reason } => self.hold_refused(call, &reason),
+            Event::PartyTold { call, party } => self.party_told(call, party),
+            Event::ParkProven { call, slot, doubt } => self.park_proven(call, slot, &doubt),
+            Event::ParkDoubted { slots } => self.park_doubted(&slots),
+            Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
+            Event::TransferDone { call } => self.transfer_done(call),
+            Event::TransferRefused { call, reason } => self.transfer_refused(call, &reason),
+            Event::DigitHeard { call, digit } => {
+                let who = self.call(call).map(|c| Self::called(&c.party)).unwrap_or_default();
+                self.nothing(&format!("{who} pressed {digit}"))
+            }
+            Event::SoundChanged(sound) => {
+                let muted = self.sound.muted;
+                self.sound = super::SoundState { muted, ..sound };
+                Vec::new()
+            }
+            Event::Told(notice) => {
+                self.say(notice.severity, notice.text.as_str());
+                Vec::new()
+            }
+            Event::Ticked => self.ticked(),
+        }
+    }
+
+    /// When [`Event::Ticked`] is next needed for a deadline of the desk's own.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        let asking = self.slots.iter().filter_map(|s| s.asking.as_ref().map(|a| a.until));
+        let remarks = self.slots.iter().filter_map(|s| s.remark.as_ref().map(|(_, until)| *until));
+        let proofs = self.calls.iter().filter_map(|c| match &c.phase {
+            Phase::Verifying { until, .. } if *until >= self.now => Some(*until),
+            _ => None,
+        });
+        asking.chain(remarks).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
+    }
+
+    fn registered(&mut self) -> Vec<Effect> {
+        if matches!(self.account.registration, Registration::Failed { .. }) {
+            self.say(Severity::Info, "registered again");
+        }
+        self.account.registration = Registration::Registered;
+        Vec::new()
+    }
+
+    fn registration_failed(&mut self, reason: Text, retry_at: Option<Moment>) -> Vec<Effect> {
+        self.say(
+            Severity::Error,
+            &format!("not registered: {reason} · no calls arrive until this is mended"),
+        );
+        self.account.registration = Registration::Failed { reason, retry_at };
+        Vec::new()
+    }
+
+    fn reached(&mut self, round_trip_ms: Option<u32>) -> Vec<Effect> {
+        match (self.account.round_trip_ms, round_trip_ms) {
+            (Some(_), None) => {
+                let text = "the server doesn't answer: calls with you go on, lamps can't be trusted";
+                self.say(Severity::Error, text);
+            }
+            (None, Some(_)) if !self.notices.is_empty() => self.say(Severity::Info, "the server answers"),
+            _ => {}
+        }
+        self.account.round_trip_ms = round_trip_ms;
+        Vec::new()
+    }
+
+    fn lamp_changed(&mut self, id: &SlotId, report: LampReport) -> Vec<Effect> {
+        let now = self.now;
+        let inferred_end = self.comes_back_at(now);
+        let ceiling = self.abilities.strength;
+        let memory = self.remembered.iter().position(|(slot, _)| slot == id);
+        let Some(slot) = self.slots.iter_mut().find(|s| &s.id == id) else { return Vec::new() };
+        let fresh = !matches!(report.lamp, Lamp::Stale { .. } | Lamp::Unknown);
+        if fresh {
+            slot.heard_at = Some(now);
+        }
+        let was_asking = slot.asking.clone();
+        let before = std::mem::replace(&mut slot.lamp, report.lamp.clone());
+        let mut effects = Vec::new();
+        match report.lamp {
+            Lamp::Parked | Lamp::RingingBack => {
+                let known = slot.parked.take().filter(|p| p.may_be(&report));
+                let remembered = memory.filter(|_| known.is_none()).map(|i| self.remembered.swap_remove(i).1);
+                let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::from_memory);
+                let mut parked = known.or(remembered).unwrap_or_else(|| ParkedCall::unknown(now));
+                parked.take_in(&report, now, ceiling);
+                if parked.comes_back_at.is_none() {
+                    parked.comes_back_at =
+                        inferred_end.filter(|_| !parked.since_inferred || before == Lamp::Free);
+                }
+                slot.parked = Some(parked);
+            }
+            Lamp::Free => {
+                let fetched = matches!(was_asking.as_ref().map(|a| &a.what), Some(AskingFor::Retrieve(_)));
+                if let Some(parked) = slot.parked.take().filter(|_| !fetched) {
+                    let departed = Departed { slot: id.clone(), parked, at: now };
+                    self.departed.retain(|d| now.saturating_sub(d.at) <= COMEBACK_WITHIN);
+                    if self.departed.len() < MAX_DEPARTED {
+                        self.departed.push(departed);
+                    }
+                }
+                if before != Lamp::Free {
+                    effects.push(Effect::SaveMemory);
+                }
+                if let Some(i) = memory {
+                    self.remembered.swap_remove(i);
+                }
+            }
+            // What we knew stays on the screen, drawn as stale.
+            Lamp::Unknown | Lamp::Stale { .. } | Lamp::Refused { .. } => {}
+        }
+        if fresh {
+            effects.extend(self.state_told(id, was_asking.map(|a| a.what)));
+        }
+        effects
+    }
+
+    /// A lamp that was asked for because its key was pressed has answered.
+    fn state_told(&mut self, id: &SlotId, asked: Option<AskingFor>) -> Vec<Effect> {
+        let Some(AskingFor::State { then_park }) = asked else { return Vec::new() };
+        let Some(slot) = self.slot_mut(id) else { return Vec::new() };
+        slot.asking = None;
+        let lamp = slot.lamp.clone();
+        match lamp {
+            Lamp::Free if then_park.is_some() && then_park == self.in_hand => {
+                self.obey(self.now, super::Command::PressSlot(id.clone()))
+            }
+            Lamp::Free => self.nothing(&format!("{id} is free")),
+            Lamp::Parked | Lamp::RingingBack => {
+                let who = self.slot(id).and_then(|s| s.parked.as_ref()).map(|p| Self::called(&p.parkee));
+                let who = who.filter(|w| w != "withheld").unwrap_or_else(|| "somebody".into());
+                self.nothing(&format!("{id} holds {who}: press its key again to retrieve"))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn call_arrived(&mut self, arrival: CallArrival) -> Vec<Effect> {
+        if self.calls.len() >= MAX_CALLS {
+            return vec![Effect::Reject(arrival.call)];
+        }
+        let now = self.now;
+        let mut call =
+            self.fresh_call(arrival.call, Direction::Inbound, arrival.party.clone(), Phase::Ringing);
+        call.called = arrival.called.clone();
+        call.note = arrival.note.clone();
+        if let Some((slot, parked, waited)) = self.recognise_comeback(&arrival) {
+            call.waiting_since = now.saturating_sub(waited);
+            let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
+            if let Some(parked) = parked {
+                if call.note.is_empty() {
+                    call.note = parked.note;
+                }
+                if call.party.is_withheld() {
+                    call.party = parked.parkee;
+                }
+            }
+            let place = slot.as_ref().map_or_else(|| "a slot".to_owned(), ToString::to_string);
+            let who = Self::called(&call.party);
+            call.comeback = Some(Comeback { slot, waited_s });
+            let (minutes, seconds) = (waited_s / 60, waited_s % 60);
+            let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };
+            let text = format!("{who} comes back from {place}, waited {minutes}:{seconds:02}{note}");
+            self.say(Severity::Warning, &text);
+        }
+        self.calls.push(call);
+        if self.in_hand.is_none() {
+            self.in_hand = Some(arrival.call);
+        }
+        Vec::new()
+    }
+
+    /// Slot, memory and wait, if this ringing caller was parked until a moment ago (T5).
+    fn recognise_comeback(
+        &mut self,
+        arrival: &CallArrival,
+    ) -> Option<(Option<SlotId>, Option<ParkedCall>, Duration)> {
+        let now = self.now;
+        let ringing_back = |s: &&super::Slot| {
+            s.lamp == Lamp::RingingBack
+                && s.parked.as_ref().is_some_and(|p| p.parkee.agrees_with(&arrival.party))
+        };
+        if let Some((slot, waited_s)) = &arrival.comeback {
+            let known = slot.as_ref().and_then(|id| self.slot(id));
+            let known = known.or_else(|| self.slots.iter().find(ringing_back));
+            let parked = known.and_then(|s| s.parked.clone());
+            return Some((slot.clone(), parked, Duration::from_secs((*waited_s).into())));
+        }
+        let same = |d: &Departed| {
+            now.saturating_sub(d.at) <= COMEBACK_WITHIN
+                && d.parked.parkee.agrees_with(&arrival.party)
+                && (d.parked.ours || arrival.referred_by_us)
+        };
+        let found = self.departed.iter().position(same)?;
+        let departed = self.departed.swap_remove(found);
+        let waited = now.saturating_sub(departed.parked.since);
+        Some((Some(departed.slot), Some(departed.parked), waited))
+    }
+
+    fn call_progressed(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        if let Some(call) = self.call_mut(id).filter(|c| c.phase == Phase::Dialling) {
+            call.enter(Phase::RingingThere, now);
+        }
+        Vec::new()
+    }
+
+    fn call_answered(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        let in_hand = self.in_hand == Some(id);
+        let Some(call) = self.call_mut(id) else { return vec![Effect::HangUp(id)] };
+        match call.phase.clone() {
+            Phase::Retrieving { target } => self.retrieve_answered(id, target),
+            Phase::Answering | Phase::Dialling | Phase::RingingThere => {
+                call.enter(Phase::Talking, now);
+                call.waiting_since = now;
+                if in_hand { Vec::new() } else { self.hold_call(id) }
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn call_ended(&mut self, id: CallId, reason: &Text, by_them: bool) -> Vec<Effect> {
+        let Some(call) = self.call(id).cloned() else { return Vec::new() };
+        let who = Self::called(&call.party);
+        self.drop_call(id);
+        match &call.phase {
+            Phase::Retrieving { target } | Phase::Verifying { target, .. } => {
+                self.retrieve_failed(&call, &target.slot.clone(), reason);
+            }
+            Phase::Ringing => self.say(Severity::Info, &format!("{who} gave up ringing")),
+            Phase::Parking { .. } | Phase::PuttingBack { .. } => {
+                let why = if reason.is_empty() { "hung up".to_owned() } else { reason.to_string() };
+                self.say(Severity::Warning, &format!("{who} left while being parked: {why}"));
+            }
+            Phase::Dialling | Phase::RingingThere => {
+                let why = if reason.is_empty() { "no answer".to_owned() } else { reason.to_string() };
+                self.say(Severity::Warning, &format!("{who}: {why}"));
+            }
+            _ if !reason.is_empty() => self.say(Severity::Warning, &format!("{who}: call ended, {reason}")),
+            _ if by_them => self.say(Severity::Info, &format!("{who} hung up")),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn call_held(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        if let Some(call) = self.call_mut(id).filter(|c| c.phase == Phase::Holding) {
+            call.enter(Phase::Held, now);
+        }
+        Vec::new()
+    }
+
+    fn call_resumed(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        let in_hand = self.in_hand == Some(id);
+        let Some(call) = self.call_mut(id).filter(|c| c.phase == Phase::Resuming) else { return Vec::new() };
+        call.enter(Phase::Talking, now);
+        if in_hand { Vec::new() } else { self.hold_call(id) }
+    }
+
+    fn hold_refused(&mut self, id: CallId, reason: &Text) -> Vec<Effect> {
+        let now = self.now;
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        let who = Self::called(&call.party);
+        let text = match call.phase {
+            // Our microphone is off whatever they said, so the operator's wish is kept as well as it can be.
+            Phase::Holding => {
+                call.enter(Phase::Held, now);
+                format!("{who}: the server refused the hold ({reason}) · they hear silence")
+            }
+            Phase::Resuming => {
+                call.enter(Phase::Held, now);
+                format!("{who}: resume failed ({reason}) · still on hold, h tries again")
+            }
+            _ => return Vec::new(),
+        };
+        self.say(Severity::Warning, &text);
+        Vec::new()
+    }
+
+    fn party_told(&mut self, id: CallId, party: Identity) -> Vec<Effect> {
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        match call.phase.clone() {
+            Phase::Verifying { target, .. } => self.retrieve_told(id, &target, &party),
+            // Judged when the call is up.
+            Phase::Retrieving { .. } => {
+                call.told = Some(party);
+                Vec::new()
+            }
+            // A server may name its park extension while it parks the call: that is not the caller.
+            Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => Vec::new(),
+            _ if !party.is_comparable() => Vec::new(),
+            _ => {
+                call.party = party;
+                Vec::new()
+            }
+        }
+    }
+
+    fn transfer_done(&mut self, id: CallId) -> Vec<Effect> {
+        let Some(call) = self.call(id) else { return Vec::new() };
+        let (who, to) = match &call.phase {
+            Phase::Transferring { to, .. } => (Self::called(&call.party), to.clone()),
+            _ => return Vec::new(),
+        };
+        self.drop_call(id);
+        self.say(Severity::Info, &format!("{who} was handed to {to}"));
+        Vec::new()
+    }
+
+    fn transfer_refused(&mut self, id: CallId, reason: &Text) -> Vec<Effect> {
+        let now = self.now;
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        let Phase::Transferring { to, was_held } = call.phase.clone() else { return Vec::new() };
+        let who = Self::called(&call.party);
+        call.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
+        let where_now = if was_held { "on hold" } else { "with you" };
+        self.say(Severity::Error, &format!("transfer to {to} failed: {reason} · {who} is {where_now}"));
+        if self.in_hand.is_none() {
+            self.in_hand = Some(id);
+        }
+        if !was_held && self.in_hand != Some(id) { self.hold_call(id) } else { Vec::new() }
+    }
+
+    fn ticked(&mut self) -> Vec<Effect> {
+        let now = self.now;
+        if self.undo.as_ref().is_some_and(|u| now >= u.until) {
+            self.undo = None;
+        }
+        let mut overdue = Vec::new();
+        for slot in &mut self.slots {
+            if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {
+                slot.remark = None;
+            }
+            if slot.asking.as_ref().is_some_and(|a| now >= a.until) {
+                overdue.extend(slot.asking.take().map(|a| (slot.id.clone(), a.what)));
+            }
+        }
+        let mut effects = Vec::new();
+        for (slot, what) in overdue {
+            effects.extend(self.overdue(&slot, what));
+        }
+        for id in self.unproven() {
+            effects.extend(self.proof_missing(id));
+        }
+        effects
+    }
+
+    fn overdue(&mut self, slot: &SlotId, what: AskingFor) -> Vec<Effect> {
+        match what {
+            AskingFor::State { .. } => {
+                self.say(
+                    Severity::Warning,
+                    &format!("{slot}: the server didn't tell its state; nothing was done"),
+                );
+                Vec::new()
+            }
+            AskingFor::Park(call) => self.park_refused(call, &Text::new("the server gave no answer in time")),
+            AskingFor::Retrieve(call) => match self.call(call).map(|c| &c.phase) {
+                Some(Phase::Retrieving { .. }) => {
+                    self.say(
+                        Severity::Warning,
+                        &format!("{slot}: the server gave no answer; the caller is still there"),
+                    );
+                    self.drop_call(call);
+                    vec![Effect::HangUp(call)]
+                }
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// Retrieves whose time for proof has just run out.
+    fn unproven(&self) -> Vec<CallId> {
+        let over =
+            |c: &&super::Call| matches!(&c.phase, Phase::Verifying { until, .. } if self.now >= *until);
+        self.calls.iter().filter(over).map(|c| c.id).collect()
+    }
+
+    /// No proof came: the microphone stays closed until the operator's key (or the server hangs up).
+    fn proof_missing(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        let Phase::Verifying { target, .. } = call.phase.clone() else { return Vec::new() };
+        // Asked once; the phase stays, without a deadline.
+        call.phase = Phase::Verifying { until: Moment::MAX, target: target.clone() };
+        call.since = now;
+        let text = format!(
+            "{}: the server doesn't say who this is · microphone closed · enter speaks, x puts them back",
+            target.slot
+        );
+        self.say(Severity::Warning, &text);
+        Vec::new()
+    }
+
+    /// Shows for a few seconds what another operator does with a slot.
+    pub fn remark(&mut self, slot: &SlotId, text: &str) {
+        let until = self.now + REMARK_FOR;
+        if let Some(slot) = self.slot_mut(slot) {
+            slot.remark = Some((Text::new(text), until));
+        }
+    }
+}
+
+impl ParkedCall {
+    /// Whether a lit lamp can still be about this call: a server that names its calls decides; else it may.
+    fn may_be(&self, report: &LampReport) -> bool {
+        match (&self.key, &report.key) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => report
+                .parkee
+                .as_ref()
+                .is_none_or(|p| self.parkee.is_withheld() || p.agrees_with(&self.parkee)),
+        }
+    }
+
+    /// Takes in what the server told; what it is silent about stays as we know it.
+    fn take_in(&mut self, report: &LampReport, now: Moment, ceiling: Strength) {
+        if let Some(parkee) = report.parkee.as_ref().filter(|p| !p.is_withheld()) {
+            self.parkee = parkee.clone();
+        }
+        if let Some(parker) = report.parker.as_ref().filter(|_| !self.ours) {
+            self.parker = parker.clone();
+        }
+        if let Some(seconds) = report.parked_for_s {
+            let told = now.saturating_sub(Duration::from_secs(seconds.into()));
+            // Whole seconds on the wire: a second's difference is no news, and the wait must not jump back.
+            if self.since_inferred || told + Duration::from_secs(2) < self.since {
+                self.since = told;
+            }
+            self.since_inferred = false;
+        }
+        if let Some(note) = &report.note {
+            self.note = note.clone();
+        }
+        if report.key.is_some() {
+            self.key.clone_from(&report.key);
+        }
+        self.strength = match (&self.key, ceiling) {
+            (Some(_), Strength::Exact) => Strength::Exact,
+            _ if self.parkee.is_comparable() && ceiling != Strength::Unverified => Strength::Verified,
+            _ => Strength::Unverified,
+        };
+    }
+
+    /// What an earlier session remembered: to be believed only when the retrieve has verified it.
+    fn from_memory(self) -> Self {
+        Self { since_inferred: true, key: None, ..self }
+    }
+}

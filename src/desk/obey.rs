@@ -1,0 +1,341 @@
+//! The operator's commands, one by one: what each means at this moment, or why it can't be done.
+
+use super::slot::AskingFor;
+use super::{Call, CallId, Command, Desk, Direction, Effect, MAX_CALLS, Phase, Severity};
+use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
+
+impl Desk {
+    /// Does what the operator said, at `now`.
+    pub fn obey(&mut self, now: Moment, command: Command) -> Vec<Effect> {
+        self.now = self.now.max(now);
+        if command != Command::Quit {
+            self.leaving = false;
+        }
+        match command {
+            Command::Answer => self.answer_next(),
+            Command::Take(call) => self.take(call),
+            Command::Choose { forward } => self.choose(forward),
+            Command::HangUp => self.hang_up(),
+            Command::Hold => self.toggle_hold(),
+            Command::Mute => {
+                self.sound.muted = !self.sound.muted;
+                Vec::new()
+            }
+            Command::Park { slot } => self.park(slot),
+            Command::PressSlot(slot) => self.press_slot(&slot),
+            Command::RetrieveLongest => self.retrieve_longest(),
+            Command::Dial(to) => self.dial(&to),
+            Command::SendDigit(digit) => self.send_digit(digit),
+            Command::NoteCall { call, text } => self.note_call(call, &text),
+            Command::NoteSlot { slot, text } => self.note_slot(&slot, &text),
+            Command::Transfer { to } => self.transfer(&to),
+            Command::Undo => self.undo_park(),
+            Command::Quit => self.quit(),
+        }
+    }
+
+    fn answer_next(&mut self) -> Vec<Effect> {
+        // A retrieve that waits for proof: the operator takes the responsibility.
+        if let Some(call) = self.hand().filter(|c| matches!(c.phase, Phase::Verifying { .. })) {
+            return self.accept_unproven(call.id);
+        }
+        // A ringing call chosen by hand goes before the longest one.
+        let chosen = self.hand().filter(|c| c.phase == Phase::Ringing).map(|c| c.id);
+        if let Some(id) = chosen.or_else(|| self.longest_ringing().map(|c| c.id)) {
+            return self.answer(id);
+        }
+        match self.hand() {
+            Some(call) if call.phase == Phase::Held => self.resume_call(call.id),
+            Some(_) => self.nothing("nobody else is ringing"),
+            None => match self.sole_held() {
+                Some(id) => self.take(id),
+                None => self.nothing("nobody is ringing"),
+            },
+        }
+    }
+
+    /// The one call on hold, if there is exactly one call at all.
+    fn sole_held(&self) -> Option<CallId> {
+        match self.calls.as_slice() {
+            [only] if only.phase == Phase::Held => Some(only.id),
+            _ => None,
+        }
+    }
+
+    fn answer(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        let mut effects = self.free_the_hand(id);
+        if let Some(call) = self.call_mut(id) {
+            call.enter(Phase::Answering, now);
+            effects.push(Effect::Answer(id));
+            self.in_hand = Some(id);
+        }
+        effects
+    }
+
+    /// Puts the call in hand on hold (or gives up a dialling one) because `next` wants the hand.
+    pub(super) fn free_the_hand(&mut self, next: CallId) -> Vec<Effect> {
+        let Some(call) = self.hand().filter(|c| c.id != next && c.is_engaged()) else { return Vec::new() };
+        let id = call.id;
+        match call.phase {
+            Phase::Dialling | Phase::RingingThere => {
+                let who = Self::called(&call.party);
+                self.say(Severity::Info, &format!("the call to {who} was given up"));
+                self.drop_call(id);
+                vec![Effect::HangUp(id)]
+            }
+            // A retrieve under way goes on; it will wait on hold when it is up and the hand is elsewhere.
+            Phase::Retrieving { .. } | Phase::Verifying { .. } | Phase::Answering => Vec::new(),
+            _ => self.hold_call(id),
+        }
+    }
+
+    fn take(&mut self, id: CallId) -> Vec<Effect> {
+        let Some(call) = self.call(id) else { return Vec::new() };
+        match call.phase {
+            Phase::Ringing => self.answer(id),
+            Phase::Held | Phase::Holding => {
+                let mut effects = self.free_the_hand(id);
+                self.in_hand = Some(id);
+                effects.extend(self.resume_call(id));
+                effects
+            }
+            _ => {
+                let effects = self.free_the_hand(id);
+                self.in_hand = Some(id);
+                effects
+            }
+        }
+    }
+
+    fn choose(&mut self, forward: bool) -> Vec<Effect> {
+        if self.hand().is_some_and(Call::is_engaged) {
+            return self.nothing("hold (h) or park (p) the call in hand before choosing another");
+        }
+        let here = self.in_hand.and_then(|id| self.calls.iter().position(|c| c.id == id));
+        let last = match self.calls.len() {
+            0 => return Vec::new(),
+            n => n - 1,
+        };
+        let next = match (here, forward) {
+            (None, true) => 0,
+            (None, false) => last,
+            (Some(i), true) => (i + 1).min(last),
+            (Some(i), false) => i.saturating_sub(1),
+        };
+        self.in_hand = self.calls.get(next).map(|c| c.id);
+        Vec::new()
+    }
+
+    fn hang_up(&mut self) -> Vec<Effect> {
+        let Some(call) = self.hand() else { return self.nothing("no call in hand to hang up") };
+        let (id, who) = (call.id, Self::called(&call.party));
+        match call.phase {
+            Phase::Ringing => {
+                self.drop_call(id);
+                self.say(Severity::Info, &format!("{who} was turned away as busy"));
+                vec![Effect::Reject(id)]
+            }
+            // Between REFER and proof nobody knows where the caller is: ending our leg now could lose him.
+            Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => {
+                self.say(Severity::Warning, &format!("{who} is on the way: wait for the server's word"));
+                Vec::new()
+            }
+            Phase::Holding => {
+                self.drop_call(id);
+                vec![Effect::HangUp(id)]
+            }
+            // Taken from the slot but not yet proven: hanging up would end somebody's call unheard.
+            Phase::Verifying { ref target, .. } => {
+                let slot = target.slot.clone();
+                self.put_back(id, slot)
+            }
+            _ => {
+                self.drop_call(id);
+                vec![Effect::HangUp(id)]
+            }
+        }
+    }
+
+    fn toggle_hold(&mut self) -> Vec<Effect> {
+        let Some(call) = self.hand() else { return self.nothing("no call in hand to hold") };
+        match call.phase {
+            Phase::Talking | Phase::Resuming => self.hold_call(call.id),
+            Phase::Held => self.resume_call(call.id),
+            Phase::Holding => self.nothing("hold is under way"),
+            _ => self.nothing("this call can't be held now"),
+        }
+    }
+
+    /// Holds a call; our microphone is off at once, whatever the server says.
+    pub(super) fn hold_call(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        if let Some(call) = self.call_mut(id) {
+            call.enter(Phase::Holding, now);
+        }
+        vec![Effect::Hold(id)]
+    }
+
+    fn resume_call(&mut self, id: CallId) -> Vec<Effect> {
+        let now = self.now;
+        if let Some(call) = self.call_mut(id) {
+            call.enter(Phase::Resuming, now);
+        }
+        vec![Effect::Resume(id)]
+    }
+
+    fn press_slot(&mut self, id: &SlotId) -> Vec<Effect> {
+        let Some(slot) = self.slot(id) else { return self.nothing(&format!("there is no slot {id}")) };
+        if let Some(asking) = &slot.asking {
+            let text = match asking.what {
+                AskingFor::Park(_) => format!("{id}: a park is under way, wait for the lamp"),
+                AskingFor::Retrieve(_) => format!("{id}: a retrieve is under way"),
+                AskingFor::State { .. } => format!("{id}: the server was asked, wait for its word"),
+            };
+            return self.nothing(&text);
+        }
+        let parkable = self.hand().filter(|c| c.is_up()).map(|c| c.id);
+        match slot.lamp {
+            Lamp::Parked | Lamp::RingingBack => self.press_occupied(id),
+            Lamp::Free if parkable.is_some() => self.press_free(id),
+            Lamp::Free => self.nothing(&format!("{id} is free, and there is no call in hand to park")),
+            Lamp::Unknown | Lamp::Stale { .. } => self.ask_state(id, parkable),
+            Lamp::Refused { ref reason } => {
+                let text = format!("{id}: the server won't tell its state ({reason}), so it is left alone");
+                self.nothing(&text)
+            }
+        }
+    }
+
+    /// A free slot's key with a call in hand. Where the server chooses slots, the safe meaning is to let it.
+    fn press_free(&mut self, id: &SlotId) -> Vec<Effect> {
+        if self.abilities.directed_park {
+            return self.park(Some(id.clone()));
+        }
+        self.say(Severity::Info, "this server chooses the slot itself: watch which lamp lights");
+        self.park(None)
+    }
+
+    fn dial(&mut self, to: &str) -> Vec<Effect> {
+        let to = to.trim();
+        if to.is_empty() {
+            return self.nothing("nothing to dial");
+        }
+        if self.calls.len() >= MAX_CALLS {
+            return self.nothing("too many calls at once");
+        }
+        let id = self.new_call_id();
+        let mut effects = self.free_the_hand(id);
+        let mut call = self.fresh_call(id, Direction::Outbound, Identity::new("", to), Phase::Dialling);
+        call.called = Text::new(to);
+        self.calls.push(call);
+        self.in_hand = Some(id);
+        effects.push(Effect::Dial { call: id, to: to.to_owned() });
+        effects
+    }
+
+    /// A call that begins now.
+    pub(super) fn fresh_call(&self, id: CallId, direction: Direction, party: Identity, phase: Phase) -> Call {
+        Call {
+            id,
+            direction,
+            phase,
+            party,
+            called: Text::default(),
+            since: self.now,
+            waiting_since: self.now,
+            note: Text::default(),
+            comeback: None,
+            strength: None,
+            told: None,
+            digits: String::new(),
+        }
+    }
+
+    fn send_digit(&mut self, digit: char) -> Vec<Effect> {
+        /// Digits shown; older ones scroll away.
+        const SHOWN: usize = 32;
+        let digit = digit.to_ascii_uppercase();
+        if !matches!(digit, '0'..='9' | '*' | '#' | 'A'..='D') {
+            return self.nothing("only 0-9 * # A-D can be sent into a call");
+        }
+        let audible = self.hand().filter(|c| c.is_audible()).map(|c| c.id);
+        let Some(call) = audible.and_then(|id| self.call_mut(id)) else {
+            return self.nothing("no call in hand to send digits to");
+        };
+        if call.digits.len() >= SHOWN {
+            call.digits.remove(0);
+        }
+        call.digits.push(digit);
+        vec![Effect::SendDigit { call: call.id, digit }]
+    }
+
+    fn note_call(&mut self, id: CallId, text: &str) -> Vec<Effect> {
+        match self.call_mut(id) {
+            Some(call) => call.note = Text::new(text),
+            None => return self.nothing("that call has ended; the note was not kept"),
+        }
+        Vec::new()
+    }
+
+    fn note_slot(&mut self, id: &SlotId, text: &str) -> Vec<Effect> {
+        let note = Text::new(text);
+        let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) else {
+            return self.nothing(&format!("nobody is parked on {id}; the note was not kept"));
+        };
+        parked.note = note.clone();
+        let key = parked.key.clone();
+        vec![Effect::TellNote { slot: id.clone(), key, note }, Effect::SaveMemory]
+    }
+
+    fn transfer(&mut self, to: &str) -> Vec<Effect> {
+        let (now, to) = (self.now, to.trim().to_owned());
+        if to.is_empty() {
+            return self.nothing("nobody to transfer to");
+        }
+        // A slot is no place to transfer to: in an occupied one, two callers would be joined.
+        if let Some(slot) = SlotId::new(&to).filter(|s| self.slot(s).is_some()) {
+            return self.press_slot_for_transfer(slot);
+        }
+        let Some(call) = self.hand().filter(|c| c.is_up()) else {
+            return self.nothing("no call in hand to transfer");
+        };
+        let (id, was_held) = (call.id, matches!(call.phase, Phase::Held | Phase::Holding));
+        if let Some(call) = self.call_mut(id) {
+            call.enter(Phase::Transferring { to: Text::new(&to), was_held }, now);
+        }
+        vec![Effect::Transfer { call: id, to }]
+    }
+
+    fn press_slot_for_transfer(&mut self, slot: SlotId) -> Vec<Effect> {
+        if self.slot(&slot).is_some_and(|s| s.holds_somebody()) {
+            let text =
+                format!("{slot} is taken: transferring there would join two callers; nothing was sent");
+            self.say(Severity::Warning, &text);
+            return Vec::new();
+        }
+        self.press_slot(&slot)
+    }
+
+    fn quit(&mut self) -> Vec<Effect> {
+        let at_risk = self.calls.iter().filter(|c| c.phase != Phase::Ringing).count();
+        if at_risk > 0 && !self.leaving {
+            self.leaving = true;
+            let text = format!("{at_risk} of your calls would end: q again leaves, any other key stays");
+            self.say(Severity::Warning, &text);
+            return Vec::new();
+        }
+        self.leaving = true;
+        let ends = self.calls.iter().map(|c| match c.phase {
+            Phase::Ringing => Effect::Reject(c.id),
+            _ => Effect::HangUp(c.id),
+        });
+        ends.chain([Effect::SaveMemory, Effect::Leave]).collect()
+    }
+
+    /// Says why nothing was done.
+    pub(super) fn nothing(&mut self, why: &str) -> Vec<Effect> {
+        self.say(Severity::Info, why);
+        Vec::new()
+    }
+}

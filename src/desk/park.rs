@@ -1,0 +1,329 @@
+//! Parking: whether it can be done and why not, asking, proof, and undo.
+
+use super::event::Effect;
+use super::slot::{Asking, AskingFor, ParkedCall};
+use super::{Call, CallId, Desk, Phase, RetrieveTarget, Severity};
+use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a park can be taken back with one key.
+pub const UNDO_FOR: Duration = Duration::from_secs(10);
+/// The desk's own limit on a park; the dialect decides earlier.
+const PARK_DEADLINE: Duration = Duration::from_secs(32);
+/// How long a slot's state is waited for when its key was pressed on an unknown or stale lamp.
+const STATE_DEADLINE: Duration = Duration::from_secs(3);
+
+/// The park that one key takes back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// Where the call is.
+    pub slot: SlotId,
+    /// What was parked.
+    pub parked: ParkedCall,
+    /// Until when the key works.
+    pub until: Moment,
+}
+
+/// Why the park key is off (feature P3), in an order from the general to the particular.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ParkBar {
+    /// No call in hand.
+    NoCall,
+    /// The call isn't up yet, or something else is under way with it.
+    NotUp,
+    /// The server has no way to park.
+    ServerCannot,
+    /// The server has no way to park into a named slot.
+    ServerChoosesSlot,
+    /// Not registered, or the server doesn't answer.
+    Offline,
+    /// No lamp is fresh, so a park could not be proven.
+    LampsStale,
+    /// Every slot is taken.
+    LotFull,
+    /// This slot is taken.
+    Occupied(SlotId),
+    /// Something was asked of this slot already.
+    Asked(SlotId),
+    /// This slot's state isn't known.
+    NotKnownFree(SlotId),
+    /// No such slot.
+    NoSuchSlot(SlotId),
+}
+
+impl ParkBar {
+    /// The reason and the remedy, in one line.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::NoCall => "no call in hand to park: answer one, or choose one with the arrow keys".into(),
+            Self::NotUp => "this call can't be parked before it is up".into(),
+            Self::ServerCannot => "this server can't park calls: hold (h) or transfer (t) instead".into(),
+            Self::ServerChoosesSlot => "this server chooses the slot itself: press p".into(),
+            Self::Offline => "the server doesn't answer: the call stays with you; hold (h) works".into(),
+            Self::LampsStale => "no lamp is fresh, so a park could not be proven: hold (h) instead".into(),
+            Self::LotFull => "every slot is taken: the call stays with you; hold (h) or transfer (t)".into(),
+            Self::Occupied(slot) => format!("{slot} is taken: nothing was sent, the call stays with you"),
+            Self::Asked(slot) => format!("{slot} was asked already: wait for its lamp"),
+            Self::NotKnownFree(slot) => format!("{slot} isn't known to be free: nothing was sent"),
+            Self::NoSuchSlot(slot) => format!("there is no slot {slot}"),
+        }
+    }
+}
+
+impl Desk {
+    /// Whether the call in hand can be parked (into `slot`, if one is named), and if not, why.
+    pub fn can_park(&self, slot: Option<&SlotId>) -> Result<CallId, ParkBar> {
+        let call = self.hand().ok_or(ParkBar::NoCall)?;
+        self.can_park_call(call, slot)
+    }
+
+    fn can_park_call(&self, call: &Call, slot: Option<&SlotId>) -> Result<CallId, ParkBar> {
+        if !call.is_up() {
+            return Err(ParkBar::NotUp);
+        }
+        if !self.abilities.park {
+            return Err(ParkBar::ServerCannot);
+        }
+        if matches!(self.account.registration, super::Registration::Failed { .. }) {
+            return Err(ParkBar::Offline);
+        }
+        if let Some(wanted) = slot {
+            self.slot_takes_a_park(wanted)?;
+        } else if !self.slots.iter().any(|s| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack))
+        {
+            return Err(ParkBar::LampsStale);
+        } else if !self.slots.iter().any(|s| s.is_known_free()) {
+            return Err(ParkBar::LotFull);
+        }
+        Ok(call.id)
+    }
+
+    fn slot_takes_a_park(&self, wanted: &SlotId) -> Result<(), ParkBar> {
+        let slot = self.slot(wanted).ok_or_else(|| ParkBar::NoSuchSlot(wanted.clone()))?;
+        if !self.abilities.directed_park {
+            return Err(ParkBar::ServerChoosesSlot);
+        }
+        if slot.holds_somebody() {
+            return Err(ParkBar::Occupied(wanted.clone()));
+        }
+        if slot.asking.as_ref().is_some_and(|a| !matches!(a.what, AskingFor::State { .. })) {
+            return Err(ParkBar::Asked(wanted.clone()));
+        }
+        if !slot.is_known_free() {
+            return Err(ParkBar::NotKnownFree(wanted.clone()));
+        }
+        Ok(())
+    }
+
+    /// Parks the call in hand, or says why not.
+    pub(super) fn park(&mut self, slot: Option<SlotId>) -> Vec<Effect> {
+        let id = match self.can_park(slot.as_ref()) {
+            Ok(id) => id,
+            Err(bar) => {
+                self.say(Severity::Warning, &format!("not parked: {}", bar.sentence()));
+                return Vec::new();
+            }
+        };
+        let now = self.now;
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        let was_held = matches!(call.phase, Phase::Held | Phase::Holding);
+        call.enter(Phase::Parking { slot: slot.clone(), was_held }, now);
+        let note = call.note.clone();
+        if let Some(slot) = slot.as_ref().and_then(|wanted| self.slot_mut(wanted)) {
+            slot.asking = Some(Asking { what: AskingFor::Park(id), since: now, until: now + PARK_DEADLINE });
+        }
+        vec![Effect::Park { call: id, slot, note }]
+    }
+
+    /// Asks for a slot's state because its lamp can't be trusted; what was wanted is done when it is found free.
+    pub(super) fn ask_state(&mut self, slot: &SlotId, then_park: Option<CallId>) -> Vec<Effect> {
+        let now = self.now;
+        if let Some(slot) = self.slot_mut(slot) {
+            let what = AskingFor::State { then_park };
+            slot.asking = Some(Asking { what, since: now, until: now + STATE_DEADLINE });
+        }
+        self.say(Severity::Info, &format!("{slot}: its lamp isn't fresh, asking the server first"));
+        vec![Effect::AskLamp(slot.clone())]
+    }
+
+    /// A park was proven: the call leaves the list and is remembered where it is.
+    pub(super) fn park_proven(&mut self, id: CallId, slot: Option<SlotId>, doubt: &[SlotId]) -> Vec<Effect> {
+        let Some(call) = self.call(id).cloned() else { return Vec::new() };
+        let put_back = matches!(call.phase, Phase::PuttingBack { .. });
+        let parked = self.parked_from(&call);
+        let who = Self::called(&call.party);
+        self.drop_call(id);
+        match &slot {
+            Some(slot) if put_back => {
+                self.say(Severity::Warning, &format!("{who} is back in {slot}; nobody spoke to them"));
+            }
+            Some(slot) => self.say(Severity::Info, &format!("{who} is parked on {slot} · u takes it back")),
+            None => {
+                let places: Vec<&str> = doubt.iter().map(SlotId::as_str).collect();
+                let places = places.join(" or ");
+                self.say(
+                    Severity::Warning,
+                    &format!("{who} is parked on {places}: two parks met, retrieve to see"),
+                );
+            }
+        }
+        let candidates: Vec<SlotId> = slot.iter().chain(doubt).cloned().collect();
+        for candidate in &candidates {
+            self.settle_in(candidate, &parked, slot.is_some());
+        }
+        self.undo = match slot {
+            Some(slot) if !put_back => self.slot(&slot).and_then(|s| s.parked.clone()).map(|parked| Undo {
+                slot,
+                parked,
+                until: self.now + UNDO_FOR,
+            }),
+            _ => None,
+        };
+        vec![Effect::SaveMemory]
+    }
+
+    /// What will be known of `call` in its slot, from what we know of it now.
+    fn parked_from(&self, call: &Call) -> ParkedCall {
+        ParkedCall {
+            parkee: call.party.clone(),
+            parker: Identity::new("you", ""),
+            since: self.now,
+            since_inferred: false,
+            note: call.note.clone(),
+            comes_back_at: self.comes_back_at(self.now),
+            ours: true,
+            strength: self.abilities.strength,
+            key: None,
+        }
+    }
+
+    /// When a call parked at `since` comes back, by the lot's configured time.
+    pub(super) fn comes_back_at(&self, since: Moment) -> Option<(Moment, bool)> {
+        let seconds = self.abilities.parking_time_s.filter(|s| *s > 0)?;
+        Some((since + Duration::from_secs(seconds.into()), true))
+    }
+
+    /// Writes what we know into the slot. What the server told of the same call (its key above all) stays.
+    fn settle_in(&mut self, slot: &SlotId, parked: &ParkedCall, sure: bool) {
+        let Some(slot) = self.slot_mut(slot) else { return };
+        let mut merged = parked.clone();
+        if !sure {
+            merged.strength = Strength::Unverified;
+            merged.parkee = Identity::default();
+            merged.note = Text::default();
+        }
+        if let Some(told) = slot.parked.take() {
+            if told.is_the_servers_word(&merged) {
+                merged.parkee = told.parkee;
+            }
+            merged.key = told.key;
+            merged.since = told.since.min(parked.since);
+            if !told.note.is_empty() {
+                merged.note = told.note;
+            }
+            merged.comes_back_at = told.comes_back_at.or(merged.comes_back_at);
+        }
+        slot.parked = Some(merged);
+        slot.asking = None;
+    }
+
+    /// Two lamps lit at once and only one of them is ours: neither may claim to be our caller. A retrieve compares.
+    pub(super) fn park_doubted(&mut self, slots: &[SlotId]) -> Vec<Effect> {
+        let ours =
+            slots.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
+        let Some(ours) = ours else { return Vec::new() };
+        for id in slots {
+            if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
+                parked.parkee = Identity::default();
+                parked.strength = Strength::Unverified;
+                parked.note = Text::default();
+                parked.ours = false;
+            }
+        }
+        self.undo = None;
+        let places: Vec<&str> = slots.iter().map(SlotId::as_str).collect();
+        let (who, places) = (ours.parkee.label().to_owned(), places.join(" or "));
+        self.say(
+            Severity::Warning,
+            &format!("{who} is on {places}: two parks met, the server doesn't say which"),
+        );
+        vec![Effect::SaveMemory]
+    }
+
+    /// A park failed: the caller is in hand again, on hold if he was, with the reason.
+    pub(super) fn park_refused(&mut self, id: CallId, reason: &Text) -> Vec<Effect> {
+        let now = self.now;
+        for slot in &mut self.slots {
+            if slot.asking.as_ref().is_some_and(|a| a.what == AskingFor::Park(id)) {
+                slot.asking = None;
+            }
+        }
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        let who = Self::called(&call.party);
+        let phase = call.phase.clone();
+        match phase {
+            Phase::Parking { was_held, .. } => {
+                call.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
+                let where_now = if was_held { "on hold" } else { "with you" };
+                self.say(
+                    Severity::Error,
+                    &format!("park failed: {reason} · {who} is {where_now} · p tries again"),
+                );
+                // Another call may have been taken meanwhile: then this one waits on hold, not in silence.
+                if !was_held && self.in_hand.is_some_and(|hand| hand != id) {
+                    return self.hold_call(id);
+                }
+                if self.in_hand.is_none() {
+                    self.in_hand = Some(id);
+                }
+                Vec::new()
+            }
+            Phase::PuttingBack { slot } => {
+                call.enter(Phase::Holding, now);
+                let text = format!(
+                    "{who} could not be put back in {slot}: {reason} · held with you, microphone closed"
+                );
+                self.say(Severity::Error, &text);
+                vec![Effect::Hold(id)]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// `u`: retrieves exactly the call that was parked last, or says why it can't.
+    pub(super) fn undo_park(&mut self) -> Vec<Effect> {
+        let now = self.now;
+        let Some(undo) = self.undo.take() else {
+            self.say(Severity::Info, "nothing to undo");
+            return Vec::new();
+        };
+        if now >= undo.until {
+            let text = format!("too late to undo: {} is on {}", undo.parked.parkee.label(), undo.slot);
+            self.say(Severity::Warning, &text);
+            return Vec::new();
+        }
+        let gone = match self.slot(&undo.slot) {
+            Some(slot) if slot.holds_somebody() => {
+                let same = |p: &ParkedCall| p.since == undo.parked.since && p.key == undo.parked.key;
+                !slot.parked.as_ref().is_some_and(same)
+            }
+            _ => true,
+        };
+        if gone {
+            let text = format!("can't undo: {} has left {}", undo.parked.parkee.label(), undo.slot);
+            self.say(Severity::Warning, &text);
+            return Vec::new();
+        }
+        let strength = undo.parked.strength;
+        let key = undo.parked.key.clone();
+        self.retrieve(RetrieveTarget { slot: undo.slot, seen: undo.parked, strength, key })
+    }
+}
+
+impl ParkedCall {
+    /// Whether the server itself told who this is, so that its word stands over our memory.
+    fn is_the_servers_word(&self, ours: &Self) -> bool {
+        !self.parkee.is_withheld() && (self.key.is_some() || self.parkee.agrees_with(&ours.parkee))
+    }
+}

@@ -1,0 +1,172 @@
+//! Retrieving the call that was on the screen, and no other: exact, verified, or plainly unverified.
+
+use super::slot::{Asking, AskingFor, ParkedCall};
+use super::{Call, CallId, Desk, Direction, Effect, MAX_CALLS, Phase, RetrieveTarget, Severity};
+use crate::parking::{Identity, Moment, SlotId, Strength, Text};
+use std::time::Duration;
+
+/// How long the answer to a retrieve is waited for.
+const RETRIEVE_DEADLINE: Duration = Duration::from_secs(32);
+/// How long proof of who it is is waited for once the server has answered. Asterisk tells within 20 ms, or 520 ms
+/// when the caller's phone is silent.
+const PROOF_DEADLINE: Duration = Duration::from_secs(2);
+
+impl Desk {
+    /// `r`: the caller who has waited longest.
+    pub(super) fn retrieve_longest(&mut self) -> Vec<Effect> {
+        match self.longest_parked().map(|s| s.id.clone()) {
+            Some(slot) => self.press_occupied(&slot),
+            None => self.nothing("nobody is parked"),
+        }
+    }
+
+    /// An occupied slot's key: holds the call in hand, then fetches what was on the screen.
+    pub(super) fn press_occupied(&mut self, id: &SlotId) -> Vec<Effect> {
+        let Some(slot) = self.slot(id) else { return Vec::new() };
+        if slot.asking.is_some() {
+            return self.nothing(&format!("{id}: asked already, wait for the server's word"));
+        }
+        let seen = slot.parked.clone().unwrap_or_else(|| ParkedCall::unknown(self.now));
+        let target =
+            RetrieveTarget { slot: id.clone(), strength: seen.strength, key: seen.key.clone(), seen };
+        self.retrieve(target)
+    }
+
+    pub(super) fn retrieve(&mut self, target: RetrieveTarget) -> Vec<Effect> {
+        if self.calls.len() >= MAX_CALLS {
+            return self.nothing("too many calls at once");
+        }
+        let now = self.now;
+        let id = self.new_call_id();
+        let mut effects = self.free_the_hand(id);
+        if let Some(slot) = self.slot_mut(&target.slot) {
+            let what = AskingFor::Retrieve(id);
+            slot.asking = Some(Asking { what, since: now, until: now + RETRIEVE_DEADLINE });
+        }
+        let phase = Phase::Retrieving { target: target.clone() };
+        let mut call = self.fresh_call(id, Direction::Outbound, target.seen.parkee.clone(), phase);
+        call.called = Text::new(target.slot.as_str());
+        call.note = target.seen.note.clone();
+        call.waiting_since = target.seen.since;
+        self.calls.push(call);
+        self.in_hand = Some(id);
+        effects.push(Effect::Retrieve { call: id, target });
+        effects
+    }
+
+    /// The server answered our retrieve. A 200 is no proof, except where the request named the dialog itself.
+    pub(super) fn retrieve_answered(&mut self, id: CallId, target: RetrieveTarget) -> Vec<Effect> {
+        if target.strength == Strength::Exact && target.key.is_some() {
+            return self.retrieve_settled(id, Strength::Exact);
+        }
+        let until = self.now + PROOF_DEADLINE;
+        let now = self.now;
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        call.enter(Phase::Verifying { target: target.clone(), until }, now);
+        match call.told.take() {
+            Some(party) => self.retrieve_told(id, &target, &party),
+            None => Vec::new(),
+        }
+    }
+
+    /// The server told who we have got; the microphone is still closed.
+    pub(super) fn retrieve_told(
+        &mut self,
+        id: CallId,
+        target: &RetrieveTarget,
+        party: &Identity,
+    ) -> Vec<Effect> {
+        // Nobody's name, or the slot's own (as some servers put it into their 200), tells nothing.
+        if !party.is_comparable() || party.number.as_str() == target.slot.as_str() {
+            return Vec::new();
+        }
+        if let Some(call) = self.call_mut(id) {
+            call.party = party.clone();
+        }
+        let expected = &target.seen.parkee;
+        if !expected.is_comparable() {
+            // Somebody else parked him and the server's lamp names nobody: there is nothing to compare with.
+            return self.retrieve_settled(id, Strength::Unverified);
+        }
+        if expected.agrees_with(party) {
+            return self.retrieve_settled(id, Strength::Verified);
+        }
+        let slot = target.slot.clone();
+        let text = format!(
+            "{slot} holds {} now, not {}: not spoken to, going back",
+            party.label(),
+            target.seen.parkee.label()
+        );
+        self.say(Severity::Error, &text);
+        self.put_back(id, slot)
+    }
+
+    /// The retrieve is proven as far as it can be: the microphone opens, if the hand is still here.
+    pub(super) fn retrieve_settled(&mut self, id: CallId, strength: Strength) -> Vec<Effect> {
+        let now = self.now;
+        let in_hand = self.in_hand == Some(id);
+        self.forget_asking(id);
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
+        call.strength = Some(strength);
+        call.waiting_since = now;
+        call.enter(Phase::Talking, now);
+        let (who, slot) = (Self::called(&call.party), call.called.clone());
+        let mut effects = Vec::new();
+        if !in_hand {
+            effects = self.hold_call(id);
+        }
+        let word = strength.word();
+        self.say(Severity::Info, &format!("{who} is back from {slot} ({word})"));
+        self.undo = None;
+        effects
+    }
+
+    /// `enter` while the proof is missing: the operator decides to speak.
+    pub(super) fn accept_unproven(&mut self, id: CallId) -> Vec<Effect> {
+        self.retrieve_settled(id, Strength::Unverified)
+    }
+
+    /// Sends a wrongly retrieved caller back into the lot, unheard.
+    pub(super) fn put_back(&mut self, id: CallId, slot: SlotId) -> Vec<Effect> {
+        let now = self.now;
+        self.forget_asking(id);
+        let note = self.call(id).map(|c| c.note.clone()).unwrap_or_default();
+        if let Some(call) = self.call_mut(id) {
+            call.enter(Phase::PuttingBack { slot: slot.clone() }, now);
+        }
+        // The same slot only where the server lets us name it and says that it is free; else the server chooses.
+        let same = self.abilities.directed_park && self.slot(&slot).is_some_and(|s| s.is_known_free());
+        vec![Effect::Park { call: id, slot: same.then_some(slot), note }]
+    }
+
+    /// The call ended while it was being retrieved: there was nobody, or somebody was quicker.
+    pub(super) fn retrieve_failed(&mut self, call: &Call, slot: &SlotId, reason: &Text) {
+        let who = match call.party.is_withheld() {
+            true => "the caller".to_owned(),
+            false => Self::called(&call.party),
+        };
+        let why = if reason.is_empty() {
+            "the slot was empty when the server looked".into()
+        } else {
+            reason.to_string()
+        };
+        self.say(Severity::Warning, &format!("{slot}: {who} was not retrieved: {why}"));
+    }
+}
+
+impl ParkedCall {
+    /// Somebody whom nobody named, first seen at `now`.
+    pub(super) fn unknown(now: Moment) -> Self {
+        Self {
+            parkee: Identity::default(),
+            parker: Identity::default(),
+            since: now,
+            since_inferred: true,
+            note: Text::default(),
+            comes_back_at: None,
+            ours: false,
+            strength: Strength::Unverified,
+            key: None,
+        }
+    }
+}

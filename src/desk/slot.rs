@@ -1,0 +1,109 @@
+//! One park slot as the operator sees it: the server's lamp, who is there, and what was asked of it.
+
+use super::call::CallId;
+use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
+use serde::{Deserialize, Serialize};
+
+/// What names one parked call beyond doubt to a server that offers such a thing. Opaque to the desk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DialogKey(pub String);
+
+/// Who is in a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParkedCall {
+    /// The caller; withheld when the server doesn't tell and we did not park him.
+    pub parkee: Identity,
+    /// Who parked him; withheld when unknown.
+    pub parker: Identity,
+    /// Since when he has been waiting there.
+    pub since: Moment,
+    /// Whether `since` is only when we first saw the lamp lit.
+    pub since_inferred: bool,
+    /// The note.
+    pub note: Text,
+    /// When the lot's time is over, with whether that is inferred; `None` = never, or not known.
+    pub comes_back_at: Option<(Moment, bool)>,
+    /// Whether this console parked him.
+    pub ours: bool,
+    /// How sure a retrieve would be.
+    pub strength: Strength,
+    /// What names this very call to the server.
+    pub key: Option<DialogKey>,
+}
+
+/// What was asked of a slot and not yet answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AskingFor {
+    /// A park into it.
+    Park(CallId),
+    /// A retrieve from it.
+    Retrieve(CallId),
+    /// Its state, because the lamp was unknown or stale when its key was pressed.
+    State {
+        /// The call that goes in there if it turns out to be free.
+        then_park: Option<CallId>,
+    },
+}
+
+impl AskingFor {
+    /// The call this is about.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Park(call) | Self::Retrieve(call) => Some(*call),
+            Self::State { then_park } => *then_park,
+        }
+    }
+}
+
+/// A wish under way, with its deadline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    /// What for.
+    pub what: AskingFor,
+    /// Since when.
+    pub since: Moment,
+    /// When we stop waiting.
+    pub until: Moment,
+}
+
+/// One slot on the board.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slot {
+    /// Its extension.
+    pub id: SlotId,
+    /// What the server says.
+    pub lamp: Lamp,
+    /// What we asked. Drawn over a free lamp, never in place of the server's word.
+    pub asking: Option<Asking>,
+    /// Who is there.
+    pub parked: Option<ParkedCall>,
+    /// When the lamp was last told by the server.
+    pub heard_at: Option<Moment>,
+    /// Somebody else is retrieving or has retrieved this call, in words, for a few seconds.
+    pub remark: Option<(Text, Moment)>,
+}
+
+/// A call that left its slot by itself: it may be about to ring here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Departed {
+    pub slot: SlotId,
+    pub parked: ParkedCall,
+    pub at: Moment,
+}
+
+impl Slot {
+    /// A slot nothing is known of.
+    pub fn new(id: SlotId) -> Self {
+        Self { id, lamp: Lamp::Unknown, asking: None, parked: None, heard_at: None, remark: None }
+    }
+
+    /// Free by the server's fresh word.
+    pub fn is_known_free(&self) -> bool {
+        self.lamp == Lamp::Free
+    }
+
+    /// Occupied by the server's fresh word.
+    pub fn holds_somebody(&self) -> bool {
+        matches!(self.lamp, Lamp::Parked | Lamp::RingingBack)
+    }
+}

@@ -1,0 +1,64 @@
+//! Which call is heard, which one is spoken to and what rings: derived from the desk, never stored.
+
+use super::{CallId, Desk, Phase};
+use crate::parking::Text;
+use serde::{Deserialize, Serialize};
+
+/// Headset and ringer as last reported.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundState {
+    /// The headset's name, or why there is none.
+    pub headset: Option<Result<Text, Text>>,
+    /// Microphone level, 0 to 100 (the louder, the more; 100 = full scale).
+    pub microphone_level: u8,
+    /// Level in the ear, 0 to 100.
+    pub ear_level: u8,
+    /// Whether the operator muted the microphone.
+    pub muted: bool,
+}
+
+/// What the ringer plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RingTone {
+    /// Nothing.
+    #[default]
+    Silent,
+    /// A new caller.
+    Call,
+    /// A caller who came back from a slot.
+    Comeback,
+}
+
+/// What the sound threads should be doing now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundPlan {
+    /// The call that is heard in the headset.
+    pub heard: Option<CallId>,
+    /// The call that the microphone goes to.
+    pub spoken_to: Option<CallId>,
+    /// Whether the headset plays a ring-back tone of ours (the far end rings and sends no sound).
+    pub ring_back: bool,
+    /// What rings.
+    pub ring: RingTone,
+}
+
+impl Desk {
+    /// The plan that follows from the calls as they are.
+    ///
+    /// Only the call in hand is heard, and only one that is up and whose party is proven, or accepted by the
+    /// operator's key, is spoken to: two callers can't hear each other because there is only ever one.
+    pub fn sound_plan(&self) -> SoundPlan {
+        let hand = self.hand().filter(|c| c.is_audible());
+        let ringing = self.calls.iter().filter(|c| c.phase == Phase::Ringing);
+        let ring = ringing.fold(RingTone::Silent, |ring, call| match (ring, &call.comeback) {
+            (RingTone::Comeback, _) | (_, Some(_)) => RingTone::Comeback,
+            _ => RingTone::Call,
+        });
+        SoundPlan {
+            heard: hand.map(|c| c.id),
+            spoken_to: hand.filter(|c| c.phase == Phase::Talking && !self.sound.muted).map(|c| c.id),
+            ring_back: hand.is_some_and(|c| c.phase == Phase::RingingThere),
+            ring,
+        }
+    }
+}

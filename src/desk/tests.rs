@@ -1,0 +1,430 @@
+//! The desk's promises, as sentences: nobody lost, nobody joined, the call that was seen.
+
+use super::*;
+use crate::parking::{Lamp, Strength};
+use std::time::Duration;
+
+fn at(ms: u64) -> Moment {
+    Duration::from_millis(ms)
+}
+
+fn slot(id: &str) -> SlotId {
+    SlotId::new(id).unwrap()
+}
+
+fn jane() -> Identity {
+    Identity::new("Jane Doe", "01614960100")
+}
+
+fn bob() -> Identity {
+    Identity::new("Bob Roe", "07700900123")
+}
+
+/// A registered desk with slots 701–703, all free, on a server that verifies.
+fn desk() -> Desk {
+    let abilities = Abilities { strength: Strength::Verified, ..Abilities::default() };
+    let slots = ["701", "702", "703"].map(slot).to_vec();
+    let mut desk = Desk::new("reception@pbx", "front", slots, abilities);
+    desk.learn(at(0), Event::Registered);
+    for id in ["701", "702", "703"] {
+        lamp(&mut desk, 1, id, Lamp::Free);
+    }
+    desk
+}
+
+fn lamp(desk: &mut Desk, ms: u64, id: &str, lamp: Lamp) -> Vec<Effect> {
+    desk.learn(
+        at(ms),
+        Event::LampChanged { slot: slot(id), report: LampReport { lamp, ..LampReport::default() } },
+    )
+}
+
+fn ring(desk: &mut Desk, ms: u64, party: Identity) -> CallId {
+    let call = desk.new_call_id();
+    let arrival = CallArrival {
+        call,
+        party,
+        called: Text::new("100"),
+        comeback: None,
+        referred_by_us: false,
+        note: Text::default(),
+    };
+    desk.learn(at(ms), Event::CallArrived(arrival));
+    call
+}
+
+/// Jane has rung, was answered and talks.
+fn talking(desk: &mut Desk, ms: u64, party: Identity) -> CallId {
+    let call = ring(desk, ms, party);
+    assert!(desk.obey(at(ms), Command::Take(call)).contains(&Effect::Answer(call)));
+    desk.learn(at(ms), Event::CallAnswered { call });
+    call
+}
+
+fn park_jane(desk: &mut Desk) -> CallId {
+    let call = talking(desk, 10, jane());
+    desk.obey(at(1000), Command::Park { slot: None });
+    lamp(desk, 1002, "701", Lamp::Parked);
+    desk.learn(at(1003), Event::ParkProven { call, slot: Some(slot("701")), doubt: vec![] });
+    call
+}
+
+fn last_words(desk: &Desk) -> String {
+    desk.notices.back().map(|n| n.text.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn a_key_press_lights_no_lamp() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    let effects = desk.obey(at(1000), Command::Park { slot: None });
+    assert_eq!(effects, [Effect::Park { call, slot: None, note: Text::default() }]);
+    assert!(desk.slots.iter().all(|s| s.lamp == Lamp::Free && s.parked.is_none()));
+    assert_eq!(desk.sound_plan().spoken_to, None, "nobody is spoken to while the park is under way");
+}
+
+#[test]
+fn a_proven_park_shows_who_is_where_and_can_be_undone() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    let parked = desk.slot(&slot("701")).unwrap().parked.clone().unwrap();
+    assert_eq!(parked.parkee, jane());
+    assert!(parked.ours && desk.calls.is_empty());
+    let effects = desk.obey(at(2000), Command::Undo);
+    let [Effect::Retrieve { target, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!(target.seen.parkee, jane());
+}
+
+#[test]
+fn undo_says_when_it_is_too_late_or_the_caller_is_gone() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    let mut late = desk.clone();
+    assert_eq!(late.obey(at(60_000), Command::Undo), []);
+    assert!(last_words(&late).contains("too late to undo"));
+    lamp(&mut desk, 2000, "701", Lamp::Free);
+    assert_eq!(desk.obey(at(2001), Command::Undo), []);
+    assert!(last_words(&desk).contains("has left 701"));
+}
+
+#[test]
+fn a_refused_park_gives_the_caller_back_with_the_reason() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    desk.obey(at(1000), Command::Park { slot: None });
+    desk.learn(at(1500), Event::ParkRefused { call, reason: Text::new("the lot is full") });
+    assert_eq!(desk.call(call).unwrap().phase, Phase::Talking);
+    assert_eq!(desk.sound_plan().spoken_to, Some(call));
+    assert!(
+        last_words(&desk).contains("the lot is full") && last_words(&desk).contains("Jane Doe is with you")
+    );
+}
+
+#[test]
+fn a_held_call_parks_without_resuming_and_falls_back_to_hold() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    desk.obey(at(500), Command::Hold);
+    desk.learn(at(510), Event::CallHeld { call });
+    assert!(matches!(desk.obey(at(1000), Command::Park { slot: None }).as_slice(), [Effect::Park { .. }]));
+    desk.learn(at(1500), Event::ParkRefused { call, reason: Text::new("no") });
+    assert_eq!(desk.call(call).unwrap().phase, Phase::Held);
+    assert_eq!(desk.sound_plan().spoken_to, None);
+}
+
+#[test]
+fn nothing_is_ever_sent_into_a_slot_that_is_not_known_to_be_free() {
+    let stale = Lamp::Stale { since: at(1), was_parked: false };
+    let refused = Lamp::Refused { reason: Text::new("403") };
+    for state in [Lamp::Parked, Lamp::RingingBack, Lamp::Unknown, stale, refused] {
+        let mut desk = desk();
+        desk.abilities.directed_park = true;
+        talking(&mut desk, 10, jane());
+        lamp(&mut desk, 20, "702", state.clone());
+        let effects = desk.obey(at(30), Command::Park { slot: Some(slot("702")) });
+        assert_eq!(effects, [], "{state:?}");
+        let pressed = desk.obey(at(31), Command::PressSlot(slot("702")));
+        assert!(!pressed.iter().any(|e| matches!(e, Effect::Park { .. })), "{state:?}: {pressed:?}");
+        let transferred = desk.clone().obey(at(32), Command::Transfer { to: "702".into() });
+        assert!(!transferred.iter().any(|e| matches!(e, Effect::Transfer { .. } | Effect::Park { .. })));
+    }
+}
+
+#[test]
+fn a_full_lot_is_found_out_before_any_packet() {
+    let mut desk = desk();
+    talking(&mut desk, 10, jane());
+    for id in ["701", "702", "703"] {
+        lamp(&mut desk, 20, id, Lamp::Parked);
+    }
+    assert_eq!(desk.can_park(None), Err(ParkBar::LotFull));
+    assert_eq!(desk.obey(at(30), Command::Park { slot: None }), []);
+    assert!(last_words(&desk).contains("every slot is taken"));
+}
+
+#[test]
+fn an_occupied_slot_with_a_call_in_hand_holds_and_retrieves_and_never_joins() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    let other = talking(&mut desk, 3000, bob());
+    let effects = desk.obey(at(4000), Command::PressSlot(slot("701")));
+    assert_eq!(effects[0], Effect::Hold(other));
+    assert!(matches!(&effects[1], Effect::Retrieve { target, .. } if target.seen.parkee == jane()));
+    assert_eq!(desk.sound_plan().spoken_to, None);
+}
+
+#[test]
+fn the_microphone_opens_only_when_it_is_the_caller_that_was_seen() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let call = desk.in_hand.unwrap();
+    desk.learn(at(4010), Event::CallAnswered { call });
+    assert_eq!(desk.sound_plan().spoken_to, None, "a 200 is no proof");
+    desk.learn(at(4030), Event::PartyTold { call, party: jane() });
+    assert_eq!(desk.sound_plan().spoken_to, Some(call));
+    assert_eq!(desk.call(call).unwrap().strength, Some(Strength::Verified));
+}
+
+#[test]
+fn an_identity_that_overtakes_the_answer_counts() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let call = desk.in_hand.unwrap();
+    desk.learn(at(4009), Event::PartyTold { call, party: jane() });
+    assert_eq!(desk.sound_plan().spoken_to, None);
+    desk.learn(at(4010), Event::CallAnswered { call });
+    assert_eq!(desk.sound_plan().spoken_to, Some(call));
+}
+
+#[test]
+fn a_stranger_in_the_slot_is_not_spoken_to_but_put_back() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let call = desk.in_hand.unwrap();
+    desk.learn(at(4010), Event::CallAnswered { call });
+    let effects = desk.learn(at(4030), Event::PartyTold { call, party: bob() });
+    assert!(matches!(effects.as_slice(), [Effect::Park { slot: None, .. }]), "{effects:?}");
+    assert_eq!(desk.sound_plan(), SoundPlan::default());
+    desk.learn(at(4100), Event::ParkProven { call, slot: Some(slot("702")), doubt: vec![] });
+    assert!(last_words(&desk).contains("Bob Roe is back in 702"), "{}", last_words(&desk));
+}
+
+#[test]
+fn without_proof_the_operator_decides() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let call = desk.in_hand.unwrap();
+    desk.learn(at(4010), Event::CallAnswered { call });
+    desk.learn(at(4020), Event::PartyTold { call, party: Identity::new("", "701") });
+    desk.learn(desk.next_deadline().unwrap().max(at(6010)), Event::Ticked);
+    assert!(last_words(&desk).contains("doesn't say who this is"));
+    assert_eq!(desk.sound_plan().spoken_to, None);
+    desk.obey(at(7000), Command::Answer);
+    assert_eq!(desk.sound_plan().spoken_to, Some(call));
+    assert_eq!(desk.call(call).unwrap().strength, Some(Strength::Unverified));
+}
+
+#[test]
+fn a_lamp_that_is_not_fresh_is_asked_before_anything_is_done() {
+    let mut desk = desk();
+    desk.abilities.directed_park = true;
+    let call = talking(&mut desk, 10, jane());
+    lamp(&mut desk, 20, "702", Lamp::Stale { since: at(1), was_parked: true });
+    assert_eq!(desk.obey(at(30), Command::PressSlot(slot("702"))), [Effect::AskLamp(slot("702"))]);
+    let mut occupied = desk.clone();
+    let effects = lamp(&mut desk, 40, "702", Lamp::Free);
+    assert!(effects.contains(&Effect::Park { call, slot: Some(slot("702")), note: Text::default() }));
+    let effects = lamp(&mut occupied, 40, "702", Lamp::Parked);
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Park { .. } | Effect::Retrieve { .. })));
+    assert!(last_words(&occupied).contains("press its key again"));
+}
+
+#[test]
+fn a_comeback_is_recognised_without_help_from_the_server() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(2000), Command::NoteSlot { slot: slot("701"), text: "for Sam".into() });
+    lamp(&mut desk, 46_003, "701", Lamp::Free);
+    let call = ring(&mut desk, 46_005, jane());
+    let call = desk.call(call).unwrap();
+    assert_eq!(call.comeback, Some(Comeback { slot: Some(slot("701")), waited_s: 45 }));
+    assert_eq!(call.note.as_str(), "for Sam");
+    assert_eq!(desk.sound_plan().ring, RingTone::Comeback);
+}
+
+#[test]
+fn a_retrieved_caller_who_rings_again_is_no_comeback() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    lamp(&mut desk, 4005, "701", Lamp::Free);
+    let call = ring(&mut desk, 5000, jane());
+    assert_eq!(desk.call(call).unwrap().comeback, None);
+}
+
+#[test]
+fn hanging_up_never_drops_a_caller_whose_park_is_undecided() {
+    let mut desk = desk();
+    talking(&mut desk, 10, jane());
+    desk.obey(at(1000), Command::Park { slot: None });
+    assert_eq!(desk.obey(at(1001), Command::HangUp), []);
+    assert!(last_words(&desk).contains("wait for the server's word"));
+}
+
+#[test]
+fn leaving_with_calls_up_asks_once() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    assert_eq!(desk.obey(at(20), Command::Quit), []);
+    assert!(last_words(&desk).contains("1 of your calls would end"));
+    let effects = desk.obey(at(30), Command::Quit);
+    assert!(effects.contains(&Effect::HangUp(call)) && effects.contains(&Effect::Leave));
+}
+
+#[test]
+fn memory_of_an_earlier_session_counts_only_while_the_lamp_is_lit() {
+    let mut first = desk();
+    park_jane(&mut first);
+    let memory = first.memory();
+    let mut second =
+        Desk::new("x", "front", first.slots.iter().map(|s| s.id.clone()).collect(), first.abilities.clone());
+    second.remember(memory);
+    assert!(second.slots[0].parked.is_none(), "no lamp, no caller");
+    let mut freed = second.clone();
+    lamp(&mut second, 10, "701", Lamp::Parked);
+    assert_eq!(second.slots[0].parked.as_ref().unwrap().parkee, jane());
+    lamp(&mut freed, 10, "701", Lamp::Free);
+    lamp(&mut freed, 20, "701", Lamp::Parked);
+    assert!(freed.slots[0].parked.as_ref().unwrap().parkee.is_withheld());
+}
+
+mod random {
+    //! Any order of commands and events: the invariants hold.
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Key(u8, u8),
+        World(u8, u8),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let key = (0u8..14, 0u8..4).prop_map(|(k, n)| Step::Key(k, n));
+        let world = (0u8..12, 0u8..8).prop_map(|(k, n)| Step::World(k, n));
+        proptest::collection::vec(prop_oneof![key, world], 1..80)
+    }
+
+    fn command(kind: u8, n: u8, desk: &Desk) -> Command {
+        let id = slot(["701", "702", "703", "709"][usize::from(n)]);
+        let call = desk.calls.get(usize::from(n)).map_or(CallId(99), |c| c.id);
+        match kind {
+            0 => Command::Answer,
+            1 => Command::Take(call),
+            2 => Command::Choose { forward: n.is_multiple_of(2) },
+            3 => Command::HangUp,
+            4 => Command::Hold,
+            5 => Command::Mute,
+            6 => Command::Park { slot: None },
+            7 => Command::Park { slot: Some(id) },
+            8 | 9 => Command::PressSlot(id),
+            10 => Command::RetrieveLongest,
+            11 => Command::Transfer { to: id.to_string() },
+            12 => Command::Undo,
+            _ => Command::NoteSlot { slot: id, text: "note".into() },
+        }
+    }
+
+    fn event(kind: u8, n: u8, desk: &mut Desk) -> Event {
+        let id = slot(["701", "702", "703"][usize::from(n % 3)]);
+        let call = desk.calls.get(usize::from(n % 4)).map_or(CallId(98), |c| c.id);
+        let reason = Text::new("no");
+        match kind {
+            0 => {
+                let call = desk.new_call_id();
+                Event::CallArrived(CallArrival {
+                    call,
+                    party: if n % 2 == 0 { jane() } else { bob() },
+                    called: Text::default(),
+                    comeback: None,
+                    referred_by_us: n > 5,
+                    note: Text::default(),
+                })
+            }
+            1 | 2 => Event::CallAnswered { call },
+            3 => Event::CallEnded { call, reason, by_them: true },
+            4 => Event::CallHeld { call },
+            5 => Event::CallResumed { call },
+            6 => Event::PartyTold { call, party: if n % 2 == 0 { jane() } else { bob() } },
+            7 => Event::ParkProven { call, slot: (n < 6).then(|| id.clone()), doubt: vec![id] },
+            8 => Event::ParkRefused { call, reason },
+            9 => Event::HoldRefused { call, reason },
+            10 => Event::Ticked,
+            _ => {
+                let lamp = match n {
+                    0 | 1 | 2 => Lamp::Free,
+                    3..=5 => Lamp::Parked,
+                    6 => Lamp::RingingBack,
+                    _ => Lamp::Stale { since: at(0), was_parked: true },
+                };
+                Event::LampChanged { slot: id, report: LampReport { lamp, ..LampReport::default() } }
+            }
+        }
+    }
+
+    fn check(desk: &Desk, before: &Desk, effects: &[Effect]) {
+        let plan = desk.sound_plan();
+        assert!(plan.spoken_to.is_none() || plan.spoken_to == plan.heard, "spoken to unheard: {plan:?}");
+        let talking = desk.calls.iter().filter(|c| c.phase == Phase::Talking).count();
+        assert!(talking <= 1, "two callers talk at once: {:?}", desk.calls);
+        for effect in effects {
+            match effect {
+                Effect::Park { slot: Some(slot), .. } => {
+                    assert!(
+                        desk.slot(slot).is_some_and(Slot::is_known_free),
+                        "parked into {slot}, not known free"
+                    );
+                }
+                Effect::Transfer { to, .. } => {
+                    assert!(
+                        SlotId::new(to).is_none_or(|to| desk.slot(&to).is_none()),
+                        "transferred into a slot"
+                    );
+                }
+                Effect::HangUp(id) => {
+                    let undecided =
+                        |c: &Call| matches!(c.phase, Phase::Parking { .. } | Phase::PuttingBack { .. });
+                    assert!(!before.call(*id).is_some_and(undecided), "hung up an undecided caller");
+                }
+                _ => {}
+            }
+        }
+        let ids: std::collections::BTreeSet<_> = desk.calls.iter().map(|c| c.id).collect();
+        assert_eq!(ids.len(), desk.calls.len());
+        assert!(desk.in_hand.is_none_or(|id| ids.contains(&id)), "a dead call in hand");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+        #[test]
+        fn nobody_is_joined_and_nobody_is_dropped(steps in steps(), directed: bool) {
+            let mut desk = desk();
+            desk.abilities.directed_park = directed;
+            let mut now = 100;
+            for step in steps {
+                now += 137;
+                let before = desk.clone();
+                let effects = match step {
+                    Step::Key(kind, n) => { let c = command(kind, n, &desk); desk.obey(at(now), c) }
+                    Step::World(kind, n) => { let e = event(kind, n, &mut desk); desk.learn(at(now), e) }
+                };
+                check(&desk, &before, &effects);
+            }
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Ordinary calls: answering, dialling, holding, handing over, ending, and what each side agreed on.
+
+use super::phone::{Phone, SoundStep};
+use super::{identity, words};
+use crate::desk::{CallArrival, CallId, Event, RetrieveTarget};
+use crate::parking::{Moment, SlotId, Text};
+use crate::sip::message::{Headers, NameAddr, Request};
+use crate::sip::replaces::Replaces;
+use crate::sip::sdp::{self, Direction, LocalMedia};
+use crate::sip::{CallKey, EndCause, EndedBy, Invite, ReferKey};
+use std::net::SocketAddr;
+
+/// What this phone keeps of one call.
+pub(super) struct Leg {
+    pub key: CallKey,
+    pub local: LocalMedia,
+    /// The INVITE's offer, until it is answered.
+    pub offer: Vec<u8>,
+    pub state: LegState,
+    /// Hold as last asked for, while the answer is awaited.
+    pub asked_hold: Option<bool>,
+    /// The blind transfer under way.
+    pub transfer: Option<ReferKey>,
+    /// Whether the sound path knows the port.
+    pub open: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LegState {
+    Ringing,
+    Accepted,
+    Calling,
+    Up,
+}
+
+impl Phone {
+    /// A call came in and got its id.
+    pub(super) fn call_received(
+        &mut self,
+        now: Moment,
+        call: CallId,
+        key: CallKey,
+        from: SocketAddr,
+        request: &Request,
+    ) {
+        // Only our own server rings here: anybody else could claim any name.
+        if from.ip() != self.config.account.server.ip() {
+            return self.ua.reject(now, key, 403, Vec::new());
+        }
+        // No dialog of ours may be taken over: nobody has been given its names.
+        if request.headers.get("Replaces").is_some() {
+            return self.ua.reject(now, key, 481, Vec::new());
+        }
+        let offered = sdp::codecs_of(&request.body);
+        if !request.body.is_empty() && !offered.iter().any(|c| self.config.codecs.contains(c)) {
+            return self.ua.reject(now, key, 488, Vec::new());
+        }
+        let Some(local) = self.take_port() else {
+            return self.ua.reject(now, key, 486, Vec::new());
+        };
+        let headers = &request.headers;
+        let party = identity::caller(headers);
+        let called = headers.to().and_then(|to| to.uri.user).unwrap_or_default();
+        let ours = self.config.account.aor.uri.user.clone();
+        let referred_by = headers.name_addr("Referred-By").and_then(|r| r.uri.user);
+        self.insert(call, key, local, LegState::Ringing, request.body.clone());
+        self.ua.ring(now, key, None);
+        self.say(Event::CallArrived(CallArrival {
+            call,
+            party,
+            called: Text::new(&called),
+            comeback: identity::comeback(headers),
+            referred_by_us: referred_by.is_some() && referred_by == ours,
+            note: identity::note(headers),
+        }));
+    }
+
+    fn insert(&mut self, call: CallId, key: CallKey, local: LocalMedia, state: LegState, offer: Vec<u8>) {
+        let port = local.port;
+        let leg = Leg { key, local, offer, state, asked_hold: None, transfer: None, open: true };
+        self.legs.insert(call, leg);
+        self.by_key.insert(key, call);
+        self.say_sound(SoundStep::Open { call, port });
+    }
+
+    pub(super) fn answer(&mut self, now: Moment, call: CallId) {
+        let Some(leg) = self.legs.get_mut(&call).filter(|l| l.state == LegState::Ringing) else { return };
+        leg.state = LegState::Accepted;
+        let key = leg.key;
+        if leg.offer.is_empty() {
+            // An INVITE without an offer: ours goes in the 200, theirs comes in the ACK (RFC 3264 §4).
+            let offer = sdp::offer(&leg.local);
+            return self.ua.accept(now, key, offer);
+        }
+        match sdp::answer(&leg.offer, &leg.local) {
+            Ok((answer, negotiated)) => {
+                self.ua.accept(now, key, answer);
+                self.say_sound(SoundStep::Configure { call, negotiated });
+            }
+            Err(refusal) => {
+                let reason = format!("their phone can't be understood: {refusal}");
+                self.ua.reject(now, key, 488, Vec::new());
+                self.say(Event::CallEnded { call, reason: Text::new(&reason), by_them: false });
+                self.forget(call);
+            }
+        }
+    }
+
+    pub(super) fn reject(&mut self, now: Moment, call: CallId) {
+        if let Some(leg) = self.legs.get(&call) {
+            self.ua.reject(now, leg.key, 486, Vec::new());
+            self.forget(call);
+        }
+    }
+
+    pub(super) fn hang_up(&mut self, now: Moment, call: CallId) {
+        if let Some(leg) = self.legs.get(&call) {
+            self.ua.hang_up(now, leg.key);
+            self.forget(call);
+        }
+    }
+
+    /// Nothing of this call is ours any more; what the user agent still says of it is ignored.
+    pub(super) fn forget(&mut self, call: CallId) {
+        if let Some(leg) = self.legs.remove(&call) {
+            self.by_key.remove(&leg.key);
+            if leg.open {
+                self.say_sound(SoundStep::Close { call });
+            }
+        }
+        self.forget_attempts(call);
+    }
+
+    pub(super) fn dial(&mut self, now: Moment, call: CallId, to: &str) {
+        match self.uri_typed(to) {
+            Some(target) => self.invite(now, call, target, Vec::new()),
+            None => {
+                let reason = Text::new("that is no number that can be dialled");
+                self.say(Event::CallEnded { call, reason, by_them: false });
+            }
+        }
+    }
+
+    fn invite(
+        &mut self,
+        now: Moment,
+        call: CallId,
+        target: crate::sip::message::Uri,
+        headers: Vec<(String, String)>,
+    ) {
+        let Some(local) = self.take_port() else {
+            let reason = Text::new("no media port is free");
+            return self.say(Event::CallEnded { call, reason, by_them: false });
+        };
+        let offer = sdp::offer(&local);
+        let key = self.ua.invite(
+            now,
+            Invite {
+                account: Some(self.account),
+                from: None,
+                target,
+                send_to: self.config.account.server,
+                sdp: offer.clone(),
+                headers,
+            },
+        );
+        self.insert(call, key, local, LegState::Calling, offer);
+    }
+
+    /// INVITE to the slot; exact where the lamp told the dialog's name.
+    pub(super) fn retrieve(&mut self, now: Moment, call: CallId, target: &RetrieveTarget) {
+        let uri = self.uri_of(target.slot.as_str());
+        let by_name = self.config.dialect.retrieve_by == super::RetrieveBy::Replaces;
+        let named = target.key.as_ref().filter(|key| by_name && Replaces::read(&key.0).is_some());
+        let headers = match named {
+            Some(key) => {
+                vec![("Replaces".to_owned(), key.0.clone()), ("Require".to_owned(), "replaces".to_owned())]
+            }
+            None => Vec::new(),
+        };
+        self.invite(now, call, uri, headers);
+    }
+
+    pub(super) fn progressed(&mut self, key: CallKey, early: Option<Vec<u8>>) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        if let Some(negotiated) = early.and_then(|sdp| self.agree(call, &sdp)) {
+            self.say_sound(SoundStep::Configure { call, negotiated });
+        }
+        self.say(Event::CallProgressed { call });
+    }
+
+    /// Reads the far end's answer to the offer we made for this call.
+    fn agree(&self, call: CallId, answer: &[u8]) -> Option<sdp::Negotiated> {
+        let leg = self.legs.get(&call)?;
+        sdp::accept(&leg.local, answer).ok()
+    }
+
+    pub(super) fn answered(&mut self, now: Moment, key: CallKey, headers: &Headers, answer: Option<Vec<u8>>) {
+        let Some(&call) = self.by_key.get(&key) else { return self.ua.hang_up(now, key) };
+        if let Some(answer) = answer {
+            let Some(negotiated) = self.agree(call, &answer) else {
+                self.ua.hang_up(now, key);
+                let reason = Text::new("the answer's session description makes no sense");
+                self.say(Event::CallEnded { call, reason, by_them: true });
+                return self.forget(call);
+            };
+            self.say_sound(SoundStep::Configure { call, negotiated });
+        }
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.state = LegState::Up;
+        }
+        self.say(Event::CallAnswered { call });
+        if let Some(party) = identity::asserted(headers) {
+            self.say(Event::PartyTold { call, party });
+        }
+    }
+
+    pub(super) fn confirmed(&mut self, key: CallKey) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.state = LegState::Up;
+        }
+        self.say(Event::CallAnswered { call });
+    }
+
+    pub(super) fn ended(&mut self, now: Moment, key: CallKey, cause: &EndCause) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        if self.leg_ended_while_parking(now, call) {
+            return self.forget(call);
+        }
+        let was_up =
+            self.legs.get(&call).is_some_and(|l| matches!(l.state, LegState::Up | LegState::Accepted));
+        let transferring = self.legs.get(&call).is_some_and(|l| l.transfer.is_some());
+        if transferring && cause.by == EndedBy::Remote {
+            // A server that takes the call over ends our leg itself.
+            self.say(Event::TransferDone { call });
+            return self.forget(call);
+        }
+        let reason = match (cause.by, cause.status) {
+            (EndedBy::Timeout, _) => "the other end no longer answers".to_owned(),
+            (EndedBy::Remote, Some(status)) if !was_up && status >= 300 => {
+                words::of_status(status, &cause.reason)
+            }
+            _ => String::new(),
+        };
+        self.say(Event::CallEnded { call, reason: Text::new(&reason), by_them: cause.by != EndedBy::Local });
+        self.forget(call);
+    }
+
+    /// Hold by re-INVITE: `sendonly` lets the server play its music (RFC 3264 §8.4).
+    pub(super) fn set_hold(&mut self, now: Moment, call: CallId, hold: bool) {
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        if leg.state != LegState::Up {
+            let reason = Text::new("the call isn't up");
+            return self.say(Event::HoldRefused { call, reason });
+        }
+        leg.local.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
+        leg.local.version += 1;
+        leg.asked_hold = Some(hold);
+        let (key, offer) = (leg.key, sdp::offer(&leg.local));
+        self.ua.reoffer(now, key, offer);
+    }
+
+    pub(super) fn offer_answered(&mut self, key: CallKey, answer: &[u8]) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        match self.agree(call, answer) {
+            Some(negotiated) => self.say_sound(SoundStep::Configure { call, negotiated }),
+            None => return self.offer_failed(key, 488, "the answer makes no sense"),
+        }
+        let asked = self.legs.get_mut(&call).and_then(|l| l.asked_hold.take());
+        match asked {
+            Some(true) => self.say(Event::CallHeld { call }),
+            Some(false) => self.say(Event::CallResumed { call }),
+            None => {}
+        }
+    }
+
+    pub(super) fn offer_failed(&mut self, key: CallKey, status: u16, reason: &str) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        if let Some(hold) = leg.asked_hold.take() {
+            leg.local.direction = if hold { Direction::SendRecv } else { Direction::SendOnly };
+            let reason = Text::new(&words::of_status(status, reason));
+            self.say(Event::HoldRefused { call, reason });
+        }
+    }
+
+    /// The far end wants to change the session: answered from our side of it as it is.
+    pub(super) fn offer_received(&mut self, now: Moment, key: CallKey, offer: &[u8]) {
+        let Some(&call) = self.by_key.get(&key) else { return self.ua.answer_offer(now, key, Err(481)) };
+        self.sign_of_failure(now, call);
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        leg.local.version += 1;
+        if offer.is_empty() {
+            let ours = sdp::offer(&leg.local);
+            return self.ua.answer_offer(now, key, Ok(ours));
+        }
+        match sdp::answer(offer, &leg.local) {
+            Ok((answer, negotiated)) => {
+                self.ua.answer_offer(now, key, Ok(answer));
+                self.say_sound(SoundStep::Configure { call, negotiated });
+            }
+            Err(_) => self.ua.answer_offer(now, key, Err(488)),
+        }
+    }
+
+    pub(super) fn identity_changed(&mut self, now: Moment, key: CallKey, headers: &Headers) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        self.sign_of_failure(now, call);
+        if let Some(party) = identity::asserted(headers) {
+            self.say(Event::PartyTold { call, party });
+        }
+    }
+
+    /// Blind transfer (RFC 5589 §6). The park extension is parked to, with all the care that takes.
+    pub(super) fn transfer(&mut self, now: Moment, call: CallId, to: &str) {
+        let typed = SlotId::new(to);
+        if typed.is_some() && typed == self.config.dialect.park_extension {
+            return self.park(now, call, None, &Text::default());
+        }
+        let Some(target) = self.uri_typed(to) else {
+            let reason = Text::new("that is no number that can be dialled");
+            return self.say(Event::TransferRefused { call, reason });
+        };
+        let Some(key) = self.legs.get(&call).map(|l| l.key) else { return };
+        let referred_by = ("Referred-By".to_owned(), self.ourselves().to_string());
+        let refer = self.ua.refer(now, key, NameAddr::new(target), vec![referred_by]);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.transfer = Some(refer);
+        }
+    }
+
+    /// The call whose transfer is `refer`.
+    pub(super) fn transferring(&self, refer: ReferKey) -> Option<CallId> {
+        self.legs.iter().find(|(_, l)| l.transfer == Some(refer)).map(|(call, _)| *call)
+    }
+
+    /// A transfer ended well: our leg isn't needed any more.
+    pub(super) fn transfer_done(&mut self, now: Moment, call: CallId) {
+        self.say(Event::TransferDone { call });
+        self.hang_up(now, call);
+    }
+
+    pub(super) fn transfer_failed(&mut self, call: CallId, reason: &str) {
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.transfer = None;
+        }
+        self.say(Event::TransferRefused { call, reason: Text::new(reason) });
+    }
+}

@@ -1,0 +1,411 @@
+//! The phone under the desk: one account on one user agent. The desk's effects go in, the desk's events come out.
+
+use super::Dialect;
+use super::calls::Leg;
+use super::lamps::Watched;
+use super::parking::Attempt;
+use crate::desk::{CallId, Effect, Event};
+use crate::parking::{Moment, SlotId, Text};
+use crate::sip::message::{NameAddr, Uri};
+use crate::sip::sdp::{Codec, Direction, LocalMedia, Negotiated};
+use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, SubscriptionKey, UaConfig, UserAgent};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// How often the server is asked whether it is there.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
+/// How long its answer is waited for before lamps are called stale.
+const PROBE_PATIENCE: Duration = Duration::from_secs(4);
+/// The longest number or URI that is dialled.
+const MAX_DIALLED: usize = 256;
+/// The most media ports that are kept ready.
+const MAX_PORTS: usize = 1024;
+
+/// What a phone needs to know.
+#[derive(Clone, Debug)]
+pub struct PhoneConfig {
+    /// What SIP says of us: the address that the server can reach.
+    pub local: SocketAddr,
+    /// Where media is received.
+    pub media_address: IpAddr,
+    /// The account.
+    pub account: Account,
+    /// How the server parks.
+    pub dialect: Dialect,
+    /// The slots, in their order on the board.
+    pub slots: Vec<SlotId>,
+    /// Codecs in preference.
+    pub codecs: Vec<Codec>,
+    /// Where tags and jitter come from.
+    pub seed: u64,
+}
+
+/// A step of the sound path; the app performs it on the media threads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SoundStep {
+    /// A call uses this port from now on.
+    Open {
+        /// Which call.
+        call: CallId,
+        /// A port that was announced with [`Phone::add_ports`].
+        port: u16,
+    },
+    /// What the two sides agreed on.
+    Configure {
+        /// Which call.
+        call: CallId,
+        /// The agreement.
+        negotiated: Negotiated,
+    },
+    /// Send a digit (RFC 4733).
+    Digit {
+        /// Which call.
+        call: CallId,
+        /// `0-9 * # A-D`.
+        digit: char,
+    },
+    /// The call is over; its port is given back to its maker.
+    Close {
+        /// Which call.
+        call: CallId,
+    },
+}
+
+/// What a phone says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// To the desk.
+    Desk(Event),
+    /// To the sound path.
+    Sound(SoundStep),
+}
+
+/// The phone. Drain [`Phone::poll_transmit`] and [`Phone::poll_said`] after each call that takes `now`.
+pub struct Phone {
+    pub(super) config: PhoneConfig,
+    pub(super) ua: UserAgent,
+    pub(super) account: AccountKey,
+    pub(super) legs: BTreeMap<CallId, Leg>,
+    pub(super) by_key: BTreeMap<CallKey, CallId>,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) watched: BTreeMap<SubscriptionKey, Watched>,
+    pub(super) registered: bool,
+    ports: VecDeque<u16>,
+    said: VecDeque<Said>,
+    probing: Option<(ProbeKey, Moment)>,
+    next_probe: Option<Moment>,
+    reachable: bool,
+    next_session: u64,
+    /// Calls that arrived and await an id from the desk.
+    arriving: VecDeque<(CallKey, SocketAddr, Box<sip::message::Request>)>,
+}
+
+impl Phone {
+    /// A phone that has not said anything yet.
+    pub fn new(config: PhoneConfig) -> Self {
+        let mut ua_config = UaConfig::new(config.local, PRODUCT, config.seed);
+        ua_config.ringing_max = crate::desk::MAX_CALLS;
+        let mut ua = UserAgent::new(ua_config);
+        let account = ua.add_account(config.account.clone());
+        Self {
+            next_session: (config.seed >> 16) | 1,
+            config,
+            ua,
+            account,
+            legs: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            attempts: Vec::new(),
+            watched: BTreeMap::new(),
+            registered: false,
+            ports: VecDeque::new(),
+            said: VecDeque::new(),
+            probing: None,
+            next_probe: None,
+            reachable: false,
+            arriving: VecDeque::new(),
+        }
+    }
+
+    /// Registers, and begins to probe. Lamps follow once registered.
+    pub fn start(&mut self, now: Moment) {
+        self.ua.register(now, self.account);
+        self.next_probe = Some(now);
+        self.turn(now);
+    }
+
+    /// Ends registration and subscriptions; calls were ended by the desk's effects.
+    pub fn stop(&mut self, now: Moment) {
+        for subscription in self.watched.keys().copied().collect::<Vec<_>>() {
+            self.ua.unsubscribe(now, subscription);
+        }
+        self.ua.unregister(now, self.account);
+        self.next_probe = None;
+        self.turn(now);
+    }
+
+    /// Media ports that are bound and free.
+    pub fn add_ports(&mut self, ports: &[u16]) {
+        self.ports.extend(ports);
+        self.ports.truncate(MAX_PORTS);
+    }
+
+    /// A datagram came.
+    pub fn receive(&mut self, now: Moment, from: SocketAddr, bytes: &[u8]) {
+        self.ua.receive(now, from, bytes);
+        self.turn(now);
+    }
+
+    /// A time that [`Phone::next_wake`] named has come.
+    pub fn wake(&mut self, now: Moment) {
+        self.ua.wake(now);
+        self.probe_when_due(now);
+        self.decide_attempts(now);
+        self.ask_lamps_when_due(now);
+        self.turn(now);
+    }
+
+    /// When [`Phone::wake`] is wanted next.
+    pub fn next_wake(&self) -> Option<Moment> {
+        let probe = self.probing.as_ref().map(|(_, until)| *until).or(self.next_probe);
+        let attempts = self.attempts.iter().map(Attempt::next_wake).min();
+        let lamps = self.next_lamp_wake();
+        [self.ua.next_wake(), probe, attempts, lamps].into_iter().flatten().min()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<sip::Transmit> {
+        self.ua.poll_transmit()
+    }
+
+    /// The next thing that this phone says.
+    pub fn poll_said(&mut self) -> Option<Said> {
+        self.said.pop_front()
+    }
+
+    /// Calls that arrived: each gets its id from the desk, by [`Phone::admit`].
+    pub fn has_arrival(&self) -> bool {
+        !self.arriving.is_empty()
+    }
+
+    /// Names the oldest arrived call `call` and tells the desk of it.
+    pub fn admit(&mut self, now: Moment, call: CallId) {
+        if let Some((key, from, request)) = self.arriving.pop_front() {
+            self.call_received(now, call, key, from, &request);
+            self.turn(now);
+        }
+    }
+
+    /// How many of everything the user agent keeps (for leak tests).
+    pub fn census(&self) -> sip::Census {
+        self.ua.census()
+    }
+
+    /// How many calls this phone keeps, and media ports in use.
+    pub fn legs(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// Performs one effect of the desk. What isn't the phone's (saving, leaving) is the app's.
+    pub fn perform(&mut self, now: Moment, effect: Effect) {
+        match effect {
+            Effect::Answer(call) => self.answer(now, call),
+            Effect::Reject(call) => self.reject(now, call),
+            Effect::HangUp(call) => self.hang_up(now, call),
+            Effect::Hold(call) => self.set_hold(now, call, true),
+            Effect::Resume(call) => self.set_hold(now, call, false),
+            Effect::Dial { call, to } => self.dial(now, call, &to),
+            Effect::Park { call, slot, note } => self.park(now, call, slot, &note),
+            Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
+            Effect::AskLamp(slot) => self.ask_lamp(now, &slot),
+            Effect::Transfer { call, to } => self.transfer(now, call, &to),
+            Effect::SendDigit { call, digit } => self.say_sound(SoundStep::Digit { call, digit }),
+            Effect::TellNote { slot, key, note } => self.tell_note(now, &slot, key.as_ref(), &note),
+            Effect::SaveMemory | Effect::Leave => {}
+        }
+        self.turn(now);
+    }
+
+    /// Takes in all that the user agent has to say.
+    fn turn(&mut self, now: Moment) {
+        while let Some(event) = self.ua.poll_event() {
+            self.take_in(now, event);
+        }
+    }
+
+    fn take_in(&mut self, now: Moment, event: sip::Event) {
+        use sip::Event as E;
+        match event {
+            E::Registered { .. } => self.registered(now),
+            E::RegistrationFailed { status, reason, retry_in, .. } => {
+                self.registration_failed(now, status, &reason, retry_in);
+            }
+            E::ProbeAnswered { probe, round_trip, .. } => self.probe_answered(now, probe, round_trip),
+            E::ProbeLost { probe } => self.probe_lost(now, probe),
+            E::CallReceived { call, from, request } => self.arriving.push_back((call, from, request)),
+            E::CallProgress { call, sdp, .. } => self.progressed(call, sdp),
+            E::CallAnswered { call, headers, sdp } => self.answered(now, call, &headers, sdp),
+            E::CallConfirmed { call } => self.confirmed(call),
+            E::CallEnded { call, cause } => self.ended(now, call, &cause),
+            E::OfferReceived { call, sdp, .. } => self.offer_received(now, call, &sdp),
+            E::OfferAnswered { call, sdp } => self.offer_answered(call, &sdp),
+            E::OfferFailed { call, status, reason } => self.offer_failed(call, status, &reason),
+            E::IdentityChanged { call, headers } => self.identity_changed(now, call, &headers),
+            E::ReferAccepted { refer, headers, .. } => self.refer_accepted(now, refer, &headers),
+            E::ReferRefused { refer, status, reason, .. } => self.refer_refused(now, refer, status, &reason),
+            E::ReferProgress { refer, status, ended, .. } => self.refer_progressed(now, refer, status, ended),
+            // Nobody but the operator moves a call.
+            E::ReferReceived { refer, .. } => self.ua.answer_refer(now, refer, 603, Vec::new()),
+            E::Notified { subscription, body, .. } => self.notified(now, subscription, &body),
+            E::SubscriptionActive { subscription, .. } => self.subscription_active(subscription),
+            E::SubscriptionStale { subscription, since } => self.lamp_stale(subscription, since),
+            E::SubscriptionRefused { subscription, status, reason } => {
+                self.lamp_refused(subscription, status, &reason);
+            }
+            E::RequestReceived { key, .. } => self.ua.answer(now, key, 405, Vec::new(), Vec::new()),
+            E::Unregistered { .. }
+            | E::InfoReceived { .. }
+            | E::WatcherRefreshed { .. }
+            | E::WatcherLeft { .. }
+            | E::RequestAnswered { .. }
+            | E::Malformed { .. } => {}
+        }
+    }
+
+    fn registered(&mut self, now: Moment) {
+        self.say(Event::Registered);
+        if !std::mem::replace(&mut self.registered, true) {
+            self.watch_slots(now);
+        }
+    }
+
+    fn registration_failed(
+        &mut self,
+        now: Moment,
+        status: Option<u16>,
+        reason: &str,
+        retry: Option<Duration>,
+    ) {
+        let words = match status {
+            Some(401 | 403 | 407) => format!("the server refused user or password ({reason})"),
+            Some(404) => "the server doesn't know this user (404)".to_owned(),
+            Some(status) => format!("the server refused: {reason} ({status})"),
+            None => format!("no answer from {}", self.config.account.server),
+        };
+        let retry_at = retry.map(|d| now + d);
+        self.say(Event::RegistrationFailed { reason: Text::new(&words), retry_at });
+    }
+
+    fn probe_when_due(&mut self, now: Moment) {
+        if let Some((_, until)) = self.probing {
+            if now >= until && std::mem::replace(&mut self.reachable, false) {
+                self.unreachable(now);
+            }
+            if now >= until {
+                self.probing = None;
+                self.next_probe = Some(now + Duration::from_secs(1));
+            }
+            return;
+        }
+        if self.next_probe.is_some_and(|at| now >= at) {
+            let server = self.config.account.server;
+            let target = self.uri_of("");
+            let probe = self.ua.probe(now, Some(self.account), target, server);
+            self.probing = Some((probe, now + PROBE_PATIENCE));
+            self.next_probe = None;
+        }
+    }
+
+    fn probe_answered(&mut self, now: Moment, probe: ProbeKey, round_trip: Duration) {
+        if self.probing.as_ref().is_some_and(|(p, _)| *p == probe) {
+            self.probing = None;
+            self.next_probe = Some(now + PROBE_EVERY);
+        }
+        let ms = u32::try_from(round_trip.as_millis()).unwrap_or(u32::MAX);
+        self.say(Event::Reached { round_trip_ms: ms });
+        if !std::mem::replace(&mut self.reachable, true) {
+            self.reachable_again(now);
+        }
+    }
+
+    fn probe_lost(&mut self, now: Moment, probe: ProbeKey) {
+        if self.probing.as_ref().is_some_and(|(p, _)| *p == probe) {
+            self.probing = None;
+            self.next_probe = Some(now + Duration::from_secs(1));
+            if std::mem::replace(&mut self.reachable, false) {
+                self.unreachable(now);
+            }
+        }
+    }
+
+    fn unreachable(&mut self, now: Moment) {
+        self.say(Event::Unreachable);
+        self.all_lamps_stale(now);
+    }
+
+    fn reachable_again(&mut self, now: Moment) {
+        if self.registered {
+            self.ua.register(now, self.account);
+            self.renew_stale_lamps(now);
+        }
+    }
+
+    /// A URI at our server; `user` empty for the server itself.
+    pub(super) fn uri_of(&self, user: &str) -> Uri {
+        let aor = &self.config.account.aor.uri;
+        let mut uri = Uri::sip(user, &aor.host);
+        uri.port = aor.port;
+        if user.is_empty() {
+            uri.user = None;
+        }
+        uri
+    }
+
+    /// What the operator typed, as a URI: a number or name at our server, or a whole URI.
+    pub(super) fn uri_typed(&self, typed: &str) -> Option<Uri> {
+        if typed.len() > MAX_DIALLED || typed.chars().any(char::is_control) {
+            return None;
+        }
+        if typed.starts_with("sip:") || typed.starts_with("sips:") || typed.starts_with("tel:") {
+            return Uri::parse(typed);
+        }
+        if typed.contains('@') {
+            return Uri::parse(&format!("sip:{typed}"));
+        }
+        // Punctuation of written numbers means nothing to a server.
+        let number: String = typed.chars().filter(|c| !matches!(c, ' ' | '(' | ')' | '/' | '-')).collect();
+        let is_number = number.chars().all(|c| c.is_ascii_digit() || "+*#".contains(c)) && !number.is_empty();
+        let user = if is_number { number.as_str() } else { typed.trim() };
+        (!user.is_empty() && !user.contains(char::is_whitespace)).then(|| self.uri_of(user))
+    }
+
+    /// Ourselves, for Referred-By.
+    pub(super) fn ourselves(&self) -> NameAddr {
+        NameAddr::new(self.config.account.aor.uri.clone())
+    }
+
+    /// A free media port, with a fresh session description around it.
+    pub(super) fn take_port(&mut self) -> Option<LocalMedia> {
+        let port = self.ports.pop_front()?;
+        self.next_session += 1;
+        Some(LocalMedia {
+            address: self.config.media_address,
+            port,
+            codecs: self.config.codecs.clone(),
+            direction: Direction::SendRecv,
+            session_id: self.next_session,
+            version: 1,
+        })
+    }
+
+    pub(super) fn say(&mut self, event: Event) {
+        self.said.push_back(Said::Desk(event));
+    }
+
+    pub(super) fn say_sound(&mut self, step: SoundStep) {
+        self.said.push_back(Said::Sound(step));
+    }
+}
+
+/// What User-Agent says.
+const PRODUCT: &str = concat!("parkdeck/", env!("CARGO_PKG_VERSION"));

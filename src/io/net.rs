@@ -1,0 +1,51 @@
+//! UDP sockets for SIP, and which address of ours a server sees.
+
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+/// What a SIP socket asks the kernel to keep for it: a burst of 200 CANCELs overran the default.
+const RECEIVE_BUFFER: usize = 4 << 20;
+/// How long a name may take to resolve.
+const RESOLVE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// A bound, non-blocking UDP socket with room for bursts.
+///
+/// # Errors
+/// When the address isn't ours or the port is taken.
+pub fn bind_sip(address: SocketAddr) -> io::Result<tokio::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    // The kernel may grant less; bursts are then repeated by their senders.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    tokio::net::UdpSocket::from_std(UdpSocket::from(socket))
+}
+
+/// The local address that the route to `server` has. Nothing is sent.
+///
+/// # Errors
+/// When there is no route.
+pub fn address_towards(server: SocketAddr) -> io::Result<IpAddr> {
+    let any: SocketAddr = match server {
+        SocketAddr::V4(_) => ([0, 0, 0, 0], 0).into(),
+        SocketAddr::V6(_) => ([0u16; 8], 0).into(),
+    };
+    let probe = UdpSocket::bind(any)?;
+    probe.connect(server)?;
+    Ok(probe.local_addr()?.ip())
+}
+
+/// The first address of `host`.
+///
+/// # Errors
+/// When the name isn't known, or nobody says within [`RESOLVE_PATIENCE`].
+pub async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    let lookup = tokio::time::timeout(RESOLVE_PATIENCE, tokio::net::lookup_host((host, port)));
+    let mut found = lookup.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
+}

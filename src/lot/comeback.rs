@@ -1,0 +1,141 @@
+//! Comeback: a parked call whose time is over rings its parker, then the fallback, then waits again in its slot. It
+//! never leaves the slot before somebody has answered, and can be retrieved all the while.
+
+use super::Lot;
+use super::legs::Purpose;
+use super::notice::Notice;
+use super::slots::{Departure, ParkedCall, Ticket};
+use super::words::{NOTE_HEADER, Refusal, TICKET_HEADER, WAITED_HEADER, slot_header};
+use crate::parking::Moment;
+use crate::sip::CallKey;
+use crate::sip::message::{NameAddr, Uri};
+use std::time::Duration;
+
+impl Lot {
+    /// Rings back every call whose time is over.
+    pub(super) fn ring_back_overdue_calls(&mut self, now: Moment) {
+        let due: Vec<Ticket> = self.lots.iter_mut().flat_map(|lot| lot.ring_back_due(now)).collect();
+        for ticket in due {
+            self.ring_parker(now, &ticket);
+        }
+    }
+
+    fn ring_parker(&mut self, now: Moment, ticket: &Ticket) {
+        let Some((lot, parked)) = self.parked(ticket) else { return };
+        self.presence.touch(parked.slot.as_str());
+        let Some(options) = self.parking(lot).cloned() else { return };
+        // Who parked himself would only be joined with himself.
+        let himself = self.legs.get(&parked.occupant).is_some_and(|leg| {
+            leg.user.as_deref() == Some(&parked.parker.user) && leg.identity == parked.parker.identity
+        });
+        if !options.comebacktoorigin || himself {
+            return self.ring_fallback(now, ticket);
+        }
+        let from = self.comeback_from(&parked, options.comebackprefix);
+        let headers = self.comeback_headers(now, lot, &parked);
+        let codecs = super::sound::preferring(self.codec_of(parked.occupant), &super::sound::CODECS);
+        let time = Duration::from_secs(options.comebackdialtime.into());
+        let purpose = Purpose::Comeback { ticket: ticket.clone() };
+        match self.ring_user(now, purpose, &parked.parker.user, from, &headers, codecs, time) {
+            Ok(_) => {
+                let to = parked.parker.identity.label().to_owned();
+                self.say(Notice::RingingBack { slot: parked.slot, parkee: parked.parkee, to });
+            }
+            Err(_) => self.ring_fallback(now, ticket),
+        }
+    }
+
+    /// The parker didn't take it, or isn't asked: the fallback, and with none the slot again.
+    pub(super) fn ring_fallback(&mut self, now: Moment, ticket: &Ticket) {
+        let Some((lot, parked)) = self.parked(ticket) else { return };
+        let Some(options) = self.parking(lot).cloned() else { return };
+        let Some(target) = options.fallback.clone() else { return self.wait_again(now, ticket) };
+        let from = self.comeback_from(&parked, options.comebackprefix);
+        let headers = self.comeback_headers(now, lot, &parked);
+        let codecs = super::sound::preferring(self.codec_of(parked.occupant), &super::sound::CODECS);
+        let time = Duration::from_secs(options.fallbackdialtime.into());
+        let purpose = Purpose::Fallback { ticket: ticket.clone() };
+        let rung = match (self.plan.user_at(&target).map(|user| user.name.clone()), Uri::parse(&target)) {
+            (Some(user), _) => self.ring_user(now, purpose, &user, from, &headers, codecs, time),
+            (None, Some(uri)) => self.ring_uri(now, purpose, &uri, from, &headers, codecs, time),
+            (None, None) => Err(Refusal::new(404, "The fallback is not known.")),
+        };
+        match rung {
+            Ok(_) => self.say(Notice::RingingBack { slot: parked.slot, parkee: parked.parkee, to: target }),
+            Err(_) => self.wait_again(now, ticket),
+        }
+    }
+
+    /// Nobody took it: another round in the slot.
+    pub(super) fn wait_again(&mut self, now: Moment, ticket: &Ticket) {
+        let waiting = self.lots.iter_mut().find_map(|lot| lot.wait_again(now, ticket));
+        let said = waiting.map(|parked| (parked.slot.clone(), parked.parkee.clone()));
+        if let Some((slot, parkee)) = said {
+            self.presence.touch(slot.as_str());
+            self.say(Notice::WaitsAgain { slot, parkee });
+        }
+    }
+
+    /// Somebody answered a comeback or the fallback: he talks with the caller from now on.
+    pub(super) fn comeback_answered(&mut self, now: Moment, ticket: &Ticket, by: CallKey, fell_back: bool) {
+        let Some((_, parked)) = self.parked(ticket) else { return self.hang_up(now, by) };
+        let who = self.legs.get(&by).map(|leg| leg.identity.clone()).unwrap_or_default();
+        let how = if fell_back {
+            Departure::FellBack { by: who.clone() }
+        } else {
+            Departure::CameBack { by: who.clone() }
+        };
+        let dialog = self.legs.get(&parked.occupant).and_then(|leg| leg.dialog.clone());
+        self.remember_gone(dialog, ticket);
+        for lot in &mut self.lots {
+            lot.leave(now, ticket, how.clone());
+        }
+        self.presence.touch(parked.slot.as_str());
+        self.join(parked.occupant, by);
+        self.introduce(now, by, parked.occupant);
+        let (slot, parkee) = (parked.slot, parked.parkee);
+        self.say(if fell_back {
+            Notice::FallbackReached { slot, parkee, by: who }
+        } else {
+            Notice::CameBack { slot, parkee, by: who }
+        });
+        self.seat_the_stranded(now);
+    }
+
+    pub(super) fn parked(&self, ticket: &Ticket) -> Option<(usize, ParkedCall<CallKey>)> {
+        let found = self.lots.iter().enumerate().find_map(|(at, lot)| Some((at, lot.by_ticket(ticket)?)));
+        found.map(|(at, parked)| (at, parked.clone()))
+    }
+
+    /// From is the caller, so that the phone shows him; with the slot before his name if that is wanted.
+    fn comeback_from(&self, parked: &ParkedCall<CallKey>, prefix: bool) -> NameAddr {
+        let address = self.address(&parked.parkee);
+        if prefix {
+            address.with_display(&format!("{} {}", parked.slot, parked.parkee.label()))
+        } else {
+            address
+        }
+    }
+
+    fn comeback_headers(
+        &self,
+        now: Moment,
+        lot: usize,
+        parked: &ParkedCall<CallKey>,
+    ) -> Vec<(String, String)> {
+        let mut headers = self.asserted(&parked.parkee);
+        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+        if let Some(options) = self.parking(lot) {
+            add("Alert-Info", format!("<{}>;info=park-return", options.comebackalertinfo));
+            let (name, value) = slot_header(&parked.slot, &options.name, &parked.ticket);
+            add(&name, value);
+        }
+        add(TICKET_HEADER, parked.ticket.as_str().to_owned());
+        add(WAITED_HEADER, parked.waited_s(now).to_string());
+        add("Referred-By", self.address(&parked.parker.identity).to_string());
+        if !parked.note.is_empty() {
+            add(NOTE_HEADER, parked.note.to_string());
+        }
+        headers
+    }
+}

@@ -1,0 +1,476 @@
+//! What an administrator says about the lot: plain serde types with the defaults of a small office, and a check of
+//! what the types alone can't say. Names are those of Asterisk's `res_parking.conf` where it has one.
+//! No file is read here: the config module turns TOML into these and maps a [`Problem`] to its line.
+
+use crate::parking::SlotId;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The most users a lot serves.
+pub const MAX_USERS: usize = 1_000;
+/// The most named parking lots.
+pub const MAX_LOTS: usize = 16;
+/// The most slots of one parking lot.
+pub const MAX_SLOTS: usize = 500;
+/// The most contacts one user may register.
+pub const MAX_CONTACTS: u8 = 16;
+/// The longest time, in seconds, that any option may name: a day.
+pub const MAX_TIME_S: u32 = 86_400;
+
+/// The whole lot: where it listens, who may use it, and its parking lots.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LotConfig {
+    /// Address and port for SIP over UDP.
+    pub listen: SocketAddr,
+    /// What Contact, Via and SDP say when `listen` is not what the phones reach (wildcard address, NAT).
+    pub advertise: Option<SocketAddr>,
+    /// The digest realm, and the domain of every address of record.
+    pub realm: String,
+    /// Longest registration that is granted, in seconds.
+    pub max_expires: u32,
+    /// Who may register and call.
+    pub users: Vec<UserConfig>,
+    /// The parking lots; the first is where a call goes that names none.
+    pub lots: Vec<ParkingConfig>,
+    /// File of the music on hold for held calls; the lot's own music, or silence, when absent.
+    pub music: Option<PathBuf>,
+}
+
+impl Default for LotConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060),
+            advertise: None,
+            realm: "parkdeck".to_owned(),
+            max_expires: 3_600,
+            users: Vec::new(),
+            lots: vec![ParkingConfig::default()],
+            music: None,
+        }
+    }
+}
+
+/// One user: a name and a secret to register with, and the extension that rings his phones.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserConfig {
+    /// The name in the address of record and in the digest.
+    pub name: String,
+    /// The digest secret. Never printed.
+    #[serde(deserialize_with = "read_secret", serialize_with = "hide_secret")]
+    pub secret: SecretString,
+    /// What other phones show; the name when empty.
+    #[serde(default)]
+    pub display_name: String,
+    /// The number that rings this user; none for one who only calls.
+    #[serde(default)]
+    pub extension: Option<SlotId>,
+    /// What the user may do beside calling.
+    #[serde(default)]
+    pub permissions: Permissions,
+    /// How many phones may be registered at once.
+    #[serde(default = "four")]
+    pub max_contacts: u8,
+}
+
+impl UserConfig {
+    /// The name to show: the display name, else the user's name.
+    pub fn label(&self) -> &str {
+        if self.display_name.is_empty() { &self.name } else { &self.display_name }
+    }
+
+    /// The number to show: the extension, else the user's name.
+    pub fn number(&self) -> &str {
+        self.extension.as_ref().map_or(&self.name, |e| e.as_str())
+    }
+}
+
+/// What a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Permissions {
+    /// May park calls.
+    pub park: bool,
+    /// May retrieve calls that others parked, and see who is parked.
+    pub retrieve: bool,
+    /// Speaks for others: the identity in this user's From or P-Asserted-Identity is believed (a gateway, a demo's
+    /// callers). Everybody else is who the configuration says.
+    pub assert_identity: bool,
+}
+
+impl Default for Permissions {
+    fn default() -> Self {
+        Self { park: true, retrieve: true, assert_identity: false }
+    }
+}
+
+/// One parking lot, in the words of `res_parking.conf`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParkingConfig {
+    /// The lot's name.
+    pub name: String,
+    /// The extension that parks into any free slot.
+    pub parkext: SlotId,
+    /// The slots, `"701-712"`.
+    pub parkpos: SlotRange,
+    /// Seconds until a parked call comes back; 0: never.
+    pub parkingtime: u32,
+    /// Which free slot is taken.
+    pub findslot: FindSlot,
+    /// Whether the parker is rung when the time is over; else the call goes straight to the fallback.
+    pub comebacktoorigin: bool,
+    /// Seconds for which the parker is rung.
+    pub comebackdialtime: u32,
+    /// Whether the comeback shows "703 Jane Doe" instead of "Jane Doe".
+    pub comebackprefix: bool,
+    /// The Alert-Info URI of a comeback, for a distinctive ring; `info=park-return` is added.
+    pub comebackalertinfo: String,
+    /// Who gets a call that its parker didn't take: an extension, a user, or a `sip:` URI with a literal address.
+    /// With none, or when he doesn't answer either, the call goes back into its slot.
+    pub fallback: Option<String>,
+    /// Seconds for which the fallback is rung.
+    pub fallbackdialtime: u32,
+    /// File of the music that parked callers hear; silence when absent.
+    pub music: Option<PathBuf>,
+}
+
+impl Default for ParkingConfig {
+    fn default() -> Self {
+        Self {
+            name: "front".to_owned(),
+            parkext: SlotId::new("700").unwrap_or_else(|| SlotRange::number(700)),
+            parkpos: SlotRange { first: 701, last: 712 },
+            parkingtime: 45,
+            findslot: FindSlot::First,
+            comebacktoorigin: true,
+            comebackdialtime: 30,
+            comebackprefix: true,
+            comebackalertinfo: "http://www.notused.invalid".to_owned(),
+            fallback: None,
+            fallbackdialtime: 30,
+            music: None,
+        }
+    }
+}
+
+/// Which free slot a nondirected park takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindSlot {
+    /// The lowest.
+    #[default]
+    First,
+    /// The one after the slot that was taken last, round and round.
+    Next,
+    /// Any.
+    Random,
+}
+
+/// Consecutive slot numbers, both ends included; written `"701-712"` or `"701"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SlotRange {
+    /// The lowest slot.
+    pub first: u32,
+    /// The highest slot.
+    pub last: u32,
+}
+
+impl SlotRange {
+    /// Reads `"701-712"`.
+    ///
+    /// # Errors
+    /// A sentence for the administrator when it isn't a range, runs backwards or is longer than [`MAX_SLOTS`].
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let number = |t: &str| t.trim().parse::<u32>().ok();
+        let (Some(first), Some(last)) = (number(first), number(last)) else {
+            return Err("slots are written as first-last, for example \"701-712\"".to_owned());
+        };
+        if last < first {
+            return Err(format!("the slots run backwards: write \"{last}-{first}\""));
+        }
+        if (last - first) as usize >= MAX_SLOTS {
+            return Err(format!("a lot has at most {MAX_SLOTS} slots"));
+        }
+        Ok(Self { first, last })
+    }
+
+    /// The slots in order.
+    pub fn slots(self) -> impl Iterator<Item = SlotId> {
+        (self.first..=self.last).map(Self::number)
+    }
+
+    /// Whether `extension` is one of the slots.
+    pub fn contains(self, extension: &str) -> bool {
+        let plain = extension.bytes().all(|b| b.is_ascii_digit()) && !extension.starts_with('0');
+        plain && extension.parse().is_ok_and(|n| (self.first..=self.last).contains(&n))
+    }
+
+    fn number(n: u32) -> SlotId {
+        // Digits are always an extension; the fallback can't be reached and keeps this free of panics.
+        SlotId::new(&n.to_string()).or_else(|| SlotId::new("0")).unwrap_or_else(|| Self::number(0))
+    }
+}
+
+impl TryFrom<String> for SlotRange {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<SlotRange> for String {
+    fn from(range: SlotRange) -> Self {
+        range.to_string()
+    }
+}
+
+impl fmt::Display for SlotRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+/// Something the types allow and a lot can't be run with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as keys and indices: `users.2.name`.
+    pub path: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl LotConfig {
+    /// The address that goes into Contact and Via.
+    pub fn contact_address(&self) -> SocketAddr {
+        self.advertise.unwrap_or(self.listen)
+    }
+
+    /// Everything that is wrong; empty when the lot can run.
+    pub fn problems(&self) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let mut say = |path: String, message: String| found.push(Problem { path, message });
+        if self.contact_address().ip().is_unspecified() {
+            let message =
+                "phones can't reach a wildcard address: add `advertise` with this machine's address";
+            say("listen".to_owned(), message.to_owned());
+        }
+        if self.realm.is_empty()
+            || !self.realm.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
+        {
+            say("realm".to_owned(), "the realm is a domain name: letters, digits, “-” and “.”".to_owned());
+        }
+        if !(60..=MAX_TIME_S).contains(&self.max_expires) {
+            say("max_expires".to_owned(), format!("between 60 and {MAX_TIME_S} seconds"));
+        }
+        if self.users.len() > MAX_USERS {
+            say("users".to_owned(), format!("at most {MAX_USERS} users"));
+        }
+        if self.lots.is_empty() || self.lots.len() > MAX_LOTS {
+            say("lots".to_owned(), format!("between 1 and {MAX_LOTS} lots"));
+        }
+        // Who owns which dialled number; one number must mean one thing.
+        let mut numbers: BTreeMap<String, String> = BTreeMap::new();
+        for (i, user) in self.users.iter().enumerate() {
+            user.problems(i, &mut numbers, &mut say);
+        }
+        for (i, lot) in self.lots.iter().enumerate() {
+            lot.problems(i, &mut numbers, &mut say);
+        }
+        for (i, lot) in self.lots.iter().enumerate() {
+            let known = |target: &str| {
+                target.starts_with("sip:")
+                    || self.users.iter().any(|u| u.name == target || u.number() == target)
+            };
+            if let Some(target) = lot.fallback.as_deref().filter(|t| !known(t)) {
+                let message = format!("“{target}” is no user, no extension and no sip: URI");
+                say(format!("lots.{i}.fallback"), message);
+            }
+        }
+        found
+    }
+}
+
+/// Claims `number` for `owner`; says so when somebody has it already.
+fn claim(
+    numbers: &mut BTreeMap<String, String>,
+    number: &str,
+    owner: &str,
+    path: &str,
+    say: &mut impl FnMut(String, String),
+) {
+    match numbers.get(number) {
+        Some(other) if other != owner => {
+            say(path.to_owned(), format!("“{number}” belongs to {other} already"));
+        }
+        _ => {
+            numbers.insert(number.to_owned(), owner.to_owned());
+        }
+    }
+}
+
+impl UserConfig {
+    fn problems(
+        &self,
+        i: usize,
+        numbers: &mut BTreeMap<String, String>,
+        say: &mut impl FnMut(String, String),
+    ) {
+        let path = format!("users.{i}");
+        let owner = format!("user {} ({})", i + 1, self.name);
+        if SlotId::new(&self.name).is_none() {
+            say(
+                format!("{path}.name"),
+                "a name has 1 to 32 letters, digits, “_”, “.”, “-” or “+”".to_owned(),
+            );
+        }
+        if self.secret.expose_secret().is_empty() {
+            say(format!("{path}.secret"), "the secret is empty".to_owned());
+        }
+        if !(1..=MAX_CONTACTS).contains(&self.max_contacts) {
+            say(format!("{path}.max_contacts"), format!("between 1 and {MAX_CONTACTS}"));
+        }
+        claim(numbers, &self.name, &owner, &format!("{path}.name"), say);
+        if let Some(extension) = &self.extension {
+            claim(numbers, extension.as_str(), &owner, &format!("{path}.extension"), say);
+        }
+    }
+}
+
+impl ParkingConfig {
+    fn problems(
+        &self,
+        i: usize,
+        numbers: &mut BTreeMap<String, String>,
+        say: &mut impl FnMut(String, String),
+    ) {
+        let path = format!("lots.{i}");
+        let owner = format!("lot {} ({})", i + 1, self.name);
+        if self.name.is_empty() || self.name.contains(['"', '\\', '\r', '\n', ';']) || self.name.len() > 64 {
+            say(format!("{path}.name"), "a lot's name has 1 to 64 characters without quotes".to_owned());
+        }
+        claim(numbers, self.parkext.as_str(), &owner, &format!("{path}.parkext"), say);
+        if self.parkpos.contains(self.parkext.as_str()) {
+            say(format!("{path}.parkpos"), format!("{} is the park extension, not a slot", self.parkext));
+        }
+        for slot in self.parkpos.slots() {
+            claim(numbers, slot.as_str(), &owner, &format!("{path}.parkpos"), say);
+        }
+        let mut time = |key: &str, value: u32, least: u32| {
+            if !(least..=MAX_TIME_S).contains(&value) {
+                say(format!("{path}.{key}"), format!("between {least} and {MAX_TIME_S} seconds"));
+            }
+        };
+        time("parkingtime", self.parkingtime, 0);
+        time("comebackdialtime", self.comebackdialtime, 1);
+        time("fallbackdialtime", self.fallbackdialtime, 1);
+        if self.comebackalertinfo.contains(['<', '>', '\r', '\n']) {
+            say(format!("{path}.comebackalertinfo"), "a URI without angle brackets".to_owned());
+        }
+    }
+}
+
+fn four() -> u8 {
+    4
+}
+
+fn read_secret<'de, D: Deserializer<'de>>(input: D) -> Result<SecretString, D::Error> {
+    String::deserialize(input).map(SecretString::from)
+}
+
+fn hide_secret<S: Serializer>(_: &SecretString, output: S) -> Result<S::Ok, S::Error> {
+    output.serialize_str("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<LotConfig, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    const OFFICE: &str = r#"
+        listen = "127.0.0.1:5070"
+        [[users]]
+        name = "reception"
+        secret = "s3cret"
+        extension = "100"
+        [[users]]
+        name = "sam"
+        secret = "other"
+        extension = "101"
+        permissions = { park = false }
+        [[lots]]
+        name = "front"
+        parkext = "700"
+        parkpos = "701-712"
+        parkingtime = 0
+        findslot = "next"
+        fallback = "101"
+    "#;
+
+    #[test]
+    fn an_office_is_read_and_what_is_not_said_has_a_default() {
+        let config = read(OFFICE).unwrap();
+        assert_eq!(config.problems(), []);
+        assert!(config.users[0].permissions.park && !config.users[1].permissions.park);
+        assert!(config.users[1].permissions.retrieve);
+        assert_eq!(config.lots[0].findslot, FindSlot::Next);
+        assert_eq!(config.lots[0].parkpos.slots().count(), 12);
+        assert_eq!(config.lots[0].comebackdialtime, 30);
+        assert_eq!(LotConfig::default().problems(), []);
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let config = read(OFFICE).unwrap();
+        assert!(!format!("{config:?}").contains("s3cret"));
+        assert!(!toml::to_string(&config).unwrap().contains("s3cret"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused() {
+        assert!(read("parkingtyme = 3").is_err());
+        assert!(read("[[lots]]\nparkingtyme = 3").is_err());
+        assert!(read("[[lots]]\nparkpos = \"712-701\"").unwrap_err().to_string().contains("backwards"));
+    }
+
+    #[test]
+    fn one_number_means_one_thing() {
+        let mut config = read(OFFICE).unwrap();
+        config.users[1].extension = SlotId::new("705");
+        config.lots.push(ParkingConfig { name: "back".into(), ..ParkingConfig::default() });
+        config.lots[0].fallback = Some("nobody".into());
+        let paths: Vec<String> = config.problems().into_iter().map(|p| p.path).collect();
+        assert!(paths.contains(&"lots.0.parkpos".to_owned()), "{paths:?}");
+        assert!(paths.contains(&"lots.1.parkext".to_owned()), "{paths:?}");
+        assert!(paths.contains(&"lots.0.fallback".to_owned()), "{paths:?}");
+    }
+
+    #[test]
+    fn a_wildcard_address_wants_an_advertised_one() {
+        let mut config = read(OFFICE).unwrap();
+        config.listen = "0.0.0.0:5060".parse().unwrap();
+        assert_eq!(config.problems()[0].path, "listen");
+        config.advertise = "192.0.2.1:5060".parse().ok();
+        assert_eq!(config.problems(), []);
+    }
+
+    #[test]
+    fn a_slot_is_a_number_in_the_range_and_nothing_else() {
+        let range = SlotRange::parse("701-712").unwrap();
+        for (extension, inside) in
+            [("701", true), ("712", true), ("713", false), ("0701", false), ("+701", false), ("", false)]
+        {
+            assert_eq!(range.contains(extension), inside, "{extension}");
+        }
+    }
+}

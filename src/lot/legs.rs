@@ -1,0 +1,133 @@
+//! The legs: every phone the lot talks with is one leg, one dialog of the user agent. Where a leg is (`Place`)
+//! decides what it hears, what its lamp shows, and what happens when it ends.
+
+use super::slots::{ParkedCall, Ticket};
+use super::sound::LegSound;
+use crate::parking::Identity;
+use crate::sip::{CallKey, DialogId, ReferKey};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The most legs at once; beyond it an INVITE gets 503.
+pub const MAX_LEGS: usize = 2_000;
+/// The most legs of one user at once; beyond it his INVITE gets 486.
+pub const MAX_LEGS_PER_USER: usize = 64;
+/// For how long a call rings before the lot gives up on it with 480.
+pub const RING_TIME: Duration = Duration::from_secs(180);
+/// For how long the recipient of a blind transfer is rung.
+pub const TRANSFER_RING_TIME: Duration = Duration::from_secs(60);
+
+/// Names one attempt to reach somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AttemptId(pub u64);
+
+/// Where a leg is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It called, and somebody is being rung for it.
+    Asking(AttemptId),
+    /// It is being rung.
+    Dialled(AttemptId),
+    /// It talks with that leg.
+    With(CallKey),
+    /// It is in a slot.
+    Parked(Ticket),
+    /// It was transferred by somebody who is gone, and somebody is being rung for it.
+    Transferring(AttemptId),
+    /// It has no place: it is parked as soon as there is one.
+    Stranded,
+    /// It is being hung up.
+    Leaving,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    /// Whose phone it is, proven by digest or by the registration; `None` for a fallback URI.
+    pub user: Option<String>,
+    /// Who is at this end, as the other end is shown.
+    pub identity: Identity,
+    /// Its signalling address.
+    pub source: SocketAddr,
+    pub place: Place,
+    pub sound: Option<LegSound>,
+    /// Its unanswered offer; empty: it wants ours.
+    pub offer: Option<Vec<u8>>,
+    /// The answer that went out with 183, and the leg that it hears early.
+    pub early: Option<(Vec<u8>, CallKey)>,
+    /// The three-way handshake is done: somebody is really there.
+    pub confirmed: bool,
+    /// The parked call that this leg takes out, until it is confirmed.
+    pub takes: Option<ParkedCall<CallKey>>,
+    /// Whom to ring when this leg is stranded: the user who transferred it.
+    pub sent_by: Option<String>,
+    /// 180 was passed on.
+    pub rang: bool,
+    /// Its dialog, noted while it is parked: the user agent forgets it as soon as it ends.
+    pub dialog: Option<DialogId>,
+}
+
+impl Leg {
+    pub(super) fn new(user: Option<String>, identity: Identity, source: SocketAddr, place: Place) -> Self {
+        Self {
+            user,
+            identity,
+            source,
+            place,
+            sound: None,
+            offer: None,
+            early: None,
+            confirmed: false,
+            takes: None,
+            sent_by: None,
+            rang: false,
+            dialog: None,
+        }
+    }
+
+    /// The leg it talks with.
+    pub(super) fn peer(&self) -> Option<CallKey> {
+        match self.place {
+            Place::With(peer) => Some(peer),
+            _ => None,
+        }
+    }
+}
+
+/// What somebody is being rung for.
+#[derive(Clone, Debug)]
+pub(super) enum Purpose {
+    /// An ordinary call.
+    Call { caller: CallKey },
+    /// A parked call that came back to its parker.
+    Comeback { ticket: Ticket },
+    /// A parked call that its parker didn't take.
+    Fallback { ticket: Ticket },
+    /// A blind transfer; the transferor may hang up meanwhile.
+    Transfer { transferee: CallKey, transferor: Option<CallKey>, refer: Option<ReferKey>, sent_by: String },
+}
+
+/// Somebody who is being rung, on all his phones.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub purpose: Purpose,
+    pub branches: BTreeSet<CallKey>,
+    /// When it is given up.
+    pub ends_at: Duration,
+    /// The best of the refusals so far (RFC 3261 16.7).
+    pub refusal: u16,
+}
+
+/// Of two final refusals the one that says more to the caller (RFC 3261 16.7 step 6, simplified: 6xx, then what the
+/// person did, then what the network did).
+pub(super) fn better_refusal(a: u16, b: u16) -> u16 {
+    let weight = |status: u16| match status {
+        600..=699 => 0,
+        486 => 1,
+        480..=485 | 487..=489 => 2,
+        400..=499 => 3,
+        _ => 4,
+    };
+    if weight(b) < weight(a) { b } else { a }
+}

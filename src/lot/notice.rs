@@ -1,0 +1,148 @@
+//! What the lot did, as plain data for the log and for tests. Nothing acts upon these.
+
+use crate::parking::{Identity, SlotId};
+use crate::sip::message::Method;
+use std::net::SocketAddr;
+
+/// The most notices that wait to be read; beyond it the oldest are dropped.
+pub const MAX_NOTICES: usize = 10_000;
+
+/// Something that happened. Texts inside were scrubbed; no secret, ticket or dialog tag is among them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A phone registered or refreshed.
+    Registered {
+        /// Whose phone.
+        user: String,
+        /// Its address.
+        source: SocketAddr,
+        /// For how long.
+        expires_s: u32,
+    },
+    /// A phone unregistered, or its registration expired.
+    Unregistered {
+        /// Whose phone.
+        user: String,
+    },
+    /// A call began to ring.
+    CallPlaced {
+        /// Who calls.
+        from: Identity,
+        /// Whom.
+        to: Identity,
+    },
+    /// A call was answered.
+    CallAnswered {
+        /// Who calls.
+        from: Identity,
+        /// Who answered.
+        by: Identity,
+    },
+    /// A call was transferred.
+    CallTransferred {
+        /// Who was transferred.
+        who: Identity,
+        /// To whom.
+        to: Identity,
+    },
+    /// A call is parked.
+    CallParked {
+        /// Where.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+        /// By whom.
+        by: Identity,
+    },
+    /// A parked call was retrieved.
+    CallRetrieved {
+        /// From where.
+        slot: SlotId,
+        /// Who was parked.
+        parkee: Identity,
+        /// By whom.
+        by: Identity,
+    },
+    /// A retrieve was not completed: the caller is parked again.
+    CallPutBack {
+        /// Where.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+    },
+    /// A parked call's time is over: somebody is being rung.
+    RingingBack {
+        /// Where the call still is.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+        /// Who is being rung.
+        to: String,
+    },
+    /// The parker answered the comeback.
+    CameBack {
+        /// Where the call was.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+        /// Who answered.
+        by: Identity,
+    },
+    /// The fallback answered.
+    FallbackReached {
+        /// Where the call was.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+        /// Who answered.
+        by: Identity,
+    },
+    /// Nobody answered the comeback: the call waits another time.
+    WaitsAgain {
+        /// Where.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+    },
+    /// A parked caller hung up.
+    GivenUp {
+        /// Where he was.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+        /// How long he waited.
+        waited_s: u32,
+    },
+    /// A caller without a place waits for a free slot: a transfer failed, its sender is gone and the lot is full.
+    Stranded {
+        /// Who.
+        who: Identity,
+    },
+    /// A note was written on a parked call.
+    NoteWritten {
+        /// Where the call is.
+        slot: SlotId,
+        /// Who wrote.
+        by: String,
+    },
+    /// A request was refused for a reason other than a missing password.
+    Refused {
+        /// What.
+        method: Method,
+        /// From where.
+        from: SocketAddr,
+        /// Whose, if that is proven.
+        user: Option<String>,
+        /// The status.
+        status: u16,
+        /// In words.
+        reason: String,
+    },
+    /// Somebody guesses passwords and is put off.
+    Guessing {
+        /// From where.
+        from: SocketAddr,
+        /// The name that was tried.
+        user: String,
+    },
+}

@@ -1,0 +1,91 @@
+//! The dial plan: what an extension means. The same plan for INVITE, REFER, SUBSCRIBE and MESSAGE, and there is
+//! nothing in it outside this lot: no request can reach an address that the administrator didn't write down.
+
+use super::config::{LotConfig, UserConfig};
+use crate::parking::SlotId;
+use std::collections::BTreeMap;
+
+/// What somebody dialled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A user, by name or extension.
+    User(String),
+    /// A park extension: any free slot of that lot.
+    Park {
+        /// Index of the lot.
+        lot: usize,
+    },
+    /// A slot.
+    Slot {
+        /// Index of the lot.
+        lot: usize,
+        /// Which slot.
+        slot: SlotId,
+    },
+}
+
+/// Users by name, and what their extensions and those of the lots mean.
+#[derive(Debug)]
+pub struct Plan {
+    users: BTreeMap<String, UserConfig>,
+    numbers: BTreeMap<String, Destination>,
+}
+
+impl Plan {
+    /// The plan of a configuration. Where two want one number, a lot goes before a user.
+    pub fn new(config: &LotConfig) -> Self {
+        let users: BTreeMap<String, UserConfig> =
+            config.users.iter().map(|user| (user.name.clone(), user.clone())).collect();
+        let mut numbers = BTreeMap::new();
+        for user in users.values() {
+            numbers.insert(user.name.clone(), Destination::User(user.name.clone()));
+            numbers.insert(user.number().to_owned(), Destination::User(user.name.clone()));
+        }
+        for (lot, parking) in config.lots.iter().enumerate() {
+            numbers.insert(parking.parkext.to_string(), Destination::Park { lot });
+            for slot in parking.parkpos.slots() {
+                numbers.insert(slot.to_string(), Destination::Slot { lot, slot });
+            }
+        }
+        Self { users, numbers }
+    }
+
+    /// What `dialled` means; `None`: nothing.
+    pub fn resolve(&self, dialled: &str) -> Option<&Destination> {
+        self.numbers.get(dialled)
+    }
+
+    /// The user of that name.
+    pub fn user(&self, name: &str) -> Option<&UserConfig> {
+        self.users.get(name)
+    }
+
+    /// The user who is meant by a name or an extension.
+    pub fn user_at(&self, dialled: &str) -> Option<&UserConfig> {
+        match self.resolve(dialled)? {
+            Destination::User(name) => self.user(name),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_means_one_thing_and_nothing_leads_outside() {
+        let office =
+            "[[users]]\nname='sam'\nsecret='x'\nextension='101'\n[[lots]]\nparkext='700'\nparkpos='701-702'";
+        let plan = Plan::new(&toml::from_str(office).unwrap());
+        let sam = Destination::User("sam".into());
+        assert_eq!(plan.resolve("sam"), Some(&sam));
+        assert_eq!(plan.resolve("101"), Some(&sam));
+        assert_eq!(plan.resolve("700"), Some(&Destination::Park { lot: 0 }));
+        let slot = SlotId::new("702").unwrap();
+        assert_eq!(plan.resolve("702"), Some(&Destination::Slot { lot: 0, slot }));
+        for nothing in ["703", "", "Sam", "00441614960100", "sip:sam@192.0.2.1", "sam@192.0.2.1"] {
+            assert_eq!(plan.resolve(nothing), None, "{nothing}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The registrar (RFC 3261 10.3): which phones a user has, and from which address they were heard, so that a call
+//! finds its way back through a NAT (RFC 3581). Bounded contacts for each user; the oldest makes room.
+
+use super::config::UserConfig;
+use crate::parking::Moment;
+use crate::sip::message::{NameAddr, Request, Uri};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The shortest registration that is granted, in seconds; a shorter wish gets 423.
+pub const MIN_EXPIRES_S: u32 = 30;
+/// The most Contact values that one REGISTER may carry.
+pub const MAX_CONTACTS_PER_REQUEST: usize = 16;
+/// What is granted to a phone that names no time.
+const DEFAULT_EXPIRES_S: u32 = 3_600;
+
+/// One phone of a user.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Its Contact, the Request-URI of calls to it.
+    pub contact: Uri,
+    /// The address it was heard from: where requests to it go.
+    pub source: SocketAddr,
+    /// Until when.
+    pub expires_at: Moment,
+    /// `+sip.instance`, which stays when the address changes (RFC 5626).
+    instance: Option<String>,
+    call_id: String,
+    cseq: u32,
+    refreshed: Moment,
+}
+
+/// What a REGISTER is answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+}
+
+/// A phone that came, stayed or went.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    Registered { source: SocketAddr, expires_s: u32 },
+    Unregistered,
+}
+
+/// The bindings of all users.
+#[derive(Debug, Default)]
+pub(super) struct Registrar {
+    bindings: BTreeMap<String, Vec<Binding>>,
+}
+
+/// One wish of a REGISTER: this contact for so many seconds.
+struct Wish {
+    contact: NameAddr,
+    expires_s: u32,
+}
+
+impl Registrar {
+    /// Carries out the REGISTER of a proven user. All of it or nothing (RFC 3261 10.3 step 7).
+    pub(super) fn register(
+        &mut self,
+        now: Moment,
+        user: &UserConfig,
+        max_expires_s: u32,
+        from: SocketAddr,
+        request: &Request,
+    ) -> (Answer, Vec<Change>) {
+        self.expire(now);
+        let wishes = match self.read(user, max_expires_s, request) {
+            Ok(wishes) => wishes,
+            Err(answer) => return (answer, Vec::new()),
+        };
+        let call_id = request.headers.call_id().unwrap_or_default();
+        let cseq = request.headers.cseq().map_or(0, |(number, _)| number);
+        let bindings = self.bindings.entry(user.name.clone()).or_default();
+        let older = |b: &Binding| b.call_id == call_id && b.cseq >= cseq;
+        let touched = |b: &Binding| wishes.iter().any(|wish| b.is_of(&wish.contact));
+        if bindings.iter().any(|b| older(b) && touched(b)) {
+            return (Answer { status: 500, headers: Vec::new() }, Vec::new());
+        }
+        let mut changes = Vec::new();
+        for wish in wishes {
+            let known = bindings.len();
+            bindings.retain(|b| !b.is_of(&wish.contact));
+            if wish.expires_s == 0 {
+                changes.extend((bindings.len() < known).then_some(Change::Unregistered));
+                continue;
+            }
+            if bindings.len() >= usize::from(user.max_contacts) {
+                let oldest = bindings.iter().enumerate().min_by_key(|(_, b)| b.refreshed).map(|(at, _)| at);
+                oldest.map(|at| bindings.remove(at));
+            }
+            bindings.push(Binding {
+                instance: wish.contact.params.get("+sip.instance").map(str::to_owned),
+                contact: wish.contact.uri,
+                source: from,
+                expires_at: now + Duration::from_secs(wish.expires_s.into()),
+                call_id: call_id.to_owned(),
+                cseq,
+                refreshed: now,
+            });
+            changes.push(Change::Registered { source: from, expires_s: wish.expires_s });
+        }
+        (self.list(now, &user.name), changes)
+    }
+
+    /// The wishes of a REGISTER; an error is its answer.
+    fn read(&self, user: &UserConfig, max_expires_s: u32, request: &Request) -> Result<Vec<Wish>, Answer> {
+        let refuse = |status: u16| Answer { status, headers: Vec::new() };
+        let of_record = request.headers.to().and_then(|to| to.uri.user).unwrap_or_default();
+        if of_record != user.name && of_record != user.number() {
+            return Err(refuse(403));
+        }
+        let default_s = request.headers.expires().unwrap_or(DEFAULT_EXPIRES_S);
+        if request.headers.get("Contact").is_some_and(|value| value.trim() == "*") {
+            // RFC 3261 10.2.2: only with Expires: 0, and nothing beside it.
+            if request.headers.get_all("Contact").count() > 1 || request.headers.expires() != Some(0) {
+                return Err(refuse(400));
+            }
+            let all = self.bindings.get(&user.name).into_iter().flatten();
+            return Ok(all.map(|b| Wish { contact: b.named(), expires_s: 0 }).collect());
+        }
+        let contacts = request.headers.contacts();
+        if contacts.len() > MAX_CONTACTS_PER_REQUEST {
+            return Err(refuse(403));
+        }
+        let mut wishes = Vec::new();
+        for contact in contacts {
+            if !contact.uri.is_sip() {
+                return Err(refuse(400));
+            }
+            let asked_s = contact.params.get("expires").and_then(|e| e.parse().ok()).unwrap_or(default_s);
+            if asked_s > 0 && asked_s < MIN_EXPIRES_S {
+                let least = ("Min-Expires".to_owned(), MIN_EXPIRES_S.to_string());
+                return Err(Answer { status: 423, headers: vec![least] });
+            }
+            wishes.push(Wish { contact, expires_s: asked_s.min(max_expires_s) });
+        }
+        Ok(wishes)
+    }
+
+    /// 200 with everything that is registered (RFC 3261 10.3 step 8).
+    fn list(&self, now: Moment, user: &str) -> Answer {
+        let line = |b: &Binding| {
+            let mut contact = b.named();
+            contact.params.set("expires", b.expires_at.saturating_sub(now).as_secs().to_string());
+            ("Contact".to_owned(), contact.to_string())
+        };
+        Answer { status: 200, headers: self.phones(user).iter().map(line).collect() }
+    }
+
+    /// The phones of a user.
+    pub(super) fn phones(&self, user: &str) -> &[Binding] {
+        self.bindings.get(user).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a phone of `user` is registered from that address.
+    pub(super) fn knows(&self, user: &str, source: SocketAddr) -> bool {
+        self.phones(user).iter().any(|b| b.source == source)
+    }
+
+    /// Forgets what has expired; says whose phones went.
+    pub(super) fn expire(&mut self, now: Moment) -> Vec<String> {
+        let mut gone = Vec::new();
+        for (user, bindings) in &mut self.bindings {
+            let before = bindings.len();
+            bindings.retain(|b| b.expires_at > now);
+            gone.extend(std::iter::repeat_n(user.clone(), before - bindings.len()));
+        }
+        self.bindings.retain(|_, bindings| !bindings.is_empty());
+        gone
+    }
+
+    /// When something expires next.
+    pub(super) fn next_expiry(&self) -> Option<Moment> {
+        self.bindings.values().flatten().map(|b| b.expires_at).min()
+    }
+
+    /// Forgets the phones of users who are no more.
+    pub(super) fn retain_users(&mut self, stays: impl Fn(&str) -> bool) {
+        self.bindings.retain(|user, _| stays(user));
+    }
+
+    /// How many phones are registered.
+    pub(super) fn count(&self) -> usize {
+        self.bindings.values().map(Vec::len).sum()
+    }
+}
+
+impl Binding {
+    /// The same phone: the same instance, or the same address in its Contact.
+    fn is_of(&self, contact: &NameAddr) -> bool {
+        let instance = contact.params.get("+sip.instance");
+        let same_instance = instance.is_some() && instance == self.instance.as_deref();
+        let (a, b) = (&self.contact, &contact.uri);
+        let same_uri = a.user == b.user && a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port;
+        same_instance || same_uri
+    }
+
+    fn named(&self) -> NameAddr {
+        let mut contact = NameAddr::new(self.contact.clone());
+        if let Some(instance) = &self.instance {
+            contact.params.set("+sip.instance", instance.clone());
+        }
+        contact
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sip::message::Method;
+
+    const NOW: Moment = Moment::from_secs(50);
+
+    fn ann() -> UserConfig {
+        toml::from_str("name='ann'\nsecret='x'\nextension='100'\nmax_contacts=2").unwrap()
+    }
+
+    fn source(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 7], port))
+    }
+
+    struct Phone {
+        registrar: Registrar,
+        cseq: u32,
+    }
+
+    impl Phone {
+        fn new() -> Self {
+            Self { registrar: Registrar::default(), cseq: 0 }
+        }
+
+        fn send(&mut self, now: Moment, port: u16, lines: &[(&str, &str)]) -> (u16, Vec<String>) {
+            self.cseq += 1;
+            let mut request = Request::new(Method::Register, Uri::sip("", "parkdeck"));
+            request.headers.push("To", "<sip:ann@parkdeck>");
+            request.headers.push("Call-ID", "one");
+            request.headers.push("CSeq", format!("{} REGISTER", self.cseq));
+            for (name, value) in lines {
+                request.headers.set(name, *value);
+            }
+            let (answer, _) = self.registrar.register(now, &ann(), 3_600, source(port), &request);
+            (answer.status, answer.headers.into_iter().map(|(_, value)| value).collect())
+        }
+    }
+
+    #[test]
+    fn a_phone_registers_is_found_at_its_source_address_and_expires() {
+        let mut phone = Phone::new();
+        let contact = ("Contact", "<sip:ann@10.0.0.5:5062>;expires=60");
+        assert_eq!(
+            phone.send(NOW, 40_001, &[contact]),
+            (200, vec!["<sip:ann@10.0.0.5:5062>;expires=60".into()])
+        );
+        assert_eq!(phone.registrar.phones("ann")[0].source, source(40_001));
+        assert_eq!(phone.registrar.next_expiry(), Some(NOW + Duration::from_secs(60)));
+        assert!(phone.registrar.expire(NOW + Duration::from_secs(59)).is_empty());
+        assert_eq!(phone.registrar.expire(NOW + Duration::from_secs(60)), ["ann"]);
+        assert_eq!(phone.registrar.count(), 0);
+    }
+
+    #[test]
+    fn a_refresh_replaces_and_a_query_lists() {
+        let mut phone = Phone::new();
+        phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.5:5062>"), ("Expires", "100")]);
+        phone.send(
+            NOW + Duration::from_secs(50),
+            2,
+            &[("Contact", "<sip:ann@10.0.0.5:5062>"), ("Expires", "100")],
+        );
+        let (status, contacts) = phone.send(NOW + Duration::from_secs(60), 2, &[]);
+        assert_eq!(
+            (status, contacts.as_slice()),
+            (200, &["<sip:ann@10.0.0.5:5062>;expires=90".to_owned()][..])
+        );
+        assert_eq!(phone.registrar.phones("ann")[0].source, source(2));
+    }
+
+    #[test]
+    fn contacts_are_bounded_and_the_oldest_makes_room() {
+        let mut phone = Phone::new();
+        for n in 1..=3u16 {
+            phone.send(
+                NOW + Duration::from_secs(n.into()),
+                n,
+                &[("Contact", &format!("<sip:ann@10.0.0.{n}>"))],
+            );
+        }
+        let hosts: Vec<&str> =
+            phone.registrar.phones("ann").iter().map(|b| b.contact.host.as_str()).collect();
+        assert_eq!(hosts, ["10.0.0.2", "10.0.0.3"]);
+    }
+
+    #[test]
+    fn one_contact_or_all_can_be_unregistered() {
+        let mut phone = Phone::new();
+        phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>, <sip:ann@10.0.0.2>")]);
+        assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>;expires=0")]).1.len(), 1);
+        assert_eq!(phone.send(NOW, 1, &[("Contact", "*"), ("Expires", "0")]), (200, vec![]));
+        assert_eq!(phone.registrar.count(), 0);
+    }
+
+    #[test]
+    fn nonsense_is_refused_whole() {
+        let mut phone = Phone::new();
+        assert_eq!(phone.send(NOW, 1, &[("Contact", "*"), ("Expires", "60")]).0, 400);
+        assert_eq!(
+            phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>;expires=5")]),
+            (423, vec!["30".into()])
+        );
+        assert_eq!(phone.send(NOW, 1, &[("Contact", "<mailto:ann@example.com>")]).0, 400);
+        assert_eq!(
+            phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>"), ("To", "<sip:bob@parkdeck>")]).0,
+            403
+        );
+        let many: Vec<String> = (0..17).map(|n| format!("<sip:ann@10.0.1.{n}>")).collect();
+        assert_eq!(phone.send(NOW, 1, &[("Contact", &many.join(", "))]).0, 403);
+        assert_eq!(phone.registrar.count(), 0);
+    }
+
+    #[test]
+    fn an_older_request_changes_nothing() {
+        let mut phone = Phone::new();
+        phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>")]);
+        phone.cseq -= 1;
+        assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>;expires=0")]).0, 500);
+        assert_eq!(phone.registrar.count(), 1);
+    }
+
+    #[test]
+    fn a_phone_that_moved_is_known_by_its_instance() {
+        let mut phone = Phone::new();
+        let instance = "+sip.instance=\"<urn:uuid:1>\"";
+        phone.send(NOW, 1, &[("Contact", &format!("<sip:ann@10.0.0.1>;{instance}"))]);
+        phone.send(NOW, 2, &[("Contact", &format!("<sip:ann@10.9.9.9>;{instance}"))]);
+        assert_eq!(phone.registrar.count(), 1);
+    }
+}

@@ -1,0 +1,213 @@
+//! The sound of the legs: ports from the pool, offers and answers, and what each leg is to hear, said in
+//! `media::Command`s. What a leg hears follows from where it is; nothing else decides it.
+
+use crate::media::{self, Command, Music, Source, StreamConfig, StreamId};
+use crate::sip::sdp::{self, Codec, Direction, LocalMedia, Negotiated};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+/// The streams of the lot are numbered from here, so that they can share a media engine with a console's.
+pub const FIRST_STREAM: u64 = 1 << 32;
+/// The most free ports that are remembered.
+pub const MAX_FREE_PORTS: usize = 4_096;
+/// What the lot speaks, in order of preference.
+pub(super) const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+
+/// What a leg hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Hears {
+    Silence,
+    /// The music of that lot; `None`: of held calls.
+    Music(Option<String>),
+    Leg(StreamId),
+}
+
+/// One leg's stream.
+#[derive(Debug)]
+pub(super) struct LegSound {
+    pub stream: StreamId,
+    port: u16,
+    session_id: u64,
+    version: u64,
+    /// What was last offered to the far end.
+    offered: Vec<Codec>,
+    /// What both sides settled.
+    pub settled: Option<Negotiated>,
+    hears: Hears,
+}
+
+impl LegSound {
+    /// The codec in use.
+    pub(super) fn codec(&self) -> Option<Codec> {
+        self.settled.as_ref().map(|settled| settled.codec)
+    }
+
+    /// Whether the far end has told us not to send: it holds us.
+    pub(super) fn is_held(&self) -> bool {
+        let may_send = |d: &Direction| matches!(d, Direction::SendRecv | Direction::SendOnly);
+        self.settled.as_ref().is_some_and(|settled| !may_send(&settled.direction))
+    }
+
+    fn local(&self, address: IpAddr, codecs: &[Codec]) -> LocalMedia {
+        LocalMedia {
+            address,
+            port: self.port,
+            codecs: codecs.to_vec(),
+            direction: Direction::SendRecv,
+            session_id: self.session_id,
+            version: self.version,
+        }
+    }
+}
+
+/// The pool of ports and the commands that wait for the media engine.
+pub(super) struct Sound {
+    address: IpAddr,
+    free: VecDeque<u16>,
+    commands: VecDeque<Command>,
+    next: u64,
+    lot_music: BTreeMap<String, Music>,
+    hold_music: Option<Music>,
+}
+
+impl Sound {
+    pub(super) fn new(address: IpAddr) -> Self {
+        Self {
+            address,
+            free: VecDeque::new(),
+            commands: VecDeque::new(),
+            next: FIRST_STREAM,
+            lot_music: BTreeMap::new(),
+            hold_music: None,
+        }
+    }
+
+    pub(super) fn poll(&mut self) -> Option<Command> {
+        self.commands.pop_front()
+    }
+
+    pub(super) fn add_ports(&mut self, ports: Vec<u16>) {
+        let room = MAX_FREE_PORTS.saturating_sub(self.free.len());
+        self.free.extend(ports.into_iter().take(room));
+    }
+
+    pub(super) fn set_music(&mut self, lot: Option<&str>, music: Music) {
+        match lot {
+            Some(lot) => {
+                self.lot_music.insert(lot.to_owned(), music);
+            }
+            None => self.hold_music = Some(music),
+        }
+    }
+
+    /// Takes a port for a new stream; `None` when the pool is empty.
+    pub(super) fn open(&mut self) -> Option<LegSound> {
+        let port = self.free.pop_front()?;
+        let stream = StreamId(self.next);
+        self.next += 1;
+        self.commands.push_back(Command::Open { stream, port });
+        Some(LegSound {
+            stream,
+            port,
+            session_id: stream.0,
+            version: 1,
+            offered: Vec::new(),
+            settled: None,
+            hears: Hears::Silence,
+        })
+    }
+
+    /// Our offer to the far end, those codecs in that order.
+    pub(super) fn offer(&mut self, leg: &mut LegSound, codecs: Vec<Codec>) -> Vec<u8> {
+        leg.version += 1;
+        leg.offered = codecs;
+        sdp::offer(&leg.local(self.address, &leg.offered))
+    }
+
+    /// Our answer to the far end's offer, `preferred` before the others; the stream follows it.
+    ///
+    /// # Errors
+    /// In words, when nothing in the offer can be used.
+    pub(super) fn answer(
+        &mut self,
+        leg: &mut LegSound,
+        offer: &[u8],
+        preferred: Option<Codec>,
+    ) -> Result<Vec<u8>, String> {
+        leg.version += 1;
+        let local = leg.local(self.address, &preferring(preferred, &CODECS));
+        let (answer, settled) = sdp::answer(offer, &local).map_err(|refusal| refusal.to_string())?;
+        self.settle(leg, settled);
+        Ok(answer)
+    }
+
+    /// Takes the far end's answer to our offer; the stream follows it.
+    ///
+    /// # Errors
+    /// In words, when the answer can't be used.
+    pub(super) fn accept(&mut self, leg: &mut LegSound, answer: &[u8]) -> Result<(), String> {
+        let codecs = if leg.offered.is_empty() { CODECS.to_vec() } else { leg.offered.clone() };
+        let settled =
+            sdp::accept(&leg.local(self.address, &codecs), answer).map_err(|refusal| refusal.to_string())?;
+        self.settle(leg, settled);
+        Ok(())
+    }
+
+    fn settle(&mut self, leg: &mut LegSound, settled: Negotiated) {
+        self.commands.push_back(Command::Configure { stream: leg.stream, config: stream_config(&settled) });
+        leg.settled = Some(settled);
+    }
+
+    /// Lets a leg hear something; says nothing when it hears that already, so that music doesn't start afresh.
+    pub(super) fn send(&mut self, leg: &mut LegSound, hears: Hears) {
+        if leg.hears == hears {
+            return;
+        }
+        let source = match &hears {
+            Hears::Silence => Source::Silence,
+            Hears::Leg(stream) => Source::Bridge(*stream),
+            Hears::Music(lot) => {
+                let own = lot.as_ref().and_then(|lot| self.lot_music.get(lot));
+                let music = own.or(self.hold_music.as_ref()).or(self.lot_music.values().next());
+                music.cloned().map_or(Source::Silence, Source::Music)
+            }
+        };
+        self.commands.push_back(Command::Send { stream: leg.stream, source });
+        leg.hears = hears;
+    }
+
+    /// Passes on a key that the far end of the other leg pressed.
+    pub(super) fn press(&mut self, leg: &LegSound, digit: char) {
+        self.commands.push_back(Command::Digit { stream: leg.stream, digit });
+    }
+
+    /// Ends a stream; its port is bound anew by the engine and reported again.
+    pub(super) fn close(&mut self, leg: LegSound) {
+        self.commands.push_back(Command::Close { stream: leg.stream });
+    }
+}
+
+/// `first` before the others.
+pub(super) fn preferring(first: Option<Codec>, codecs: &[Codec]) -> Vec<Codec> {
+    let others = codecs.iter().copied().filter(|codec| Some(*codec) != first);
+    first.into_iter().chain(others).collect()
+}
+
+fn stream_config(settled: &Negotiated) -> StreamConfig {
+    let codec = match settled.codec {
+        Codec::Opus => media::Codec::Opus,
+        Codec::Pcmu => media::Codec::Pcmu,
+        Codec::Pcma => media::Codec::Pcma,
+    };
+    StreamConfig {
+        remote: settled.remote,
+        codec,
+        payload_type: settled.payload_type,
+        receive_payload_type: settled.receive_payload_type,
+        dtmf_payload_type: settled.dtmf_payload_type,
+        dtmf_receive_payload_type: settled.dtmf_receive_payload_type,
+        send: matches!(settled.direction, Direction::SendRecv | Direction::SendOnly),
+        receive: matches!(settled.direction, Direction::SendRecv | Direction::RecvOnly),
+        fec: settled.fec,
+    }
+}

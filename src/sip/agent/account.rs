@@ -1,0 +1,76 @@
+//! Accounts, and what an owner says when it begins something: plain data.
+
+use crate::sip::agent::AccountKey;
+use crate::sip::message::{NameAddr, Uri};
+use secrecy::SecretString;
+use std::net::SocketAddr;
+
+/// Who we are at a server. Credentials go only to `server`, and only for its realm.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Our address of record: From, and To of a REGISTER; its user part is also that of our Contact.
+    pub aor: NameAddr,
+    /// The registrar and outbound proxy.
+    pub server: SocketAddr,
+    /// For digest.
+    pub username: String,
+    /// For digest.
+    pub password: SecretString,
+    /// The only realm that is answered; `None` pins the first one that the server names.
+    pub realm: Option<String>,
+    /// How long a registration shall hold.
+    pub expires_s: u32,
+}
+
+/// A call to begin.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// Gives From and credentials.
+    pub account: Option<AccountKey>,
+    /// From without an account (or another From than the account's).
+    pub from: Option<NameAddr>,
+    /// Request-URI and To.
+    pub target: Uri,
+    /// Where the INVITE goes.
+    pub send_to: SocketAddr,
+    /// The offer.
+    pub sdp: Vec<u8>,
+    /// Further headers (Replaces, P-Asserted-Identity, Alert-Info …); a `To` here replaces the one made from `target`.
+    pub headers: Vec<(String, String)>,
+}
+
+/// Something to watch.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// Gives From and credentials.
+    pub account: Option<AccountKey>,
+    /// Whose state: Request-URI and To.
+    pub target: Uri,
+    /// The server; NOTIFY is taken from nobody else.
+    pub send_to: SocketAddr,
+    /// Event package, for example `dialog`.
+    pub event: String,
+    /// Content types that are understood, for example `application/dialog-info+xml`.
+    pub accept: String,
+    /// How long; refreshed by itself.
+    pub expires_s: u32,
+}
+
+/// A request outside a dialog.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Gives From and credentials.
+    pub account: Option<AccountKey>,
+    /// From without an account.
+    pub from: Option<NameAddr>,
+    /// MESSAGE, PUBLISH … (not INVITE, ACK, CANCEL or SUBSCRIBE).
+    pub method: crate::sip::message::Method,
+    /// Request-URI and To.
+    pub target: Uri,
+    /// Where it goes.
+    pub send_to: SocketAddr,
+    /// Further headers; `Content-Type` among them if there is a body.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,265 @@
+//! The callee's side: an INVITE comes in, rings, is accepted, refused or cancelled; its 2xx is repeated until the ACK
+//! (RFC 3261 13.3, 9.2). A re-INVITE's 2xx is repeated here as well.
+
+use super::super::inbound::user_of;
+use super::super::reply::add_headers;
+use super::super::{CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE, Usage, UserAgent, Why};
+use super::caller::sdp_of;
+use super::{Call, Inbound, Phase};
+use crate::sip::Moment;
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{Method, Request, Response};
+use crate::sip::transaction::{ServerId, timers};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How often ringing is told again, lest a proxy gives up (RFC 3261 13.3.1.1).
+const RINGING_INTERVAL: Duration = Duration::from_secs(60);
+
+impl UserAgent {
+    pub(in super::super) fn receive_invite(&mut self, now: Moment, from: SocketAddr, request: Request) {
+        if self.calls.len() >= MAX_CALLS {
+            return self.answer_at_once(from, &request, 503);
+        }
+        if self.ringing.len() >= self.config.ringing_max.min(super::super::MAX_RINGING) {
+            return self.answer_at_once(from, &request, 486);
+        }
+        let tag = self.token();
+        let Some(dialog) = Dialog::begun_by(&request, from, tag) else { return };
+        let Some(server) = self.open(from, &request) else { return };
+        let trying = self.reply(&request, 100, "");
+        self.transactions.respond(now, server, &trying);
+        let key = CallKey(self.next_key());
+        self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Call(key));
+        let mut call = Call::new(None, false, dialog, Phase::Ringing);
+        call.contact_user = user_of(&request);
+        call.learn_abilities(&request.headers);
+        call.inbound = Some(Inbound::new(server, request.clone()));
+        self.calls.insert(key, call);
+        self.ringing.insert(key);
+        self.tell(Event::CallReceived { call: key, from, request: Box::new(request) });
+    }
+
+    /// 180, or 183 with a description of early media. Again for each call of it, and every minute.
+    pub fn ring(&mut self, now: Moment, call: CallKey, early_sdp: Option<Vec<u8>>) {
+        let status = if early_sdp.is_some() { 183 } else { 180 };
+        if self.ringing.contains(&call) {
+            self.respond_to_invite(now, call, status, &[], early_sdp);
+            self.schedule_ringing(now, call);
+        }
+    }
+
+    fn schedule_ringing(&mut self, now: Moment, key: CallKey) {
+        let inbound = self.calls.get_mut(&key).and_then(|call| call.inbound.as_mut());
+        if let Some(inbound) = inbound {
+            self.alarms.reset(&mut inbound.repeat, now + RINGING_INTERVAL, Why::RingingRepeats(key));
+        }
+    }
+
+    pub(in super::super) fn repeat_ringing(&mut self, now: Moment, key: CallKey) {
+        let inbound = self.calls.get(&key).and_then(|call| call.inbound.as_ref());
+        if let Some(server) = inbound.map(|inbound| inbound.server) {
+            self.transactions.repeat_last(server);
+            self.schedule_ringing(now, key);
+        }
+    }
+
+    /// 200 with our description (the answer, or the offer if the INVITE had none), repeated until its ACK comes.
+    pub fn accept(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>) {
+        self.accept_with(now, call, sdp, Vec::new());
+    }
+
+    /// The same with further headers in the 200 (P-Asserted-Identity of whoever answers …).
+    pub fn accept_with(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>, headers: Vec<(String, String)>) {
+        if !self.ringing.remove(&call) {
+            return;
+        }
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.phase = Phase::Accepted;
+            call.local_sdp.clone_from(&sdp);
+        }
+        self.respond_to_invite(now, call, 200, &headers, Some(sdp));
+        self.await_ack(now, call);
+    }
+
+    /// A final refusal, 300 to 699. Ends the call.
+    pub fn reject(&mut self, now: Moment, call: CallKey, status: u16, headers: Vec<(String, String)>) {
+        if !self.ringing.remove(&call) {
+            return;
+        }
+        let status = status.clamp(300, 699);
+        let response = self.respond_to_invite(now, call, status, &headers, None);
+        self.take_inbound(call);
+        self.finish_unmade(call, EndedBy::Local, Some(status), response.unwrap_or_default());
+    }
+
+    /// The call ends before there was a dialog to say BYE in.
+    pub(super) fn finish_unmade(&mut self, key: CallKey, by: EndedBy, status: Option<u16>, reason: String) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.phase = Phase::Over;
+        }
+        self.tell_ended(key, EndCause { by, status, reason });
+        self.settle(key);
+    }
+
+    /// Answers the INVITE in hand; says with which phrase.
+    pub(super) fn respond_to_invite(
+        &mut self,
+        now: Moment,
+        key: CallKey,
+        status: u16,
+        headers: &[(String, String)],
+        sdp: Option<Vec<u8>>,
+    ) -> Option<String> {
+        let call = self.calls.get(&key)?;
+        let inbound = call.inbound.as_ref()?;
+        let mut response = self.reply(&inbound.request, status, &call.dialog.local_tag);
+        if status < 300 {
+            for route in inbound.request.headers.get_all("Record-Route") {
+                response.headers.push("Record-Route", route);
+            }
+            response.headers.push("Contact", self.contact(&call.contact_user));
+            self.add_abilities(&mut response.headers);
+        }
+        if let Some(sdp) = sdp.filter(|sdp| !sdp.is_empty()) {
+            response.headers.push("Content-Type", "application/sdp");
+            response.body = sdp;
+        }
+        add_headers(&mut response.headers, headers);
+        self.transactions.respond(now, inbound.server, &response);
+        Some(response.reason)
+    }
+
+    /// Repeats the 2xx just sent until the ACK comes, or 64·T1 have gone (RFC 3261 13.3.1.4).
+    pub(super) fn await_ack(&mut self, now: Moment, key: CallKey) {
+        let inbound = self.calls.get_mut(&key).and_then(|call| call.inbound.as_mut());
+        let Some(inbound) = inbound else { return };
+        inbound.accepted = true;
+        inbound.interval = timers::T1;
+        self.alarms.reset(&mut inbound.repeat, now + timers::T1, Why::AcceptRepeats(key));
+        self.alarms.reset(&mut inbound.lapse, now + timers::LIMIT, Why::AcceptLapses(key));
+    }
+
+    pub(in super::super) fn repeat_accept(&mut self, now: Moment, key: CallKey) {
+        let inbound = self.calls.get_mut(&key).and_then(|call| call.inbound.as_mut());
+        let Some(inbound) = inbound else { return };
+        inbound.interval = (inbound.interval * 2).min(timers::T2);
+        let at = now + inbound.interval;
+        self.alarms.reset(&mut inbound.repeat, at, Why::AcceptRepeats(key));
+        let server = inbound.server;
+        self.transactions.repeat_last(server);
+    }
+
+    pub(in super::super) fn lapse_accept(&mut self, now: Moment, key: CallKey) {
+        self.take_inbound(key);
+        let reason = "our answer was never acknowledged".to_owned();
+        self.tell_ended(key, EndCause { by: EndedBy::Timeout, status: None, reason });
+        self.send_bye(now, key);
+    }
+
+    /// ACK of a 2xx: the call is agreed, and what waited for that may go.
+    pub(in super::super) fn receive_ack(&mut self, now: Moment, local_tag: &str, request: &Request) {
+        let call_id = request.headers.call_id().unwrap_or_default().to_owned();
+        let usage = self.dialogs.get(&(call_id, local_tag.to_owned()));
+        let Some(Usage::Call(key)) = usage.copied() else { return };
+        let number = request.headers.cseq().map(|(number, _)| number);
+        let remote_tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned));
+        let Some(call) = self.calls.get(&key) else { return };
+        let Some(inbound) = call.inbound.as_ref().filter(|inbound| inbound.accepted) else { return };
+        let same = inbound.request.headers.cseq().map(|(number, _)| number) == number;
+        if same && call.dialog.is_with(remote_tag.as_deref().unwrap_or_default()) {
+            self.confirm(now, key, sdp_of(&request.headers, request.body.clone()));
+        }
+    }
+
+    /// The ACK of our 2xx came, or something that proves it: the far end has moved on.
+    pub(super) fn confirm(&mut self, now: Moment, key: CallKey, ack_sdp: Option<Vec<u8>>) {
+        let Some(inbound) = self.take_inbound(key) else { return };
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let first = call.phase == Phase::Accepted;
+        if first {
+            call.phase = Phase::Confirmed;
+        }
+        if call.bye_due {
+            return self.send_bye(now, key);
+        }
+        if call.ended {
+            return self.settle(key);
+        }
+        if first {
+            self.tell(Event::CallConfirmed { call: key });
+        }
+        // An INVITE without an offer has the answer to ours in its ACK (RFC 3261 13.2.1).
+        if let Some(sdp) = ack_sdp.filter(|_| inbound.request.body.is_empty()) {
+            self.tell(Event::OfferAnswered { call: key, sdp });
+        }
+        self.pump(now, key);
+    }
+
+    pub(in super::super) fn receive_cancel(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        cancel: &Request,
+        invite: ServerId,
+    ) {
+        self.answer_at_once(from, cancel, 200);
+        let in_hand = |call: &Call| {
+            call.inbound.as_ref().is_some_and(|inbound| inbound.server == invite && !inbound.accepted)
+        };
+        let found = self.calls.iter().find(|(_, call)| in_hand(call));
+        let Some((key, phase)) = found.map(|(key, call)| (*key, call.phase)) else { return };
+        self.respond_to_invite(now, key, 487, &[], None);
+        self.take_inbound(key);
+        if phase == Phase::Ringing {
+            self.ringing.remove(&key);
+            let (status, reason) = reason_of(&cancel.headers, "cancelled");
+            self.finish_unmade(key, EndedBy::Remote, status, reason);
+        } else {
+            self.pump(now, key);
+        }
+    }
+}
+
+impl Inbound {
+    pub(super) fn new(server: ServerId, request: Request) -> Self {
+        Self { server, request, accepted: false, interval: timers::T1, repeat: None, lapse: None }
+    }
+
+    pub(super) fn is_invite(&self) -> bool {
+        self.request.method == Method::Invite
+    }
+}
+
+/// The `SIP` cause of a Reason header (RFC 3326) and its text; else no status and `otherwise`.
+pub(super) fn reason_of(headers: &crate::sip::message::Headers, otherwise: &str) -> (Option<u16>, String) {
+    let values = headers.list("Reason");
+    let parts = values.iter().find_map(|value| value.split_once(';').map(|(p, rest)| (p.trim(), rest)));
+    let Some((protocol, rest)) = parts else { return (None, otherwise.to_owned()) };
+    let param = |name: &str| {
+        rest.split(';').filter_map(|p| p.split_once('=')).find(|(n, _)| n.trim().eq_ignore_ascii_case(name))
+    };
+    let cause = param("cause").and_then(|(_, cause)| cause.trim().parse().ok());
+    let text = param("text").map(|(_, text)| text.trim().trim_matches('"').to_owned());
+    let is_sip = protocol.eq_ignore_ascii_case("SIP");
+    (cause.filter(|_| is_sip), text.filter(|text| !text.is_empty()).unwrap_or_else(|| otherwise.to_owned()))
+}
+
+impl UserAgent {
+    /// Keeps the far end's INVITE or UPDATE in hand until the owner answers, but not for ever.
+    pub(super) fn hold_inbound(&mut self, now: Moment, key: CallKey, server: ServerId, request: Request) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let mut inbound = Inbound::new(server, request);
+        inbound.lapse = Some(self.alarms.set(now + OWNER_PATIENCE, Why::OfferLapses(key)));
+        call.inbound = Some(inbound);
+    }
+
+    /// A refusal of the INVITE or UPDATE in hand, with the phrase and nothing more.
+    pub(super) fn refuse_inbound(&mut self, now: Moment, key: CallKey, status: u16) -> Option<Response> {
+        let inbound = self.take_inbound(key)?;
+        let tag = self.calls.get(&key)?.dialog.local_tag.clone();
+        let response = self.reply(&inbound.request, status, &tag);
+        self.transactions.respond(now, inbound.server, &response);
+        Some(response)
+    }
+}

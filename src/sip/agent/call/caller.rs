@@ -1,0 +1,250 @@
+//! The caller's side: INVITE, its responses, CANCEL, and the ACK of every 2xx (RFC 3261 13.2, 9.1).
+
+use super::super::errand::{Answer, Purpose, bare};
+use super::super::reception::owners_to;
+use super::super::reply::add_headers;
+use super::super::{CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why};
+use super::{Call, Phase};
+use crate::sip::Moment;
+use crate::sip::dialog::Dialog;
+use crate::sip::message::{Method, NameAddr, Request, Response};
+use crate::sip::transaction::{ClientId, cancel_of, timers};
+use std::net::SocketAddr;
+
+/// How many branches of a forked INVITE are acknowledged; answers of more are ignored.
+const MAX_FORKS: usize = 16;
+
+impl UserAgent {
+    /// Calls somebody. At [`MAX_CALLS`] the call ends at once.
+    pub fn invite(&mut self, now: Moment, invite: Invite) -> CallKey {
+        let key = CallKey(self.next_key());
+        let from = self.from_of(invite.account, invite.from).with_tag(&self.token());
+        let remote = owners_to(&invite.headers).unwrap_or_else(|| NameAddr::new(bare(invite.target.clone())));
+        let call_id = self.long_token();
+        let dialog = Dialog::to_begin(call_id, from.clone(), remote, bare(invite.target), invite.send_to);
+        let words = (dialog.call_id.clone(), dialog.local_tag.clone());
+        let mut call =
+            Call::new(invite.account, true, dialog, Phase::Calling { heard: false, cancelled: false });
+        if self.calls.len() >= MAX_CALLS || !self.has_room_for_errand() {
+            call.phase = Phase::Over;
+            self.calls.insert(key, call);
+            let reason = "too many calls".to_owned();
+            self.tell_ended(key, EndCause { by: EndedBy::Local, status: Some(503), reason });
+            self.settle(key);
+            return key;
+        }
+        call.contact_user = from.uri.user.clone().unwrap_or_default();
+        call.local_sdp.clone_from(&invite.sdp);
+        let (mut request, to) = call.dialog.request(Method::Invite);
+        request.headers.push("Contact", self.contact(&call.contact_user));
+        self.add_abilities(&mut request.headers);
+        if !invite.sdp.is_empty() {
+            request.headers.push("Content-Type", "application/sdp");
+        }
+        add_headers(&mut request.headers, &invite.headers);
+        request.body = invite.sdp;
+        self.calls.insert(key, call);
+        self.dialogs.insert(words, Usage::Call(key));
+        let client = self.send_errand(now, Purpose::Invite(key), invite.account, to, request);
+        self.moved_invite(key, client);
+        self.take_news(now);
+        key
+    }
+
+    /// The INVITE under way is now this transaction.
+    pub(in super::super) fn moved_invite(&mut self, key: CallKey, client: ClientId) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.invite = Some(client);
+            if let Phase::Calling { heard, .. } = &mut call.phase {
+                *heard = false;
+            }
+        }
+    }
+
+    /// Whether a challenged request is still wanted.
+    pub(in super::super) fn wants_retry(&self, purpose: Purpose) -> bool {
+        match purpose {
+            Purpose::Invite(call) | Purpose::Reinvite(call) => {
+                self.calls.get(&call).is_some_and(|call| !call.ended)
+            }
+            _ => true,
+        }
+    }
+
+    pub(in super::super) fn take_progress(
+        &mut self,
+        now: Moment,
+        key: CallKey,
+        from: SocketAddr,
+        response: Response,
+    ) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let Phase::Calling { heard, cancelled } = &mut call.phase else { return };
+        let first = !std::mem::replace(heard, true);
+        if *cancelled {
+            if first {
+                self.send_cancel(now, key);
+            }
+            return;
+        }
+        if response.status == 100 {
+            return;
+        }
+        call.dialog.learn(&response, from);
+        call.learn_abilities(&response.headers);
+        let sdp = sdp_of(&response.headers, response.body);
+        let (status, headers) = (response.status, Box::new(response.headers));
+        self.tell(Event::CallProgress { call: key, status, headers, sdp });
+    }
+
+    /// CANCEL, once the far end has shown that it has the INVITE (RFC 3261 9.1).
+    pub(super) fn send_cancel(&mut self, now: Moment, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let asked = call.invite.and_then(|client| self.transactions.request_of(client));
+        let Some((cancel, to)) = asked.map(|(invite, to)| (cancel_of(invite), to)) else { return };
+        self.alarms.reset(&mut call.cancel_lapse, now + timers::LIMIT, Why::CancelLapses(key));
+        self.send_cancelling(now, to, cancel);
+    }
+
+    /// Nobody answered the cancelled INVITE: it is over all the same.
+    pub(in super::super) fn lapse_cancel(&mut self, _now: Moment, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.cancel_lapse = None;
+        if let Some(client) = call.invite.take() {
+            self.errands.remove(&client);
+            self.transactions.forget_client(client);
+        }
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.phase = Phase::Over;
+        }
+        self.settle(key);
+    }
+
+    /// A 2xx to an INVITE or re-INVITE: acknowledged always, wanted or not (RFC 3261 13.2.2.4).
+    pub(in super::super) fn take_invite_ok(
+        &mut self,
+        now: Moment,
+        client: ClientId,
+        from: SocketAddr,
+        response: Response,
+    ) {
+        let Some(errand) = self.errands.get(&client) else { return };
+        let tag = response.headers.to().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        if let Some((_, ack)) = errand.acks.iter().find(|(acked, _)| *acked == tag) {
+            let ack = ack.clone();
+            return self.transactions.transmit(ack.to, ack.bytes);
+        }
+        let (purpose, account, first) = (errand.purpose, errand.account, errand.acks.is_empty());
+        if errand.acks.len() >= MAX_FORKS {
+            return;
+        }
+        let Some(invite) = self.transactions.request_of(client).map(|(invite, _)| invite.clone()) else {
+            return;
+        };
+        let wanted = first && self.is_wanted(purpose, client);
+        let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, &invite, &response, from) else { return };
+        let ack = self.ack(&dialog, &invite);
+        self.transactions.transmit(ack.to, ack.bytes.clone());
+        if let Some(errand) = self.errands.get_mut(&client) {
+            errand.acks.push((tag, ack));
+        }
+        if !wanted {
+            let (bye, to) = dialog.request(Method::Bye);
+            self.send_errand(now, Purpose::Farewell, account, to, bye);
+            return self.answered_in_vain(now, purpose, first);
+        }
+        match purpose {
+            Purpose::Invite(key) => self.establish(now, key, response),
+            Purpose::Reinvite(key) => self.conclude_reoffer(now, key, response),
+            _ => {}
+        }
+    }
+
+    /// Whether the call still wants this answer; if not, it gets an ACK and a BYE.
+    fn is_wanted(&self, purpose: Purpose, client: ClientId) -> bool {
+        let call = match purpose {
+            Purpose::Invite(key) | Purpose::Reinvite(key) => self.calls.get(&key),
+            _ => None,
+        };
+        call.is_some_and(|call| call.invite == Some(client) && !call.ended)
+    }
+
+    /// The dialog in which a 2xx is acknowledged: the call's own, or one just for the BYE.
+    fn dialog_for_ok(
+        &mut self,
+        purpose: Purpose,
+        wanted: bool,
+        invite: &Request,
+        response: &Response,
+        from: SocketAddr,
+    ) -> Option<Dialog> {
+        if let (Purpose::Invite(key) | Purpose::Reinvite(key), true) = (purpose, wanted) {
+            let dialog = &mut self.calls.get_mut(&key)?.dialog;
+            match purpose {
+                Purpose::Invite(_) => dialog.learn(response, from),
+                _ => dialog.refresh_target(&response.headers),
+            }
+            return Some(dialog.clone());
+        }
+        let headers = &invite.headers;
+        let mut remote = headers.to()?;
+        remote.params.remove("tag");
+        let call_id = headers.call_id()?.to_owned();
+        let mut dialog = Dialog::to_begin(call_id, headers.from()?, remote, invite.uri.clone(), from);
+        dialog.local_cseq = headers.cseq().map_or(1, |(number, _)| number);
+        dialog.learn(response, from);
+        Some(dialog)
+    }
+
+    /// The ACK of a 2xx: a request of its own with the INVITE's number and credentials (RFC 3261 13.2.2.4, 22.1).
+    fn ack(&mut self, dialog: &Dialog, invite: &Request) -> Transmit {
+        let number = invite.headers.cseq().map_or(1, |(number, _)| number);
+        let (mut ack, to) = dialog.request_numbered(Method::Ack, number);
+        for name in ["Authorization", "Proxy-Authorization"] {
+            if let Some(value) = invite.headers.get(name) {
+                ack.headers.push(name, value);
+            }
+        }
+        self.add_via(&mut ack);
+        Transmit { to, bytes: ack.to_bytes() }
+    }
+
+    fn establish(&mut self, now: Moment, key: CallKey, response: Response) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.invite = None;
+        call.phase = Phase::Confirmed;
+        call.learn_abilities(&response.headers);
+        let sdp = sdp_of(&response.headers, response.body);
+        self.tell(Event::CallAnswered { call: key, headers: Box::new(response.headers), sdp });
+        self.pump(now, key);
+    }
+
+    /// A 2xx came that nobody wants any more, and has got its BYE: the call is over if it was the call's own.
+    fn answered_in_vain(&mut self, _now: Moment, purpose: Purpose, first: bool) {
+        let Purpose::Invite(key) = purpose else { return };
+        let Some(call) = self.calls.get_mut(&key).filter(|call| first && call.ended) else { return };
+        if matches!(call.phase, Phase::Calling { .. }) {
+            call.invite = None;
+            call.phase = Phase::Over;
+            self.settle(key);
+        }
+    }
+
+    /// Our INVITE was refused, or nobody answered.
+    pub(in super::super) fn conclude_invite(&mut self, _now: Moment, key: CallKey, answer: Answer) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.invite = None;
+        call.phase = Phase::Over;
+        let by = if answer.silent { EndedBy::Timeout } else { EndedBy::Remote };
+        let status = (!answer.silent).then_some(answer.status());
+        self.tell_ended(key, EndCause { by, status, reason: answer.words() });
+        self.settle(key);
+    }
+}
+
+/// The body, if it is a session description.
+pub(super) fn sdp_of(headers: &crate::sip::message::Headers, body: Vec<u8>) -> Option<Vec<u8>> {
+    let kind = headers.get("Content-Type").unwrap_or("application/sdp").trim();
+    let is_sdp = kind.get(..15).is_some_and(|kind| kind.eq_ignore_ascii_case("application/sdp"));
+    (!body.is_empty() && is_sdp).then_some(body)
+}

@@ -1,0 +1,109 @@
+//! The end of a call, in every state it may be in (RFC 3261 15).
+
+use super::super::errand::Purpose;
+use super::super::{CallKey, EndCause, EndedBy, UserAgent};
+use super::Phase;
+use super::callee::reason_of;
+use crate::sip::Moment;
+use crate::sip::message::{Method, Request};
+use std::net::SocketAddr;
+
+impl UserAgent {
+    /// Ends a call, whatever its state: CANCEL, 486, BYE, or BYE after an answer that crossed the CANCEL. `CallEnded` is
+    /// told at once; what remains to be done is done silently.
+    pub fn hang_up(&mut self, now: Moment, call: CallKey) {
+        let Some(phase) = self.calls.get(&call).filter(|c| !c.ended).map(|c| c.phase) else { return };
+        match phase {
+            Phase::Ringing => return self.reject(now, call, 486, Vec::new()),
+            Phase::Calling { heard, .. } => {
+                self.tell_ended(call, by_us());
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.phase = Phase::Calling { heard, cancelled: true };
+                }
+                if heard {
+                    self.send_cancel(now, call);
+                }
+            }
+            Phase::Accepted => {
+                // The callee may not say BYE before the ACK (RFC 3261 15).
+                self.tell_ended(call, by_us());
+                if let Some(call) = self.calls.get_mut(&call) {
+                    call.bye_due = true;
+                }
+            }
+            Phase::Confirmed => {
+                self.tell_ended(call, by_us());
+                self.send_bye(now, call);
+            }
+            Phase::Over => {}
+        }
+        self.take_news(now);
+    }
+
+    /// BYE, and the dialog is over; a re-INVITE or UPDATE of theirs in hand is refused first.
+    pub(super) fn send_bye(&mut self, now: Moment, key: CallKey) {
+        if self.calls.get(&key).is_some_and(|c| c.inbound.as_ref().is_some_and(|i| !i.accepted)) {
+            self.refuse_inbound(now, key, 487);
+        }
+        self.take_inbound(key);
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.bye_due = false;
+        if call.phase == Phase::Over {
+            return self.settle(key);
+        }
+        call.phase = Phase::Over;
+        call.bye_sent = true;
+        let account = call.account;
+        let (bye, to) = call.dialog.request(Method::Bye);
+        self.send_errand(now, Purpose::Bye(key), account, to, bye);
+    }
+
+    pub(in super::super) fn conclude_bye(&mut self, key: CallKey) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.bye_sent = false;
+        }
+        self.settle(key);
+    }
+
+    pub(super) fn receive_bye(&mut self, now: Moment, from: SocketAddr, key: CallKey, request: &Request) {
+        self.answer_within(now, from, request, 200);
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let (status, reason) = reason_of(&request.headers, "hung up");
+        match call.phase {
+            // A caller may say BYE in an early dialog; the INVITE still wants its answer (RFC 3261 15.1.2).
+            Phase::Ringing => {
+                self.refuse_inbound(now, key, 487);
+                return self.finish_unmade(key, EndedBy::Remote, status, reason);
+            }
+            // Our INVITE's answer is still on its way: it will get ACK and BYE, or is cancelled.
+            Phase::Calling { heard, .. } => {
+                call.phase = Phase::Calling { heard, cancelled: true };
+                self.tell_ended(key, EndCause { by: EndedBy::Remote, status, reason });
+                if heard {
+                    self.send_cancel(now, key);
+                }
+                return;
+            }
+            Phase::Accepted | Phase::Confirmed | Phase::Over => {}
+        }
+        call.phase = Phase::Over;
+        call.bye_due = false;
+        if call.inbound.as_ref().is_some_and(|inbound| !inbound.accepted) {
+            self.refuse_inbound(now, key, 487);
+        }
+        self.take_inbound(key);
+        self.tell_ended(key, EndCause { by: EndedBy::Remote, status, reason });
+        self.settle(key);
+    }
+
+    /// A request inside the dialog found nobody (481) or no answer (408): the call is gone (RFC 3261 12.2.1.2).
+    pub(super) fn end_lost(&mut self, now: Moment, key: CallKey, status: u16, reason: &str) {
+        let cause = EndCause { by: EndedBy::Timeout, status: Some(status), reason: reason.to_owned() };
+        self.tell_ended(key, cause);
+        self.send_bye(now, key);
+    }
+}
+
+fn by_us() -> EndCause {
+    EndCause { by: EndedBy::Local, status: None, reason: "hung up".to_owned() }
+}

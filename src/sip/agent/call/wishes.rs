@@ -1,0 +1,279 @@
+//! What the owner wants inside a call, one thing at a time: re-INVITE, UPDATE, REFER, INFO, and the NOTIFYs of a REFER.
+//! Nothing overtakes a re-INVITE of either side that has not finished, and no request another of ours, since a lost one
+//! would come with too low a number (RFC 3261 12.2.2).
+
+use super::super::errand::{Answer, Purpose};
+use super::super::reply::add_headers;
+use super::super::{CallKey, Event, MAX_WISHES, ReferKey, UserAgent, Why};
+use super::Phase;
+use super::caller::sdp_of;
+use crate::sip::Moment;
+use crate::sip::message::{Method, Request, Response};
+use std::time::Duration;
+
+/// How often a re-INVITE that met another (491) is tried.
+const MAX_GLARES: u32 = 8;
+
+/// One thing to do inside a call.
+#[derive(Clone, Debug)]
+pub(in super::super) enum Wish {
+    Reoffer(Vec<u8>),
+    Update(Vec<(String, String)>),
+    Info(String, Vec<u8>),
+    Refer(ReferKey, Box<Request>),
+    /// The next NOTIFY of a REFER that we were sent.
+    ReferNotify(ReferKey),
+}
+
+impl UserAgent {
+    /// Re-INVITE with a new offer (hold, resume …). Waits for what is under way; an offer that still waits is replaced.
+    pub fn reoffer(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>) {
+        let last = self.calls.get_mut(&call).and_then(|call| call.wishes.back_mut());
+        if let Some(Wish::Reoffer(waiting)) = last {
+            *waiting = sdp;
+            return;
+        }
+        self.wish(now, call, Wish::Reoffer(sdp));
+    }
+
+    /// Tells the far end something by headers (identity): UPDATE if it understands that, else a re-INVITE that offers
+    /// the same again.
+    pub fn update(&mut self, now: Moment, call: CallKey, headers: Vec<(String, String)>) {
+        self.wish(now, call, Wish::Update(headers));
+    }
+
+    /// INFO.
+    pub fn info(&mut self, now: Moment, call: CallKey, content_type: &str, body: Vec<u8>) {
+        self.wish(now, call, Wish::Info(content_type.to_owned(), body));
+    }
+
+    pub(in super::super) fn wish(&mut self, now: Moment, key: CallKey, wish: Wish) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let reporting = matches!(wish, Wish::ReferNotify(_));
+        if (call.ended && !reporting) || call.wishes.len() >= MAX_WISHES {
+            let (status, reason) =
+                if call.ended { (487, "the call has ended") } else { (503, "too much to do in this call") };
+            return self.fail_wish(key, wish, status, reason);
+        }
+        call.wishes.push_back(wish);
+        self.pump(now, key);
+        self.take_news(now);
+    }
+
+    /// Does the next thing, if nothing stands in the way.
+    pub(in super::super) fn pump(&mut self, now: Moment, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        let waits = call.in_hand.is_some()
+            || call.invite.is_some()
+            || call.inbound.is_some()
+            || call.glare.is_some()
+            || !matches!(call.phase, Phase::Confirmed | Phase::Over);
+        if waits {
+            return;
+        }
+        let Some(wish) = call.wishes.pop_front() else { return };
+        match wish {
+            Wish::Reoffer(sdp) => self.send_reinvite(now, key, sdp, Vec::new(), true),
+            Wish::Update(headers) if call.peer_takes("UPDATE") => {
+                let contact = self.contact_in(key);
+                self.send_wish(now, key, Wish::Update(Vec::new()), Method::Update, |request| {
+                    request.headers.push("Contact", contact);
+                    add_headers(&mut request.headers, &headers);
+                });
+            }
+            Wish::Update(headers) => {
+                let sdp = call.local_sdp.clone();
+                self.send_reinvite(now, key, sdp, headers, false);
+            }
+            Wish::Info(content_type, body) => {
+                self.send_wish(now, key, Wish::Info(String::new(), Vec::new()), Method::Info, |request| {
+                    request.headers.push("Content-Type", content_type);
+                    request.body = body;
+                });
+            }
+            Wish::Refer(refer, words) => {
+                let contact = self.contact_in(key);
+                let held = Wish::Refer(refer, Box::new(Request::new(Method::Refer, words.uri.clone())));
+                let number = self.send_wish(now, key, held, Method::Refer, |request| {
+                    request.headers.push("Contact", contact);
+                    for (name, value) in words.headers.iter() {
+                        request.headers.push(name, value);
+                    }
+                });
+                self.numbered_refer(refer, number);
+            }
+            Wish::ReferNotify(refer) => self.send_refer_report(now, key, refer),
+        }
+    }
+
+    fn contact_in(&self, key: CallKey) -> String {
+        let user = self.calls.get(&key).map(|call| call.contact_user.clone()).unwrap_or_default();
+        self.contact(&user)
+    }
+
+    /// Sends the request of a wish; says its number.
+    pub(in super::super) fn send_wish(
+        &mut self,
+        now: Moment,
+        key: CallKey,
+        wish: Wish,
+        method: Method,
+        fill: impl FnOnce(&mut Request),
+    ) -> u32 {
+        let Some(call) = self.calls.get_mut(&key) else { return 0 };
+        let account = call.account;
+        let (mut request, to) = call.dialog.request(method);
+        let number = call.dialog.local_cseq;
+        call.in_hand = Some(wish);
+        fill(&mut request);
+        self.send_errand(now, Purpose::Wish(key), account, to, request);
+        number
+    }
+
+    /// The wish in hand was challenged and has a new number.
+    pub(in super::super) fn moved_wish(&mut self, key: CallKey, number: u32) {
+        let in_hand = self.calls.get(&key).and_then(|call| call.in_hand.as_ref());
+        if let Some(Wish::Refer(refer, _)) = in_hand {
+            self.numbered_refer(*refer, number);
+        }
+    }
+
+    fn send_reinvite(
+        &mut self,
+        now: Moment,
+        key: CallKey,
+        sdp: Vec<u8>,
+        headers: Vec<(String, String)>,
+        offers: bool,
+    ) {
+        let contact = self.contact_in(key);
+        let mut abilities = crate::sip::message::Headers::new();
+        self.add_abilities(&mut abilities);
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.in_hand = Some(if offers { Wish::Reoffer(sdp.clone()) } else { Wish::Update(headers.clone()) });
+        let account = call.account;
+        let (mut request, to) = call.dialog.request(Method::Invite);
+        request.headers.push("Contact", contact);
+        for (name, value) in abilities.iter() {
+            request.headers.push(name, value);
+        }
+        if !sdp.is_empty() {
+            request.headers.push("Content-Type", "application/sdp");
+        }
+        add_headers(&mut request.headers, &headers);
+        request.body = sdp;
+        let client = self.send_errand(now, Purpose::Reinvite(key), account, to, request);
+        self.moved_invite(key, client);
+    }
+
+    /// Our re-INVITE has its 2xx, and that its ACK.
+    pub(super) fn conclude_reoffer(&mut self, now: Moment, key: CallKey, response: Response) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.invite = None;
+        call.glares = 0;
+        call.learn_abilities(&response.headers);
+        if let Some(Wish::Reoffer(sdp)) = call.in_hand.take() {
+            call.local_sdp = sdp;
+            let answer = sdp_of(&response.headers, response.body);
+            self.tell(match answer {
+                Some(sdp) => Event::OfferAnswered { call: key, sdp },
+                None => Event::OfferFailed {
+                    call: key,
+                    status: response.status,
+                    reason: "accepted without a description".to_owned(),
+                },
+            });
+        }
+        self.pump(now, key);
+    }
+
+    /// Our re-INVITE was refused: try again later, give it up, or the call is gone.
+    pub(in super::super) fn conclude_reinvite(&mut self, now: Moment, key: CallKey, answer: Answer) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.invite = None;
+        let Some(wish) = call.in_hand.take() else { return };
+        let status = answer.status();
+        let later = matches!(status, 500 | 503).then(|| answer.retry_after_s()).flatten();
+        let busy = status == 491 || later.is_some_and(|after_s| after_s <= 10);
+        if busy && call.glares < MAX_GLARES && !call.ended {
+            call.glares += 1;
+            call.wishes.push_front(wish);
+            let wait = self.glare_wait(key, later);
+            if let Some(call) = self.calls.get_mut(&key) {
+                self.alarms.reset(&mut call.glare, now + wait, Why::GlareEnds(key));
+            }
+            return;
+        }
+        call.glares = 0;
+        self.fail_wish(key, wish, status, &answer.words());
+        self.end_if_lost(now, key, &answer);
+        self.pump(now, key);
+    }
+
+    /// RFC 3261 14.1: whoever owns the Call-ID waits 2.1 to 4 s, the other at most 2 s.
+    fn glare_wait(&mut self, key: CallKey, later_s: Option<u64>) -> Duration {
+        if let Some(after_s) = later_s {
+            return Duration::from_secs(after_s) + self.jitter(Duration::ZERO, Duration::from_millis(500));
+        }
+        let owner = self.calls.get(&key).is_some_and(|call| call.is_caller);
+        let (low, high) = if owner { (2100, 4000) } else { (0, 2000) };
+        self.jitter(Duration::from_millis(low), Duration::from_millis(high))
+    }
+
+    pub(in super::super) fn end_glare(&mut self, now: Moment, key: CallKey) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.glare = None;
+        }
+        self.pump(now, key);
+    }
+
+    /// UPDATE, INFO, REFER or a NOTIFY inside the call has its answer.
+    pub(in super::super) fn conclude_wish(&mut self, now: Moment, key: CallKey, answer: Answer) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        match call.in_hand.take() {
+            Some(Wish::Refer(refer, _)) => self.conclude_refer(now, key, refer, &answer),
+            Some(Wish::ReferNotify(refer)) => {
+                // A phone that no longer cares for its REFER may still want the call.
+                self.conclude_refer_notify(now, refer, answer);
+                self.pump(now, key);
+                return self.settle(key);
+            }
+            Some(Wish::Update(_)) if answer.is_ok() => call.dialog.refresh_target(&answer.response.headers),
+            _ => {}
+        }
+        self.end_if_lost(now, key, &answer);
+        self.pump(now, key);
+        self.settle(key);
+    }
+
+    /// 481 and 408 end the dialog (RFC 3261 12.2.1.2), as far as the session is concerned.
+    fn end_if_lost(&mut self, now: Moment, key: CallKey, answer: &Answer) {
+        let lost = matches!(answer.status(), 481 | 408);
+        if lost && self.calls.get(&key).is_some_and(|call| !call.ended) {
+            self.end_lost(now, key, answer.status(), &answer.words());
+        }
+    }
+
+    /// The call ends: what was still to be done in it is not.
+    pub(in super::super) fn drop_wishes(&mut self, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        self.alarms.cancel(&mut call.glare);
+        let (kept, dropped) = call.wishes.drain(..).partition(|wish| matches!(wish, Wish::ReferNotify(_)));
+        call.wishes = kept;
+        let dropped: std::collections::VecDeque<Wish> = dropped;
+        for wish in dropped {
+            self.fail_wish(key, wish, 487, "the call has ended");
+        }
+    }
+
+    fn fail_wish(&mut self, key: CallKey, wish: Wish, status: u16, reason: &str) {
+        let reason = reason.to_owned();
+        let ended = self.calls.get(&key).is_none_or(|call| call.ended);
+        match wish {
+            Wish::Reoffer(_) if !ended => self.tell(Event::OfferFailed { call: key, status, reason }),
+            Wish::Refer(refer, _) => self.refuse_refer(key, refer, status, reason),
+            Wish::ReferNotify(refer) => self.forget_refer(refer),
+            Wish::Reoffer(_) | Wish::Update(_) | Wish::Info(..) => {}
+        }
+    }
+}

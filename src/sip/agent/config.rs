@@ -1,0 +1,91 @@
+//! What an agent is told when it is made, and the named maximum of everything it keeps.
+
+use crate::sip::message::Method;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How many calls an agent keeps at once; beyond it an INVITE gets 503 and `invite` ends at once.
+pub const MAX_CALLS: usize = 4096;
+/// How many incoming calls may wait for `accept` or `reject`; beyond it an INVITE gets 486.
+pub const MAX_RINGING: usize = 512;
+/// How many subscriptions of ours; beyond it `subscribe` is refused at once.
+pub const MAX_SUBSCRIPTIONS: usize = 4096;
+/// How many watchers; beyond it a SUBSCRIBE gets 503.
+pub const MAX_WATCHERS: usize = 8192;
+/// How many incoming requests may await the owner's answer; beyond it they get 503.
+pub const MAX_REQUESTS: usize = 1024;
+/// How many REFERs, of both directions; beyond it one gets 503, or is refused at once.
+pub const MAX_REFERS: usize = 4096;
+/// How many probes and requests of our own may be under way; beyond it they fail at once.
+pub const MAX_ERRANDS: usize = 16_384;
+/// How many accounts.
+pub const MAX_ACCOUNTS: usize = 256;
+/// How many wishes (re-INVITE, REFER, UPDATE, INFO) may queue in one call; beyond it one fails at once.
+pub const MAX_WISHES: usize = 32;
+/// How many events may wait for `poll_event`; while as many wait, datagrams are not read (the peer repeats them).
+pub const MAX_EVENTS: usize = 16_384;
+/// How many datagrams may wait for `poll_transmit`; beyond it the oldest is dropped (the transaction repeats it).
+pub const MAX_TRANSMITS: usize = 16_384;
+/// How many SUBSCRIBEs an agent begins in any second, over all subscriptions; the others wait their turn.
+pub const MAX_SUBSCRIBES_PER_SECOND: usize = 50;
+/// How many `Event::Malformed` in [`MALFORMED_WINDOW`]; the others are only counted.
+pub const MAX_MALFORMED_EVENTS: u32 = 10;
+/// See [`MAX_MALFORMED_EVENTS`].
+pub const MALFORMED_WINDOW: Duration = Duration::from_secs(10);
+/// How long the owner may think about a request outside a dialog, a REFER or an offer; then it gets 500.
+pub const OWNER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What an agent is told when it is made.
+#[derive(Clone, Debug)]
+pub struct UaConfig {
+    /// What Via and Contact say; where answers must reach us.
+    pub local: SocketAddr,
+    /// The value of User-Agent and Server.
+    pub product: String,
+    /// Where tags, branches, Call-IDs and jitter come from. Must be unguessable outside of tests.
+    pub seed: u64,
+    /// Methods that are understood; the others get 405. Add `Register` and `Subscribe` for a server.
+    pub allow: Vec<Method>,
+    /// Option tags that are understood; `Require` of any other gets 420.
+    pub supported: Vec<String>,
+    /// Whether OPTIONS outside a dialog is answered 200 without asking the owner.
+    pub answers_options: bool,
+    /// How many incoming calls may ring at once, at most [`MAX_RINGING`]; beyond it an INVITE gets 486.
+    pub ringing_max: usize,
+}
+
+impl UaConfig {
+    /// An agent for a phone: all methods of a call, MESSAGE, NOTIFY; Replaces; no REGISTER or SUBSCRIBE to us.
+    pub fn new(local: SocketAddr, product: &str, seed: u64) -> Self {
+        let allow = vec![
+            Method::Invite,
+            Method::Ack,
+            Method::Bye,
+            Method::Cancel,
+            Method::Options,
+            Method::Notify,
+            Method::Refer,
+            Method::Info,
+            Method::Update,
+            Method::Message,
+        ];
+        let supported = vec!["replaces".to_owned(), "norefersub".to_owned()];
+        let ringing_max = MAX_RINGING;
+        Self {
+            local,
+            product: product.to_owned(),
+            seed,
+            allow,
+            supported,
+            answers_options: true,
+            ringing_max,
+        }
+    }
+
+    /// The same, and REGISTER and SUBSCRIBE reach the owner as well.
+    pub fn server(local: SocketAddr, product: &str, seed: u64) -> Self {
+        let mut config = Self::new(local, product, seed);
+        config.allow.extend([Method::Register, Method::Subscribe]);
+        config
+    }
+}

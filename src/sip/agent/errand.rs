@@ -1,0 +1,255 @@
+//! Errands: requests of ours on their way, what each is for, and what happens with its answer.
+
+use super::{
+    AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
+    WatcherKey,
+};
+use crate::sip::Moment;
+use crate::sip::message::{Headers, Method, Request, Response, Via};
+use crate::sip::transaction::{ClientId, News};
+use std::net::{IpAddr, SocketAddr};
+
+/// What a request of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Register(AccountKey),
+    Invite(CallKey),
+    Reinvite(CallKey),
+    /// UPDATE, INFO, REFER, or a REFER's NOTIFY inside a call: its wish in hand.
+    Wish(CallKey),
+    Bye(CallKey),
+    /// CANCEL, or the BYE of a dialog that nobody wants: whatever is answered.
+    Farewell,
+    Subscribe(SubscriptionKey),
+    Notify(WatcherKey),
+    ReferNotify(ReferKey),
+    Probe(ProbeKey, Moment),
+    Ask(SentKey),
+}
+
+/// One request of ours whose final answer is awaited (of an INVITE: all its 2xx).
+#[derive(Debug)]
+pub(super) struct Errand {
+    pub(super) purpose: Purpose,
+    pub(super) account: Option<AccountKey>,
+    pub(super) to: SocketAddr,
+    pub(super) challenges: u8,
+    pub(super) answered_server: bool,
+    pub(super) answered_proxy: bool,
+    /// The ACKs given to 2xx, by the far end's tag: repeated with them (RFC 3261 13.2.2.4).
+    pub(super) acks: Vec<(String, Transmit)>,
+}
+
+impl Errand {
+    fn new(purpose: Purpose, account: Option<AccountKey>, to: SocketAddr) -> Self {
+        let (challenges, answered_server, answered_proxy) = (0, false, false);
+        Self { purpose, account, to, challenges, answered_server, answered_proxy, acks: Vec::new() }
+    }
+}
+
+/// What came of an errand: the final answer, or silence told as 408.
+pub(super) struct Answer {
+    pub(super) from: SocketAddr,
+    pub(super) response: Response,
+    /// True when nobody answered at all.
+    pub(super) silent: bool,
+}
+
+impl Answer {
+    pub(super) fn status(&self) -> u16 {
+        self.response.status
+    }
+
+    pub(super) fn is_ok(&self) -> bool {
+        (200..300).contains(&self.response.status)
+    }
+
+    /// Retry-After, in seconds.
+    pub(super) fn retry_after_s(&self) -> Option<u64> {
+        let value = self.response.headers.get("Retry-After")?;
+        value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    }
+
+    /// Status and phrase in one line.
+    pub(super) fn words(&self) -> String {
+        if self.silent { "no answer".to_owned() } else { self.response.reason.clone() }
+    }
+
+    fn silence(from: SocketAddr) -> Self {
+        let reason = "no answer".to_owned();
+        let response = Response { status: 408, reason, headers: Headers::new(), body: Vec::new() };
+        Self { from, response, silent: true }
+    }
+}
+
+impl UserAgent {
+    /// Sends a request on an errand. At [`MAX_ERRANDS`] it is answered by silence at once.
+    pub(super) fn send_errand(
+        &mut self,
+        now: Moment,
+        purpose: Purpose,
+        account: Option<AccountKey>,
+        to: SocketAddr,
+        mut request: Request,
+    ) -> ClientId {
+        self.add_known_credentials(account, to, &mut request);
+        request.headers.push("User-Agent", self.config.product.clone());
+        self.dispatch(now, Errand::new(purpose, account, to), request)
+    }
+
+    /// Sends a CANCEL, which keeps the Via of its INVITE.
+    pub(super) fn send_cancelling(&mut self, now: Moment, to: SocketAddr, cancel: Request) {
+        let client = self.transactions.send(now, to, cancel);
+        self.errands.insert(client, Errand::new(Purpose::Farewell, None, to));
+    }
+
+    fn dispatch(&mut self, now: Moment, errand: Errand, mut request: Request) -> ClientId {
+        self.add_via(&mut request);
+        let to = errand.to;
+        let client = self.transactions.send(now, to, request);
+        self.errands.insert(client, errand);
+        client
+    }
+
+    /// A fresh Via on top (RFC 3581: we ask for the port that our datagrams really come from).
+    pub(super) fn add_via(&mut self, request: &mut Request) {
+        let branch = format!("{}{}", Via::MAGIC, self.token());
+        let local = self.config.local;
+        let host = match local.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        request.headers.remove("Via");
+        let via = format!("SIP/2.0/UDP {host}:{};branch={branch};rport", local.port());
+        request.headers.push_front("Via", via);
+    }
+
+    /// Whether there is room for one more errand that nobody else has counted.
+    pub(super) fn has_room_for_errand(&self) -> bool {
+        self.errands.len() < MAX_ERRANDS
+    }
+
+    /// Deals with everything that the transactions have to tell.
+    pub(super) fn take_news(&mut self, now: Moment) {
+        while let Some(news) = self.transactions.poll_news() {
+            match news {
+                News::Answered { client, from, response } => self.take_response(now, client, from, *response),
+                News::TimedOut { client } => {
+                    if let Some(errand) = self.errands.remove(&client) {
+                        let answer = Answer::silence(errand.to);
+                        self.conclude(now, errand.purpose, answer);
+                    }
+                }
+                News::Settled { client } => {
+                    self.errands.remove(&client);
+                }
+            }
+        }
+    }
+
+    fn take_response(&mut self, now: Moment, client: ClientId, from: SocketAddr, response: Response) {
+        let Some(errand) = self.errands.get(&client) else { return };
+        let purpose = errand.purpose;
+        let invite = matches!(purpose, Purpose::Invite(_) | Purpose::Reinvite(_));
+        match response.status {
+            ..200 => {
+                if let Purpose::Invite(call) = purpose {
+                    self.take_progress(now, call, from, response);
+                }
+            }
+            200..300 if invite => self.take_invite_ok(now, client, from, response),
+            _ => {
+                let Some(mut errand) = self.errands.remove(&client) else { return };
+                if matches!(response.status, 401 | 407) && self.wants_retry(purpose) {
+                    let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
+                    let retry = asked
+                        .and_then(|request| self.answer_challenge(&mut errand, from, &request, &response));
+                    if let Some(request) = retry {
+                        return self.send_again(now, errand, request);
+                    }
+                }
+                self.conclude(now, purpose, Answer { from, response, silent: false });
+            }
+        }
+    }
+
+    /// Sends a challenged request again, with the next number of its dialog (RFC 3261 22.2).
+    fn send_again(&mut self, now: Moment, errand: Errand, mut request: Request) {
+        let purpose = errand.purpose;
+        let old = request.headers.cseq().map_or(0, |(number, _)| number);
+        let number = self.next_cseq(purpose, old);
+        request.headers.set("CSeq", format!("{number} {}", request.method));
+        let client = self.dispatch(now, errand, request);
+        match purpose {
+            Purpose::Invite(call) | Purpose::Reinvite(call) => self.moved_invite(call, client),
+            Purpose::Wish(call) => self.moved_wish(call, number),
+            _ => {}
+        }
+        if let Purpose::Subscribe(_) = purpose {
+            self.pace.count(now);
+        }
+    }
+
+    fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
+        let dialog = match purpose {
+            Purpose::Invite(call) | Purpose::Reinvite(call) | Purpose::Wish(call) | Purpose::Bye(call) => {
+                self.calls.get_mut(&call).map(|call| &mut call.dialog)
+            }
+            Purpose::Subscribe(key) => self.subscriptions.get_mut(&key).map(|s| &mut s.dialog),
+            Purpose::Notify(key) => self.watchers.get_mut(&key).map(|w| &mut w.dialog),
+            Purpose::ReferNotify(key) => self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut()),
+            Purpose::Register(key) => {
+                return self.accounts.get_mut(&key).map_or(old + 1, |s| s.registration.next_cseq());
+            }
+            Purpose::Farewell | Purpose::Probe(..) | Purpose::Ask(_) => None,
+        };
+        match dialog {
+            Some(dialog) => {
+                dialog.local_cseq = dialog.local_cseq.saturating_add(1);
+                dialog.local_cseq
+            }
+            None => old.saturating_add(1),
+        }
+    }
+
+    /// Hands the final answer to whoever sent the errand.
+    fn conclude(&mut self, now: Moment, purpose: Purpose, answer: Answer) {
+        match purpose {
+            Purpose::Register(account) => self.conclude_register(now, account, answer),
+            Purpose::Invite(call) => self.conclude_invite(now, call, answer),
+            Purpose::Reinvite(call) => self.conclude_reinvite(now, call, answer),
+            Purpose::Wish(call) => self.conclude_wish(now, call, answer),
+            Purpose::Bye(call) => self.conclude_bye(call),
+            Purpose::Farewell => {}
+            Purpose::Subscribe(key) => self.conclude_subscribe(now, key, answer),
+            Purpose::Notify(key) => self.conclude_notify(now, key, answer),
+            Purpose::ReferNotify(key) => self.conclude_refer_notify(now, key, answer),
+            Purpose::Probe(key, sent) => self.conclude_probe(now, key, sent, answer),
+            Purpose::Ask(key) => self.conclude_ask(key, answer),
+        }
+    }
+
+    /// A request outside any dialog: From tag and Call-ID of its own, CSeq 1.
+    pub(super) fn outside_request(
+        &mut self,
+        method: Method,
+        target: crate::sip::message::Uri,
+        from: crate::sip::message::NameAddr,
+    ) -> Request {
+        let mut request = Request::new(method.clone(), target.clone());
+        let from = from.with_tag(&self.token());
+        let call_id = self.long_token();
+        request.headers.push("Max-Forwards", "70");
+        request.headers.push("From", from.to_string());
+        request.headers.push("To", crate::sip::message::NameAddr::new(bare(target)).to_string());
+        request.headers.push("Call-ID", call_id);
+        request.headers.push("CSeq", format!("1 {method}"));
+        request
+    }
+}
+
+/// A target as it may stand in To: without `?headers`.
+pub(super) fn bare(mut target: crate::sip::message::Uri) -> crate::sip::message::Uri {
+    target.headers.clear();
+    target
+}

@@ -1,0 +1,136 @@
+//! Incoming requests: what RFC 3261 8.2 asks of each before anybody looks at it, and whose it is.
+
+use super::{Usage, UserAgent};
+use crate::sip::Moment;
+use crate::sip::message::{Method, Request};
+use crate::sip::transaction::{Arrival, ServerId};
+use std::net::SocketAddr;
+
+impl UserAgent {
+    pub(super) fn receive_request(&mut self, now: Moment, from: SocketAddr, mut request: Request) {
+        stamp_via(&mut request, from);
+        match self.transactions.receive_request(now, &request) {
+            Arrival::Absorbed => return,
+            Arrival::Cancels(invite) => return self.receive_cancel(now, from, &request, invite),
+            Arrival::Merged => return self.answer_at_once(from, &request, 482),
+            Arrival::New => {}
+        }
+        let tag = request.headers.to().and_then(|to| to.tag().map(str::to_owned));
+        match (&request.method, tag) {
+            (Method::Ack, Some(tag)) => self.receive_ack(now, &tag, &request),
+            (Method::Ack, None) => {}
+            (Method::Cancel, _) => self.answer_at_once(from, &request, 481),
+            (_, tag) if self.passes(from, &request, tag.is_some()) => match tag {
+                Some(tag) => self.receive_inside(now, from, &tag, request),
+                None => self.receive_outside(now, from, request),
+            },
+            _ => {}
+        }
+    }
+
+    /// Answers what must be refused whoever it is for (RFC 3261 8.2.1 to 8.2.3); true if nothing is wrong.
+    fn passes(&mut self, from: SocketAddr, request: &Request, inside: bool) -> bool {
+        let known = self.config.allow.contains(&request.method);
+        // A NOTIFY or SUBSCRIBE inside a dialog belongs to what we began or admitted ourselves.
+        let ours = inside && matches!(request.method, Method::Notify | Method::Subscribe);
+        if !known && !ours {
+            let status = if matches!(request.method, Method::Other(_)) { 501 } else { 405 };
+            let mut response = self.reply_outside(request, status);
+            response.headers.push("Allow", self.allow_line());
+            self.transactions.transmit(from, response.to_bytes());
+            return false;
+        }
+        let supported = &self.config.supported;
+        let mut required = request.headers.list("Require");
+        required.retain(|tag| !supported.iter().any(|s| s.eq_ignore_ascii_case(tag)));
+        if !required.is_empty() {
+            let mut response = self.reply_outside(request, 420);
+            response.headers.push("Unsupported", required.join(", "));
+            self.transactions.transmit(from, response.to_bytes());
+            return false;
+        }
+        if request.headers.get("Max-Forwards").is_some_and(|hops| hops.trim() == "0") {
+            self.answer_at_once(from, request, 483);
+            return false;
+        }
+        true
+    }
+
+    fn receive_outside(&mut self, now: Moment, from: SocketAddr, request: Request) {
+        match request.method {
+            Method::Invite => self.receive_invite(now, from, request),
+            Method::Refer => self.receive_refer(now, from, None, request),
+            Method::Options if self.config.answers_options => self.answer_options(from, &request),
+            // These make no sense outside of what they belong to.
+            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+                self.answer_at_once(from, &request, 481);
+            }
+            _ => self.receive_visit(now, from, request),
+        }
+    }
+
+    fn receive_inside(&mut self, now: Moment, from: SocketAddr, local_tag: &str, request: Request) {
+        let call_id = request.headers.call_id().unwrap_or_default().to_owned();
+        match self.dialogs.get(&(call_id, local_tag.to_owned())).copied() {
+            Some(Usage::Call(call)) => self.receive_in_call(now, from, call, request),
+            Some(Usage::Subscription(key)) => self.receive_notify(now, from, key, request),
+            Some(Usage::Watcher(key)) => self.receive_in_watcher(now, from, key, request),
+            Some(Usage::Refer(_)) if request.method == Method::Options => self.answer_options(from, &request),
+            _ => self.answer_at_once(from, &request, 481),
+        }
+    }
+
+    pub(super) fn answer_options(&mut self, from: SocketAddr, request: &Request) {
+        let mut response = self.reply_outside(request, 200);
+        self.add_abilities(&mut response.headers);
+        response.headers.push("Accept", "application/sdp");
+        self.transactions.transmit(from, response.to_bytes());
+    }
+
+    /// Opens a server transaction, or answers 503 when there are too many.
+    pub(super) fn open(&mut self, from: SocketAddr, request: &Request) -> Option<ServerId> {
+        let server = self.transactions.open(from, request);
+        if server.is_none() && request.method != Method::Ack {
+            self.answer_at_once(from, request, 503);
+        }
+        server
+    }
+
+    /// Opens a transaction for a request that is answered on the spot.
+    pub(super) fn answer_within(&mut self, now: Moment, from: SocketAddr, request: &Request, status: u16) {
+        if let Some(server) = self.open(from, request) {
+            let mut response = self.reply_outside(request, status);
+            if matches!(status, 200..300) && matches!(request.method, Method::Update | Method::Notify) {
+                response.headers.push("Contact", self.contact(&user_of(request)));
+            }
+            self.transactions.respond(now, server, &response);
+        }
+    }
+}
+
+/// The user part by which the far end addresses us.
+pub(super) fn user_of(request: &Request) -> String {
+    request.uri.user.clone().unwrap_or_default()
+}
+
+/// Notes in the topmost Via where the request really came from (RFC 3261 18.2.1, RFC 3581 4).
+fn stamp_via(request: &mut Request, from: SocketAddr) {
+    let Some(mut top) = request.headers.via() else { return };
+    let source = from.ip().to_string();
+    let named = top.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    if top.params.has("rport") {
+        top.params.set("rport", from.port().to_string());
+        top.params.set("received", source);
+    } else if named != source {
+        top.params.set("received", source);
+    } else {
+        return;
+    }
+    // One line may hold several, so all of them are written again.
+    let below: Vec<String> = request.headers.vias().iter().skip(1).map(ToString::to_string).collect();
+    request.headers.remove("Via");
+    for via in below.iter().rev() {
+        request.headers.push_front("Via", via.clone());
+    }
+    request.headers.push_front("Via", top.to_string());
+}

@@ -1,0 +1,278 @@
+//! The user agent: calls, registration, subscriptions, watchers and REFER over one transaction layer.
+//! Bytes and time in, bytes and events out; what a call is for, who may do what: the owner decides.
+
+mod account;
+mod call;
+mod config;
+mod credentials;
+mod errand;
+mod event;
+mod inbound;
+mod keys;
+mod reception;
+mod refer;
+mod registration;
+mod reply;
+mod subscription;
+#[cfg(test)]
+mod tests;
+mod watcher;
+
+pub use account::*;
+pub use config::*;
+pub use event::*;
+pub use keys::*;
+
+use crate::sip::Moment;
+use crate::sip::alarms::Alarms;
+use crate::sip::message::{Message, read_datagram};
+use crate::sip::transaction::{ClientId, Transactions};
+use call::Call;
+use credentials::Standing;
+use errand::Errand;
+use rand::rngs::StdRng;
+use rand::{Rng, RngExt, SeedableRng};
+use reception::Visit;
+use refer::Refer;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+use subscription::{Pace, Subscription};
+use watcher::Watcher;
+
+/// A SIP user agent, sans-IO. After every call of a method that takes `now`, drain `poll_transmit` and `poll_event`.
+pub struct UserAgent {
+    config: UaConfig,
+    rng: StdRng,
+    transactions: Transactions,
+    alarms: Alarms<Why>,
+    events: VecDeque<Event>,
+    accounts: BTreeMap<AccountKey, Standing>,
+    errands: BTreeMap<ClientId, Errand>,
+    calls: BTreeMap<CallKey, Call>,
+    ringing: BTreeSet<CallKey>,
+    /// By Call-ID and our tag.
+    dialogs: BTreeMap<(String, String), Usage>,
+    refers: BTreeMap<ReferKey, Refer>,
+    subscriptions: BTreeMap<SubscriptionKey, Subscription>,
+    pace: Pace,
+    watchers: BTreeMap<WatcherKey, Watcher>,
+    visits: BTreeMap<RequestKey, Visit>,
+    malformed: Malformed,
+    keys_total: u64,
+}
+
+/// What a dialog is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Usage {
+    Call(CallKey),
+    Refer(ReferKey),
+    Subscription(SubscriptionKey),
+    Watcher(WatcherKey),
+}
+
+/// Why a timer of the agent goes off.
+#[derive(Clone, Copy, Debug)]
+enum Why {
+    /// Our 2xx has no ACK yet: send it again.
+    AcceptRepeats(CallKey),
+    /// Our 2xx has had no ACK for 64·T1.
+    AcceptLapses(CallKey),
+    /// The owner has not answered an offer.
+    OfferLapses(CallKey),
+    /// A ringing response is due again (RFC 3261 13.3.1.1).
+    RingingRepeats(CallKey),
+    /// Our CANCEL brought no final response.
+    CancelLapses(CallKey),
+    /// The back-off after 491 is over (RFC 3261 14.1).
+    GlareEnds(CallKey),
+    /// The owner has not answered a request.
+    VisitLapses(RequestKey),
+    /// The owner has not answered a REFER, or its subscription is over.
+    ReferLapses(ReferKey),
+    /// A REGISTER is due.
+    RegisterDue(AccountKey),
+    /// A SUBSCRIBE is due.
+    SubscribeDue(SubscriptionKey),
+    /// The server has not refreshed a subscription in time.
+    SubscriptionLapses(SubscriptionKey),
+    /// The next SUBSCRIBEs may go.
+    PaceAllows,
+    /// A watcher's time is over.
+    WatcherLapses(WatcherKey),
+    /// A NOTIFY that a watcher could not take is tried again.
+    NotifyDue(WatcherKey),
+}
+
+/// How often garbage is told of.
+#[derive(Clone, Copy, Debug, Default)]
+struct Malformed {
+    total: u64,
+    window_began: Moment,
+    told: u32,
+}
+
+impl UserAgent {
+    /// An agent that knows nobody yet.
+    pub fn new(config: UaConfig) -> Self {
+        Self {
+            rng: StdRng::seed_from_u64(config.seed),
+            config,
+            transactions: Transactions::new(),
+            alarms: Alarms::new(),
+            events: VecDeque::new(),
+            accounts: BTreeMap::new(),
+            errands: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            ringing: BTreeSet::new(),
+            dialogs: BTreeMap::new(),
+            refers: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+            pace: Pace::default(),
+            watchers: BTreeMap::new(),
+            visits: BTreeMap::new(),
+            malformed: Malformed::default(),
+            keys_total: 0,
+        }
+    }
+
+    /// What it was told when it was made.
+    pub fn config(&self) -> &UaConfig {
+        &self.config
+    }
+
+    /// Takes one datagram. While [`MAX_EVENTS`] events wait it is dropped unread.
+    pub fn receive(&mut self, now: Moment, from: SocketAddr, bytes: &[u8]) {
+        // Line ends and zeros keep a NAT binding open; they are no message.
+        let keep_alive = bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | 0));
+        if keep_alive || self.events.len() >= MAX_EVENTS {
+            return;
+        }
+        match read_datagram(bytes) {
+            Ok(Message::Request(request)) => self.receive_request(now, from, request),
+            Ok(Message::Response(response)) => self.transactions.receive_response(now, from, response),
+            Err(refusal) => {
+                if let Some(answer) = refusal.request_head {
+                    self.answer_unreadable(from, *answer);
+                }
+                self.tell_malformed(now, from, refusal.reason.to_owned());
+            }
+        }
+        self.take_news(now);
+    }
+
+    /// Does what is due at `now`.
+    pub fn wake(&mut self, now: Moment) {
+        self.transactions.wake(now);
+        self.take_news(now);
+        while let Some(why) = self.alarms.pop_due(now) {
+            self.go_off(now, why);
+            self.take_news(now);
+        }
+    }
+
+    /// When `wake` is to be called next.
+    pub fn next_wake(&self) -> Option<Moment> {
+        [self.transactions.next_wake(), self.alarms.next()].into_iter().flatten().min()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transactions.poll_transmit()
+    }
+
+    /// The next event, in the order in which things happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Whether nothing is left over: no transaction, dialog, or request of anybody's.
+    pub fn is_idle(&self) -> bool {
+        let registering = self.accounts.values().filter(|a| a.registration.has_alarm()).count();
+        Census { alarms: registering, ..Census::default() } == self.census()
+    }
+
+    /// How many of everything it keeps.
+    pub fn census(&self) -> Census {
+        let (client_transactions, server_transactions) = self.transactions.counts();
+        Census {
+            client_transactions,
+            server_transactions,
+            calls: self.calls.len(),
+            dialogs: self.dialogs.len(),
+            subscriptions: self.subscriptions.len(),
+            watchers: self.watchers.len(),
+            refers: self.refers.len(),
+            requests: self.visits.len(),
+            errands: self.errands.len(),
+            alarms: self.alarms.len() + self.transactions.alarms_set(),
+        }
+    }
+
+    /// How many datagrams were no SIP message.
+    pub fn malformed_total(&self) -> u64 {
+        self.malformed.total
+    }
+
+    fn go_off(&mut self, now: Moment, why: Why) {
+        match why {
+            Why::AcceptRepeats(call) => self.repeat_accept(now, call),
+            Why::AcceptLapses(call) => self.lapse_accept(now, call),
+            Why::OfferLapses(call) => self.lapse_offer(now, call),
+            Why::RingingRepeats(call) => self.repeat_ringing(now, call),
+            Why::CancelLapses(call) => self.lapse_cancel(now, call),
+            Why::GlareEnds(call) => self.end_glare(now, call),
+            Why::VisitLapses(key) => self.lapse_visit(now, key),
+            Why::ReferLapses(key) => self.lapse_refer(now, key),
+            Why::RegisterDue(account) => self.send_register(now, account),
+            Why::SubscribeDue(key) => self.queue_subscribe(now, key),
+            Why::SubscriptionLapses(key) => self.lapse_subscription(now, key),
+            Why::PaceAllows => self.run_pace(now),
+            Why::WatcherLapses(key) => self.lapse_watcher(now, key),
+            Why::NotifyDue(key) => self.renotify(now, key),
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.events.push_back(event);
+    }
+
+    fn tell_malformed(&mut self, now: Moment, from: SocketAddr, reason: String) {
+        self.malformed.total += 1;
+        if now >= self.malformed.window_began + MALFORMED_WINDOW {
+            self.malformed.window_began = now;
+            self.malformed.told = 0;
+        }
+        if self.malformed.told < MAX_MALFORMED_EVENTS {
+            self.malformed.told += 1;
+            self.tell(Event::Malformed { from, reason });
+        }
+    }
+
+    fn next_key(&mut self) -> u64 {
+        self.keys_total += 1;
+        self.keys_total
+    }
+
+    /// 64 unguessable bits for a tag or branch.
+    fn token(&mut self) -> String {
+        format!("{:016x}", self.rng.next_u64())
+    }
+
+    /// 128 unguessable bits for a Call-ID.
+    fn long_token(&mut self) -> String {
+        format!("{:016x}{:016x}", self.rng.next_u64(), self.rng.next_u64())
+    }
+
+    /// A duration between `low` and `high`.
+    fn jitter(&mut self, low: Duration, high: Duration) -> Duration {
+        let (low, high) = (low.as_millis() as u64, high.as_millis() as u64);
+        Duration::from_millis(self.rng.random_range(low..=high.max(low)))
+    }
+
+    /// How long to wait after so many failures in a row: doubling from one second, half of it jitter, at most `most`.
+    fn back_off(&mut self, failures: u32, most: Duration) -> Duration {
+        let full = Duration::from_secs(1 << failures.clamp(1, 12)).min(most);
+        self.jitter(full / 2, full)
+    }
+}

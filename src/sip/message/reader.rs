@@ -1,0 +1,283 @@
+//! Reads one SIP message from one datagram: bounded, tolerant where RFC 4475 asks for it, and never further than
+//! Content-Length (RFC 3261 18.3). What it lets through has a readable Via, From, To, Call-ID and CSeq.
+
+use super::headers::{Headers, MAX_LIST};
+use super::lexis;
+use super::method::Method;
+use super::name_addr::NameAddr;
+use super::uri::{Scheme, Uri};
+use super::via::Via;
+use super::{Message, Request, Response};
+
+/// The largest message that is read, in bytes; also the largest UDP datagram.
+pub const MAX_DATAGRAM: usize = 65_535;
+/// The most header lines of one message.
+pub const MAX_HEADERS: usize = 128;
+/// The longest start line or header, its folded lines joined, in bytes.
+pub const MAX_HEADER_LINE: usize = 8_192;
+
+/// Headers that may stand in a message only once.
+const SINGLE: [&str; 7] = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type"];
+
+/// Why a message was not read, and what may be answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status that says so; `None` for responses, for ACK, and for what isn't SIP: those get no answer.
+    pub status: Option<u16>,
+    /// What is wrong, in words for a log.
+    pub reason: &'static str,
+    /// The answer, ready but for a To tag, when enough of a request could be read to answer it.
+    pub request_head: Option<Box<Response>>,
+}
+
+impl Refusal {
+    fn silent(reason: &'static str) -> Self {
+        Self { status: None, reason, request_head: None }
+    }
+}
+
+/// What is wrong with a message, before it is known whether and how that can be answered.
+struct Fault(u16, &'static str);
+
+/// A start line.
+enum Start {
+    Request(Method, String),
+    Response(u16, String),
+}
+
+/// Reads the message that `bytes` begin with. Line ends before it are skipped (RFC 3261 7.5), bytes behind its body
+/// dropped.
+pub fn read_datagram(bytes: &[u8]) -> Result<Message, Refusal> {
+    if bytes.len() > MAX_DATAGRAM {
+        return Err(Refusal::silent("the message is too large"));
+    }
+    let blank = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let bytes = &bytes[blank..];
+    if bytes.is_empty() {
+        return Err(Refusal::silent("empty"));
+    }
+    let (first, rest) = line(bytes).unwrap_or((bytes, &[]));
+    if first.len() > MAX_HEADER_LINE {
+        return Err(Refusal::silent("the start line is too long"));
+    }
+    let first = String::from_utf8_lossy(first);
+    if let Some(reply) = first.strip_prefix("SIP/") {
+        let (status, reason) = status_line(reply).map_err(|Fault(_, reason)| Refusal::silent(reason))?;
+        let start = Start::Response(status, reason);
+        return read_rest(start, None, rest).map_err(|(Fault(_, reason), _)| Refusal::silent(reason));
+    }
+    let (method, target, fault) = request_line(&first)?;
+    let silent = method == Method::Ack;
+    read_rest(Start::Request(method, target), fault, rest).map_err(|(Fault(status, reason), headers)| {
+        if silent {
+            return Refusal::silent(reason);
+        }
+        let answer = answerable(&headers).then(|| Box::new(Response::to_headers(&headers, status)));
+        Refusal { status: Some(status), reason, request_head: answer }
+    })
+}
+
+/// Whether a response to a request with these headers would find its way and its transaction.
+fn answerable(headers: &Headers) -> bool {
+    let named = |name| headers.get(name).is_some_and(|value: &str| !value.is_empty());
+    headers.via().is_some() && ["From", "To", "Call-ID", "CSeq"].into_iter().all(named)
+}
+
+/// The first line and what follows it; CRLF and LF both end a line. `None` when no line ends.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|b| *b == b'\n')?;
+    let text = &bytes[..end];
+    Some((text.strip_suffix(b"\r").unwrap_or(text), &bytes[end + 1..]))
+}
+
+/// Behind `SIP/`: `2.0 200 OK`; the phrase may be missing (RFC 4475 3.1.1.13).
+fn status_line(reply: &str) -> Result<(u16, String), Fault> {
+    const BAD: Fault = Fault(400, "the status line can't be read");
+    let (version, rest) = reply.split_once(' ').ok_or(BAD)?;
+    if version != "2.0" {
+        return Err(Fault(505, "not SIP/2.0"));
+    }
+    let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    let code = if code.len() == 3 { lexis::number(code, 699) } else { None };
+    let status = code.and_then(|code| u16::try_from(code).ok()).filter(|code| *code >= 100);
+    Ok((status.ok_or(Fault(400, "the status code isn't one"))?, clean(reason)))
+}
+
+/// Method, target, and what is wrong with the line although it is a request's.
+fn request_line(first: &str) -> Result<(Method, String, Option<Fault>), Refusal> {
+    let method = first.split(' ').next().and_then(Method::read);
+    let (Some(method), Some((_, version))) = (method, first.trim_end().rsplit_once(' ')) else {
+        return Err(Refusal::silent("not SIP"));
+    };
+    if !version.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/")) {
+        return Err(Refusal::silent("the request line names no version of SIP"));
+    }
+    let target = first.trim_end()[method.as_str().len()..].strip_suffix(version).unwrap_or_default();
+    let fault = if !version[4..].eq("2.0") {
+        Some(Fault(505, "not SIP/2.0"))
+    } else if first.ends_with(char::is_whitespace) {
+        Some(Fault(400, "blanks behind the request line"))
+    } else if target.len() < 3 || target[1..target.len() - 1].contains(char::is_whitespace) {
+        Some(Fault(400, "blanks in the request line"))
+    } else {
+        None
+    };
+    Ok((method, target.trim().to_owned(), fault))
+}
+
+/// Reads headers and body; on a fault gives back the headers read so far.
+fn read_rest(start: Start, fault: Option<Fault>, rest: &[u8]) -> Result<Message, (Fault, Headers)> {
+    let mut headers = Headers::new();
+    let head = read_headers(rest, &mut headers);
+    if let Some(fault) = fault {
+        return Err((fault, headers));
+    }
+    let checked = head.and_then(|body| {
+        let body = check_body(&headers, body)?;
+        check_headers(&headers, &start)?;
+        Ok(body.to_vec())
+    });
+    let body = match checked {
+        Ok(body) => body,
+        Err(fault) => return Err((fault, headers)),
+    };
+    match start {
+        Start::Response(status, reason) => {
+            headers.remove("Content-Length");
+            Ok(Message::Response(Response { status, reason, headers, body }))
+        }
+        Start::Request(method, target) => match request_uri(&target) {
+            Err(fault) => Err((fault, headers)),
+            Ok(uri) => {
+                headers.remove("Content-Length");
+                Ok(Message::Request(Request { method, uri, headers, body }))
+            }
+        },
+    }
+}
+
+/// Reads header lines into `headers` up to the empty line; gives what follows that.
+fn read_headers<'a>(mut rest: &'a [u8], headers: &mut Headers) -> Result<&'a [u8], Fault> {
+    let mut pending: Option<Vec<u8>> = None;
+    let mut count = 0;
+    loop {
+        let (text, next) = line(rest).ok_or(Fault(400, "the headers never end"))?;
+        rest = next;
+        if text.len() > MAX_HEADER_LINE {
+            return Err(Fault(513, "a header is too long"));
+        }
+        if text.first().is_some_and(|b| matches!(b, b' ' | b'\t')) {
+            let folded = pending.as_mut().ok_or(Fault(400, "a folded line continues nothing"))?;
+            folded.push(b' ');
+            folded.extend_from_slice(text.trim_ascii());
+            if folded.len() > MAX_HEADER_LINE {
+                return Err(Fault(513, "a header is too long"));
+            }
+            continue;
+        }
+        if let Some(header) = pending.take() {
+            push(&header, headers)?;
+        }
+        if text.is_empty() {
+            return Ok(rest);
+        }
+        count += 1;
+        if count > MAX_HEADERS {
+            return Err(Fault(513, "too many headers"));
+        }
+        pending = Some(text.trim_ascii_end().to_vec());
+    }
+}
+
+/// Splits one unfolded header and keeps it.
+fn push(header: &[u8], headers: &mut Headers) -> Result<(), Fault> {
+    let header = String::from_utf8_lossy(header);
+    let (name, value) = header.split_once(':').ok_or(Fault(400, "a header has no colon"))?;
+    let name = name.trim_end_matches([' ', '\t']);
+    if !lexis::is_token(name) {
+        return Err(Fault(400, "a header's name isn't one"));
+    }
+    headers.push(name, clean(value));
+    Ok(())
+}
+
+/// A lone CR is no line end, but must not stay one for whoever prints the value.
+fn clean(value: &str) -> String {
+    value.trim().replace('\r', " ").trim().to_owned()
+}
+
+/// The body: as long as Content-Length says, or all the rest.
+fn check_body<'a>(headers: &Headers, rest: &'a [u8]) -> Result<&'a [u8], Fault> {
+    // Two lengths: which one the next hop believes can't be known (request smuggling), so neither is.
+    if headers.get_all("Content-Length").count() > 1 {
+        return Err(Fault(400, "more than one Content-Length"));
+    }
+    let Some(length) = headers.get("Content-Length") else { return Ok(rest) };
+    let most = u64::try_from(MAX_DATAGRAM).unwrap_or(u64::MAX);
+    let length = lexis::number(length, most).and_then(|n| usize::try_from(n).ok());
+    let length = length.ok_or(Fault(400, "Content-Length isn't a length"))?;
+    rest.get(..length).ok_or(Fault(400, "the body is shorter than Content-Length"))
+}
+
+/// Checks the headers that every message needs (RFC 3261 8.1.1) and that later readers rely on.
+fn check_headers(headers: &Headers, start: &Start) -> Result<(), Fault> {
+    for name in SINGLE {
+        if headers.get_all(name).count() > 1 {
+            return Err(Fault(400, "a header that may stand once stands twice"));
+        }
+    }
+    if !all_read(headers.get_all("Via"), |value| Via::parse(value).is_some()) {
+        return Err(Fault(400, "Via can't be read"));
+    }
+    let via = headers.via().ok_or(Fault(400, "Via is missing"))?;
+    if via.branch() == Some(Via::MAGIC) {
+        return Err(Fault(400, "the branch has no identifier"));
+    }
+    headers.from().ok_or(Fault(400, "From is missing or can't be read"))?;
+    headers.to().ok_or(Fault(400, "To is missing or can't be read"))?;
+    headers.call_id().ok_or(Fault(400, "Call-ID is missing"))?;
+    let (_, counted) = headers.cseq().ok_or(Fault(400, "CSeq is missing or can't be read"))?;
+    if let Some(hops) = headers.get("Max-Forwards") {
+        lexis::number(hops, 255).ok_or(Fault(400, "Max-Forwards isn't a number up to 255"))?;
+    }
+    let contacts = headers.get_all("Contact").filter(|line| *line != "*");
+    if !all_read(contacts, |value| NameAddr::parse(value).is_some()) {
+        return Err(Fault(400, "Contact can't be read"));
+    }
+    match start {
+        Start::Request(Method::Other(_), _) if !is_method(start, &counted) => {
+            Err(Fault(501, "CSeq names another method, and the request's isn't known"))
+        }
+        Start::Request(..) if !is_method(start, &counted) => Err(Fault(400, "CSeq names another method")),
+        _ => Ok(()),
+    }
+}
+
+/// Whether every value of these list headers can be read, and there are no more than anybody will look at.
+fn all_read<'a>(lines: impl Iterator<Item = &'a str>, reads: impl Fn(&str) -> bool) -> bool {
+    let mut count = 0;
+    for line in lines {
+        let Some(values) = lexis::split_outside(line, ',') else { return false };
+        count += values.len();
+        if count > MAX_LIST || !values.into_iter().all(&reads) {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_method(start: &Start, counted: &Method) -> bool {
+    matches!(start, Start::Request(method, _) if method == counted)
+}
+
+/// The Request-URI: no brackets, no headers (RFC 3261 19.1.1), a scheme that we know.
+fn request_uri(target: &str) -> Result<Uri, Fault> {
+    let uri = Uri::parse(target).ok_or(Fault(400, "the Request-URI can't be read"))?;
+    if matches!(uri.scheme, Scheme::Other(_)) {
+        return Err(Fault(416, "the Request-URI's scheme isn't known"));
+    }
+    if !uri.headers.is_empty() {
+        return Err(Fault(400, "the Request-URI has headers"));
+    }
+    Ok(uri)
+}

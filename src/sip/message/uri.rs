@@ -1,0 +1,284 @@
+//! URIs: `sip:`, `sips:`, `tel:`, and any other scheme kept whole (RFC 3261 19.1, RFC 3966).
+
+use super::lexis;
+use super::params::Params;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+/// What a user part may hold unescaped (RFC 3261 25.1: `mark`, `user-unreserved`).
+const USER_PLAIN: &str = "-_.!~*'()&=+$,;?/";
+/// What a password may hold unescaped.
+const PASSWORD_PLAIN: &str = "-_.!~*'()&=+$,";
+/// What a telephone number may hold unescaped (RFC 3966 3: `phonedigit`, and `*#` of a local number).
+const TEL_PLAIN: &str = "+-.()*#";
+/// What a header of a URI may hold unescaped (RFC 3261 25.1: `hnv-unreserved`, `mark`).
+const HEADER_PLAIN: &str = "[]/?:+$-_.!~*'()";
+/// The most `?name=value` headers that a URI may carry.
+const MAX_URI_HEADERS: usize = 16;
+
+/// A URI's scheme.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `sip:`
+    Sip,
+    /// `sips:`
+    Sips,
+    /// `tel:` (RFC 3966)
+    Tel,
+    /// Any other, in lower case; the rest of such a URI is kept as it is in [`Uri::host`].
+    Other(String),
+}
+
+/// A URI, its parts unescaped.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Uri {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// The user part, unescaped; of a `tel:` the number, with its `+`.
+    pub user: Option<String>,
+    /// The password, unescaped. Nobody should use one (RFC 3261 19.1.1); it is kept so that a URI stays what it was.
+    pub password: Option<String>,
+    /// Name or address; IPv6 in brackets; empty for `tel:`; everything behind the colon for an unknown scheme.
+    pub host: String,
+    /// The port, if one is named.
+    pub port: Option<u16>,
+    /// Parameters such as `transport`, `lr`, `user`.
+    pub params: Params,
+    /// `?name=value` headers, unescaped, such as `Replaces` in a Refer-To.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Uri {
+    /// `sip:user@host`; `user` may be empty, and then there is none. `host` as in [`Uri::host`].
+    pub fn sip(user: &str, host: &str) -> Self {
+        Self {
+            scheme: Scheme::Sip,
+            user: (!user.is_empty()).then(|| user.to_owned()),
+            password: None,
+            host: host.to_owned(),
+            port: None,
+            params: Params::new(),
+            headers: Vec::new(),
+        }
+    }
+
+    /// `sip:user@address:port`, IPv6 bracketed.
+    pub fn at(user: &str, address: SocketAddr) -> Self {
+        let host = match address.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        Self::sip(user, &host).with_port(address.port())
+    }
+
+    /// The same with that port.
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.port = Some(port);
+        self
+    }
+
+    /// Reads a URI; `None` unless all of `text` is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')) {
+            return None;
+        }
+        let (scheme, rest) = text.split_once(':')?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(plain) {
+            return None;
+        }
+        match scheme.to_ascii_lowercase().as_str() {
+            "sip" => Self::parse_sip(Scheme::Sip, rest),
+            "sips" => Self::parse_sip(Scheme::Sips, rest),
+            "tel" => Self::parse_tel(rest),
+            other if !rest.is_empty() => {
+                Some(Self { scheme: Scheme::Other(other.to_owned()), ..Self::sip("", rest) })
+            }
+            _ => None,
+        }
+    }
+
+    fn parse_sip(scheme: Scheme, rest: &str) -> Option<Self> {
+        // The user part may hold `;`, `?` and `/`, so it is cut off first (RFC 4475 3.1.1.2).
+        let (userinfo, rest) = match rest.split_once('@') {
+            Some((userinfo, rest)) => (Some(userinfo), rest),
+            None => (None, rest),
+        };
+        let (user, password) = match userinfo.map(|u| u.split_once(':').unwrap_or((u, ""))) {
+            Some(("", _)) => return None,
+            Some((user, "")) => (Some(lexis::unescape(user)?), None),
+            Some((user, password)) => (Some(lexis::unescape(user)?), Some(lexis::unescape(password)?)),
+            None => (None, None),
+        };
+        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
+        let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let (host, port) = lexis::host_port(sent_by)?;
+        Some(Self {
+            scheme,
+            user,
+            password,
+            host,
+            port,
+            params: Params::of_uri(params)?,
+            headers: parse_headers(headers)?,
+        })
+    }
+
+    fn parse_tel(rest: &str) -> Option<Self> {
+        let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
+        let number = lexis::unescape(number)?;
+        let dialled = |c: char| c.is_ascii_alphanumeric() || TEL_PLAIN.contains(c);
+        if number.is_empty() || !number.chars().all(dialled) {
+            return None;
+        }
+        let params = Params::of_uri(params)?;
+        Some(Self { scheme: Scheme::Tel, user: Some(number), params, ..Self::sip("", "") })
+    }
+
+    /// Whether a request can be sent there: `sip:` or `sips:`.
+    pub fn is_sip(&self) -> bool {
+        matches!(self.scheme, Scheme::Sip | Scheme::Sips)
+    }
+
+    /// The address to send to when the host is a literal IP address; port 5060 (`sips:` 5061) unless one is named.
+    pub fn host_port_addr(&self) -> Option<SocketAddr> {
+        let default = if self.scheme == Scheme::Sips { 5061 } else { 5060 };
+        let port = self.port.unwrap_or(default);
+        let host = self.host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(&self.host);
+        let ip: IpAddr = host.parse().ok()?;
+        (port != 0 && self.is_sip()).then(|| SocketAddr::new(ip, port))
+    }
+
+    /// The value of the `?name=value` header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+fn parse_headers(text: &str) -> Option<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    for part in text.split('&').filter(|p| !p.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        if name.is_empty() || headers.len() >= MAX_URI_HEADERS {
+            return None;
+        }
+        headers.push((lexis::unescape(name)?, lexis::unescape(value)?));
+    }
+    Some(headers)
+}
+
+/// A host as it may be printed: whoever made the `Uri` by hand can't break out of it.
+fn plain_host(host: &str) -> String {
+    host.chars().filter(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '"')).collect()
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.scheme {
+            Scheme::Sip => f.write_str("sip:")?,
+            Scheme::Sips => f.write_str("sips:")?,
+            Scheme::Tel => {
+                let number = self.user.as_deref().unwrap_or_default();
+                return write!(f, "tel:{}{}", lexis::escape(number, TEL_PLAIN), self.params.for_uri());
+            }
+            Scheme::Other(scheme) => {
+                let scheme: String = scheme.chars().filter(char::is_ascii_graphic).collect();
+                return write!(f, "{scheme}:{}", plain_host(&self.host));
+            }
+        }
+        if let Some(user) = &self.user {
+            f.write_str(&lexis::escape(user, USER_PLAIN))?;
+            if let Some(password) = &self.password {
+                write!(f, ":{}", lexis::escape(password, PASSWORD_PLAIN))?;
+            }
+            f.write_str("@")?;
+        }
+        f.write_str(&plain_host(&self.host))?;
+        if let Some(port) = self.port {
+            write!(f, ":{port}")?;
+        }
+        f.write_str(&self.params.for_uri())?;
+        for (at, (name, value)) in self.headers.iter().enumerate() {
+            let separator = if at == 0 { '?' } else { '&' };
+            let (name, value) = (lexis::escape(name, HEADER_PLAIN), lexis::escape(value, HEADER_PLAIN));
+            write!(f, "{separator}{name}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_prints_as_it_was_read() {
+        for text in [
+            "sip:100@pbx.example",
+            "sips:[2001:db8::1]:5061;transport=tls",
+            "sip:a;b=c%40d@host:5070;lr;gr=urn:uuid:1",
+            "tel:+15551234567;phone-context=x",
+            "sip:102@pbx.example?Replaces=abc%40pbx%3Bto-tag%3D1%3Bfrom-tag%3D2&Require=replaces",
+            "sip:sips%3Auser%40example.com@example.net",
+            "sip:null-%00-null@example.com",
+            "sip:u:p@h",
+            "urn:service:sos",
+        ] {
+            let uri = Uri::parse(text).unwrap();
+            assert_eq!(uri.to_string(), text);
+            assert_eq!(Uri::parse(&uri.to_string()), Some(uri));
+        }
+    }
+
+    #[test]
+    fn parts_are_unescaped_once() {
+        let uri = Uri::parse("sip:cal%6Cer@host5.example.net;%6C%72;n%61me=v%61lue%25%34%31").unwrap();
+        assert_eq!(uri.user.as_deref(), Some("caller"));
+        assert!(uri.params.has("lr"));
+        assert_eq!(uri.params.get("name"), Some("value%41"));
+        let refer = Uri::parse("sip:102@p?Replaces=abc%40pbx%3Bto-tag%3D1").unwrap();
+        assert_eq!(refer.header("replaces"), Some("abc@pbx;to-tag=1"));
+    }
+
+    #[test]
+    fn a_hash_or_blank_in_a_dialled_number_is_escaped() {
+        assert_eq!(Uri::sip("#72 1", "pbx").to_string(), "sip:%2372%201@pbx");
+    }
+
+    #[test]
+    fn what_is_no_uri_is_refused() {
+        for bad in [
+            "",
+            "sip:",
+            "sip:@h",
+            "100",
+            "sip:a b@h",
+            "sip:h:x",
+            "sip:h:99999",
+            "<sip:h>",
+            "sip:%4@h",
+            "tel:",
+            "tel:a/b",
+            "1:x",
+        ] {
+            assert_eq!(Uri::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn literal_addresses_can_be_sent_to() {
+        let address = |text| Uri::parse(text).unwrap().host_port_addr().map(|a| a.to_string());
+        assert_eq!(address("sip:a@127.0.0.1").as_deref(), Some("127.0.0.1:5060"));
+        assert_eq!(address("sip:[::1]:5070").as_deref(), Some("[::1]:5070"));
+        assert_eq!(address("sip:pbx.example"), None);
+        assert_eq!(address("sip:127.0.0.1:0"), None);
+    }
+
+    #[test]
+    fn a_hand_made_uri_cannot_inject_a_header() {
+        let mut uri = Uri::sip("a\r\nEvil: 1", "h\r\nEvil: 2");
+        uri.params.set("p\r\n", "\r\nEvil: 3");
+        uri.headers.push(("x\r\n".into(), "\r\ny".into()));
+        assert!(!uri.to_string().contains(['\r', '\n', ' ']));
+    }
+}

@@ -1,0 +1,158 @@
+//! Session descriptions for one audio stream (RFC 8866 over sdp-types, offer and answer by RFC 3264).
+//! Nothing here sends sound; it says where to, in which codec and which way.
+
+mod negotiate;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::net::{IpAddr, SocketAddr};
+
+pub use negotiate::{accept, answer, codecs_of};
+pub use read::{MAX_MEDIA, MAX_SDP, SdpRefusal};
+pub use write::offer;
+
+/// A codec that we speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// Opus, 48 kHz (RFC 7587).
+    Opus,
+    /// G.711 µ-law, 8 kHz.
+    Pcmu,
+    /// G.711 A-law, 8 kHz.
+    Pcma,
+}
+
+impl Codec {
+    /// Every codec, the best sounding first.
+    pub const ALL: [Self; 3] = [Self::Opus, Self::Pcmu, Self::Pcma];
+
+    /// The RTP clock in Hz.
+    pub fn clock_hz(self) -> u32 {
+        match self {
+            Self::Opus => 48_000,
+            Self::Pcmu | Self::Pcma => 8_000,
+        }
+    }
+
+    /// The encoding's name in `a=rtpmap`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Opus => "opus",
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    /// The payload number in our offers; static for G.711 (RFC 3551), dynamic for Opus.
+    fn payload_type(self) -> u8 {
+        match self {
+            Self::Opus => 107,
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    /// The payload number of telephone-event at this codec's clock in our offers.
+    fn dtmf_payload_type(self) -> u8 {
+        match self {
+            Self::Opus => 102,
+            Self::Pcmu | Self::Pcma => 101,
+        }
+    }
+}
+
+/// Which way sound flows, seen from the side that says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Both ways.
+    SendRecv,
+    /// Only towards the other side: it is on hold.
+    SendOnly,
+    /// Only from the other side.
+    RecvOnly,
+    /// Not at all.
+    Inactive,
+}
+
+impl Direction {
+    /// The same seen from the other side.
+    pub fn reversed(self) -> Self {
+        Self::of(self.receives(), self.sends())
+    }
+
+    /// Whether sound is sent.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    /// Whether sound is received.
+    pub fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    fn of(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// What both allow.
+    fn both(self, other: Self) -> Self {
+        Self::of(self.sends() && other.sends(), self.receives() && other.receives())
+    }
+
+    /// The attribute's name.
+    fn name(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+/// Our side of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalMedia {
+    /// Where we receive.
+    pub address: IpAddr,
+    /// The RTP port.
+    pub port: u16,
+    /// What we speak, in order of preference; an answer takes the first of these that was offered.
+    pub codecs: Vec<Codec>,
+    /// What we want.
+    pub direction: Direction,
+    /// Of the `o=` line: the same for the whole call.
+    pub session_id: u64,
+    /// Of the `o=` line: one more whenever the description changes.
+    pub version: u64,
+}
+
+/// What offer and answer have agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Where to send; unspecified (0.0.0.0) when the other side holds in the old way, and then `direction` sends not.
+    pub remote: SocketAddr,
+    /// The codec of both ways.
+    pub codec: Codec,
+    /// The payload number to send.
+    pub payload_type: u8,
+    /// The payload number that comes in.
+    pub receive_payload_type: u8,
+    /// The payload number for telephone-events that we send, at the codec's clock; `None`: the other side takes none.
+    pub dtmf_payload_type: Option<u8>,
+    /// The same for those that come in.
+    pub dtmf_receive_payload_type: Option<u8>,
+    /// Which way sound flows, seen from us.
+    pub direction: Direction,
+    /// How much sound the other side likes in a packet.
+    pub ptime_ms: u16,
+    /// Whether the other side reads Opus' forward error correction.
+    pub fec: bool,
+}

@@ -1,0 +1,122 @@
+//! Offer and answer (RFC 3264): which stream, which codec, which numbers, which way.
+
+use super::read::{self, Kind, Payload};
+use super::write::{self, Stream};
+use super::{Codec, LocalMedia, Negotiated, SdpRefusal};
+use sdp_types::{Media, Session};
+
+/// Answers an offer: the first audio stream with a codec of ours is taken, all others are refused with port 0. Keeps the
+/// offer's payload numbers and the order of its streams, and mirrors its hold.
+pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<(Vec<u8>, Negotiated), SdpRefusal> {
+    let offered = read::session(offer)?;
+    let audio = offered.medias.iter().position(|m| read::is_live_audio(m) && chosen(m, local).is_some());
+    let Some(at) = audio else {
+        let any = offered.medias.iter().any(read::is_live_audio);
+        return Err(if any { SdpRefusal::NoCodec } else { SdpRefusal::NoAudio });
+    };
+    let media = &offered.medias[at];
+    let (codec, number, dtmf) = chosen(media, local).ok_or(SdpRefusal::NoCodec)?;
+    let agreed = Numbers { codec, send: number, receive: number, dtmf_send: dtmf, dtmf_receive: dtmf };
+    let negotiated = agreed.with(&offered, media, local)?;
+    let mut stream = Stream::new(&media.proto);
+    stream.add_codec(codec, number);
+    if let Some(dtmf) = dtmf {
+        stream.add_dtmf(codec.clock_hz(), dtmf);
+    }
+    let mut ours = Some(stream.finish(local.port, negotiated.direction));
+    let mut session = write::head(local);
+    session.medias = (offered.medias.iter().enumerate())
+        .map(|(i, media)| ours.take_if(|_| i == at).unwrap_or_else(|| write::refused(media)))
+        .collect();
+    if let (Some(time), Some(ours)) = (offered.times.first(), session.times.first_mut()) {
+        // The answer's t= is the offer's (RFC 3264 6).
+        (ours.start_time, ours.stop_time) = (time.start_time, time.stop_time);
+    }
+    Ok((write::bytes(&session), negotiated))
+}
+
+/// Reads the answer to the offer that [`super::offer`] made of `local`.
+pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, SdpRefusal> {
+    let answered = read::session(answer)?;
+    let media = answered.medias.first().ok_or(SdpRefusal::NotOurOffer)?;
+    if !media.media.eq_ignore_ascii_case("audio") {
+        return Err(SdpRefusal::NotOurOffer);
+    }
+    if !read::is_live_audio(media) {
+        return Err(SdpRefusal::NoAudio);
+    }
+    let payloads = read::payloads(media);
+    // What the answer lists first is what it wants to hear.
+    let (codec, number) =
+        codecs(&payloads).find(|(c, _)| local.codecs.contains(c)).ok_or(SdpRefusal::NoCodec)?;
+    let dtmf = dtmf(&payloads, codec);
+    Numbers {
+        codec,
+        send: number,
+        receive: codec.payload_type(),
+        dtmf_send: dtmf,
+        dtmf_receive: dtmf.map(|_| codec.dtmf_payload_type()),
+    }
+    .with(&answered, media, local)
+}
+
+/// Those of our codecs that a description's live audio streams name, in its order; none if it can't be read.
+pub fn codecs_of(sdp: &[u8]) -> Vec<Codec> {
+    let Ok(session) = read::session(sdp) else { return Vec::new() };
+    let mut named = Vec::new();
+    for media in session.medias.iter().filter(|media| read::is_live_audio(media)) {
+        for (codec, _) in codecs(&read::payloads(media)) {
+            if !named.contains(&codec) {
+                named.push(codec);
+            }
+        }
+    }
+    named
+}
+
+/// The codec of ours that we like best in an offered stream, its number and that of its telephone-event.
+fn chosen(media: &Media, local: &LocalMedia) -> Option<(Codec, u8, Option<u8>)> {
+    let payloads = read::payloads(media);
+    let find = |codec: &Codec| codecs(&payloads).find(|(offered, _)| offered == codec);
+    let (codec, number) = local.codecs.iter().find_map(find)?;
+    Some((codec, number, dtmf(&payloads, codec)))
+}
+
+fn codecs(payloads: &[Payload]) -> impl Iterator<Item = (Codec, u8)> {
+    payloads.iter().filter_map(|payload| match payload.kind {
+        Kind::Codec(codec) => Some((codec, payload.number)),
+        Kind::Dtmf(_) => None,
+    })
+}
+
+/// telephone-event shares the codec's clock (RFC 4733 2.1).
+fn dtmf(payloads: &[Payload], codec: Codec) -> Option<u8> {
+    payloads.iter().find(|p| p.kind == Kind::Dtmf(codec.clock_hz())).map(|p| p.number)
+}
+
+/// The payload numbers that were agreed on.
+struct Numbers {
+    codec: Codec,
+    send: u8,
+    receive: u8,
+    dtmf_send: Option<u8>,
+    dtmf_receive: Option<u8>,
+}
+
+impl Numbers {
+    /// Together with what the other side's description says of its stream.
+    fn with(self, theirs: &Session, media: &Media, local: &LocalMedia) -> Result<Negotiated, SdpRefusal> {
+        let (remote, stated) = read::destination(theirs, media)?;
+        Ok(Negotiated {
+            remote,
+            codec: self.codec,
+            payload_type: self.send,
+            receive_payload_type: self.receive,
+            dtmf_payload_type: self.dtmf_send,
+            dtmf_receive_payload_type: self.dtmf_receive,
+            direction: local.direction.both(stated.reversed()),
+            ptime_ms: read::ptime_ms(media),
+            fec: self.codec == Codec::Opus && read::takes_fec(media, self.send),
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! Server transactions: INVITE (RFC 3261 17.2.1, RFC 6026 7.1) and the others (17.2.2).
+
+use super::timers::{I, LIMIT, T1, T2};
+use super::{Arrival, MAX_SERVERS, ServerId, Transactions, Why};
+use crate::sip::Moment;
+use crate::sip::alarms::Alarm;
+use crate::sip::message::{Method, Request, Response, Via};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How far a server transaction has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not yet answered finally.
+    Proceeding,
+    /// Answered; an INVITE: refused, and the refusal is repeated until its ACK.
+    Completed,
+    /// An INVITE refused, and the ACK has come.
+    Confirmed,
+    /// An INVITE with a 2xx, which the user repeats.
+    Accepted,
+}
+
+#[derive(Debug)]
+pub(super) struct Server {
+    state: State,
+    invite: bool,
+    to: SocketAddr,
+    branch: String,
+    origin: Option<String>,
+    last: Vec<u8>,
+    interval: Duration,
+    resend: Option<Alarm>,
+    end: Option<Alarm>,
+}
+
+impl Transactions {
+    /// Says what an incoming request is; deals with repetitions.
+    pub(crate) fn receive_request(&mut self, now: Moment, request: &Request) -> Arrival {
+        match request.method {
+            Method::Ack => return self.receive_ack(now, request),
+            Method::Cancel => {
+                let invite = self.server_by_branch.get(&branch_key(request, &Method::Invite));
+                return invite.map_or(Arrival::New, |id| Arrival::Cancels(*id));
+            }
+            _ => {}
+        }
+        if let Some(id) = self.server_by_branch.get(&branch_key(request, &request.method)).copied() {
+            self.receive_repetition(id);
+            return Arrival::Absorbed;
+        }
+        let merged = origin_key(request)
+            .and_then(|origin| self.server_by_origin.get(&origin))
+            .and_then(|id| self.servers.get(id));
+        match merged {
+            Some(server) if server.state == State::Proceeding => Arrival::Merged,
+            _ => Arrival::New,
+        }
+    }
+
+    /// Opens a transaction for a new request; `None` when there are too many.
+    pub(crate) fn open(&mut self, to: SocketAddr, request: &Request) -> Option<ServerId> {
+        if self.servers.len() >= MAX_SERVERS && !self.forget_oldest_answered() {
+            return None;
+        }
+        let id = ServerId(self.next_number());
+        let branch = branch_key(request, &request.method);
+        let origin = origin_key(request);
+        self.server_by_branch.insert(branch.clone(), id);
+        if let Some(origin) = &origin {
+            self.server_by_origin.insert(origin.clone(), id);
+        }
+        let server = Server {
+            state: State::Proceeding,
+            invite: request.method == Method::Invite,
+            to,
+            branch,
+            origin,
+            last: Vec::new(),
+            interval: T1,
+            resend: None,
+            end: None,
+        };
+        self.servers.insert(id, server);
+        Some(id)
+    }
+
+    /// Sends a response and keeps it for repetitions. Without effect once a final one was given.
+    pub(crate) fn respond(&mut self, now: Moment, id: ServerId, response: &Response) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        if server.state != State::Proceeding {
+            return;
+        }
+        server.last = response.to_bytes();
+        let (to, bytes) = (server.to, server.last.clone());
+        match response.status {
+            ..200 => {}
+            200..300 if server.invite => {
+                server.state = State::Accepted;
+                server.end = Some(self.alarms.set(now + LIMIT, Why::ServerEnds(id)));
+            }
+            _ => {
+                server.state = State::Completed;
+                server.end = Some(self.alarms.set(now + LIMIT, Why::ServerEnds(id)));
+                if server.invite {
+                    server.resend = Some(self.alarms.set(now + T1, Why::ServerResends(id)));
+                } else {
+                    self.answered.push_back(id);
+                }
+            }
+        }
+        self.transmit(to, bytes);
+    }
+
+    /// Sends the last response once more: the 2xx to an INVITE is its user's to repeat (RFC 3261 13.3.1.4).
+    pub(crate) fn repeat_last(&mut self, id: ServerId) {
+        if let Some(server) = self.servers.get(&id).filter(|server| !server.last.is_empty()) {
+            let (to, bytes) = (server.to, server.last.clone());
+            self.transmit(to, bytes);
+        }
+    }
+
+    fn receive_repetition(&mut self, id: ServerId) {
+        let answerable = |server: &Server| matches!(server.state, State::Proceeding | State::Completed);
+        if self.servers.get(&id).is_some_and(answerable) {
+            self.repeat_last(id);
+        }
+    }
+
+    fn receive_ack(&mut self, now: Moment, request: &Request) -> Arrival {
+        let id = self.server_by_branch.get(&branch_key(request, &Method::Invite)).copied();
+        let Some((id, server)) = id.and_then(|id| Some((id, self.servers.get_mut(&id)?))) else {
+            return Arrival::New;
+        };
+        match server.state {
+            State::Completed => {
+                server.state = State::Confirmed;
+                self.alarms.cancel(&mut server.resend);
+                self.alarms.reset(&mut server.end, now + I, Why::ServerEnds(id));
+                Arrival::Absorbed
+            }
+            State::Confirmed => Arrival::Absorbed,
+            // Some phones give the ACK of a 2xx the INVITE's branch: it's the user's all the same.
+            State::Proceeding | State::Accepted => Arrival::New,
+        }
+    }
+
+    /// Timer G.
+    pub(super) fn server_resends(&mut self, now: Moment, id: ServerId) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        server.interval = (server.interval * 2).min(T2);
+        server.resend = Some(self.alarms.set(now + server.interval, Why::ServerResends(id)));
+        self.repeat_last(id);
+    }
+
+    /// Timers H, I, J and L, and for a user who will never answer.
+    pub(crate) fn forget_server(&mut self, id: ServerId) {
+        let Some(mut server) = self.servers.remove(&id) else { return };
+        self.alarms.cancel(&mut server.resend);
+        self.alarms.cancel(&mut server.end);
+        self.server_by_branch.remove(&server.branch);
+        let ours = |origin: &String| self.server_by_origin.get(origin) == Some(&id);
+        if let Some(origin) = server.origin.filter(ours) {
+            self.server_by_origin.remove(&origin);
+        }
+        while self.answered.front().is_some_and(|oldest| !self.servers.contains_key(oldest)) {
+            self.answered.pop_front();
+        }
+    }
+
+    fn forget_oldest_answered(&mut self) -> bool {
+        while let Some(id) = self.answered.pop_front() {
+            if self.servers.contains_key(&id) {
+                self.forget_server(id);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// RFC 3261 17.2.3: branch, sent-by and method; for a branch of the old kind, everything that repeats with the request.
+fn branch_key(request: &Request, method: &Method) -> String {
+    let via = request.headers.via();
+    match &via {
+        Some(Via { host, port, .. }) if has_magic(&via) => {
+            let branch = via.as_ref().and_then(Via::branch).unwrap_or_default();
+            format!("{branch} {}:{} {method}", host.to_ascii_lowercase(), port.unwrap_or(5060))
+        }
+        _ => {
+            let number = request.headers.cseq().map_or(0, |(number, _)| number);
+            let via = via.map(|mut via| {
+                via.params.remove("received");
+                via.params.remove("rport");
+                via.to_string()
+            });
+            let from = request.headers.from().and_then(|from| from.tag().map(str::to_owned));
+            let call_id = request.headers.call_id().unwrap_or_default();
+            format!("{} {number} {method} {call_id} {from:?} {via:?}", request.uri)
+        }
+    }
+}
+
+fn has_magic(via: &Option<Via>) -> bool {
+    via.as_ref().and_then(Via::branch).is_some_and(|b| b.len() > 7 && b.starts_with(Via::MAGIC))
+}
+
+/// What a request outside a dialog keeps on every way that it takes: From tag, Call-ID, CSeq.
+fn origin_key(request: &Request) -> Option<String> {
+    let headers = &request.headers;
+    if headers.to()?.tag().is_some() {
+        return None;
+    }
+    let (number, method) = headers.cseq()?;
+    let from = headers.from()?;
+    Some(format!("{} {number} {method} {}", headers.call_id()?, from.tag().unwrap_or_default()))
+}

@@ -1,0 +1,1 @@
+//! Every timer by its value.

@@ -1,0 +1,272 @@
+//! A real Asterisk of the test's own: own folder, own free ports on loopback, killed on drop.
+//! What it is configured to do is in `asterisk_files`.
+
+use super::asterisk_files::{self, Places};
+use super::process::{Process, last_lines, read_text};
+use super::{LOOPBACK, free_rtp_range, free_tcp_port, free_udp_port, peers_folder, wait_for, wait_until};
+use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+/// How many RTP ports one Asterisk gets: two for each leg of 50 calls.
+const RTP_PORTS: u16 = 200;
+
+/// What the test wants of its Asterisk. The default is the reception of a small office: nine slots
+/// 701–709, park extension 700, 45 s of parking, then back to the parker for 20 s.
+#[derive(Debug, Clone)]
+pub struct AsteriskOptions {
+    /// First slot's number.
+    pub first_slot: u16,
+    /// How many slots there are; 1 or 2 make a lot that is soon full.
+    pub slots: u16,
+    /// Seconds until the comeback.
+    pub parking_s: u32,
+    /// Seconds that the comeback rings at the parker before the caller is dropped.
+    pub comeback_ring_s: u32,
+    /// Back to the parker, or to the dialplan's own place (extension 603, music).
+    pub comeback_to_origin: bool,
+    /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …); later lines win.
+    pub endpoint_lines: String,
+    /// Extra lines for the trunk's endpoint.
+    pub trunk_lines: String,
+    /// Extra lines for the lot in `res_parking.conf`.
+    pub lot_lines: String,
+    /// Extra lines at the end of the dialplan's `[phones]`.
+    pub dialplan_lines: String,
+    /// Codecs that phones may use, in Asterisk's notation.
+    pub allow: String,
+    /// Whether the parking module is loaded at all: false is "a server without park".
+    pub parking: bool,
+    /// Whether the manager interface listens (`ami` names its address; user `parkdeck`, secret `ami-secret`).
+    pub manager: bool,
+}
+
+impl Default for AsteriskOptions {
+    fn default() -> Self {
+        Self {
+            first_slot: 701,
+            slots: 9,
+            parking_s: 45,
+            comeback_ring_s: 20,
+            comeback_to_origin: true,
+            endpoint_lines: String::new(),
+            trunk_lines: String::new(),
+            lot_lines: String::new(),
+            dialplan_lines: String::new(),
+            allow: "ulaw,alaw,opus".into(),
+            parking: true,
+            manager: false,
+        }
+    }
+}
+
+/// The phones that may register: user, extension, name. The password is [`password`].
+pub const PHONES: [(&str, &str, &str); 6] = [
+    ("reception", "100", "Reception"),
+    ("alice", "101", "Alice Adams"),
+    ("bob", "102", "Bob Brown"),
+    ("carol", "103", "Carol Clark"),
+    ("dave", "104", "Dave Dunn"),
+    ("desk2", "105", "Second Desk"),
+];
+
+/// The password of a phone of [`PHONES`].
+pub fn password(user: &str) -> String {
+    format!("{user}-secret")
+}
+
+/// A running Asterisk.
+pub struct Asterisk {
+    // Before the folder: the process must be gone when the folder is removed.
+    process: Process,
+    folder: tempfile::TempDir,
+    options: AsteriskOptions,
+    sip: SocketAddrV4,
+    ami: Option<SocketAddrV4>,
+    places: Places,
+}
+
+impl Asterisk {
+    /// Starts one and waits until it has booted and listens.
+    pub fn start(options: AsteriskOptions) -> Self {
+        // Between choosing a port and binding it somebody else may take it: then the next.
+        for _ in 0..3 {
+            if let Some(running) = Self::try_start(&options) {
+                return running;
+            }
+        }
+        panic!("Asterisk found its SIP port taken three times");
+    }
+
+    fn try_start(options: &AsteriskOptions) -> Option<Self> {
+        let folder = tempfile::Builder::new().prefix("parkdeck-asterisk-").tempdir().unwrap();
+        let ami = options.manager.then(|| SocketAddrV4::new(LOOPBACK, free_tcp_port(LOOPBACK)));
+        let sip = SocketAddrV4::new(LOOPBACK, free_udp_port(LOOPBACK));
+        let places = Places {
+            unpacked: peers_folder().join("asterisk"),
+            folder: folder.path().to_path_buf(),
+            sip,
+            rtp_first: free_rtp_range(LOOPBACK, RTP_PORTS),
+            rtp_last: 0,
+            ami,
+        };
+        let places = Places { rtp_last: places.rtp_first + RTP_PORTS - 1, ..places };
+        assert!(
+            places.program().exists(),
+            "there is no Asterisk in {}: run tests/setup.sh first",
+            places.unpacked.display()
+        );
+        asterisk_files::write(&places, options);
+        let arguments = ["-C".into(), places.main_file(), "-f".into(), "-g".into()];
+        let output = folder.path().join("console.txt");
+        let process = Process::start(&places.program(), &arguments, folder.path(), &output);
+        let mut running = Self { process, folder, options: options.clone(), sip, ami, places };
+        running.wait_until_booted();
+        let bound = wait_for(Duration::from_secs(2), || UdpSocket::bind(sip).is_err().then_some(()));
+        let log = running.log();
+        (bound.is_some() && !log.contains("Address already in use")).then_some(running)
+    }
+
+    fn wait_until_booted(&mut self) {
+        let control = self.folder.path().join("asterisk.ctl");
+        wait_until("Asterisk's control socket", Duration::from_secs(30), || {
+            if let Some(status) = self.process.exited() {
+                panic!("Asterisk ended while booting ({status}):\n{}", self.process.output());
+            }
+            control.exists().then_some(())
+        });
+        wait_until("Asterisk to boot", Duration::from_secs(30), || {
+            self.try_rx("core waitfullybooted").filter(|answer| answer.contains("fully booted"))
+        });
+    }
+
+    /// Where it takes SIP over UDP.
+    pub fn sip(&self) -> SocketAddr {
+        SocketAddr::V4(self.sip)
+    }
+
+    /// `sip:USER@ADDRESS` on this server.
+    pub fn uri(&self, user: &str) -> String {
+        format!("sip:{user}@{}", self.sip)
+    }
+
+    /// Where the manager interface listens, when it was asked for.
+    pub fn ami(&self) -> Option<SocketAddr> {
+        self.ami.map(SocketAddr::V4)
+    }
+
+    pub fn options(&self) -> &AsteriskOptions {
+        &self.options
+    }
+
+    /// The numbers of the slots.
+    pub fn slots(&self) -> std::ops::Range<u16> {
+        self.options.first_slot..self.options.first_slot + self.options.slots
+    }
+
+    /// "Asterisk 22.10.1…"
+    pub fn version(&self) -> String {
+        read_text(&self.places.unpacked.join("version")).trim().to_string()
+    }
+
+    /// Runs a command of Asterisk's own console and returns what it prints.
+    pub fn rx(&self, command: &str) -> String {
+        self.try_rx(command).unwrap_or_else(|| panic!("Asterisk doesn't answer to: {command}"))
+    }
+
+    fn try_rx(&self, command: &str) -> Option<String> {
+        let asked = Command::new(self.places.program())
+            .args(["-C", &self.places.main_file(), "-rx", command])
+            .output()
+            .unwrap();
+        asked.status.success().then(|| String::from_utf8_lossy(&asked.stdout).into_owned())
+    }
+
+    /// The full log: notices, warnings, verbose lines, and all SIP after [`Asterisk::log_sip`].
+    pub fn log(&self) -> String {
+        read_text(&self.folder.path().join("full"))
+    }
+
+    /// Puts every SIP message into the log from now on.
+    pub fn log_sip(&self) {
+        self.rx("pjsip set logger on");
+    }
+
+    /// Channels up just now; 0 when nobody talks, rings or is parked.
+    pub fn channels(&self) -> usize {
+        let counted = self.rx("core show channels count");
+        let first = counted.lines().find(|line| line.contains("active channel")).unwrap_or("0");
+        first.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or(0)
+    }
+
+    /// Waits until there are exactly `count` channels.
+    pub fn wait_for_channels(&self, count: usize, timeout: Duration) {
+        if wait_for(timeout, || (self.channels() == count).then_some(())).is_none() {
+            panic!("expected {count} channels after {timeout:?}, have\n{}", self.rx("core show channels"));
+        }
+    }
+
+    /// Numbers of the occupied slots as the server itself knows them.
+    pub fn parked(&self) -> Vec<u16> {
+        let shown = self.rx("parking show default");
+        let slots = shown.lines().filter_map(|line| line.trim().strip_prefix("Space")?.split(':').nth(1));
+        let mut parked: Vec<u16> = slots.filter_map(|number| number.trim().parse().ok()).collect();
+        parked.sort_unstable();
+        parked
+    }
+
+    /// Waits until `user` has a contact.
+    pub fn wait_for_registration(&self, user: &str, timeout: Duration) {
+        let contact = format!("{user}/sip:");
+        if wait_for(timeout, || self.rx("pjsip show contacts").contains(&contact).then_some(())).is_none() {
+            panic!("{user} hasn't registered within {timeout:?}:\n{}", self.rx("pjsip show contacts"));
+        }
+    }
+
+    /// Whether `user` has a contact now.
+    pub fn is_registered(&self, user: &str) -> bool {
+        self.rx("pjsip show contacts").contains(&format!("{user}/sip:"))
+    }
+
+    /// Ends Asterisk at once, as a power cut does, and starts it again on the same ports with nothing
+    /// remembered. Phones have to find that out by themselves.
+    pub fn restart(&mut self) {
+        self.process.kill();
+        self.start_again();
+    }
+
+    /// Ends it and leaves it away until [`Asterisk::start_again`].
+    pub fn stop(&mut self) {
+        self.process.kill();
+    }
+
+    /// After [`Asterisk::stop`].
+    pub fn start_again(&mut self) {
+        asterisk_files::forget_state(&self.places);
+        let _ = std::fs::remove_file(self.folder.path().join("asterisk.ctl"));
+        let arguments = ["-C".into(), self.places.main_file(), "-f".into(), "-g".into()];
+        let output = self.folder.path().join("console.txt");
+        self.process = Process::start(&self.places.program(), &arguments, self.folder.path(), &output);
+        self.wait_until_booted();
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_path_buf()
+    }
+}
+
+impl Drop for Asterisk {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Its own console's comings and goings say nothing.
+            let log: String =
+                self.log().lines().filter(|line| !line.contains("UNIX conn")).collect::<Vec<_>>().join("\n");
+            eprintln!("── last lines of Asterisk's log ──\n{}", last_lines(&log, 60));
+        }
+    }
+}

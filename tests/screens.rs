@@ -1,0 +1,11 @@
+//! The console by what is seen and typed: desks drawn as plain text at 80×24 and 160×50, key strings that become the
+//! desk's commands, and the promise that no key, no desk and no size of the screen makes it panic.
+
+#[path = "screens/desks.rs"]
+mod desks;
+#[path = "screens/keys.rs"]
+mod keys;
+#[path = "screens/pictures.rs"]
+mod pictures;
+#[path = "screens/promises.rs"]
+mod promises;

@@ -1,0 +1,262 @@
+//! Desks to draw and to type at, and the screen as plain text.
+
+use parkdeck::console::{Console, Keymap, Theme, draw, key_events};
+use parkdeck::desk::*;
+use parkdeck::parking::{Identity, Lamp, SlotId, Strength, Text};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
+use std::time::Duration;
+use unicode_width::UnicodeWidthStr;
+
+/// Every test plays at this moment, in seconds, so that waits can be told as seconds before it.
+pub const NOW_S: u64 = 50_000;
+
+pub fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn ago(seconds: u64) -> Duration {
+    s(NOW_S - seconds)
+}
+
+pub fn slot_id(id: &str) -> SlotId {
+    SlotId::new(id).unwrap()
+}
+
+/// A quiet board: registered, a headset, `count` free slots from 701.
+pub fn board(count: u32) -> Desk {
+    let slots = (701..701 + count).map(|n| slot_id(&n.to_string())).collect();
+    let abilities = Abilities {
+        directed_park: true,
+        strength: Strength::Exact,
+        parking_time_s: Some(240),
+        ..Abilities::default()
+    };
+    let mut desk = Desk::new("reception@pbx", "front", slots, abilities);
+    desk.now = s(NOW_S);
+    desk.account.registration = Registration::Registered;
+    desk.account.round_trip_ms = Some(3);
+    desk.sound = SoundState {
+        headset: Some(Ok(Text::new("USB headset"))),
+        microphone_level: 45,
+        ear_level: 20,
+        muted: false,
+    };
+    for slot in &mut desk.slots {
+        slot.lamp = Lamp::Free;
+        slot.heard_at = Some(ago(100));
+    }
+    desk
+}
+
+/// Adds a call that has been in its phase for `seconds`.
+pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &str) -> CallId {
+    let id = desk.new_call_id();
+    desk.calls.push(Call {
+        id,
+        direction: Direction::Inbound,
+        phase,
+        party: Identity::new(name, number),
+        called: Text::default(),
+        since: ago(seconds),
+        waiting_since: ago(seconds),
+        note: Text::default(),
+        comeback: None,
+        strength: None,
+        told: None,
+        digits: String::new(),
+    });
+    id
+}
+
+pub fn last(desk: &mut Desk) -> &mut Call {
+    desk.calls.last_mut().unwrap()
+}
+
+/// Parks somebody on the `nth` slot, `seconds` ago.
+pub fn park<'d>(
+    desk: &'d mut Desk,
+    nth: usize,
+    seconds: u64,
+    name: &str,
+    number: &str,
+) -> &'d mut ParkedCall {
+    let slot = &mut desk.slots[nth];
+    slot.lamp = Lamp::Parked;
+    slot.parked = Some(ParkedCall {
+        parkee: Identity::new(name, number),
+        parker: Identity::new("you", ""),
+        since: ago(seconds),
+        since_inferred: false,
+        note: Text::default(),
+        comes_back_at: Some((ago(seconds) + s(240), true)),
+        ours: true,
+        strength: Strength::Exact,
+        key: None,
+    });
+    slot.parked.as_mut().unwrap()
+}
+
+pub fn say(desk: &mut Desk, severity: Severity, text: &str) {
+    let notice = Notice { at: desk.now, severity, text: Text::new(text) };
+    desk.notices.push_back(notice);
+}
+
+pub fn retrieve_of(desk: &Desk, nth: usize) -> RetrieveTarget {
+    let slot = &desk.slots[nth];
+    RetrieveTarget {
+        slot: slot.id.clone(),
+        seen: slot.parked.clone().unwrap(),
+        strength: Strength::Verified,
+        key: None,
+    }
+}
+
+/// The board of an ordinary busy moment.
+pub fn busy() -> Desk {
+    let mut desk = board(12);
+    let hand = call(&mut desk, Phase::Talking, 130, "Acme Ltd", "+44 20 7946 0018");
+    last(&mut desk).note = Text::new("wants the March invoice");
+    last(&mut desk).called = Text::new("Sales");
+    desk.in_hand = Some(hand);
+    call(&mut desk, Phase::Ringing, 7, "Jane Doe", "0161 496 0100");
+    last(&mut desk).called = Text::new("Front desk");
+    call(&mut desk, Phase::Ringing, 3, "", "");
+    call(&mut desk, Phase::Held, 48, "Dr Patel", "0113 496 0777");
+    let parked = park(&mut desk, 0, 72, "Tom Okafor", "07700 900321");
+    parked.note = Text::new("Sam, bay 3");
+    desk.slots[2].asking = Some(Asking { what: AskingFor::Park(hand), since: ago(0), until: s(NOW_S + 9) });
+    let parked = park(&mut desk, 3, 198, "", "07700 900123");
+    parked.parker = Identity::new("Ann", "205");
+    desk.slots[4].lamp = Lamp::Stale { since: ago(35), was_parked: false };
+    desk
+}
+
+/// Every lamp state there is, one below the other.
+pub fn lamps() -> Desk {
+    let mut desk = board(12);
+    let asked = call(&mut desk, Phase::Ringing, 1, "Jane Doe", "100");
+    let asking = |what| Some(Asking { what, since: ago(1), until: s(NOW_S + 3) });
+    desk.slots[1].asking = asking(AskingFor::Park(asked));
+    park(&mut desk, 2, 12, "Jane Doe", "0161 496 0100").note = Text::new("Sam, bay 3");
+    park(&mut desk, 3, 75, "Tom Okafor", "07700 900321").parker = Identity::new("Ann", "205");
+    let parked = park(&mut desk, 4, 150, "李小龙", "07700 900999");
+    (parked.strength, parked.since_inferred, parked.comes_back_at) = (Strength::Unverified, true, None);
+    park(&mut desk, 5, 221, "Lakshmi Venkataraghavan-Featherstonehaugh", "07700 900555");
+    park(&mut desk, 6, 245, "Dr Patel", "").note = Text::new("urgent: ward 7");
+    desk.slots[6].lamp = Lamp::RingingBack;
+    desk.slots[7].lamp = Lamp::Unknown;
+    desk.slots[7].asking = asking(AskingFor::State { then_park: None });
+    park(&mut desk, 8, 90, "Nora Lind", "204");
+    desk.slots[8].lamp = Lamp::Stale { since: ago(35), was_parked: true };
+    desk.slots[9].lamp = Lamp::Stale { since: ago(3), was_parked: false };
+    desk.slots[10].lamp = Lamp::Refused { reason: Text::new("403 Forbidden") };
+    park(&mut desk, 11, 5, "", "").parker = Identity::default();
+    desk.slots[11].remark = Some((Text::new("Ann is retrieving"), s(NOW_S + 5)));
+    desk.slots[11].asking = asking(AskingFor::Retrieve(asked));
+    desk
+}
+
+/// Every phase a call can be in.
+pub fn phases() -> Vec<Phase> {
+    let mut desk = board(3);
+    park(&mut desk, 2, 30, "Jane Doe", "");
+    let target = retrieve_of(&desk, 2);
+    vec![
+        Phase::Ringing,
+        Phase::Answering,
+        Phase::Dialling,
+        Phase::RingingThere,
+        Phase::Retrieving { target: target.clone() },
+        Phase::Verifying { target, until: s(NOW_S + 2) },
+        Phase::PuttingBack { slot: slot_id("703") },
+        Phase::Talking,
+        Phase::Holding,
+        Phase::Held,
+        Phase::Resuming,
+        Phase::Parking { slot: Some(slot_id("702")), was_held: false },
+        Phase::Parking { slot: None, was_held: false },
+        Phase::Transferring { to: Text::new("204"), was_held: false },
+    ]
+}
+
+/// Twelve slots taken and eight calls.
+pub fn full() -> Desk {
+    let mut desk = board(12);
+    let names =
+        ["Acme Ltd", "Jane Doe", "Tom Okafor", "Dr Patel", "Nora Lind", "Żółć Müller", "王芳", "محمد علي"];
+    for (i, name) in names.iter().enumerate() {
+        let phase = if i == 0 {
+            Phase::Talking
+        } else if i % 3 == 0 {
+            Phase::Held
+        } else {
+            Phase::Ringing
+        };
+        call(&mut desk, phase, 5 + 9 * i as u64, name, &format!("0161 496 01{i:02}"));
+    }
+    desk.in_hand = Some(desk.calls[0].id);
+    for nth in 0..12 {
+        let name = names[nth % 8];
+        park(&mut desk, nth, 17 * nth as u64, name, &format!("0113 496 00{nth:02}")).note =
+            Text::new(if nth % 2 == 0 { "Sam, bay 3" } else { "" });
+    }
+    desk
+}
+
+/// A park that was proven a moment ago.
+pub fn just_parked() -> Desk {
+    let mut desk = board(12);
+    call(&mut desk, Phase::Ringing, 4, "Tom Okafor", "07700 900321");
+    let parked = park(&mut desk, 2, 2, "Jane Doe", "0161 496 0100").clone();
+    desk.undo = Some(Undo { slot: slot_id("703"), parked, until: s(NOW_S + 8) });
+    say(&mut desk, Severity::Info, "Jane Doe is parked on 703 · u takes it back");
+    desk
+}
+
+pub fn console() -> Console {
+    let mut console = Console::new(Keymap::default());
+    console.set_clock("14:03:22");
+    console
+}
+
+/// Types keys, a second apart so that none is a slip.
+pub fn type_keys(console: &mut Console, desk: &mut Desk, keys: &str) -> Vec<Command> {
+    let mut said = Vec::new();
+    for key in key_events(keys).unwrap_or_else(|| panic!("{keys}: not keys")) {
+        said.extend(console.key(desk, key));
+        desk.now += s(1);
+    }
+    said
+}
+
+/// The screen as text, without the blanks at the ends of lines.
+pub fn screen(desk: &Desk, console: &Console, theme: &Theme, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, desk, console, theme)).unwrap();
+    let buffer = terminal.backend().buffer().clone();
+    let Rect { width, height, .. } = buffer.area;
+    let mut text = String::new();
+    for y in 0..height {
+        let mut line = String::new();
+        let mut x = 0;
+        while x < width {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            x += u16::try_from(symbol.width().max(1)).unwrap();
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+pub fn dark() -> Theme {
+    Theme::named("dark").unwrap()
+}
+
+/// The screen of a fresh console at the smallest whole size.
+pub fn small(desk: &Desk) -> String {
+    screen(desk, &console(), &dark(), 80, 24)
+}

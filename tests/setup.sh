@@ -1,0 +1,229 @@
+#!/usr/bin/env bash
+# Brings what the tests need: system packages, and a real Asterisk unpacked from the distribution's own
+# packages into .peers/ (never installed). Safe to run again: a second run only looks and says so.
+#
+#   tests/setup.sh            everything
+#   tests/setup.sh --fresh    forget the cached Asterisk first
+#
+# PARKDECK_PEERS names another folder than .peers/, for instance one that several checkouts share.
+set -euo pipefail
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+peers=${PARKDECK_PEERS:-$repository/.peers}
+# Raise it whenever what is unpacked or how it is laid out changes: older caches are then rebuilt.
+recipe=3
+packages=(build-essential pkg-config cmake libasound2-dev sip-tester baresip-core pulseaudio)
+asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: FAILED: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else fail "need root for: $* (run as root, or install sudo)"; fi
+}
+
+# Runs a command silently; its last lines are shown only when it fails.
+quietly() {
+    local log="$peers/setup.log"
+    if ! "$@" >"$log" 2>&1; then tail -n 15 "$log" >&2; return 1; fi
+}
+
+# ---------------------------------------------------------------- system packages
+
+missing_packages() {
+    local name
+    for name in "${packages[@]}"; do
+        dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || printf '%s\n' "$name"
+    done
+}
+
+install_packages() {
+    local missing
+    mapfile -t missing < <(missing_packages)
+    if [ "${#missing[@]}" = 0 ]; then say "system packages: all there"; return; fi
+    say "system packages: installing ${missing[*]}"
+    local install=(env DEBIAN_FRONTEND=noninteractive apt-get -y -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120
+        --no-install-recommends install "${missing[@]}")
+    # With lists that are absent or too old the first try fails; then update, once.
+    if ! as_root "${install[@]}" >"$peers/setup.log" 2>&1; then
+        say "system packages: apt-get update"
+        quietly as_root apt-get -o DPkg::Lock::Timeout=120 update || fail "apt-get update"
+        quietly as_root "${install[@]}" || fail "apt-get install ${missing[*]}"
+    fi
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" = 0 ] || fail "still missing after the installation: ${missing[*]}"
+}
+
+# ---------------------------------------------------------------- where packages come from
+
+# "address suite" for each binary source that this machine's own apt configuration enables, both in the
+# one-line format and in deb822. The script itself knows no host.
+machine_sources() {
+    local file
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+        [ -r "$file" ] || continue
+        sed -nE 's/^[[:space:]]*deb[[:space:]]+(\[[^]]*\][[:space:]]*)?([^[:space:]]+)[[:space:]]+([^[:space:]#]+).*/\2 \3/p' "$file"
+    done
+    for file in /etc/apt/sources.list.d/*.sources; do
+        [ -r "$file" ] || continue
+        sed 's/\r$//' "$file" | awk '
+            function flush(   u, s, i, j, nu, ns) {
+                if (enabled && types ~ /(^|[ \t])deb([ \t]|$)/) {
+                    nu = split(uris, u, /[ \t]+/); ns = split(suites, s, /[ \t]+/)
+                    for (j = 1; j <= ns; j++) for (i = 1; i <= nu; i++) if (u[i] != "" && s[j] != "") print u[i], s[j]
+                }
+                types = uris = suites = field = ""; enabled = 1
+            }
+            BEGIN { enabled = 1 }
+            /^[ \t]*#/ { next }
+            /^[ \t]*$/ { flush(); next }
+            /^[^ \t:]+:/ {
+                field = tolower(substr($0, 1, index($0, ":") - 1)); value = substr($0, index($0, ":") + 1)
+                if (field == "enabled" && tolower(value) ~ /no|false|0/) enabled = 0
+            }
+            /^[ \t]/ { value = $0 }
+            field == "types" { types = types " " value }
+            field == "uris" { uris = uris " " value }
+            field == "suites" { suites = suites " " value }
+            END { flush() }'
+    done
+}
+
+# The first address that serves the distribution's main suite: the same place has the other suites.
+mirror_of() {
+    local wanted
+    for wanted in "$@"; do
+        machine_sources | awk -v wanted="$wanted" '$2 == wanted && $1 !~ /security/ { print $1; found = 1; exit } END { exit !found }' && return
+    done
+    return 1
+}
+
+# ---------------------------------------------------------------- Asterisk, unpacked
+
+# fetch_asterisk FOLDER SOURCES PREFERENCES: downloads with an apt state of its own, then unpacks. An empty
+# package database makes apt fetch the whole closure, the C library included.
+fetch_asterisk() {
+    local folder=$1 state="$1/apt"
+    rm -rf "$folder"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/etc" "$folder/root"
+    printf '%s\n' "$2" >"$state/etc/sources.list"
+    printf '%s\n' "$3" >"$state/etc/preferences"
+    : >"$state/status"
+    local apt=(apt-get -y
+        -o Dir::Etc::sourcelist="$state/etc/sources.list" -o Dir::Etc::sourceparts=/dev/null
+        -o Dir::Etc::preferences="$state/etc/preferences" -o Dir::Etc::preferencesparts=/dev/null
+        -o Dir::State::lists="$state/lists" -o Dir::State::status="$state/status"
+        -o Dir::Cache="$state/cache" -o Debug::NoLocking=1 -o APT::Keep-Downloaded-Packages=true
+        -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o APT::Sandbox::User=root
+        -o Acquire::Retries=3)
+    quietly "${apt[@]}" update || return 1
+    quietly "${apt[@]}" -d --no-install-recommends install "${asterisk_packages[@]}" || return 1
+    local package
+    for package in "$state"/cache/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -C "$folder/root" -xf - --keep-directory-symlink --no-same-owner || return 1
+    done
+    rm -rf "$state"
+}
+
+# Lays down what the tests start: `asterisk` (keeps its pid: exec), `modules`, `data`, `var`, `version`.
+describe_asterisk() {
+    local folder=$1 root="$1/root" multiarch
+    multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+    local loader modules='' candidate
+    # The file itself first: the other names may be links that lead out of the folder, to this machine's own.
+    loader=$(cd "$root" && find "usr/lib/$multiarch" "lib/$multiarch" usr/lib64 usr/lib lib64 lib -maxdepth 1 \
+        -name 'ld-linux-*.so.*' 2>/dev/null | head -n 1)
+    for candidate in "usr/lib/$multiarch/asterisk/modules" usr/lib/asterisk/modules; do
+        if [ -e "$root/$candidate/res_parking.so" ]; then modules=$candidate; break; fi
+    done
+    [ -n "$modules" ] || return 1
+    # What the package's installation would have linked: without it Asterisk has no voice.
+    local sounds
+    sounds=$(cd "$root/usr/share/asterisk/sounds" && find . -maxdepth 1 -name 'en_*' -printf '%f\n' | sort | head -n 1)
+    [ -e "$root/usr/share/asterisk/sounds/en" ] || [ -z "$sounds" ] || ln -s "$sounds" "$root/usr/share/asterisk/sounds/en"
+    ln -s "root/$modules" "$folder/modules"
+    ln -s root/usr/share/asterisk "$folder/data"
+    ln -s root/var/lib/asterisk "$folder/var"
+    cat >"$folder/asterisk" <<WRAPPER
+#!/bin/sh
+# Starts the unpacked Asterisk through its own loader and C library; exec keeps the pid.
+root=\$(dirname "\$(readlink -f "\$0")")/root
+libraries="\$root/usr/lib/$multiarch:\$root/lib/$multiarch:\$root/usr/lib/$multiarch/pulseaudio:\$root/usr/lib"
+if [ -n "$loader" ] && [ -x "\$root/$loader" ]; then
+    exec "\$root/$loader" --library-path "\$libraries" "\$root/usr/sbin/asterisk" "\$@"
+fi
+LD_LIBRARY_PATH="\$libraries" exec "\$root/usr/sbin/asterisk" "\$@"
+WRAPPER
+    chmod +x "$folder/asterisk"
+    "$folder/asterisk" -V >"$folder/version" 2>"$peers/setup.log" || return 1
+    [ -s "$folder/version" ]
+}
+
+asterisk_is_cached() {
+    [ "$(cat "$peers/asterisk/recipe" 2>/dev/null)" = "$recipe" ] &&
+        [ "$("$peers/asterisk/asterisk" -V 2>/dev/null)" = "$(cat "$peers/asterisk/version" 2>/dev/null)" ]
+}
+
+# try_asterisk WHAT SOURCES PREFERENCES: whole or nothing, so that a broken run leaves no half cache.
+try_asterisk() {
+    say "Asterisk: fetching $1 from this machine's package mirror (about 80 MB)"
+    if fetch_asterisk "$peers/asterisk.new" "$2" "$3" && describe_asterisk "$peers/asterisk.new"; then
+        printf '%s\n' "$recipe" >"$peers/asterisk.new/recipe"
+        rm -rf "$peers/asterisk"
+        mv "$peers/asterisk.new" "$peers/asterisk"
+        say "Asterisk: $(cat "$peers/asterisk/version") ready"
+        return
+    fi
+    rm -rf "$peers/asterisk.new"
+    say "Asterisk: $1 could not be had"
+    return 1
+}
+
+provide_asterisk() {
+    if asterisk_is_cached; then say "Asterisk: $(cat "$peers/asterisk/version") cached"; return; fi
+    local distribution codename mirror key
+    distribution=$(. /etc/os-release && printf '%s' "$ID")
+    codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    case $distribution in
+    debian)
+        key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+        mirror=$(mirror_of "$codename" stable testing sid unstable) ||
+            fail "no Debian mirror in this machine's apt sources (/etc/apt/sources.list and sources.list.d)"
+        try_asterisk "Asterisk 22 (sid)" "deb $key $mirror sid main" "" && return
+        # When sid is between two versions: 16 from bullseye, what else it needs from this Debian.
+        try_asterisk "Asterisk 16 (bullseye)" \
+            "deb $key $mirror $codename main"$'\n'"deb $key $mirror bullseye main" \
+            $'Package: *\nPin: release n=bullseye\nPin-Priority: 100' && return
+        ;;
+    ubuntu)
+        key='[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]'
+        mirror=$(mirror_of "$codename") ||
+            fail "no Ubuntu mirror in this machine's apt sources (/etc/apt/sources.list and sources.list.d)"
+        try_asterisk "Asterisk ($codename)" "deb $key $mirror $codename main universe" "" && return
+        ;;
+    *) fail "no recipe for Asterisk on '$distribution' (Debian and Ubuntu are known)" ;;
+    esac
+    fail "no Asterisk could be brought; the tests against a real one can't run"
+}
+
+# ---------------------------------------------------------------- all of it
+
+command -v apt-get >/dev/null || fail "this needs apt (Debian or Ubuntu)"
+mkdir -p "$peers"
+exec 9>"$peers/setup.lock"
+flock -n 9 || { say "waiting for another run"; flock -w 600 9 || fail "another run has held $peers/setup.lock for 10 minutes"; }
+case ${1:-} in
+'') ;;
+--fresh) rm -rf "$peers/asterisk" ;;
+*) fail "unknown option '$1' (known: --fresh)" ;;
+esac
+started=$SECONDS
+install_packages
+provide_asterisk
+for program in sipp baresip pulseaudio; do
+    command -v "$program" >/dev/null || fail "$program isn't on the PATH although its package is installed"
+done
+rm -f "$peers/setup.log"
+say "done in $((SECONDS - started)) s"

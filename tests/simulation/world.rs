@@ -1,0 +1,426 @@
+//! One world: the lot, two consoles, five callers, a colleague and the weather, driven by a seed; and the promises.
+
+use super::net::{Net, Weather};
+use super::people::{Operator, Phone, account, address};
+use parkdeck::desk::{CallId, Command as Key, Phase};
+use parkdeck::lot::{Lot, LotConfig};
+use parkdeck::media::{Command, Report, Source, StreamId};
+use parkdeck::parking::SlotId;
+use parkdeck::sip::EndedBy;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// How long people act; then everybody hangs up.
+const BUSY_FOR: Duration = Duration::from_secs(90);
+/// Longer than every timer (64·T1, Timer J, subscriptions' last NOTIFY …) once nobody wants anything any more.
+const QUIET_FOR: Duration = Duration::from_secs(900);
+
+const CALLERS: [(&str, &str); 5] =
+    [("201", "Jane Doe"), ("202", "Bob Roe"), ("203", "Dr Patel"), ("204", "Acme Ltd"), ("205", "Eve Moe")];
+
+pub struct World {
+    now: Duration,
+    rng: StdRng,
+    net: Net,
+    lot: Lot,
+    phones: Vec<Phone>,
+    operators: Vec<Operator>,
+    /// The lot's streams: where each sends, and what it sends.
+    streams: BTreeMap<StreamId, (Option<SocketAddr>, Option<StreamId>)>,
+    next_port: u16,
+    /// Callers whose call somebody ended on purpose.
+    dismissed: BTreeSet<String>,
+    /// Since when an operator has been talking to whom, by the lot's bridges.
+    talked: BTreeMap<(usize, CallId), (Duration, IpAddr)>,
+    stuck: usize,
+    pub parks: usize,
+    pub retrieves: usize,
+    pub broken: Vec<String>,
+}
+
+fn lot_config() -> LotConfig {
+    let mut text = String::from("listen = \"10.0.0.1:5060\"\nrealm = \"lot.test\"\n");
+    let mut user = |name: &str, label: &str, number: &str| {
+        text.push_str(&format!(
+            "[[users]]\nname = \"{name}\"\nsecret = \"secret of {name}\"\ndisplay_name = \"{label}\"\nextension = \"{number}\"\n"
+        ));
+    };
+    user("reception", "Reception", "100");
+    user("ann", "Ann", "101");
+    user("sam", "Sam", "110");
+    for (number, name) in CALLERS {
+        user(&format!("caller{number}"), name, number);
+    }
+    text.push_str("[[lots]]\nname = \"front\"\nparkext = \"700\"\nparkpos = \"701-704\"\nparkingtime = 20\n");
+    text.push_str("comebackdialtime = 15\n");
+    let config: LotConfig = toml::from_str(&text).unwrap();
+    assert_eq!(config.problems(), []);
+    config
+}
+
+impl World {
+    pub fn new(seed: u64, weather: Weather) -> Self {
+        let slots: Vec<SlotId> = (701..=704).map(|n| SlotId::new(&n.to_string()).unwrap()).collect();
+        let mut phones: Vec<Phone> = Vec::new();
+        for (i, (number, name)) in CALLERS.iter().enumerate() {
+            let user: &'static str = Box::leak(format!("caller{number}").into_boxed_str());
+            phones.push(Phone::new(user, name, 20 + u8::try_from(i).unwrap(), seed + 10 + i as u64));
+        }
+        phones.push(Phone::new("sam", "Sam", 30, seed + 30));
+        let operators = vec![
+            Operator::new("reception", "Reception", 10, seed + 1, &slots),
+            Operator::new("ann", "Ann", 11, seed + 2, &slots),
+        ];
+        let _ = account("unused", "unused");
+        Self {
+            now: Duration::from_secs(1),
+            rng: StdRng::seed_from_u64(seed),
+            net: Net::new(seed, weather),
+            lot: Lot::new(lot_config(), seed),
+            phones,
+            operators,
+            streams: BTreeMap::new(),
+            next_port: 30_000,
+            dismissed: BTreeSet::new(),
+            talked: BTreeMap::new(),
+            stuck: 0,
+            parks: 0,
+            retrieves: 0,
+            broken: Vec::new(),
+        }
+    }
+
+    pub fn run(&mut self) {
+        let ports = (0..64).map(|i| 40_000 + 2 * i).collect();
+        self.lot.report(self.now, Report::PortsBound { ports });
+        for phone in &mut self.phones {
+            phone.register(self.now);
+        }
+        for operator in &mut self.operators {
+            operator.start(self.now);
+        }
+        self.settle();
+        let busy_until = self.now + BUSY_FOR;
+        let mut next_act = self.now + Duration::from_secs(5);
+        while self.now < busy_until && self.broken.is_empty() {
+            self.step(next_act.min(busy_until));
+            if self.now >= next_act {
+                self.act();
+                next_act = self.now + Duration::from_millis(self.rng.random_range(50..1200));
+            }
+        }
+        self.wind_up();
+    }
+
+    /// Everybody hangs up and goes home; nothing may be left over.
+    fn wind_up(&mut self) {
+        for phone in &mut self.phones {
+            phone.hang_up(self.now);
+        }
+        // A few rounds: a call may be on its way back from a slot, or just being parked.
+        for _ in 0..4 {
+            self.step_until(self.now + Duration::from_secs(60));
+            for phone in &mut self.phones {
+                phone.hang_up(self.now);
+            }
+            for operator in &mut self.operators {
+                while operator.engine.desk().calls.iter().any(|c| c.phase != Phase::Ringing) {
+                    operator.engine.obey(self.now, Key::Quit);
+                    operator.engine.obey(self.now, Key::Quit);
+                    break;
+                }
+            }
+            self.settle();
+        }
+        for phone in &mut self.phones {
+            phone.unregister(self.now);
+        }
+        for operator in &mut self.operators {
+            operator.engine.stop(self.now);
+        }
+        self.settle();
+        self.step_until(self.now + QUIET_FOR);
+        self.nothing_is_left();
+    }
+
+    fn nothing_is_left(&mut self) {
+        let lot = self.lot.census();
+        if lot.legs != 0
+            || lot.parked != 0
+            || lot.attempts != 0
+            || lot.agent.dialogs != 0
+            || lot.agent.calls != 0
+        {
+            self.broken.push(format!("left in the lot: {lot:?}"));
+        }
+        if !self.streams.is_empty() {
+            self.broken.push(format!("streams left open: {:?}", self.streams));
+        }
+        for operator in &self.operators {
+            let census = operator.engine.census();
+            if operator.engine.legs() != 0
+                || census.calls != 0
+                || census.dialogs != 0
+                || census.subscriptions != 0
+            {
+                let calls = &operator.engine.desk().calls;
+                self.broken.push(format!("left at {}: {census:?} {calls:?}", operator.user));
+            }
+        }
+        for phone in &self.phones {
+            let census = phone.ua.census();
+            if census.calls != 0 || census.dialogs != 0 || census.client_transactions != 0 {
+                self.broken.push(format!("left at {}: {census:?}", phone.user));
+            }
+        }
+    }
+
+    fn step_until(&mut self, until: Duration) {
+        while self.now < until && self.broken.is_empty() {
+            self.step(until);
+        }
+    }
+
+    /// Goes to the next thing that happens, at most to `limit`.
+    fn step(&mut self, limit: Duration) {
+        let wakes = self.phones.iter().map(|p| p.ua.next_wake());
+        let wakes = wakes.chain(self.operators.iter().map(|o| o.engine.next_wake()));
+        let wakes = wakes.chain([self.lot.next_wake(), self.net.next_at()]);
+        let hang_ups = self.phones.iter().map(|p| p.hangs_up_at);
+        let next = wakes.chain(hang_ups).flatten().min().unwrap_or(limit);
+        self.time_goes_on(next);
+        self.now = next.clamp(self.now, limit);
+        while let Some(datagram) = self.net.take(self.now) {
+            self.deliver(datagram.from, datagram.to, &datagram.bytes);
+        }
+        self.wake();
+        self.settle();
+    }
+
+    /// Whoever asks to be woken at a time that has passed, again and again, would keep a processor busy for ever.
+    fn time_goes_on(&mut self, next: Duration) {
+        self.stuck = if next <= self.now { self.stuck + 1 } else { 0 };
+        if self.stuck > 1_000 {
+            let phones: Vec<_> = self.phones.iter().map(|p| (p.user, p.ua.next_wake())).collect();
+            let operators: Vec<_> = self.operators.iter().map(|o| (o.user, o.engine.next_wake())).collect();
+            let lot = self.lot.next_wake();
+            self.broken.push(format!("{:?}: time stands still: {phones:?} {operators:?} lot {lot:?}", self.now));
+        }
+    }
+
+    fn deliver(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        let now = self.now;
+        if to == address(1) {
+            self.lot.receive(now, from, bytes);
+        } else if let Some(phone) = self.phones.iter_mut().find(|p| p.address == to) {
+            phone.ua.receive(now, from, bytes);
+        } else if let Some(operator) = self.operators.iter_mut().find(|o| o.address == to) {
+            operator.engine.receive(now, from, bytes);
+        }
+        self.settle();
+    }
+
+    fn wake(&mut self) {
+        let now = self.now;
+        let due = |at: Option<Duration>| at.is_some_and(|at| at <= now);
+        if due(self.lot.next_wake()) {
+            self.lot.wake(now);
+        }
+        for phone in &mut self.phones {
+            if due(phone.ua.next_wake()) {
+                phone.ua.wake(now);
+            }
+            if due(phone.hangs_up_at) {
+                phone.hang_up(now);
+            }
+        }
+        for operator in &mut self.operators {
+            if due(operator.engine.next_wake()) {
+                operator.engine.wake(now);
+            }
+        }
+    }
+
+    /// Carries everything that was said to where it belongs, and looks at the promises.
+    fn settle(&mut self) {
+        let now = self.now;
+        for phone in &mut self.phones {
+            phone.turn(now);
+            while let Some(t) = phone.ua.poll_transmit() {
+                self.net.send(now, phone.address, t.to, t.bytes);
+            }
+        }
+        for operator in &mut self.operators {
+            operator.media(now);
+            while let Some(t) = operator.poll() {
+                self.net.send(now, operator.address, t.to, t.bytes);
+            }
+            while operator.engine.poll_deed().is_some() {}
+        }
+        self.lots_media();
+        while let Some(t) = self.lot.poll_transmit() {
+            self.net.send(now, address(1), t.to, t.bytes);
+        }
+        while let Some(notice) = self.lot.poll_notice() {
+            use parkdeck::lot::Notice;
+            match notice {
+                Notice::CallParked { .. } => self.parks += 1,
+                Notice::CallRetrieved { .. } => self.retrieves += 1,
+                _ => {}
+            }
+        }
+        self.nobody_is_lost();
+        self.the_right_caller();
+    }
+
+    fn lots_media(&mut self) {
+        let mut closed = Vec::new();
+        while let Some(command) = self.lot.poll_media() {
+            match command {
+                Command::Open { stream, .. } => {
+                    self.streams.insert(stream, (None, None));
+                }
+                Command::Configure { stream, config } => {
+                    self.streams.entry(stream).or_default().0 = Some(config.remote);
+                }
+                Command::Bridge { a, b } => {
+                    self.streams.entry(a).or_default().1 = Some(b);
+                    self.streams.entry(b).or_default().1 = Some(a);
+                }
+                Command::Send { stream, source } => {
+                    let other = if let Source::Bridge(other) = source { Some(other) } else { None };
+                    self.streams.entry(stream).or_default().1 = other;
+                }
+                Command::Close { stream } => {
+                    self.streams.remove(&stream);
+                    for (_, heard) in self.streams.values_mut() {
+                        *heard = heard.filter(|s| *s != stream);
+                    }
+                    closed.push(self.next_port);
+                    self.next_port = if self.next_port > 39_000 { 30_000 } else { self.next_port + 2 };
+                }
+                _ => {}
+            }
+            self.nobody_is_joined();
+        }
+        if !closed.is_empty() {
+            self.lot.report(self.now, Report::PortsBound { ports: closed });
+            self.lots_media();
+        }
+    }
+
+    /// Who hears whom at this moment, by address.
+    fn bridges(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> + '_ {
+        self.streams.values().filter_map(|(remote, heard)| {
+            let other = self.streams.get(&(*heard)?)?.0?;
+            Some(((*remote)?, other))
+        })
+    }
+
+    fn is_caller(&self, ip: IpAddr) -> bool {
+        self.phones.iter().any(|p| p.address.ip() == ip && p.user.starts_with("caller"))
+    }
+
+    fn nobody_is_joined(&mut self) {
+        let joined: Vec<_> =
+            self.bridges().filter(|(a, b)| self.is_caller(a.ip()) && self.is_caller(b.ip())).collect();
+        if let Some((a, b)) = joined.first() {
+            self.broken.push(format!("{:?}: two callers were joined: {a} hears {b}", self.now));
+        }
+    }
+
+    fn nobody_is_lost(&mut self) {
+        for phone in self.phones.iter_mut().filter(|p| p.user.starts_with("caller")) {
+            let Some((by, status, was_up)) = phone.ended.take() else { continue };
+            let excused = self.dismissed.remove(phone.user);
+            if was_up && by != EndedBy::Local && !excused {
+                self.broken.push(format!("{:?}: {} was lost: {by:?} {status:?}", self.now, phone.user));
+            }
+        }
+    }
+
+    /// Whoever an operator has been talking to for three seconds is the one whose name the board shows.
+    fn the_right_caller(&mut self) {
+        let mut seen = BTreeMap::new();
+        for (i, operator) in self.operators.iter().enumerate() {
+            let desk = operator.engine.desk();
+            let Some(spoken) = desk.sound_plan().spoken_to.and_then(|id| desk.call(id)) else { continue };
+            let ip = operator.address.ip();
+            let bridged: Vec<IpAddr> = self
+                .bridges()
+                .filter(|(a, b)| b.ip() == ip && self.is_caller(a.ip()))
+                .map(|(a, _)| a.ip())
+                .collect();
+            let [caller] = bridged.as_slice() else { continue };
+            let since = self
+                .talked
+                .get(&(i, spoken.id))
+                .filter(|(_, who)| who == caller)
+                .map_or(self.now, |(at, _)| *at);
+            seen.insert((i, spoken.id), (since, *caller));
+            let user =
+                self.phones.iter().find(|p| p.address.ip() == *caller).map(|p| p.user).unwrap_or_default();
+            let shown = format!("caller{}", spoken.party.number);
+            if self.now - since > Duration::from_secs(3) && shown != user {
+                self.broken.push(format!("{:?}: the board says {shown}, the line is {user}", self.now));
+            }
+        }
+        self.talked = seen;
+    }
+
+    /// One thing that people do.
+    fn act(&mut self) {
+        let now = self.now;
+        match self.rng.random_range(0..10) {
+            0..=2 => self.a_caller_acts(),
+            3 => self.the_colleague_acts(),
+            _ => {
+                let i = self.rng.random_range(0..self.operators.len());
+                let Some(key) = self.operators[i].key(&mut self.rng) else { return };
+                if let Some(number) = self.operators[i].ends_by(&key) {
+                    self.dismissed.insert(format!("caller{number}"));
+                }
+                self.operators[i].engine.obey(now, key);
+            }
+        }
+        self.settle();
+    }
+
+    fn a_caller_acts(&mut self) {
+        let (i, now) = (self.rng.random_range(0..CALLERS.len()), self.now);
+        let number = if self.rng.random_bool(0.7) { "100" } else { "101" };
+        let patience = self.rng.random_range(5..80);
+        let leaves = self.rng.random_bool(0.15);
+        let phone = &mut self.phones[i];
+        if phone.call.is_none() {
+            self.dismissed.remove(phone.user);
+            phone.dial(now, number);
+            phone.hangs_up_at = Some(now + Duration::from_secs(patience));
+        } else if leaves {
+            phone.hang_up(now);
+        }
+    }
+
+    /// Sam dials a slot now and then, talks for a while, hangs up. Whoever he talks to then is dismissed by him.
+    fn the_colleague_acts(&mut self) {
+        let now = self.now;
+        let slot = (701 + self.rng.random_range(0..4)).to_string();
+        let sam_ip = address(30).ip();
+        let partners: Vec<_> =
+            self.bridges().filter(|(_, b)| b.ip() == sam_ip).map(|(a, _)| a.ip()).collect();
+        let sam = self.phones.last_mut().unwrap();
+        if sam.call.is_none() {
+            sam.dial(now, &slot);
+            return;
+        }
+        sam.hang_up(now);
+        for ip in partners {
+            if let Some(phone) = self.phones.iter().find(|p| p.address.ip() == ip) {
+                self.dismissed.insert(phone.user.to_owned());
+            }
+        }
+    }
+}
