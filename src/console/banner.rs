@@ -34,7 +34,7 @@ const DIGITS: [(char, [u8; 5]); 12] = [
 
 /// The park that is announced now.
 pub(super) fn announced(desk: &Desk) -> Option<&Undo> {
-    desk.undo.as_ref().filter(|u| desk.now <= u.until)
+    desk.undo.as_ref().filter(|u| desk.now < u.until)
 }
 
 /// `PARKED ON 703 · Jane Doe`.

@@ -106,7 +106,7 @@ impl When {
             Self::CallUp => desk.hand().is_some_and(crate::desk::Call::is_up),
             Self::SomebodyParked => parked(),
             Self::SomebodyKnown => desk.hand().is_some() || parked(),
-            Self::JustParked => desk.undo.as_ref().is_some_and(|u| desk.now <= u.until),
+            Self::JustParked => desk.undo.as_ref().is_some_and(|u| desk.now < u.until),
             Self::Slots => !desk.slots.is_empty(),
             Self::Calls => !desk.calls.is_empty(),
         }

@@ -163,7 +163,7 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
 fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
     let free_hand = desk.hand().is_none();
     let parked = desk.longest_parked().is_some();
-    if desk.undo.as_ref().is_some_and(|u| desk.now <= u.until) {
+    if desk.undo.as_ref().is_some_and(|u| desk.now < u.until) {
         hints.deed(Deed::Undo, "undo");
     }
     if parked {

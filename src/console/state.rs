@@ -15,6 +15,8 @@ use tui_input::Input;
 
 /// A second press of the same key within this time is a slip, or a key held down: it must not act on the next caller.
 const SLIP: Duration = Duration::from_millis(700);
+/// Faster than this, the same key is a key held down on a terminal that doesn't say so: hold and mute would flutter.
+const FLUTTER: Duration = Duration::from_millis(150);
 /// The slots keep the arrow and enter keys for this long after the last one; then enter answers calls again.
 const FOCUS_LASTS: Duration = Duration::from_secs(15);
 /// How long a hint of the console's own is shown.
@@ -90,7 +92,8 @@ impl Console {
         }
         let chord = Chord::of(key);
         let held_down = key.kind == KeyEventKind::Repeat;
-        let slip = held_down || self.is_slip(desk.now, chord);
+        let slip = held_down || self.is_slip(desk.now, chord, SLIP);
+        let flutters = held_down || self.is_slip(desk.now, chord, FLUTTER);
         self.last = Some((chord, desk.now));
         let deed = self.keymap.deed(key);
         if deed == Some(Deed::Quit) && matches!(self.overlay, None | Some(Overlay::Quit)) {
@@ -106,7 +109,7 @@ impl Console {
             self.unbound(desk, chord);
             return Vec::new();
         };
-        if (held_down && !row.repeats) || (slip && row.once) {
+        if (flutters && !row.repeats) || (slip && row.once) {
             return Vec::new();
         }
         self.hint = None;
@@ -120,14 +123,14 @@ impl Console {
         }
     }
 
-    fn is_slip(&self, now: Moment, chord: Chord) -> bool {
-        self.last.is_some_and(|(last, at)| last == chord && now.saturating_sub(at) < SLIP)
+    fn is_slip(&self, now: Moment, chord: Chord, within: Duration) -> bool {
+        self.last.is_some_and(|(last, at)| last == chord && now.saturating_sub(at) < within)
     }
 
     /// Takes note of a click like of a key, for the slips.
     pub(super) fn click_slips(&mut self, now: Moment) -> bool {
         let Some(click) = Chord::read("alt-f24") else { return false };
-        let slip = self.is_slip(now, click);
+        let slip = self.is_slip(now, click, SLIP);
         self.last = Some((click, now));
         slip
     }

@@ -265,7 +265,7 @@ pub(super) fn join(facts: &[String], room: u16) -> String {
 /// Other facts about a slot, most pressing first. `roomy` adds those that a narrow row leaves out.
 pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some((remark, _)) = slot.remark.as_ref().filter(|(_, until)| desk.now <= *until) {
+    if let Some((remark, _)) = slot.remark.as_ref().filter(|(_, until)| desk.now < *until) {
         facts.push(remark.as_str().to_owned());
     }
     if slot.asking.is_some() && slot.lamp != Lamp::Free {
@@ -296,20 +296,11 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     facts
 }
 
-/// How long the picture stays true if nothing happens: to the next second while anything on it counts time.
+/// How long the picture stays true if nothing happens: to the next second.
 ///
-/// All timers change together, so one redraw a second is enough however many callers wait.
+/// All timers change together, so one redraw a second is enough however many callers wait; with nobody waiting it
+/// moves the clock and lets hints fade.
 pub fn next_change(desk: &Desk) -> Duration {
-    /// With nothing that counts, the board is drawn again this often, only to let a hint of the console fade.
-    const QUIET: Duration = Duration::from_secs(10);
-    let counting = !desk.calls.is_empty()
-        || desk.undo.is_some()
-        || desk.current_notice().is_some()
-        || desk.slots.iter().any(|s| s.parked.is_some() || matches!(s.lamp, Lamp::Stale { .. }))
-        || !matches!(desk.account.registration, crate::desk::Registration::Registered);
-    if !counting {
-        return QUIET;
-    }
     let into = Duration::from_nanos(desk.now.subsec_nanos().into());
     Duration::from_secs(1).saturating_sub(into)
 }

@@ -6,7 +6,7 @@ use crossterm::event::{
 };
 use parkdeck::console::{Console, Keymap, KeymapProblem, command_table, key_events, next_change};
 use parkdeck::desk::*;
-use parkdeck::parking::{Identity, Lamp, Text};
+use parkdeck::parking::Identity;
 use ratatui::layout::Rect;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -179,7 +179,7 @@ fn a_key_held_down_or_pressed_twice_never_acts_on_the_next_caller() {
         type_keys(&mut console, &mut desk, name);
         assert_eq!(console.key(&desk, repeat(code)), vec![], "{name} held down");
     }
-    for keys in ["enter", "x", "p", "r", "u", "1"] {
+    for keys in ["enter", "x", "p", "r", "u", "1", "h", "m"] {
         let mut console = console();
         let key = key_events(keys).unwrap()[0];
         assert_eq!(console.key(&desk, key).len(), 1);
@@ -345,12 +345,15 @@ fn keys_can_be_bound_anew() {
 }
 
 #[test]
-fn the_picture_is_true_until_the_next_second() {
+fn the_picture_is_true_until_the_next_second_and_all_timers_change_together() {
     let mut desk = busy();
-    desk.now = Duration::from_millis(5_250);
+    desk.now = Duration::from_millis(50_000_250);
+    desk.calls[0].since = Duration::from_millis(49_999_900);
     assert_eq!(next_change(&desk), Duration::from_millis(750));
-    assert_eq!(next_change(&board(3)), s(10), "a quiet board needs no redraw");
-    desk.slots.iter_mut().for_each(|slot| slot.lamp = Lamp::Free);
-    desk.notices.push_back(Notice { at: desk.now, severity: Severity::Info, text: Text::new("x") });
-    assert!(next_change(&desk) <= s(1));
+    let before = screen(&desk, &console(), &dark(), 80, 24);
+    desk.now += next_change(&desk) - Duration::from_millis(1);
+    assert_eq!(screen(&desk, &console(), &dark(), 80, 24), before);
+    desk.now += Duration::from_millis(1);
+    assert_ne!(screen(&desk, &console(), &dark(), 80, 24), before);
+    assert_eq!(next_change(&desk), s(1));
 }

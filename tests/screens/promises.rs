@@ -127,7 +127,7 @@ prop_compose! {
         -> ParkedCall {
         let strength = if weak { Strength::Unverified } else { Strength::Exact };
         ParkedCall {
-            parkee: Identity { name, number }, parker: Identity { name: parker, number: Text::default() }, since,
+            parkee: Identity { name, number, mark: None }, parker: Identity::new(parker.as_str(), ""), since,
             since_inferred: flags.0, note, comes_back_at: back, ours: flags.1, strength, key: None,
         }
     }
