@@ -1,10 +1,10 @@
 //! The commands of the binary: arguments in, an exit code out.
 
-use self::demo_absent as demo;
 use crate::app::{check, console, lot};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
+use crate::demo;
 use clap::{CommandFactory, Parser, Subcommand};
 use color_eyre::eyre::eyre;
 use std::io::Write;
@@ -137,13 +137,8 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     let password = secret::password(&config.account.password, base, |name| std::env::var_os(name))?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
-    let start = console::Start {
-        config,
-        password,
-        memory: Some(paths.memory.clone()),
-        log: Some(log),
-        greeting: None,
-    };
+    let start =
+        console::Start { config, password, memory: Some(paths.memory.clone()), log: Some(log), greeting: None };
     console::run(start)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -163,10 +158,4 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
-}
-
-mod demo_absent {
-    pub fn run(_: Option<u64>, _: bool, _: Option<std::path::PathBuf>) -> color_eyre::Result<()> {
-        Ok(())
-    }
 }

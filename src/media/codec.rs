@@ -124,7 +124,7 @@ impl Decoder {
     /// Brings a lost frame back from the payload after it. `false`: it holds none, and something was made up.
     pub(crate) fn recover(&mut self, after: &[u8], sound: &mut [i16; FRAME]) -> bool {
         if let Self::Opus(Some(decoder)) = self
-            && !after.is_empty()
+            && carries_redundancy(after)
             && decoder.decode(after, sound, true).is_ok_and(|count| count == FRAME)
         {
             return true;
@@ -149,6 +149,26 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Whether an Opus packet of one or two equal frames holds the frame before it again: the LBRR flag, which follows the
+/// VAD flags (RFC 6716 4.2.3 and 4.2.4). The decoder itself doesn't say: it makes something up instead.
+fn carries_redundancy(packet: &[u8]) -> bool {
+    let (Some(toc), Some(flags)) = (packet.first(), packet.get(1)) else { return false };
+    let configuration = toc >> 3;
+    let (celt_only, single) = (configuration >= 16, toc & 3 < 2);
+    if celt_only || !single {
+        return false;
+    }
+    // SILK's own frames of 20 ms in a frame: configurations go 10, 20, 40, 60 ms; hybrid ones 10, 20.
+    let silk_frames = match (configuration < 12, configuration % 4) {
+        (true, 2) => 2,
+        (true, 3) => 3,
+        _ => 1,
+    };
+    let middle = flags >> (7 - silk_frames) & 1 == 1;
+    let stereo = toc & 4 != 0;
+    middle || (stereo && silk_frames < 3 && flags >> (6 - 2 * silk_frames) & 1 == 1)
 }
 
 #[cfg(test)]

@@ -1,25 +1,20 @@
 //! One call's media: frames to RTP packets, and packets by way of the jitter buffer to frames.
 
-use super::codec::{Decoder, Encoder, LONGEST, duration_ticks};
-use super::conceal::{SHORTEN_MIN, shorten};
-use super::events;
+mod inbound;
+mod outbound;
+
+use super::codec::{Decoder, Encoder, duration_ticks};
 use super::gate::Gate;
-use super::jitter::{Arrival, JitterBuffer, MAX_PAYLOAD, Next};
-use super::level::Meter;
+use super::jitter::{Arrival, MAX_PAYLOAD};
 use super::rtp::{self, Packet};
-use super::{Codec, FRAME, FRAME_TIME, RATE_HZ, StreamConfig, StreamFigures};
-use rand::{Rng, SeedableRng, rngs::SmallRng};
+use super::{Codec, FRAME, RATE_HZ, StreamConfig, StreamFigures};
+use inbound::{CONCEALED_MAX, Inbound, recovers};
+use outbound::Outbound;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Decoded sound that can wait: the longest packet twice over.
-const SOUND: usize = 2 * LONGEST;
-/// Frames made up in a row before it is silence, without asking the codec any more: half a second.
-const CONCEALED_MAX: u32 = 25;
 /// The static payload type of comfort noise (RFC 3551 table 4).
 const COMFORT_NOISE: u8 = 13;
-/// Frames between two shortenings, so that the pitch doesn't tremble.
-const SHORTEN_EVERY: u32 = 4;
 
 /// One call's media, sans-IO. Making one allocates; nothing after that does, but for a change of codec.
 pub struct Stream {
@@ -28,48 +23,6 @@ pub struct Stream {
     gate: Gate,
     inbound: Inbound,
     outbound: Outbound,
-}
-
-/// What the far end sends.
-struct Inbound {
-    decoder: Decoder,
-    jitter: JitterBuffer,
-    events: events::Receiver,
-    meter: Meter,
-    sound: Box<[i16; SOUND]>,
-    sound_length: usize,
-    scratch: Box<[i16; LONGEST]>,
-    ssrc: Option<u32>,
-    transit: Option<i64>,
-    jitter_ticks: f32,
-    concealed_in_row: u32,
-    since_shortened: u32,
-    /// Samples decoded ahead of their time and still to be taken out.
-    owed: usize,
-    heard_at: Option<Duration>,
-}
-
-/// What we send.
-struct Outbound {
-    encoder: Encoder,
-    events: events::Sender,
-    ssrc: u32,
-    /// Of the next packet.
-    sequence: u16,
-    /// Of the next packet, if it comes a frame after the one before.
-    timestamp: u32,
-    event_timestamp: u32,
-    sent_at: Option<Duration>,
-    /// The next packet begins a talkspurt (RFC 3551 4.1).
-    mark: bool,
-    relayed: Option<Relayed>,
-}
-
-/// How the numbers of a forwarded stream become ours.
-struct Relayed {
-    ssrc: u32,
-    sequence_shift: u16,
-    timestamp_shift: u32,
 }
 
 /// What a packet carries.
@@ -115,40 +68,12 @@ impl Prepared {
 impl Stream {
     /// A stream whose SSRC, first sequence number and first timestamp come from `seed` (RFC 3550 5.1).
     pub fn new(config: StreamConfig, seed: u64) -> Self {
-        let mut random = SmallRng::seed_from_u64(seed);
-        let recovers = config.codec == Codec::Opus && config.fec;
         Self {
             config,
             figures: StreamFigures::default(),
             gate: Gate::new(config.remote),
-            inbound: Inbound {
-                decoder: Decoder::new(config.codec),
-                jitter: JitterBuffer::new(config.codec.clock_hz(), recovers),
-                events: events::Receiver::default(),
-                meter: Meter::new(),
-                sound: Box::new([0; SOUND]),
-                sound_length: 0,
-                scratch: Box::new([0; LONGEST]),
-                ssrc: None,
-                transit: None,
-                jitter_ticks: 0.0,
-                concealed_in_row: 0,
-                since_shortened: 0,
-                owed: 0,
-                heard_at: None,
-            },
-            outbound: Outbound {
-                encoder: Encoder::new(config.codec, config.fec),
-                events: events::Sender::new(),
-                ssrc: random.next_u32(),
-                // RFC 3550 5.1 wants it random; the upper half is left free so that SRTP's rollover starts clean.
-                sequence: (random.next_u32() & 0x7FFF) as u16,
-                timestamp: random.next_u32(),
-                event_timestamp: 0,
-                sent_at: None,
-                mark: true,
-                relayed: None,
-            },
+            inbound: Inbound::new(&config),
+            outbound: Outbound::new(&config, seed),
         }
     }
 
@@ -173,13 +98,11 @@ impl Stream {
             std::mem::swap(&mut self.outbound.encoder, &mut new.encoder);
             std::mem::swap(&mut self.inbound.decoder, &mut new.decoder);
             if config.codec != self.config.codec {
-                let recovers = config.codec == Codec::Opus && config.fec;
-                self.inbound.jitter.set_codec(config.codec.clock_hz(), recovers);
+                self.inbound.jitter.set_codec(config.codec.clock_hz(), recovers(&config));
                 self.inbound.sound_length = 0;
                 self.inbound.owed = 0;
                 self.inbound.events.forget();
-                self.outbound.relayed = None;
-                self.outbound.mark = true;
+                self.outbound.begin_anew();
             }
         }
         self.gate.renegotiate(config.remote);
@@ -322,78 +245,7 @@ impl Stream {
 
     /// The next 20 ms to be heard.
     pub fn pull(&mut self, now: Duration, frame: &mut [i16; FRAME]) {
-        while self.inbound.sound_length < FRAME {
-            self.fill(now);
-        }
-        self.shorten_if_due(now);
-        let inbound = &mut self.inbound;
-        frame.copy_from_slice(&inbound.sound[..FRAME]);
-        inbound.sound.copy_within(FRAME..inbound.sound_length, 0);
-        inbound.sound_length -= FRAME;
-        inbound.meter.measure(frame);
-    }
-
-    /// Brings at least some more sound.
-    fn fill(&mut self, now: Duration) {
-        let inbound = &mut self.inbound;
-        let mut made_up = [0; FRAME];
-        match inbound.jitter.next(now) {
-            Next::Packet(at) => {
-                let count = inbound.decoder.decode(inbound.jitter.payload(at), &mut inbound.scratch);
-                inbound.jitter.free(at);
-                if count > 0 {
-                    inbound.concealed_in_row = 0;
-                    inbound.append_scratch(count);
-                    return;
-                }
-                inbound.decoder.conceal(&mut made_up);
-                self.figures.concealed += 1;
-            }
-            Next::Lost { after } => {
-                let after = after.map_or(&[][..], |at| inbound.jitter.payload(at));
-                if inbound.decoder.recover(after, &mut made_up) {
-                    self.figures.recovered += 1;
-                } else {
-                    self.figures.concealed += 1;
-                }
-            }
-            Next::Pause => inbound.conceal_waiting(&mut made_up),
-            Next::Empty { begun } => {
-                if begun && inbound.concealed_in_row < CONCEALED_MAX {
-                    self.figures.concealed += 1;
-                }
-                inbound.conceal_waiting(&mut made_up);
-            }
-        }
-        inbound.append(&made_up);
-    }
-
-    /// Takes pitch periods out where more sound waits than is needed: one packet is decoded ahead of its time, and then
-    /// bit by bit as much sound is removed.
-    fn shorten_if_due(&mut self, now: Duration) {
-        self.inbound.since_shortened = self.inbound.since_shortened.saturating_add(1);
-        if self.inbound.since_shortened < SHORTEN_EVERY {
-            return;
-        }
-        if self.inbound.owed < SHORTEN_MIN
-            && let Some(surplus) = self.inbound.jitter.surplus()
-            && self.inbound.sound_length + LONGEST <= SOUND
-        {
-            let before = self.inbound.sound_length;
-            self.fill(now);
-            self.inbound.owed += self.inbound.sound_length - before;
-            self.inbound.jitter.hurried(surplus);
-        }
-        let inbound = &mut self.inbound;
-        if inbound.owed < SHORTEN_MIN {
-            return;
-        }
-        let most = inbound.owed.min(inbound.sound_length - FRAME);
-        let gone = shorten(&mut inbound.sound[..inbound.sound_length], most);
-        inbound.sound_length -= gone;
-        // Where nothing can be taken out any more, the rest is as good as gone.
-        inbound.owed = if gone > 0 { inbound.owed - gone } else { 0 };
-        inbound.since_shortened = 0;
+        self.inbound.pull(now, frame, &mut self.figures);
     }
 
     /// Makes the packet for the next 20 ms in `packet`; returns its length, 0 when nothing is to be sent.
@@ -490,88 +342,6 @@ impl Stream {
             locked: self.gate.locked().is_some(),
             ..self.figures
         }
-    }
-}
-
-impl Inbound {
-    /// RFC 3550 A.8.
-    fn measure_jitter(&mut self, now: Duration, timestamp: u32, clock_hz: u32) {
-        let arrival = (now.as_micros() * u128::from(clock_hz) / 1_000_000) as i64;
-        let transit = i64::from((arrival as u32).wrapping_sub(timestamp) as i32);
-        if let Some(before) = self.transit.replace(transit) {
-            let difference = transit.wrapping_sub(before) as i32;
-            let limited = difference.unsigned_abs().min(10 * clock_hz) as f32;
-            self.jitter_ticks += (limited - self.jitter_ticks) / 16.0;
-        }
-    }
-
-    fn append_scratch(&mut self, count: usize) {
-        let count = count.min(LONGEST).min(SOUND - self.sound_length);
-        let (from, to) = (self.sound_length, self.sound_length + count);
-        self.sound[from..to].copy_from_slice(&self.scratch[..count]);
-        self.sound_length = to;
-    }
-
-    fn append(&mut self, frame: &[i16; FRAME]) {
-        let to = (self.sound_length + FRAME).min(SOUND);
-        let from = self.sound_length;
-        self.sound[from..to].copy_from_slice(&frame[..to - from]);
-        self.sound_length = to;
-    }
-
-    /// Made-up sound while nothing is there, that becomes silence.
-    fn conceal_waiting(&mut self, frame: &mut [i16; FRAME]) {
-        if self.concealed_in_row < CONCEALED_MAX {
-            self.concealed_in_row += 1;
-            self.decoder.conceal(frame);
-        }
-    }
-}
-
-impl Outbound {
-    /// After a pause in sending the timestamp has gone on with time.
-    fn catch_up(&mut self, now: Duration, clock_hz: u32) {
-        if self.relayed.take().is_some() {
-            self.mark = true;
-        }
-        if let Some(sent_at) = self.sent_at {
-            let pause = now.saturating_sub(sent_at);
-            if pause > 3 * FRAME_TIME {
-                let missed = pause.saturating_sub(FRAME_TIME).as_micros() * u128::from(clock_hz) / 1_000_000;
-                self.timestamp = self.timestamp.wrapping_add(missed as u32);
-                self.mark = true;
-            }
-        }
-    }
-
-    /// Our numbers for a packet of another stream: gaps and order are kept, so that the far end can tell what was lost.
-    fn relay_numbers(&mut self, now: Duration, clock_hz: u32, source: &Packet<'_>) -> (u16, u32) {
-        let fits = self.relayed.as_ref().filter(|relayed| {
-            let step =
-                source.sequence.wrapping_add(relayed.sequence_shift).wrapping_sub(self.sequence) as i16;
-            let time =
-                source.timestamp.wrapping_add(relayed.timestamp_shift).wrapping_sub(self.timestamp) as i32;
-            relayed.ssrc == source.ssrc && step.unsigned_abs() < 3_000 && time.unsigned_abs() < 10 * clock_hz
-        });
-        if fits.is_none() {
-            self.catch_up(now, clock_hz);
-            self.mark = true;
-            self.relayed = Some(Relayed {
-                ssrc: source.ssrc,
-                sequence_shift: self.sequence.wrapping_sub(source.sequence),
-                timestamp_shift: self.timestamp.wrapping_sub(source.timestamp),
-            });
-        }
-        let (sequence_shift, timestamp_shift) =
-            self.relayed.as_ref().map_or((0, 0), |r| (r.sequence_shift, r.timestamp_shift));
-        let sequence = source.sequence.wrapping_add(sequence_shift);
-        let timestamp = source.timestamp.wrapping_add(timestamp_shift);
-        // Sound of our own that may follow begins after the newest.
-        if sequence.wrapping_sub(self.sequence) as i16 >= 0 {
-            self.sequence = sequence.wrapping_add(1);
-            self.timestamp = timestamp.wrapping_add(clock_hz / 50);
-        }
-        (sequence, timestamp)
     }
 }
 

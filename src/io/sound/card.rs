@@ -1,9 +1,10 @@
 //! One stream of a sound device by cpal, on a thread of its own: found by name, opened in the format that suits best,
-//! and its callbacks, which neither allocate nor wait.
+//! and kept until its life ends.
 
 use super::devices::Wants;
 use super::options::Device;
-use crate::media::{FRAME, Pattern, RATE_HZ, Resampler, RingPattern};
+use super::voice::{Player, Recorder, Ringer, Sound};
+use crate::media::RATE_HZ;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
     BufferSize, ErrorKind, FromSample, Sample, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
@@ -241,34 +242,11 @@ fn capture(
     ring: rtrb::Producer<i16>,
     life: &Arc<Life>,
 ) -> Result<cpal::Stream, cpal::Error> {
-    let recorder = Recorder {
-        ring,
-        resampler: (config.sample_rate != RATE_HZ).then(|| Resampler::new(config.sample_rate, RATE_HZ)),
-    };
+    let recorder = Recorder::new(ring, config.sample_rate);
     match format {
         SampleFormat::F32 => capture_as::<f32>(device, config, recorder, life),
         SampleFormat::I32 => capture_as::<i32>(device, config, recorder, life),
         _ => capture_as::<i16>(device, config, recorder, life),
-    }
-}
-
-/// Sound from the device to the media thread.
-struct Recorder {
-    ring: rtrb::Producer<i16>,
-    resampler: Option<Resampler>,
-}
-
-impl Recorder {
-    fn take(&mut self, sample: i16) {
-        let ring = &mut self.ring;
-        let mut put = |sample| {
-            // Full: nobody reads, and old sound is worth no more than new.
-            let _ = ring.push(sample);
-        };
-        match &mut self.resampler {
-            Some(resampler) => resampler.push(sample, put),
-            None => put(sample),
-        }
     }
 }
 
@@ -296,88 +274,6 @@ where
         move |error| erring.take_error(error.kind()),
         Some(BUILD_MAX),
     )
-}
-
-/// Whatever plays: gives samples at the device's rate.
-trait Sound: Send + 'static {
-    /// A callback begins that wants so many.
-    fn begin(&mut self, count: usize);
-    fn next(&mut self) -> i16;
-}
-
-/// The headset: what the media thread mixed.
-struct Player {
-    ring: rtrb::Consumer<i16>,
-    resampler: Option<Resampler>,
-    runs: bool,
-    rate_hz: u32,
-}
-
-impl Player {
-    fn new(ring: rtrb::Consumer<i16>, rate_hz: u32) -> Self {
-        let resampler = (rate_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, rate_hz));
-        Self { ring, resampler, runs: false, rate_hz }
-    }
-}
-
-impl Sound for Player {
-    fn begin(&mut self, count: usize) {
-        // The media thread brings a frame at a time; the callback takes its period. What is in hand covers both.
-        let period = (count as u64 * u64::from(RATE_HZ) / u64::from(self.rate_hz.max(1))) as usize;
-        let waiting = self.ring.slots();
-        let in_hand = FRAME + period;
-        if waiting > in_hand + 2 * FRAME
-            && let Ok(surplus) = self.ring.read_chunk(waiting - in_hand)
-        {
-            surplus.commit_all();
-        }
-        self.runs = if self.runs { waiting > 0 } else { waiting >= in_hand };
-    }
-
-    fn next(&mut self) -> i16 {
-        if !self.runs {
-            return 0;
-        }
-        let ring = &mut self.ring;
-        let mut pop = || ring.pop().unwrap_or(0);
-        match &mut self.resampler {
-            Some(resampler) => resampler.draw(pop),
-            None => pop(),
-        }
-    }
-}
-
-/// The ringer: makes its tones itself, so that ringing needs no media thread.
-struct Ringer {
-    wants: Arc<Wants>,
-    rings: RingPattern,
-    pattern: Pattern,
-    resampler: Option<Resampler>,
-}
-
-impl Ringer {
-    fn new(wants: Arc<Wants>, rate_hz: u32) -> Self {
-        let resampler = (rate_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, rate_hz));
-        Self { wants, rings: RingPattern::Off, pattern: Pattern::OFF, resampler }
-    }
-}
-
-impl Sound for Ringer {
-    fn begin(&mut self, _: usize) {
-        let wanted = self.wants.pattern();
-        if wanted != self.rings {
-            self.rings = wanted;
-            self.pattern = Pattern::ring(wanted);
-        }
-    }
-
-    fn next(&mut self) -> i16 {
-        let pattern = &mut self.pattern;
-        match &mut self.resampler {
-            Some(resampler) => resampler.draw(|| pattern.sample()),
-            None => pattern.sample(),
-        }
-    }
 }
 
 fn play(

@@ -8,6 +8,7 @@ mod engine;
 mod options;
 mod order;
 mod ports;
+mod voice;
 
 pub use card::device_names;
 pub use options::{Device, SoundOptions};

@@ -233,6 +233,38 @@ fn a_bridge_forwards_the_same_codec_at_once_and_transcodes_another() {
 }
 
 #[test]
+fn a_bridge_of_one_codec_passes_payloads_untouched_and_at_once() {
+    let mut lot = Side::local(2);
+    let far = || {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket
+    };
+    let (caller, phone) = (far(), far());
+    let ((left, address), (right, _)) = (lot.open(), lot.open());
+    lot.configure(left, caller.local_addr().unwrap(), Codec::Opus);
+    lot.configure(right, phone.local_addr().unwrap(), Codec::Opus);
+    assert!(lot.handle.send(Command::Bridge { a: left, b: right }));
+    lot.listen_for(Duration::from_millis(100));
+    let mut waits = Vec::new();
+    let mut heads = Vec::new();
+    for n in 0..60_u8 {
+        let mut packet = [0x80, 111, 0, n, 0, 0, n, 0, 1, 2, 3, 4, n, 7, 7, 7, n];
+        let start = Instant::now();
+        caller.send_to(&packet, address).unwrap();
+        let length = phone.recv(&mut packet).unwrap();
+        waits.push(start.elapsed());
+        assert_eq!(packet[12..length], [n, 7, 7, 7, n]);
+        heads.push((u16::from_be_bytes([packet[2], packet[3]]), packet[8..12].to_vec()));
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    waits.sort_unstable();
+    assert!(waits[30] < Duration::from_millis(5), "half wait {:?}: that is the tick", waits[30]);
+    assert!(heads.windows(2).all(|w| w[1].0 == w[0].0.wrapping_add(1) && w[1].1 == w[0].1));
+    assert_ne!(heads[0].1, [1, 2, 3, 4], "the far end's own number is not passed on");
+}
+
+#[test]
 fn a_prompt_plays_once_and_says_so() {
     let (mut a, mut b) = (Side::local(1), Side::local(1));
     let (in_a, in_b) = call(&mut a, &mut b, Codec::Pcmu);
