@@ -1,4 +1,9 @@
 //! The SIP user agent, sans-IO (RFC 3261): bytes and time come in, bytes and events go out.
+//!
+//! `message` reads and writes, `transaction` repeats and absorbs, `dialog` numbers and routes, `agent` holds what lives:
+//! calls, registrations, subscriptions, watchers, REFERs. An owner gives a [`UserAgent`] every datagram (`receive`) and
+//! every due moment (`wake` at `next_wake`), then takes what it has to send and to tell (`poll_transmit`, `poll_event`).
+//! Nothing here reads a clock or opens a socket, and the same seed tells the same story.
 
 mod alarms;
 mod dialog;

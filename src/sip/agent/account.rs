@@ -33,7 +33,7 @@ pub struct Invite {
     pub target: Uri,
     /// Where the INVITE goes.
     pub send_to: SocketAddr,
-    /// The offer.
+    /// The offer, never empty.
     pub sdp: Vec<u8>,
     /// Further headers (Replaces, P-Asserted-Identity, Alert-Info …); a `To` here replaces the one made from `target`.
     pub headers: Vec<(String, String)>,

@@ -16,7 +16,7 @@ pub const MAX_WATCHERS: usize = 8192;
 pub const MAX_REQUESTS: usize = 1024;
 /// How many REFERs, of both directions; beyond it one gets 503, or is refused at once.
 pub const MAX_REFERS: usize = 4096;
-/// How many probes and requests of our own may be under way; beyond it they fail at once.
+/// While so many requests of ours are under way, a new call, probe or request outside a dialog fails at once.
 pub const MAX_ERRANDS: usize = 16_384;
 /// How many accounts.
 pub const MAX_ACCOUNTS: usize = 256;

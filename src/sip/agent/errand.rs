@@ -83,7 +83,7 @@ impl Answer {
 }
 
 impl UserAgent {
-    /// Sends a request on an errand. At [`MAX_ERRANDS`] it is answered by silence at once.
+    /// Sends a request on an errand. When there are too many transactions it is answered by silence at once.
     pub(super) fn send_errand(
         &mut self,
         now: Moment,

@@ -49,13 +49,8 @@ impl Transactions {
             self.receive_repetition(id);
             return Arrival::Absorbed;
         }
-        let merged = origin_key(request)
-            .and_then(|origin| self.server_by_origin.get(&origin))
-            .and_then(|id| self.servers.get(id));
-        match merged {
-            Some(server) if server.state == State::Proceeding => Arrival::Merged,
-            _ => Arrival::New,
-        }
+        let merged = origin_key(request).is_some_and(|origin| self.server_by_origin.contains_key(&origin));
+        if merged { Arrival::Merged } else { Arrival::New }
     }
 
     /// Opens a transaction for a new request; `None` when there are too many.
@@ -92,6 +87,7 @@ impl Transactions {
             return;
         }
         server.last = response.to_bytes();
+        server.last.shrink_to_fit();
         let (to, bytes) = (server.to, server.last.clone());
         match response.status {
             ..200 => {}
@@ -109,7 +105,18 @@ impl Transactions {
                 }
             }
         }
+        if response.status >= 200 {
+            self.forget_origin(id);
+        }
         self.transmit(to, bytes);
+    }
+
+    /// Once it is answered, the same request by another way is no longer merged with this one.
+    fn forget_origin(&mut self, id: ServerId) {
+        let Some(origin) = self.servers.get_mut(&id).and_then(|server| server.origin.take()) else { return };
+        if self.server_by_origin.get(&origin) == Some(&id) {
+            self.server_by_origin.remove(&origin);
+        }
     }
 
     /// Sends the last response once more: the 2xx to an INVITE is its user's to repeat (RFC 3261 13.3.1.4).
@@ -155,14 +162,11 @@ impl Transactions {
 
     /// Timers H, I, J and L, and for a user who will never answer.
     pub(crate) fn forget_server(&mut self, id: ServerId) {
+        self.forget_origin(id);
         let Some(mut server) = self.servers.remove(&id) else { return };
         self.alarms.cancel(&mut server.resend);
         self.alarms.cancel(&mut server.end);
         self.server_by_branch.remove(&server.branch);
-        let ours = |origin: &String| self.server_by_origin.get(origin) == Some(&id);
-        if let Some(origin) = server.origin.filter(ours) {
-            self.server_by_origin.remove(&origin);
-        }
         while self.answered.front().is_some_and(|oldest| !self.servers.contains_key(oldest)) {
             self.answered.pop_front();
         }

@@ -203,12 +203,19 @@ impl UserAgent {
         cancel: &Request,
         invite: ServerId,
     ) {
-        self.answer_at_once(from, cancel, 200);
-        let in_hand = |call: &Call| {
-            call.inbound.as_ref().is_some_and(|inbound| inbound.server == invite && !inbound.accepted)
+        let in_hand = |call: &Call| call.inbound.as_ref().is_some_and(|inbound| inbound.server == invite);
+        let Some((key, call)) = self.calls.iter().find(|(_, call)| in_hand(call)) else {
+            // Answered already, and the far end has not heard it yet.
+            return self.answer_at_once(from, cancel, 200);
         };
-        let found = self.calls.iter().find(|(_, call)| in_hand(call));
-        let Some((key, phase)) = found.map(|(key, call)| (*key, call.phase)) else { return };
+        let (key, phase) = (*key, call.phase);
+        let too_late = call.inbound.as_ref().is_some_and(|inbound| inbound.accepted);
+        // The same tag as in the INVITE's own answers (RFC 3261 9.2).
+        let ok = self.reply(cancel, 200, &call.dialog.local_tag);
+        self.transactions.transmit(from, ok.to_bytes());
+        if too_late {
+            return;
+        }
         self.respond_to_invite(now, key, 487, &[], None);
         self.take_inbound(key);
         if phase == Phase::Ringing {

@@ -26,7 +26,7 @@ pub(in super::super) enum Wish {
 }
 
 impl UserAgent {
-    /// Re-INVITE with a new offer (hold, resume …). Waits for what is under way; an offer that still waits is replaced.
+    /// Re-INVITE with a new offer (hold, resume …), never an empty one. Waits for what is under way; an offer that still waits is replaced.
     pub fn reoffer(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>) {
         let last = self.calls.get_mut(&call).and_then(|call| call.wishes.back_mut());
         if let Some(Wish::Reoffer(waiting)) = last {
@@ -81,6 +81,8 @@ impl UserAgent {
                     add_headers(&mut request.headers, &headers);
                 });
             }
+            // Without anything to offer again there is no re-INVITE that changes nothing.
+            Wish::Update(_) if call.local_sdp.is_empty() => self.pump(now, key),
             Wish::Update(headers) => {
                 let sdp = call.local_sdp.clone();
                 self.send_reinvite(now, key, sdp, headers, false);

@@ -226,3 +226,38 @@ fn register_again_means_at_once_but_never_twice_a_second() {
     world.run(s(1));
     assert_eq!(world.names(alice), ["RegistrationFailed Some(500)"]);
 }
+
+#[test]
+fn a_challenged_invite_is_sent_again_and_the_ack_carries_the_answer() {
+    for (password, expected) in [("secret", "CallAnswered"), ("wrong", "CallEnded Remote 401")] {
+        let mut world = World::new(3, Weather::default());
+        let (alice, bob) = (world.add(6001), world.add(6002));
+        let mut digest = Authenticator::new("parkdeck", [7; 32]);
+        world.script(bob, move |ua, now, event| {
+            let Event::CallReceived { call, from, request } = event else { return };
+            let authorization = request.headers.get("Authorization").unwrap_or_default();
+            let password = |user: &str| (user == "alice").then(|| "secret".to_owned().into());
+            match digest.verify(now, *from, "INVITE", authorization, password) {
+                Verdict::Accepted { .. } => ua.accept(now, *call, ANSWER.to_vec()),
+                _ => {
+                    let headers = digest.challenge(now, *from).into_iter();
+                    let headers = headers.map(|value| ("WWW-Authenticate".to_owned(), value)).collect();
+                    ua.reject(now, *call, 401, headers);
+                }
+            }
+        });
+        let ours = world.with(alice, |ua, now| {
+            let account = ua.add_account(account(6002, password, Some("parkdeck")));
+            ua.invite(now, Invite { account: Some(account), from: None, ..invite(6002) })
+        });
+        world.run(s(1));
+        assert_eq!(world.names(alice), [expected]);
+        let invites: Vec<_> = world.sent.iter().filter(|(_, _, _, m)| is_request(m, "INVITE")).collect();
+        assert_eq!(invites.len(), 2, "once without and once with credentials");
+        assert!(invites[1].3.headers().get("Authorization").unwrap().contains("SHA-256"));
+        let ack = world.sent.iter().rfind(|(_, _, _, m)| is_request(m, "ACK")).unwrap();
+        assert_eq!(ack.3.headers().get("Authorization").is_some(), expected == "CallAnswered");
+        world.with(alice, |ua, now| ua.hang_up(now, ours));
+        world.assert_empty();
+    }
+}

@@ -333,12 +333,10 @@ fn a_dismissed_watcher_is_told_why() {
 fn notify_goes_only_where_the_subscribe_came_from() {
     let mut world = World::new(1, Weather::default());
     let server = add_server(&mut world);
-    let subscribe = format!(
-        "SUBSCRIBE sip:701@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKs\r\n\
+    let subscribe = "SUBSCRIBE sip:701@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKs\r\n\
          From: <sip:x@127.0.0.1>;tag=x\r\nTo: <sip:701@127.0.0.1>\r\nCall-ID: s\r\nCSeq: 1 SUBSCRIBE\r\n\
-         Contact: <sip:victim@127.0.0.1:9999>\r\nEvent: dialog\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n"
-    );
-    world.inject(at(7000), server, subscribe.into_bytes());
+         Contact: <sip:victim@127.0.0.1:9999>\r\nEvent: dialog\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n";
+    world.inject(at(7000), server, subscribe.into());
     world.run(s(1));
     assert!(world.mail.iter().any(|(_, to, m)| *to == at(7000) && is_request(m, "NOTIFY")));
     assert!(world.mail.iter().all(|(_, to, _)| *to == at(7000)));
