@@ -97,17 +97,16 @@ fn draw_call(canvas: &mut Canvas<'_>, desk: &Desk, call: &Call, place: Rect) {
         let mut pen = canvas.line(place, place.y + 1);
         pen.skip(4);
         let scope = if matters(call) { scope } else { "call.facts" };
-        let mut facts = facts.iter();
-        if let Some(first) = facts.next() {
-            pen.say(first, scope);
-        }
-        for fact in facts {
-            pen.say(" · ", "dim");
-            pen.say(fact, "call.facts");
-        }
+        let text = words::join(&facts, pen.room());
+        // What belongs to the state takes its colour; the rest is quiet.
+        let head = facts.first().map_or(0, |first| first.len().min(text.len()));
+        let (head, rest) = text.split_at(head);
+        pen.say(head, scope);
+        pen.say(rest, "call.facts");
     } else if roomy {
         pen.skip(2);
-        pen.say(&facts.join(" · "), "call.facts");
+        let text = words::join(&facts, pen.room());
+        pen.say(&text, "call.facts");
     }
 }
 

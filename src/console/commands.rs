@@ -165,8 +165,7 @@ const fn moves(
     CommandRow { name, keys, about, when, deed, repeats: true, once: false }
 }
 
-const SLOT: &str =
-    "the slot's key: park the call in hand there, take the caller from there, or ask the server";
+const SLOT: &str = "the slot's key: park there, take from there, or ask";
 
 const TABLE: &[CommandRow] = &[
     once(
@@ -174,7 +173,7 @@ const TABLE: &[CommandRow] = &[
         &["enter"],
         Deed::Enter,
         When::Answerable,
-        "answer the chosen or longest ringing call, holding the one in hand; resume a held one",
+        "answer the chosen or longest ringing call; resume a held one",
     ),
     once("hang-up", &["x"], Deed::HangUp, When::CallInHand, "hang up; a ringing call is turned away as busy"),
     plain("hold", &["h"], Deed::Hold, When::CallInHand, "hold the call in hand, or resume it"),
@@ -220,13 +219,7 @@ const TABLE: &[CommandRow] = &[
         When::Slots,
         "between the calls and the slots",
     ),
-    plain(
-        "copy",
-        &["c"],
-        Deed::Copy,
-        When::SomebodyParked,
-        "copy a sentence that says which slot to dial for this caller",
-    ),
+    plain("copy", &["c"], Deed::Copy, When::SomebodyParked, "copy a sentence that says which slot to dial"),
     plain("help", &["?", "f1"], Deed::Help, When::Always, "all keys, with search"),
     plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),
     moves("close", &["esc"], Deed::Close, When::Always, "close what is open; back to the calls"),
@@ -254,6 +247,8 @@ mod tests {
         let deeds: HashSet<_> = TABLE.iter().map(|r| r.deed).collect();
         assert_eq!((names.len(), deeds.len()), (TABLE.len(), TABLE.len()));
         assert!(TABLE.iter().all(|r| !r.keys.is_empty() && !r.about.is_empty()));
+        let long = TABLE.iter().find(|r| r.about.chars().count() > 61);
+        assert!(long.is_none(), "{long:?} is cut off in the help at 80 columns");
     }
 
     #[test]

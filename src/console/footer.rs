@@ -1,7 +1,7 @@
 //! The last line: the keys that make sense at this moment, each of them clickable.
 
 use super::commands::Deed;
-use super::overlay::{Asks, Overlay};
+use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::{Canvas, columns};
 use super::state::Console;
 use crate::desk::{Call, Desk, ParkBar, Phase};
@@ -61,10 +61,11 @@ fn hints(desk: &Desk, console: &Console) -> Vec<Hint> {
 
 fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay) {
     match overlay {
+        Overlay::Prompt(Prompt { asks: Asks::Nothing { .. }, .. }) => {}
         Overlay::Prompt(prompt) => hints.key(
             "enter",
             match prompt.asks {
-                Asks::Dial => "call",
+                Asks::Dial | Asks::Nothing { .. } => "call",
                 Asks::Transfer(_) => "hand over",
                 Asks::Slot(Some(_)) => "park there",
                 Asks::Slot(None) => "press its key",
@@ -178,9 +179,13 @@ fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
     hints.deed(Deed::Mute, if desk.sound.muted { "unmute" } else { "mute" });
     if !free_hand {
         hints.deed(Deed::Dial, "dial");
+    }
+    if desk.hand().is_some_and(Call::is_audible) {
         hints.deed(Deed::Keypad, "keys");
     }
-    hints.deed(Deed::OtherPanel, "slots");
+    if !desk.slots.is_empty() {
+        hints.deed(Deed::OtherPanel, "slots");
+    }
     hints.deed(Deed::Palette, "all");
     hints.deed(Deed::Quit, "quit");
 }

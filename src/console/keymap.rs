@@ -175,7 +175,10 @@ impl Keymap {
 pub(super) fn nearest<'a>(typed: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let typed: String = typed.chars().take(40).flat_map(char::to_lowercase).collect();
     known
-        .map(|word| (strsim::jaro_winkler(&typed, word), word))
+        .map(|word| {
+            let swapped = strsim::damerau_levenshtein(&typed, word) <= 1 && word.len() > 2;
+            (strsim::jaro_winkler(&typed, word) + f64::from(u8::from(swapped)), word)
+        })
         .filter(|(likeness, _)| *likeness >= 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, word)| word)

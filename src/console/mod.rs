@@ -20,8 +20,6 @@ mod prompts;
 mod slots;
 mod small;
 mod state;
-#[cfg(test)]
-mod tests;
 mod theme;
 mod top;
 mod windows;

@@ -61,7 +61,7 @@ fn sayings(desk: &Desk, console: &Console, banner: Banner) -> Vec<Saying> {
 fn lines(desk: &Desk, console: &Console, area: Rect, banner: Banner) -> Vec<(String, &'static str)> {
     let mut lines: Vec<(String, &'static str)> = Vec::new();
     for saying in sayings(desk, console, banner) {
-        let wrapped = wrap(&saying.text, area.width.saturating_sub(4));
+        let wrapped = wrap(&saying.text, area.width.saturating_sub(3));
         if saying.must || lines.len() + wrapped.len() <= usize::from(area.height) {
             let indented = |(i, text): (usize, String)| if i == 0 { text } else { format!("  {text}") };
             lines.extend(wrapped.into_iter().enumerate().map(indented).map(|text| (text, saying.scope)));

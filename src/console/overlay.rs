@@ -50,6 +50,14 @@ pub(super) enum Asks {
     Slot(Option<CallId>),
     /// The note of a call; who it was, should he be parked meanwhile.
     CallNote(CallId, Identity),
+    /// Nothing, because nobody is there for whom it could be. It opens all the same and takes what is typed: on the
+    /// board those digits and letters would be slot keys and commands.
+    Nothing {
+        /// What was wanted.
+        title: &'static str,
+        /// Why it can't be.
+        why: &'static str,
+    },
     /// The note of a parked call; who it was, should another one be there meanwhile.
     SlotNote(SlotId, Identity),
 }
@@ -138,7 +146,7 @@ impl Prompt {
     /// The most graphemes it takes.
     pub(super) fn most(&self) -> usize {
         match self.asks {
-            Asks::Dial | Asks::Transfer(_) => MAX_NUMBER,
+            Asks::Dial | Asks::Transfer(_) | Asks::Nothing { .. } => MAX_NUMBER,
             Asks::Slot(_) => SlotId::MAX_LEN,
             Asks::CallNote(..) | Asks::SlotNote(..) => Text::MAX_GRAPHEMES,
         }
@@ -168,6 +176,7 @@ impl Prompt {
             Asks::CallNote(call, party) => Self::send_call_note(desk, *call, party, typed),
             Asks::SlotNote(slot, party) => Self::send_slot_note(desk, slot, party, typed),
             _ if typed.is_empty() => Outcome::Closes,
+            Asks::Nothing { why, .. } => Outcome::Refuses(format!("{why}: nothing was sent · esc closes")),
             Asks::Dial => Outcome::Says(vec![Command::Dial(dialled(typed))]),
             Asks::Transfer(call) if still(*call) => {
                 Outcome::Says(vec![Command::Transfer { to: dialled(typed) }])
@@ -313,7 +322,8 @@ pub(super) fn palette_rows(search: &str) -> Vec<&'static CommandRow> {
     let found = |row: &&CommandRow| words.iter().all(|w| row.name.contains(w) || row.about.contains(w));
     let mut rows: Vec<_> = command_table().iter().filter(|r| r.deed != Deed::Close).filter(found).collect();
     let first = words.first().copied().unwrap_or("");
-    rows.sort_by_key(|row| (!row.name.starts_with(first), !row.name.contains(first)));
+    let is_slot = |row: &CommandRow| matches!(row.deed, Deed::Slot(_));
+    rows.sort_by_key(|row| (!row.name.starts_with(first), !row.name.contains(first), is_slot(row)));
     rows
 }
 

@@ -38,7 +38,7 @@ pub(super) fn fit(text: &str, room: u16) -> Cow<'_, str> {
 /// Breaks a text at blanks into lines of at most `room` columns; a word longer than a line is broken inside.
 pub(super) fn wrap(text: &str, room: u16) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split(' ').filter(|w| !w.is_empty()) {
+    'text: for word in text.split(' ').filter(|w| !w.is_empty()) {
         let mut rest = word;
         while !rest.is_empty() {
             let line = lines.last().map_or("", String::as_str);
@@ -54,7 +54,7 @@ pub(super) fn wrap(text: &str, room: u16) -> Vec<String> {
             let head = head(rest, room.saturating_sub(columns(line) + blank));
             if head == 0 {
                 if line.is_empty() {
-                    return lines;
+                    break 'text;
                 }
                 lines.push(String::new());
                 continue;
@@ -219,5 +219,35 @@ impl Pen<'_, '_> {
         let style = self.theme.style(scope);
         Canvas { buffer: self.buffer, theme: self.theme }.put(x, self.y, width, &text, style);
         self.end = x.saturating_sub(1).max(self.x);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_text_fits_and_never_shows_half_a_character() {
+        for text in ["Jonathan", "李小龙李小龙", "e\u{301}e\u{301}e\u{301}e\u{301}", ""] {
+            for room in 0..12 {
+                let cut = fit(text, room);
+                assert!(columns(&cut) <= room, "{cut} in {room}");
+                assert!(cut == text || cut.ends_with('…') || room == 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_wrapped_text_loses_nothing() {
+        let text =
+            "park failed: 503 Service Unavailable · 李小龙李小龙李小龙李小龙 is with you · p tries again";
+        let letters = |t: &str| t.chars().filter(|c| *c != ' ').collect::<String>();
+        for room in 2..90 {
+            let lines = wrap(text, room);
+            assert!(lines.iter().all(|l| columns(l) <= room), "{lines:?} in {room}");
+            assert_eq!(letters(&lines.concat()), letters(text), "in {room}");
+        }
+        assert!(wrap("李", 1).is_empty(), "no room for one character");
+        assert!(wrap("", 9).is_empty());
     }
 }

@@ -25,6 +25,7 @@ fn name(desk: &Desk, call: CallId) -> &str {
 fn title(desk: &Desk, prompt: &Prompt) -> String {
     match &prompt.asks {
         Asks::Dial => "dial".into(),
+        Asks::Nothing { title, .. } => (*title).into(),
         Asks::Transfer(call) => format!("transfer {}", name(desk, *call)),
         Asks::Slot(Some(call)) => format!("park {} on which slot?", name(desk, *call)),
         Asks::Slot(None) => "which slot?".into(),
@@ -38,6 +39,7 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
     let typed = prompt.input.value().trim();
     match &prompt.asks {
         Asks::Dial => dial_advice(desk, typed),
+        Asks::Nothing { why, .. } => format!("{why} · esc closes"),
         Asks::Transfer(call) => match (typed, desk.call(*call)) {
             (_, None) => "that call has ended · esc closes".into(),
             ("", _) => "a number or address; the caller is handed over without asking there first".into(),
@@ -45,7 +47,7 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
         },
         Asks::Slot(call) => slot_advice(desk, *call, prompt.slot()),
         Asks::CallNote(..) | Asks::SlotNote(..) => {
-            "stays with the caller, in the slot and when he comes back; empty removes it".into()
+            "stays with the caller, parked or back again; empty removes it".into()
         }
     }
 }

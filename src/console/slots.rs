@@ -3,7 +3,7 @@
 use super::layout::{Grid, grid};
 use super::paint::{Canvas, Pen, columns, wrap};
 use super::state::Console;
-use super::words::{self, Urgency};
+use super::words;
 use crate::desk::{Desk, Slot};
 use crate::parking::Lamp;
 use ratatui::layout::Rect;
@@ -109,7 +109,8 @@ fn draw_occupant(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, roomy: bool) {
         if let Some(left) = words::countdown(desk, slot) {
             pen.right(11, &format!("back {}", words::countdown_text(left)), "slot.facts");
         }
-        pen.say(&who, "slot.who");
+        let name = 26.max(columns(&who)).min(pen.room());
+        pen.column(name, &who, "slot.who");
         let number = slot.parked.as_ref().map_or("", |p| p.parkee.number.as_str());
         if !number.is_empty() && !who.ends_with(number) {
             pen.say("  ", "slot.who");
@@ -123,16 +124,7 @@ fn draw_occupant(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, roomy: bool) {
     let facts = words::slot_facts(desk, slot, false);
     let most = pen.room().saturating_sub(columns(&who).min(13) + 1);
     if most >= 6 {
-        // Whole facts only, but for the first, which is cut if it must be.
-        let mut text = String::new();
-        for fact in facts {
-            let joined = if text.is_empty() { fact } else { format!("{text} · {fact}") };
-            if !text.is_empty() && columns(&joined) > most {
-                continue;
-            }
-            text = joined;
-        }
-        pen.right(most, &text, "slot.facts");
+        pen.right(most, &words::join(&facts, most), "slot.facts");
     }
     pen.say(&who, "slot.who");
 }
@@ -169,14 +161,14 @@ fn draw_detail(canvas: &mut Canvas<'_>, desk: &Desk, cursor: Option<usize>, area
     let Some(slot) = chosen.or_else(|| desk.longest_parked()) else { return };
     let title = match chosen {
         Some(slot) => slot.id.to_string(),
-        None => format!("waits longest: {} · r", slot.id),
+        None => format!("waits longest: {} · r takes it", slot.id),
     };
     let border = canvas.style("border");
     let area = Rect { y: area.y + u16::from(area.height > DETAIL_LINES + 1), ..area };
     let area = Rect { height: area.height.min(DETAIL_LINES + 1), ..area };
     canvas.put(area.x, area.y, area.width, &"─".repeat(area.width.into()), border);
     let style = canvas.style("title");
-    canvas.title(area.x, area.y, area.width, &title, style);
+    canvas.title(area.x + 1, area.y, area.width - 1, &title, style);
     let mut y = area.y + 1;
     for (text, scope) in detail(desk, slot) {
         for line in wrap(&text, area.width.saturating_sub(2)) {
@@ -201,18 +193,18 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
         lines.extend(words::asking_phrase(slot).map(|phrase| (phrase.to_owned(), "lamp.asking")));
         return lines;
     };
-    let mark = if words::parked_urgency(desk, slot) == Urgency::Calm { "" } else { "!" };
-    let number = match parked.parkee.number.as_str() {
-        "" => String::new(),
-        number if number == words::somebody(&parked.parkee) => String::new(),
-        number => format!(" · {number}"),
-    };
+    let mark = words::parked_urgency(desk, slot).mark();
     let who = words::somebody(&parked.parkee);
     let word = words::occupied_word(desk, slot);
-    lines.push((format!("{} {word} {}{mark} · {who}{number}", look.glyph, look.word), look.scope));
+    lines.push((format!("{} {word} {}{mark} · {who}", look.glyph, look.word), look.scope));
+    let mut about = Vec::new();
     if !parked.note.is_empty() {
-        lines.push((format!("→ {}", parked.note), "slot.who"));
+        about.push(format!("→ {}", parked.note));
     }
+    if !parked.parkee.number.is_empty() && parked.parkee.number.as_str() != who {
+        about.push(parked.parkee.number.to_string());
+    }
+    lines.push((about.join(" · "), "slot.who"));
     let mut facts = Vec::new();
     if let Some(phrase) = words::asking_phrase(slot) {
         facts.push(phrase.to_owned());

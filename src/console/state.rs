@@ -188,17 +188,14 @@ impl Console {
         let up = desk.hand().filter(|c| c.is_up()).map(|c| c.id);
         match deed {
             Deed::Dial => self.ask(Asks::Dial, ""),
-            Deed::ParkOn if desk.slots.is_empty() => {
-                self.show_hint(desk.now, "there are no slots on this board")
-            }
             Deed::ParkOn => self.ask(Asks::Slot(up), ""),
             Deed::Transfer => match up {
                 Some(call) => self.ask(Asks::Transfer(call), ""),
-                None => self.show_hint(desk.now, "no call in hand to transfer: answer or choose one first"),
+                None => self.ask_nothing("transfer", "no call in hand to transfer"),
             },
             Deed::Keypad => match desk.hand().filter(|c| c.is_audible()) {
                 Some(call) => self.overlay = Some(Overlay::Keypad(call.id)),
-                None => self.show_hint(desk.now, "no call in hand to send digits to"),
+                None => self.ask_nothing("keys", "no call in hand to send digits to"),
             },
             Deed::Note => self.open_note(desk),
             Deed::OtherPanel if self.slots_chosen(desk) || desk.slots.is_empty() => self.focus = Focus::Calls,
@@ -212,6 +209,10 @@ impl Console {
 
     fn ask(&mut self, asks: Asks, value: &str) {
         self.overlay = Some(Overlay::Prompt(Prompt::new(asks, value)));
+    }
+
+    fn ask_nothing(&mut self, title: &'static str, why: &'static str) {
+        self.ask(Asks::Nothing { title, why }, "");
     }
 
     fn enter(&mut self, desk: &Desk) -> Vec<Command> {
@@ -248,9 +249,7 @@ impl Console {
             Some((slot, parked)) => {
                 self.ask(Asks::SlotNote(slot.id.clone(), parked.parkee.clone()), parked.note.as_str());
             }
-            None => {
-                self.show_hint(desk.now, "nobody to write a note for: no call in hand, nobody parked there")
-            }
+            None => self.ask_nothing("note", "no call in hand and nobody parked there to write a note for"),
         }
     }
 

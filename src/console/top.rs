@@ -11,22 +11,21 @@ use ratatui::layout::{Position, Rect};
 pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area: Rect) {
     let mut pen = canvas.line(area, area.y);
     if !console.clock().is_empty() {
-        pen.skip(1);
         pen.right(12, &format!("{} ", console.clock()), "top");
     }
     sound(&mut pen, desk);
     pen.skip(1);
     pen.say("parkdeck", "top.product");
-    pen.skip(2);
+    pen.skip(1);
     let (reach, scope) = reach(desk, area.width >= 120);
-    let (lamps, lamps_scope) = lamps(desk);
+    let (lamps, lamps_scope) = lamps(desk, pen.room().saturating_sub(columns(&reach) + 3));
     // The account gives way to what changes.
-    let rest = columns(&reach) + columns(&lamps) + 6;
+    let rest = columns(&reach) + columns(&lamps) + 4;
     let label = desk.account.label.as_str();
     let room = pen.room().saturating_sub(rest);
     if room >= 6 && !label.is_empty() {
         pen.column(room.min(columns(label)), label, "top");
-        pen.skip(2);
+        pen.skip(if area.width >= 100 { 3 } else { 1 });
     }
     pen.say(&reach, scope);
     pen.say(" · ", "dim");
@@ -41,13 +40,13 @@ pub(super) fn reach(desk: &Desk, roomy: bool) -> (String, &'static str) {
             (format!("● registered, reachable {ms} ms"), "top.good")
         }
         (Registration::Registered, Some(ms)) => (format!("● reachable {ms} ms"), "top.good"),
-        (Registration::Registered, None) => ("◌ no answer".into(), "top.trying"),
+        (Registration::Registered, None) => ("✕ no answer".into(), "top.bad"),
         (Registration::Failed { .. }, _) => ("✕ NOT REGISTERED".into(), "top.bad"),
     }
 }
 
-/// How many lamps can't be trusted, and why.
-fn lamps(desk: &Desk) -> (String, &'static str) {
+/// How many lamps can't be trusted, and why if that fits.
+fn lamps(desk: &Desk, room: u16) -> (String, &'static str) {
     let count = |is: fn(&Lamp) -> bool| desk.slots.iter().filter(|s| is(&s.lamp)).count();
     let stale = count(|l| matches!(l, Lamp::Stale { .. }));
     let unknown = count(|l| matches!(l, Lamp::Unknown));
@@ -60,7 +59,11 @@ fn lamps(desk: &Desk) -> (String, &'static str) {
     match bad.as_slice() {
         _ if desk.slots.is_empty() => ("no lamps".into(), "dim"),
         [] => ("lamps fresh".into(), "top"),
-        bad => (format!("lamps: {}", bad.join(", ")), "top.trying"),
+        bad => {
+            let told = format!("lamps: {}", bad.join(", "));
+            let brief = format!("{} lamps not fresh", stale + unknown + refused);
+            (if columns(&told) <= room { told } else { brief }, "top.trying")
+        }
     }
 }
 
@@ -69,25 +72,25 @@ fn sound(pen: &mut Pen<'_, '_>, desk: &Desk) {
     let sound = &desk.sound;
     match &sound.headset {
         Some(Ok(_)) => {
-            pen.right(9, &format!("ear {} ", meter(sound.ear_level)), "meter");
+            pen.right(7, &format!("ear {}", meter(sound.ear_level)), "meter");
             if !sound.muted {
-                pen.right(8, &format!("mic {}", meter(sound.microphone_level)), "meter");
+                pen.right(7, &format!("mic {}", meter(sound.microphone_level)), "meter");
             }
         }
-        Some(Err(_)) => pen.right(12, "✕ no headset ", "top.bad"),
-        None => pen.right(12, "◌ headset… ", "top.trying"),
+        Some(Err(_)) => pen.right(12, "✕ no headset", "top.bad"),
+        None => pen.right(10, "◌ headset…", "top.trying"),
     }
     if sound.muted {
-        pen.right(8, MUTED, "muted");
+        pen.right(7, MUTED, "muted");
     }
 }
 
 /// The word for a closed microphone, where the meter is otherwise.
 const MUTED: &str = " MUTED ";
 
-/// A level of 0 to 100 as four steps; what isn't reached is a dot, so that it reads without colour.
+/// A level of 0 to 100 as three steps; what isn't reached is a dot, so that it reads without colour.
 fn meter(level: u8) -> String {
-    let steps = [("▂", 1), ("▄", 15), ("▆", 40), ("█", 75)];
+    let steps = [("▂", 1), ("▅", 25), ("█", 70)];
     steps.iter().map(|(bar, from)| if level >= *from { *bar } else { "·" }).collect()
 }
 
@@ -95,7 +98,7 @@ fn meter(level: u8) -> String {
 pub(super) fn is_microphone(console: &Console, area: Rect, position: Position) -> bool {
     let clock = if console.clock().is_empty() { 0 } else { columns(console.clock()) + 2 };
     let end = area.right().saturating_sub(clock);
-    area.contains(position) && position.x < end && position.x >= end.saturating_sub(19)
+    area.contains(position) && position.x < end && position.x >= end.saturating_sub(16)
 }
 
 /// The reason for a standing trouble, in a sentence for when nothing else is said.

@@ -28,11 +28,11 @@ pub(super) fn place(console: &Console, places: &Places) -> Rect {
     let board = places.frame;
     match console.overlay {
         Some(Overlay::Help { .. }) => window(board, 100, 46),
-        Some(Overlay::Palette { .. }) => window(board, 84, 18),
+        Some(Overlay::Palette { .. }) => window(board, 84, 20),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {
-            let at = window(board, 74, 4);
-            Rect { y: board.bottom().saturating_sub(at.height), ..at }
+            let at = window(board, 100.min(board.width.saturating_sub(2)), 4);
+            Rect { y: board.bottom().saturating_sub(at.height + 1), ..at }
         }
     }
 }

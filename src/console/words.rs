@@ -95,7 +95,7 @@ pub(super) fn phase_word(now: Moment, call: &Call) -> (String, &'static str) {
         Phase::RingingThere => ("calling…".into(), "call.asking"),
         Phase::Retrieving { .. } => ("fetching…".into(), "call.asking"),
         Phase::Verifying { .. } => ("checking…".into(), "call.checking"),
-        Phase::PuttingBack { .. } => ("putting…".into(), "call.checking"),
+        Phase::PuttingBack { .. } => ("put back…".into(), "call.checking"),
         Phase::Talking => ("talking".into(), "call.talking"),
         Phase::Holding => ("holding…".into(), "call.asking"),
         Phase::Held if mark.is_empty() => ("held".into(), "call.held"),
@@ -134,8 +134,8 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     }
     facts.extend(phase_phrase(call));
     if let Some(back) = &call.comeback {
-        facts.push(back.slot.as_ref().map_or("back from a slot".into(), |s| format!("back from {s}")));
-        facts.push(format!("waited {}", told(back.waited_s.into())));
+        let slot = back.slot.as_ref().map_or_else(|| "from a slot".into(), ToString::to_string);
+        facts.push(format!("{slot}, waited {}", told(back.waited_s.into())));
     }
     if call.strength == Some(Strength::Unverified) {
         facts.push("~ unverified".into());
@@ -241,6 +241,27 @@ pub(super) fn asking_phrase(slot: &Slot) -> Option<&'static str> {
     })
 }
 
+/// Joins facts: whole ones only, as many as fit; the first is there in any case and may be cut, and so may a note.
+pub(super) fn join(facts: &[String], room: u16) -> String {
+    let mut text = String::new();
+    for fact in facts {
+        let joined = match (text.is_empty(), fact.starts_with('≈')) {
+            (true, _) => fact.clone(),
+            (false, true) => format!("{text} {fact}"),
+            (false, false) => format!("{text} · {fact}"),
+        };
+        let over = super::paint::columns(&joined).saturating_sub(room);
+        let may_be_cut = fact.starts_with('→') && over + 8 <= super::paint::columns(fact);
+        if text.is_empty() || over == 0 || may_be_cut {
+            text = joined;
+        }
+        if over > 0 && may_be_cut {
+            break;
+        }
+    }
+    text
+}
+
 /// Other facts about a slot, most pressing first. `roomy` adds those that a narrow row leaves out.
 pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     let mut facts = Vec::new();
@@ -261,11 +282,13 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     if !parked.note.is_empty() {
         facts.push(format!("→ {}", parked.note));
     }
-    if !parked.parker.is_withheld() {
-        facts.push(format!("by {}", parked.parker.label()));
-    }
-    if !roomy && let Some(left) = back.filter(|(left_s, _)| *left_s > 30) {
-        facts.push(countdown_text(left));
+    let by = (!parked.parker.is_withheld()).then(|| format!("by {}", parked.parker.label()));
+    let left = back.filter(|(left_s, _)| *left_s > 30 && !roomy).map(countdown_text);
+    // Who parked him matters more when it was somebody else.
+    if parked.ours {
+        facts.extend(left.into_iter().chain(by))
+    } else {
+        facts.extend(by.into_iter().chain(left))
     }
     if roomy {
         facts.push(parked.strength.word().to_owned());

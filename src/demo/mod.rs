@@ -27,7 +27,7 @@ pub use cast::{Cast, Entrance, Patience};
 pub use people::{PEOPLE, Person};
 pub use show::{lot_config, run};
 pub use stage::{Performance, perform};
-pub use troupe::{Script, Seat, Troupe};
+pub use troupe::{Script, Seat, Troupe, Voices};
 
 use secrecy::SecretString;
 

@@ -111,7 +111,8 @@ impl Phone {
         let Some(mut leg) = Leg::open(exchange, &self.codecs) else {
             return self.agent.reject(now, call, 503, Vec::new());
         };
-        let answer = if offer.is_empty() { Some(sdp::offer(&leg.local)) } else { leg.answer(exchange, offer) };
+        let answer =
+            if offer.is_empty() { Some(sdp::offer(&leg.local)) } else { leg.answer(exchange, offer) };
         match answer {
             Some(answer) => {
                 self.agent.accept(now, call, answer);
@@ -180,11 +181,6 @@ impl Phone {
             leg.configure(exchange, settled);
         }
         leg.settled.is_some()
-    }
-
-    /// How many calls have sound.
-    pub fn calls(&self) -> usize {
-        self.legs.len()
     }
 
     /// Ends every call.

@@ -3,7 +3,7 @@
 
 use super::stage::{self, Performance};
 use super::troupe::Script;
-use super::{COLLEAGUE, RECEPTION, RECEPTION_USER, User, users};
+use super::{RECEPTION, RECEPTION_USER, User, users};
 use crate::app::{console, lot};
 use crate::config::{Account, Config, Dialect, Log, Lot, Network, PasswordSource, Screen, Server, Sound};
 use crate::io::clock::entropy;
@@ -17,8 +17,9 @@ use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use tokio::sync::oneshot;
 
-/// Seconds until a parked call comes back: long enough to see the count-down, short enough to see the comeback.
-const PARKING_TIME_S: u32 = 120;
+/// Seconds until a parked call comes back: soon enough to be seen. Nobody else gets it then: unanswered it goes back
+/// into its slot, until the caller has had enough.
+const PARKING_TIME_S: u32 = 90;
 
 /// The demo's lot: at `listen`, with these accounts, and the defaults of a small office otherwise.
 pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
@@ -34,12 +35,13 @@ pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
         },
         max_contacts: 4,
     };
-    let front = ParkingConfig {
-        parkingtime: PARKING_TIME_S,
-        fallback: Some(COLLEAGUE.to_owned()),
-        ..ParkingConfig::default()
-    };
-    LotConfig { listen, users: users.iter().map(account).collect(), lots: vec![front], ..LotConfig::default() }
+    let front = ParkingConfig { parkingtime: PARKING_TIME_S, ..ParkingConfig::default() };
+    LotConfig {
+        listen,
+        users: users.iter().map(account).collect(),
+        lots: vec![front],
+        ..LotConfig::default()
+    }
 }
 
 /// Runs the demo until the operator leaves. Blocks. `seed` decides who calls when; `silent`: no sound device; `log`:
@@ -103,15 +105,15 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
 }
 
 /// The lot on its own thread. Dropped, it closes.
-struct House {
-    address: SocketAddr,
+pub(super) struct House {
+    pub address: SocketAddr,
     config: LotConfig,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl House {
-    fn open(users: &[User]) -> color_eyre::Result<Self> {
+    pub fn open(users: &[User]) -> color_eyre::Result<Self> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, opened) = std::sync::mpsc::sync_channel(1);
         let users = users.to_vec();

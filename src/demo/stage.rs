@@ -1,7 +1,7 @@
 //! The stage: two UDP sockets on loopback, a clock and a media engine for the troupe, on one thread with one
 //! single-threaded runtime. Nobody sleeps on a thread of his own.
 
-use super::troupe::{Script, Seat, Troupe};
+use super::troupe::{Script, Seat, Troupe, Voices};
 use crate::io::clock::{Clock, entropy};
 use crate::io::net;
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
@@ -56,10 +56,10 @@ pub fn perform(script: Script) -> io::Result<Performance> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let played = runtime.and_then(|runtime| {
             runtime.block_on(async {
-                let mut stage = Stage::open(script)?;
-                // Nobody waits for this any more only if the show is not wanted any more.
+                let room = Room::open()?;
+                // Nobody waits for this any more only if the show is not wanted any more. The voices take a moment.
                 let _ = ready.send(Ok(()));
-                stage.play(stopped).await;
+                Stage::new(room, script)?.play(stopped).await;
                 Ok(())
             })
         });
@@ -72,6 +72,28 @@ pub fn perform(script: Script) -> io::Result<Performance> {
     Ok(performance)
 }
 
+/// What the system gives.
+struct Room {
+    /// In the order of [`Seat::ALL`].
+    sockets: [UdpSocket; 2],
+    media: MediaHandle,
+    heard: Arc<Notify>,
+}
+
+impl Room {
+    fn open() -> io::Result<Self> {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let bind = || net::bind_sip(SocketAddr::new(address, 0));
+        let sockets = [bind()?, bind()?];
+        let heard = Arc::new(Notify::new());
+        let wake = heard.clone();
+        let mut options = SoundOptions::silent(address, SPARE_PORTS, entropy());
+        options.streams_max = STREAMS_MAX;
+        let media = MediaEngine::start(options, move || wake.notify_one())?;
+        Ok(Self { sockets, media, heard })
+    }
+}
+
 struct Stage {
     troupe: Troupe,
     sockets: [UdpSocket; 2],
@@ -81,22 +103,19 @@ struct Stage {
 }
 
 impl Stage {
-    fn open(script: Script) -> io::Result<Self> {
-        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let bind = || net::bind_sip(SocketAddr::new(address, 0));
-        let sockets = [bind()?, bind()?];
-        let heard = Arc::new(Notify::new());
-        let wake = heard.clone();
-        let mut options = SoundOptions::silent(address, SPARE_PORTS, entropy());
-        options.streams_max = STREAMS_MAX;
-        let media = MediaEngine::start(options, move || wake.notify_one())?;
+    fn new(room: Room, script: Script) -> io::Result<Self> {
+        let Room { sockets, media, heard } = room;
         let clock = Clock::start();
-        let [outside, colleague] = [sockets[0].local_addr()?, sockets[1].local_addr()?];
-        let troupe = Troupe::new(script, outside, colleague, clock.now(), entropy());
+        let at = [sockets[0].local_addr()?, sockets[1].local_addr()?];
+        let troupe = Troupe::new(script, Voices::read(), at, clock.now(), entropy());
         Ok(Self { troupe, sockets, media, heard, clock })
     }
 
     async fn play(&mut self, stopped: oneshot::Receiver<()>) {
+        // A fresh socket is not known to be writable: without this the first datagram would be dropped.
+        for socket in &self.sockets {
+            let _ = socket.writable().await;
+        }
         self.troupe.start(self.clock.now());
         self.flush();
         self.run(async { drop(stopped.await) }).await;
@@ -112,7 +131,8 @@ impl Stage {
         tokio::pin!(end);
         let heard = self.heard.clone();
         loop {
-            let wake = self.troupe.next_wake().map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
+            let wake =
+                self.troupe.next_wake().map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
             let sleep = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at).await,

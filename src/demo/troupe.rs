@@ -34,6 +34,29 @@ pub struct Script {
     pub seed: u64,
 }
 
+/// What everybody says, ready to be played. Cheap to clone; reading it takes a moment.
+#[derive(Clone, Debug)]
+pub struct Voices {
+    people: Vec<(Person, Clip)>,
+    colleague: Clip,
+}
+
+impl Voices {
+    /// Reads the recordings.
+    pub fn read() -> Self {
+        let people = PEOPLE.iter().map(|person| (*person, clip(person.line))).collect();
+        Self { people, colleague: clip(COLLEAGUE_LINE) }
+    }
+
+    /// Silence in their place, for tests that only count who speaks: reading takes seconds without optimisation.
+    #[cfg(test)]
+    pub(super) fn silent() -> Self {
+        let silence = Clip::new(&[0; 960], 48_000);
+        let people = PEOPLE.iter().map(|person| (*person, silence.clone())).collect();
+        Self { people, colleague: silence }
+    }
+}
+
 /// Which telephone a datagram is for or from: each has its own socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
@@ -59,9 +82,11 @@ pub struct Troupe {
 }
 
 impl Troupe {
-    /// A troupe whose telephones are at these addresses; `secret_seed` decides tags and keys and is best unguessable.
-    pub fn new(script: Script, outside: SocketAddr, colleague: SocketAddr, now: Moment, secret_seed: u64) -> Self {
-        let people = PEOPLE.iter().map(|person| (*person, clip(person.line))).collect::<Vec<(Person, Clip)>>();
+    /// A troupe whose telephones are at these addresses (the outside line's and Sam's), and whose show begins at `now`.
+    /// `secret_seed` decides tags and keys and is best unguessable.
+    pub fn new(script: Script, voices: Voices, at: [SocketAddr; 2], now: Moment, secret_seed: u64) -> Self {
+        let [outside, colleague] = at;
+        let Voices { people, colleague: sams_line } = voices;
         let phone = |local, user: &str, codecs: &[Codec], seed| {
             let account = account(&script, user);
             Phone::new(local, account, codecs, seed)
@@ -71,7 +96,7 @@ impl Troupe {
         Self {
             cast: Cast::new(script.seed, people.len(), now),
             outside: Outside::new(line, people),
-            colleague: Colleague::new(desk, script.slots.clone(), clip(COLLEAGUE_LINE)),
+            colleague: Colleague::new(desk, script.slots.clone(), sams_line),
             exchange: Exchange::new(outside.ip()),
             closing: false,
             script,

@@ -128,7 +128,7 @@ pub fn busy() -> Desk {
     parked.note = Text::new("Sam, bay 3");
     desk.slots[2].asking = Some(Asking { what: AskingFor::Park(hand), since: ago(0), until: s(NOW_S + 9) });
     let parked = park(&mut desk, 3, 198, "", "07700 900123");
-    parked.parker = Identity::new("Ann", "205");
+    (parked.parker, parked.ours) = (Identity::new("Ann", "205"), false);
     desk.slots[4].lamp = Lamp::Stale { since: ago(35), was_parked: false };
     desk
 }
@@ -140,7 +140,8 @@ pub fn lamps() -> Desk {
     let asking = |what| Some(Asking { what, since: ago(1), until: s(NOW_S + 3) });
     desk.slots[1].asking = asking(AskingFor::Park(asked));
     park(&mut desk, 2, 12, "Jane Doe", "0161 496 0100").note = Text::new("Sam, bay 3");
-    park(&mut desk, 3, 75, "Tom Okafor", "07700 900321").parker = Identity::new("Ann", "205");
+    let parked = park(&mut desk, 3, 75, "Tom Okafor", "07700 900321");
+    (parked.parker, parked.ours) = (Identity::new("Ann", "205"), false);
     let parked = park(&mut desk, 4, 150, "李小龙", "07700 900999");
     (parked.strength, parked.since_inferred, parked.comes_back_at) = (Strength::Unverified, true, None);
     park(&mut desk, 5, 221, "Lakshmi Venkataraghavan-Featherstonehaugh", "07700 900555");
@@ -152,7 +153,8 @@ pub fn lamps() -> Desk {
     desk.slots[8].lamp = Lamp::Stale { since: ago(35), was_parked: true };
     desk.slots[9].lamp = Lamp::Stale { since: ago(3), was_parked: false };
     desk.slots[10].lamp = Lamp::Refused { reason: Text::new("403 Forbidden") };
-    park(&mut desk, 11, 5, "", "").parker = Identity::default();
+    let parked = park(&mut desk, 11, 5, "", "");
+    (parked.parker, parked.ours) = (Identity::default(), false);
     desk.slots[11].remark = Some((Text::new("Ann is retrieving"), s(NOW_S + 5)));
     desk.slots[11].asking = asking(AskingFor::Retrieve(asked));
     desk

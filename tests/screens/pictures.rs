@@ -80,7 +80,7 @@ fn a_full_board_is_whole_on_the_smallest_screen() {
 fn more_calls_and_slots_than_fit_are_counted_and_can_be_reached() {
     let mut desk = board(60);
     for i in 0..30 {
-        call(&mut desk, Phase::Ringing, i, &format!("Caller {i}"), "100");
+        call(&mut desk, Phase::Ringing, 30 - i, &format!("Caller {i}"), "100");
     }
     park(&mut desk, 41, 30, "Jane Doe", "");
     park(&mut desk, 4, 70, "Tom Okafor", "");

@@ -29,10 +29,9 @@ const MAX_CHALLENGES: u8 = 3;
 impl UserAgent {
     /// Adds an account. Nothing is sent before `register`. Beyond [`super::MAX_ACCOUNTS`] the last one is replaced.
     pub fn add_account(&mut self, account: Account) -> AccountKey {
-        if self.accounts.len() >= super::MAX_ACCOUNTS {
-            if let Some((_, mut last)) = self.accounts.pop_last() {
-                last.registration.cancel_alarm(&mut self.alarms);
-            }
+        let full = self.accounts.len() >= super::MAX_ACCOUNTS;
+        if let Some((_, mut last)) = full.then(|| self.accounts.pop_last()).flatten() {
+            last.registration.cancel_alarm(&mut self.alarms);
         }
         let key = AccountKey(self.next_key());
         let registration = Registration::new(self.long_token(), self.token());
@@ -42,7 +41,7 @@ impl UserAgent {
     }
 
     /// From for requests of an account, or as given, or nobody in particular.
-    pub(super) fn from_of(&self, account: Option<AccountKey>, from: Option<NameAddr>) -> NameAddr {
+    pub(super) fn sender(&self, account: Option<AccountKey>, from: Option<NameAddr>) -> NameAddr {
         let aor = account.and_then(|key| self.accounts.get(&key)).map(|s| s.account.aor.clone());
         from.or(aor).unwrap_or_else(|| {
             let anonymous = crate::sip::message::Uri::sip("anonymous", "anonymous.invalid");

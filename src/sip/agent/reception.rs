@@ -75,7 +75,7 @@ impl UserAgent {
             self.tell(Event::ProbeLost { probe });
             return probe;
         }
-        let from = self.from_of(account, None);
+        let from = self.sender(account, None);
         let user = from.uri.user.clone().unwrap_or_default();
         let mut request = self.outside_request(Method::Options, bare(target), from);
         request.headers.push("Contact", self.contact(&user));
@@ -108,7 +108,7 @@ impl UserAgent {
             self.tell(Event::RequestAnswered { sent, status, reason: reason.to_owned(), headers, body });
             return sent;
         }
-        let from = self.from_of(ask.account, ask.from);
+        let from = self.sender(ask.account, ask.from);
         let mut request = self.outside_request(ask.method, bare(ask.target), from);
         add_headers(&mut request.headers, &ask.headers);
         request.body = ask.body;

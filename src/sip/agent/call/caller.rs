@@ -18,7 +18,7 @@ impl UserAgent {
     /// Calls somebody. At [`MAX_CALLS`] the call ends at once.
     pub fn invite(&mut self, now: Moment, invite: Invite) -> CallKey {
         let key = CallKey(self.next_key());
-        let from = self.from_of(invite.account, invite.from).with_tag(&self.token());
+        let from = self.sender(invite.account, invite.from).with_tag(&self.token());
         let remote = owners_to(&invite.headers).unwrap_or_else(|| NameAddr::new(bare(invite.target.clone())));
         let call_id = self.long_token();
         let dialog = Dialog::to_begin(call_id, from.clone(), remote, bare(invite.target), invite.send_to);
@@ -151,7 +151,7 @@ impl UserAgent {
         if !wanted {
             let (bye, to) = dialog.request(Method::Bye);
             self.send_errand(now, Purpose::Farewell, account, to, bye);
-            return self.answered_in_vain(now, purpose, first);
+            return self.answered_in_vain(purpose, client);
         }
         match purpose {
             Purpose::Invite(key) => self.establish(now, key, response),
@@ -219,15 +219,16 @@ impl UserAgent {
         self.pump(now, key);
     }
 
-    /// A 2xx came that nobody wants any more, and has got its BYE: the call is over if it was the call's own.
-    fn answered_in_vain(&mut self, _now: Moment, purpose: Purpose, first: bool) {
-        let Purpose::Invite(key) = purpose else { return };
-        let Some(call) = self.calls.get_mut(&key).filter(|call| first && call.ended) else { return };
+    /// A 2xx came that nobody wants any more, and has got its BYE: if it was the call's own, nothing is left of that.
+    fn answered_in_vain(&mut self, purpose: Purpose, client: ClientId) {
+        let (Purpose::Invite(key) | Purpose::Reinvite(key)) = purpose else { return };
+        let own = |call: &&mut Call| call.ended && call.invite == Some(client);
+        let Some(call) = self.calls.get_mut(&key).filter(own) else { return };
+        call.invite = None;
         if matches!(call.phase, Phase::Calling { .. }) {
-            call.invite = None;
             call.phase = Phase::Over;
-            self.settle(key);
         }
+        self.settle(key);
     }
 
     /// Our INVITE was refused, or nobody answered.

@@ -1,11 +1,12 @@
 //! The end of a call, in every state it may be in (RFC 3261 15).
 
 use super::super::errand::Purpose;
-use super::super::{CallKey, EndCause, EndedBy, UserAgent};
+use super::super::{CallKey, EndCause, EndedBy, UserAgent, Why};
 use super::Phase;
 use super::callee::reason_of;
 use crate::sip::Moment;
 use crate::sip::message::{Method, Request};
+use crate::sip::transaction::timers;
 use std::net::SocketAddr;
 
 impl UserAgent {
@@ -40,22 +41,32 @@ impl UserAgent {
         self.take_news(now);
     }
 
-    /// BYE, and the dialog is over; a re-INVITE or UPDATE of theirs in hand is refused first.
+    /// BYE, and the dialog is over; an INVITE or UPDATE of theirs in hand is refused after it, lest they go on.
     pub(super) fn send_bye(&mut self, now: Moment, key: CallKey) {
+        let Some(call) = self.calls.get_mut(&key) else { return };
+        call.bye_due = false;
+        if call.phase != Phase::Over {
+            call.phase = Phase::Over;
+            call.bye_sent = true;
+            let account = call.account;
+            let (bye, to) = call.dialog.request(Method::Bye);
+            self.send_errand(now, Purpose::Bye(key), account, to, bye);
+        }
+        self.drop_invites(now, key);
+        self.settle(key);
+    }
+
+    /// The dialog is over: what of INVITEs is still under way in it comes to nothing. Ours may have lost its final answer
+    /// with the dialog, so it is not waited for without end.
+    fn drop_invites(&mut self, now: Moment, key: CallKey) {
         if self.calls.get(&key).is_some_and(|c| c.inbound.as_ref().is_some_and(|i| !i.accepted)) {
             self.refuse_inbound(now, key, 487);
         }
         self.take_inbound(key);
         let Some(call) = self.calls.get_mut(&key) else { return };
-        call.bye_due = false;
-        if call.phase == Phase::Over {
-            return self.settle(key);
+        if call.invite.is_some() {
+            self.alarms.reset(&mut call.cancel_lapse, now + timers::LIMIT, Why::CancelLapses(key));
         }
-        call.phase = Phase::Over;
-        call.bye_sent = true;
-        let account = call.account;
-        let (bye, to) = call.dialog.request(Method::Bye);
-        self.send_errand(now, Purpose::Bye(key), account, to, bye);
     }
 
     pub(in super::super) fn conclude_bye(&mut self, key: CallKey) {
@@ -88,10 +99,7 @@ impl UserAgent {
         }
         call.phase = Phase::Over;
         call.bye_due = false;
-        if call.inbound.as_ref().is_some_and(|inbound| !inbound.accepted) {
-            self.refuse_inbound(now, key, 487);
-        }
-        self.take_inbound(key);
+        self.drop_invites(now, key);
         self.tell_ended(key, EndCause { by: EndedBy::Remote, status, reason });
         self.settle(key);
     }

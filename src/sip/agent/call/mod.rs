@@ -168,7 +168,11 @@ impl UserAgent {
     /// Forgets a call of which nothing is left: ended, no INVITE or BYE under way, no REFER that needs its dialog.
     pub(super) fn settle(&mut self, key: CallKey) {
         let Some(call) = self.calls.get(&key) else { return };
-        let busy = call.inbound.is_some() || call.bye_due || call.bye_sent || !call.refers.is_empty();
+        let busy = call.invite.is_some()
+            || call.inbound.is_some()
+            || call.bye_due
+            || call.bye_sent
+            || !call.refers.is_empty();
         if !call.ended || call.phase != Phase::Over || busy {
             return;
         }

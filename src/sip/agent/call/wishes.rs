@@ -191,11 +191,15 @@ impl UserAgent {
     pub(in super::super) fn conclude_reinvite(&mut self, now: Moment, key: CallKey, answer: Answer) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.invite = None;
+        if call.ended {
+            call.in_hand = None;
+            return self.settle(key);
+        }
         let Some(wish) = call.in_hand.take() else { return };
         let status = answer.status();
         let later = matches!(status, 500 | 503).then(|| answer.retry_after_s()).flatten();
         let busy = status == 491 || later.is_some_and(|after_s| after_s <= 10);
-        if busy && call.glares < MAX_GLARES && !call.ended {
+        if busy && call.glares < MAX_GLARES {
             call.glares += 1;
             call.wishes.push_front(wish);
             let wait = self.glare_wait(key, later);

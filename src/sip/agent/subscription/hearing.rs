@@ -105,10 +105,8 @@ impl UserAgent {
         }
         let waiting = held.under_way || held.queued;
         self.subscribe_anew(now, key, None);
-        if waiting {
-            if let Some(held) = self.subscriptions.get_mut(&key) {
-                self.alarms.cancel(&mut held.next);
-            }
+        if let Some(held) = self.subscriptions.get_mut(&key).filter(|_| waiting) {
+            self.alarms.cancel(&mut held.next);
         }
     }
 

@@ -116,7 +116,7 @@ impl UserAgent {
     }
 
     fn dialog_to_watch(&mut self, order: &Subscribe) -> Dialog {
-        let from = self.from_of(order.account, None).with_tag(&self.token());
+        let from = self.sender(order.account, None).with_tag(&self.token());
         let target = bare(order.target.clone());
         Dialog::to_begin(self.long_token(), from, NameAddr::new(target.clone()), target, order.send_to)
     }
