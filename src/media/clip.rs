@@ -10,6 +10,8 @@ use std::sync::Arc;
 const LONGEST_S: usize = 600;
 /// How long the end of a loop is faded into its beginning: 50 ms.
 const FADE: usize = 2_400;
+/// Frames that a codec is given before the first: 400 ms.
+const LEAD_FRAMES: usize = 20;
 
 /// A recording, 48 kHz mono. Cheap to clone.
 #[derive(Clone)]
@@ -68,20 +70,22 @@ struct Frames {
 }
 
 impl Frames {
-    /// Encodes the loop twice and keeps the second round, in which the codec knows what came before the beginning.
+    /// Encodes the loop, after its last frames: so the codec knows what comes before the beginning.
     fn encode(samples: &[i16], codec: Codec) -> Self {
         let mut encoder = Encoder::new(codec, true);
         let (mut frame, mut payload) = ([0; FRAME], [0; 1_275]);
-        let mut frames = Self { bytes: Vec::new(), ends: Vec::new() };
-        for round in 0..2 {
-            for chunk in samples.chunks_exact(FRAME) {
-                frame.copy_from_slice(chunk);
-                let length = encoder.encode(&frame, &mut payload);
-                if round == 1 {
-                    frames.bytes.extend_from_slice(&payload[..length]);
-                    frames.ends.push(frames.bytes.len());
-                }
-            }
+        let count = samples.len() / FRAME;
+        let mut frames = Self { bytes: Vec::new(), ends: Vec::with_capacity(count) };
+        let lead = count.saturating_sub(LEAD_FRAMES) * FRAME;
+        for chunk in samples[lead..].chunks_exact(FRAME) {
+            frame.copy_from_slice(chunk);
+            encoder.encode(&frame, &mut payload);
+        }
+        for chunk in samples.chunks_exact(FRAME) {
+            frame.copy_from_slice(chunk);
+            let length = encoder.encode(&frame, &mut payload);
+            frames.bytes.extend_from_slice(&payload[..length]);
+            frames.ends.push(frames.bytes.len());
         }
         frames
     }

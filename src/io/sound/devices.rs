@@ -28,7 +28,7 @@ const ERRING_MAX: Duration = Duration::from_millis(120);
 /// When it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// Threads that may hang in the sound library at a time; beyond, devices are given up until one returns.
-const HUNG_MAX: usize = 8;
+const HUNG_MAX: usize = 32;
 /// Samples a ring between the media thread and a device holds: 170 ms.
 const RING: usize = 8_192;
 
