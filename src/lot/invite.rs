@@ -100,7 +100,9 @@ impl Lot {
         if self.legs.len() >= MAX_LEGS {
             return Err(Refusal::new(503, "Too many calls."));
         }
-        if self.legs.values().filter(|leg| leg.user.as_deref() == Some(user)).count() >= MAX_LEGS_PER_USER {
+        // Calls to him don't count: nobody shall keep a user from calling by calling him.
+        let placed = |leg: &&Leg| leg.offer.is_some() && leg.user.as_deref() == Some(user);
+        if self.legs.values().filter(placed).count() >= MAX_LEGS_PER_USER {
             return Err(Refusal::new(486, "Too many calls of this user."));
         }
         let Some(config) = self.plan.user(user) else { return Err(Refusal::new(403, "No such user.")) };
