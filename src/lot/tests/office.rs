@@ -17,6 +17,8 @@ struct Chaos {
     /// The callers' calls, and whether the caller himself has hung up.
     callers: Vec<(usize, CallKey, bool)>,
     lamps: Vec<(&'static str, crate::sip::SubscriptionKey)>,
+    /// How often somebody of the staff hung up on a caller: so many callers may be gone without their own doing.
+    dismissed: usize,
     seed: u64,
 }
 
@@ -26,7 +28,7 @@ impl Chaos {
         let lamps = ["701", "702", "703"].map(|slot| (slot, world.watch(BOB, slot))).to_vec();
         world.run_ms(100);
         world.loss_percent = loss_percent;
-        Self { world, chance: StdRng::seed_from_u64(seed), callers: Vec::new(), lamps, seed }
+        Self { world, chance: StdRng::seed_from_u64(seed), callers: Vec::new(), lamps, dismissed: 0, seed }
     }
 
     /// A call of a staff phone that is up.
@@ -105,10 +107,21 @@ impl Chaos {
             }
             _ => {
                 if let Some(call) = self.a_call_of(staff).filter(|_| self.chance.random_bool(0.3)) {
+                    let hung_up_on = [JANE, KURT].iter().any(|who| self.world.hears_anything_of(*who, staff));
+                    self.dismissed += usize::from(hung_up_on);
                     self.world.hang_up(staff, call);
                 }
             }
         }
+    }
+
+    /// A caller who was answered is gone only by his own hang-up, or by that of somebody who talked with him.
+    fn check_nobody_is_lost(&self) {
+        let lost = self.callers.iter().filter(|(who, call, gone)| {
+            !gone && self.world.is_answered(*who, *call) && self.world.is_over(*who, *call)
+        });
+        let lost: Vec<_> = lost.map(|(who, call, _)| (who, self.world.end_of(*who, *call))).collect();
+        assert!(lost.len() <= self.dismissed, "{lost:?}, {} dismissed, seed {}", self.dismissed, self.seed);
     }
 
     /// Once the wire has come to rest, every lamp shows what is in its slot.
@@ -160,6 +173,7 @@ impl Chaos {
             let pause = self.chance.random_range(1..1_500);
             self.world.run_ms(pause);
             self.check();
+            self.check_nobody_is_lost();
         }
         self.world.loss_percent = 0;
         self.world.run_s(40);
