@@ -13,6 +13,18 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// How somebody is rung.
+pub(super) struct Bell {
+    /// Who is shown as calling.
+    pub from: NameAddr,
+    /// Further headers of the INVITE.
+    pub headers: Vec<(String, String)>,
+    /// What is offered, in order of preference.
+    pub codecs: Vec<Codec>,
+    /// For how long it rings.
+    pub time: Duration,
+}
+
 /// One phone to ring.
 struct Target {
     user: Option<String>,
@@ -26,16 +38,12 @@ impl Lot {
     ///
     /// # Errors
     /// 480 when he has none, 503 when there is no room; nothing has happened then.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn ring_user(
         &mut self,
         now: Moment,
         purpose: Purpose,
         user: &str,
-        from: NameAddr,
-        headers: &[(String, String)],
-        codecs: Vec<Codec>,
-        time: Duration,
+        bell: &Bell,
     ) -> Result<AttemptId, Refusal> {
         let identity = self.plan.user(user).map(identity_of).unwrap_or_default();
         let phone = |b: &super::registrar::Binding| Target {
@@ -48,7 +56,7 @@ impl Lot {
         if targets.is_empty() {
             return Err(Refusal::new(480, format!("{} has no phone registered.", identity.label())));
         }
-        self.ring(now, purpose, targets, from, headers, &codecs, time)
+        self.ring(now, purpose, targets, bell)
     }
 
     /// Rings a URI that the administrator wrote down; its host is a literal address.
@@ -60,29 +68,22 @@ impl Lot {
         now: Moment,
         purpose: Purpose,
         uri: &Uri,
-        from: NameAddr,
-        headers: &[(String, String)],
-        codecs: Vec<Codec>,
-        time: Duration,
+        bell: &Bell,
     ) -> Result<AttemptId, Refusal> {
         let Some(source) = uri.host_port_addr() else {
             return Err(Refusal::new(404, format!("{uri} has no literal address.")));
         };
         let identity = Identity::new("", uri.user.as_deref().unwrap_or_default());
         let target = Target { user: None, identity, contact: uri.clone(), source };
-        self.ring(now, purpose, vec![target], from, headers, &codecs, time)
+        self.ring(now, purpose, vec![target], bell)
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn ring(
         &mut self,
         now: Moment,
         purpose: Purpose,
         targets: Vec<Target>,
-        from: NameAddr,
-        headers: &[(String, String)],
-        codecs: &[Codec],
-        time: Duration,
+        bell: &Bell,
     ) -> Result<AttemptId, Refusal> {
         let id = AttemptId(self.next_attempt);
         let mut branches = BTreeSet::new();
@@ -91,14 +92,14 @@ impl Lot {
                 break;
             }
             let Some(mut sound) = self.sound.open() else { break };
-            let sdp = self.sound.offer(&mut sound, codecs.to_vec());
+            let sdp = self.sound.offer(&mut sound, bell.codecs.clone());
             let invite = Invite {
                 account: None,
-                from: Some(from.clone()),
+                from: Some(bell.from.clone()),
                 target: target.contact,
                 send_to: target.source,
                 sdp,
-                headers: headers.to_vec(),
+                headers: bell.headers.clone(),
             };
             let call = self.agent.invite(now, invite);
             let mut leg = Leg::new(target.user, target.identity, target.source, Place::Dialled(id));
@@ -111,7 +112,7 @@ impl Lot {
             return Err(Refusal::new(503, "No media port is free."));
         }
         self.next_attempt += 1;
-        self.attempts.insert(id, Attempt { purpose, branches, ends_at: now + time, refusal: 0 });
+        self.attempts.insert(id, Attempt { purpose, branches, ends_at: now + bell.time, refusal: 0 });
         Ok(id)
     }
 

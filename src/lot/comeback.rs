@@ -2,6 +2,8 @@
 //! never leaves the slot before somebody has answered, and can be retrieved all the while.
 
 use super::Lot;
+use super::attempts::Bell;
+use super::config::ParkingConfig;
 use super::legs::Purpose;
 use super::notice::Notice;
 use super::slots::{Departure, ParkedCall, Ticket};
@@ -31,12 +33,9 @@ impl Lot {
         if !options.comebacktoorigin || himself {
             return self.ring_fallback(now, ticket);
         }
-        let from = self.comeback_from(&parked, options.comebackprefix);
-        let headers = self.comeback_headers(now, lot, &parked);
-        let codecs = super::sound::preferring(self.codec_of(parked.occupant), &super::sound::CODECS);
-        let time = Duration::from_secs(options.comebackdialtime.into());
+        let bell = self.comeback_bell(now, lot, &parked, &options, options.comebackdialtime);
         let purpose = Purpose::Comeback { ticket: ticket.clone() };
-        match self.ring_user(now, purpose, &parked.parker.user, from, &headers, codecs, time) {
+        match self.ring_user(now, purpose, &parked.parker.user, &bell) {
             Ok(_) => {
                 let to = parked.parker.identity.label().to_owned();
                 self.say(Notice::RingingBack { slot: parked.slot, parkee: parked.parkee, to });
@@ -50,14 +49,11 @@ impl Lot {
         let Some((lot, parked)) = self.parked(ticket) else { return };
         let Some(options) = self.parking(lot).cloned() else { return };
         let Some(target) = options.fallback.clone() else { return self.wait_again(now, ticket) };
-        let from = self.comeback_from(&parked, options.comebackprefix);
-        let headers = self.comeback_headers(now, lot, &parked);
-        let codecs = super::sound::preferring(self.codec_of(parked.occupant), &super::sound::CODECS);
-        let time = Duration::from_secs(options.fallbackdialtime.into());
+        let bell = self.comeback_bell(now, lot, &parked, &options, options.fallbackdialtime);
         let purpose = Purpose::Fallback { ticket: ticket.clone() };
         let rung = match (self.plan.user_at(&target).map(|user| user.name.clone()), Uri::parse(&target)) {
-            (Some(user), _) => self.ring_user(now, purpose, &user, from, &headers, codecs, time),
-            (None, Some(uri)) => self.ring_uri(now, purpose, &uri, from, &headers, codecs, time),
+            (Some(user), _) => self.ring_user(now, purpose, &user, &bell),
+            (None, Some(uri)) => self.ring_uri(now, purpose, &uri, &bell),
             (None, None) => Err(Refusal::new(404, "The fallback is not known.")),
         };
         match rung {
@@ -105,6 +101,22 @@ impl Lot {
     pub(super) fn parked(&self, ticket: &Ticket) -> Option<(usize, ParkedCall<CallKey>)> {
         let found = self.lots.iter().enumerate().find_map(|(at, lot)| Some((at, lot.by_ticket(ticket)?)));
         found.map(|(at, parked)| (at, parked.clone()))
+    }
+
+    fn comeback_bell(
+        &self,
+        now: Moment,
+        lot: usize,
+        parked: &ParkedCall<CallKey>,
+        options: &ParkingConfig,
+        time_s: u32,
+    ) -> Bell {
+        Bell {
+            from: self.comeback_from(parked, options.comebackprefix),
+            headers: self.comeback_headers(now, lot, parked),
+            codecs: super::sound::preferring(self.codec_of(parked.occupant), &super::sound::CODECS),
+            time: Duration::from_secs(time_s.into()),
+        }
     }
 
     /// From is the caller, so that the phone shows him; with the slot before his name if that is wanted.

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 /// The most legs at once; beyond it an INVITE gets 503.
 pub const MAX_LEGS: usize = 2_000;
-/// The most legs of one user at once; beyond it his INVITE gets 486.
-pub const MAX_LEGS_PER_USER: usize = 64;
+/// The most calls that one user may have placed at once (a gateway is one user); beyond it his INVITE gets 486.
+pub const MAX_LEGS_PER_USER: usize = 256;
 /// For how long a call rings before the lot gives up on it with 480.
 pub const RING_TIME: Duration = Duration::from_secs(180);
 /// For how long the recipient of a blind transfer is rung.
@@ -52,7 +52,7 @@ pub(super) struct Leg {
     pub source: SocketAddr,
     pub place: Place,
     pub sound: Option<LegSound>,
-    /// Its unanswered offer; empty: it wants ours.
+    /// The body of its INVITE, for a leg that called in: its offer; empty: it wants ours.
     pub offer: Option<Vec<u8>>,
     /// The answer that went out with 183, and the leg that it hears early.
     pub early: Option<(Vec<u8>, CallKey)>,

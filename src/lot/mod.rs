@@ -9,7 +9,8 @@
 //! | `plan` | what an extension means |
 //! | `gate`, `registrar` | who may come in, and where the phones are |
 //! | `slots` | the slot book: pure parking, no SIP |
-//! | `legs`, `calls`, `attempts` | legs; calls between extensions; ringing somebody, for whatever reason |
+//! | `invite` | who comes in, and where he goes |
+//! | `legs`, `calls`, `attempts` | what a leg is; its life; ringing somebody, for whatever reason |
 //! | `park`, `retrieve`, `comeback`, `transfer` | what the lot is for |
 //! | `presence`, `notes` | lamps and what is written on parked calls |
 //! | `sound` | ports, offers and answers, and what each leg hears |
@@ -22,6 +23,7 @@ mod calls;
 mod comeback;
 pub mod config;
 mod gate;
+mod invite;
 mod legs;
 mod notes;
 mod notice;

@@ -124,14 +124,14 @@ impl Lot {
         }
         let lot = self.lots.iter().position(|lot| lot.keeps(&taken.ticket)).unwrap_or(0);
         let parker = taken.parker.user.clone();
-        match self.lots.get_mut(lot).map(|lot| lot.put_back(now, taken).cloned()) {
-            Some(Ok(parked)) => {
+        match self.lots.get_mut(lot).and_then(|lot| lot.put_back(now, taken).cloned()) {
+            Some(parked) => {
                 self.move_to(call, Place::Parked(parked.ticket.clone()));
                 self.gone.retain(|gone| gone.ticket != parked.ticket);
                 self.presence.touch(parked.slot.as_str());
                 self.say(Notice::CallPutBack { slot: parked.slot, parkee: parked.parkee });
             }
-            _ => self.strand(now, call, &parker),
+            None => self.strand(now, call, &parker),
         }
     }
 

@@ -2,6 +2,7 @@
 //! with Replaces it joins with, or puts into the place of, another call of the same user.
 
 use super::Lot;
+use super::attempts::Bell;
 use super::legs::{Place, Purpose, TRANSFER_RING_TIME};
 use super::notice::Notice;
 use super::park::wants_no_reports;
@@ -129,8 +130,8 @@ impl Lot {
             sent_by: user.to_owned(),
         };
         let codecs = super::sound::preferring(self.codec_of(peer), &super::sound::CODECS);
-        let from = self.address(&who);
-        self.ring_user(now, purpose, callee, from, &headers, codecs, TRANSFER_RING_TIME)?;
+        let bell = Bell { from: self.address(&who), headers, codecs, time: TRANSFER_RING_TIME };
+        self.ring_user(now, purpose, callee, &bell)?;
         let answer = if silent { vec![("Refer-Sub".to_owned(), "false".to_owned())] } else { Vec::new() };
         self.agent.answer_refer(now, refer, 202, answer);
         Ok(())

@@ -337,3 +337,43 @@ fn a_reload_keeps_calls_and_refuses_users_who_are_no_more() {
     world.hang_up(JANE, jane);
     world.assert_at_rest();
 }
+
+#[test]
+fn what_a_phone_plays_before_it_answers_is_heard_by_the_caller() {
+    let mut world = office();
+    let call = world.dial(JANE, "100");
+    world.run_ms(20);
+    let incoming = world.ringing(ANN);
+    let answer = world.answer_to(ANN, incoming);
+    let now = world.now;
+    world.phones[ANN].agent.ring(now, incoming, Some(answer.clone()));
+    world.run_ms(20);
+    let early = |e: &crate::sip::Event| {
+        matches!(e, crate::sip::Event::CallProgress { status: 183, sdp: Some(_), .. })
+    };
+    assert!(world.phones[JANE].events.iter().any(early));
+    assert!(world.hears_anything_of(JANE, ANN));
+    let now = world.now;
+    world.phones[ANN].agent.accept(now, incoming, answer);
+    world.run_ms(50);
+    assert!(world.is_answered(JANE, call) && world.talk(JANE, ANN));
+    world.hang_up(JANE, call);
+    world.assert_at_rest();
+}
+
+#[test]
+fn two_hundred_callers_ring_at_once_and_the_call_in_hand_is_untouched() {
+    let mut world = office();
+    world.bind_ports(450);
+    talk(&mut world, BOB, ANN, "100");
+    let calls: Vec<CallKey> = (0..200).map(|_| world.dial(JANE, "100")).collect();
+    world.run_s(1);
+    assert!(world.talk(BOB, ANN));
+    assert_eq!(calls.iter().filter(|call| world.is_over(JANE, **call)).count(), 0);
+    for call in &calls {
+        world.hang_up(JANE, *call);
+    }
+    world.run_s(1);
+    assert!(world.talk(BOB, ANN));
+    assert_eq!(world.lot.census().legs, 2);
+}

@@ -299,14 +299,25 @@ impl World {
     }
 
     pub fn answer(&mut self, phone: usize, call: CallKey) {
-        let now = self.now;
+        let answer = self.answer_to(phone, call);
+        self.phones[phone].agent.accept(self.now, call, answer);
+    }
+
+    /// The answer to a call's offer, not sent yet.
+    pub fn answer_to(&mut self, phone: usize, call: CallKey) -> Vec<u8> {
         let phone = &mut self.phones[phone];
         let offer = phone.offers.get(&call).cloned().unwrap_or_default();
         let port = phone.take_port();
         let (answer, _) =
             sdp::answer(&offer, &phone.local(port, Direction::SendRecv, 1)).expect("a usable offer");
         phone.ports.insert(call, port);
-        phone.agent.accept(now, call, answer);
+        answer
+    }
+
+    pub fn bind_ports(&mut self, count: usize) {
+        for _ in 0..count {
+            self.bind_port();
+        }
     }
 
     pub fn reject(&mut self, phone: usize, call: CallKey, status: u16) {

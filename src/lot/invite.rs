@@ -1,0 +1,199 @@
+//! Who comes in and where he goes: REGISTER, and the INVITE of a proven user through the dial plan to another user, a
+//! slot, or the park extension.
+
+use super::Lot;
+use super::attempts::Bell;
+use super::gate::Admission;
+use super::legs::{Leg, MAX_LEGS, MAX_LEGS_PER_USER, Place, Purpose, RING_TIME};
+use super::notice::Notice;
+use super::plan::Destination;
+use super::words::{Refusal, asserted_in, identity_of};
+use crate::parking::Moment;
+use crate::sip::message::{Method, Request};
+use crate::sip::replaces::Replaces;
+use crate::sip::sdp::Codec;
+use crate::sip::{CallKey, RequestKey};
+use std::net::SocketAddr;
+
+/// What is said to whoever guesses passwords.
+const TOO_MANY_GUESSES: &str = "Too many wrong passwords. Wait a minute.";
+
+impl Lot {
+    /// The user who proves himself in a request, or the status and headers of the answer.
+    pub(super) fn prove(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        request: &Request,
+    ) -> Result<String, (u16, Vec<(String, String)>)> {
+        match self.gate.admit(now, from, request.method.as_str(), &request.headers, &self.plan) {
+            Admission::User(user) => Ok(user),
+            Admission::Challenge(headers) => Err((401, headers)),
+            Admission::PutOff { mut headers, name, first } => {
+                if first {
+                    self.say(Notice::Guessing { from, user: crate::parking::Text::new(&name).to_string() });
+                }
+                headers.extend(Refusal::new(403, TOO_MANY_GUESSES).headers());
+                Err((403, headers))
+            }
+        }
+    }
+
+    /// A REGISTER.
+    pub(super) fn on_register(&mut self, now: Moment, key: RequestKey, from: SocketAddr, request: &Request) {
+        use super::registrar::Change;
+        let user = match self.prove(now, from, request) {
+            Ok(user) => user,
+            Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),
+        };
+        let Some(config) = self.plan.user(&user) else {
+            return self.agent.answer(now, key, 403, Vec::new(), Vec::new());
+        };
+        let (answer, changes) = self.registrar.register(now, config, self.config.max_expires, from, request);
+        self.agent.answer(now, key, answer.status, answer.headers, Vec::new());
+        for change in changes {
+            let user = user.clone();
+            self.say(match change {
+                Change::Registered { source, expires_s } => Notice::Registered { user, source, expires_s },
+                Change::Unregistered => Notice::Unregistered { user },
+            });
+        }
+    }
+
+    /// An INVITE outside a dialog.
+    pub(super) fn on_invite(&mut self, now: Moment, call: CallKey, from: SocketAddr, request: &Request) {
+        let user = match self.prove(now, from, request) {
+            Ok(user) => user,
+            Err((status, headers)) => return self.agent.reject(now, call, status, headers),
+        };
+        if let Err(refusal) = self.route(now, call, from, &user, request) {
+            if let Some(leg) = self.legs.remove(&call)
+                && let Some(sound) = leg.sound
+            {
+                self.sound.close(sound);
+            }
+            self.agent.reject(now, call, refusal.status, refusal.headers());
+            self.note_refusal(Method::Invite, from, Some(user), &refusal);
+        }
+    }
+
+    pub(super) fn note_refusal(
+        &mut self,
+        method: Method,
+        from: SocketAddr,
+        user: Option<String>,
+        refusal: &Refusal,
+    ) {
+        let reason = refusal.words.clone();
+        self.say(Notice::Refused { method, from, user, status: refusal.status, reason });
+    }
+
+    /// Takes in the leg of a proven user and sends it where it wants to go.
+    fn route(
+        &mut self,
+        now: Moment,
+        call: CallKey,
+        from: SocketAddr,
+        user: &str,
+        request: &Request,
+    ) -> Result<(), Refusal> {
+        if self.legs.len() >= MAX_LEGS {
+            return Err(Refusal::new(503, "Too many calls."));
+        }
+        // Calls to him don't count: nobody shall keep a user from calling by calling him.
+        let placed = |leg: &&Leg| leg.offer.is_some() && leg.user.as_deref() == Some(user);
+        if self.legs.values().filter(placed).count() >= MAX_LEGS_PER_USER {
+            return Err(Refusal::new(486, "Too many calls of this user."));
+        }
+        let Some(config) = self.plan.user(user) else { return Err(Refusal::new(403, "No such user.")) };
+        let identity = if config.permissions.assert_identity {
+            asserted_in(&request.headers)
+        } else {
+            identity_of(config)
+        };
+        let mut leg = Leg::new(Some(user.to_owned()), identity, from, Place::Leaving);
+        leg.offer = Some(request.body.clone());
+        self.legs.insert(call, leg);
+        if let Some(value) = request.headers.get("Replaces") {
+            let replaces =
+                Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;
+            return self.replace(now, call, user, &replaces);
+        }
+        let dialled = request.uri.user.clone().unwrap_or_default();
+        match self.destination(&dialled) {
+            Some(Destination::User(callee)) => self.place_call(now, call, &callee),
+            Some(Destination::Park { lot }) => self.park_oneself(now, call, user, lot, request),
+            Some(Destination::Slot { lot, slot }) => self.retrieve_from(now, call, user, lot, &slot, request),
+            None => Err(Refusal::new(404, "There is no such extension.")),
+        }
+    }
+
+    fn place_call(&mut self, now: Moment, call: CallKey, callee: &str) -> Result<(), Refusal> {
+        let caller = self.legs.get(&call).map(|leg| leg.identity.clone()).unwrap_or_default();
+        let offer = self.legs.get(&call).and_then(|leg| leg.offer.clone()).unwrap_or_default();
+        let codecs = self.codecs_like(&offer);
+        let (from, headers) = (self.address(&caller), self.asserted(&caller));
+        let bell = Bell { from, headers, codecs, time: RING_TIME };
+        let attempt = self.ring_user(now, Purpose::Call { caller: call }, callee, &bell)?;
+        self.move_to(call, Place::Asking(attempt));
+        let to = self.plan.user(callee).map(identity_of).unwrap_or_default();
+        self.say(Notice::CallPlaced { from: caller, to });
+        Ok(())
+    }
+
+    /// Our codecs in the order of an offer, those that it doesn't name behind them: they are bridged as sound.
+    pub(super) fn codecs_like(&self, offer: &[u8]) -> Vec<Codec> {
+        let mut codecs = crate::sip::sdp::codecs_of(offer);
+        codecs
+            .extend(super::sound::CODECS.iter().filter(|c| !codecs.contains(c)).copied().collect::<Vec<_>>());
+        codecs
+    }
+
+    /// Answers a leg that called in, its far end's codec preferred; 200 is not sent yet.
+    pub(super) fn answer_offer_of(
+        &mut self,
+        call: CallKey,
+        preferred: Option<Codec>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let no_sound = |words: String| Refusal::new(488, words);
+        let Some(leg) = self.legs.get_mut(&call) else { return Err(Refusal::new(481, "The call is gone.")) };
+        if leg.sound.is_none() {
+            leg.sound = self.sound.open();
+        }
+        let Some(sound) = &mut leg.sound else { return Err(Refusal::new(503, "No media port is free.")) };
+        match leg.offer.as_deref() {
+            Some([]) | None => {
+                let codecs = super::sound::preferring(preferred, &super::sound::CODECS);
+                Ok(self.sound.offer(sound, codecs))
+            }
+            Some(offer) => self.sound.answer(sound, offer, preferred).map_err(no_sound),
+        }
+    }
+
+    /// The person who was called has answered: 200 to the caller, and they talk.
+    pub(super) fn connect_call(&mut self, now: Moment, caller: CallKey, callee: CallKey) {
+        let codec = self.codec_of(callee);
+        let early = self.legs.get_mut(&caller).and_then(|leg| leg.early.take());
+        let answer = match early {
+            Some((answer, _)) => Ok(answer),
+            None => self.answer_offer_of(caller, codec),
+        };
+        match answer {
+            Ok(answer) => {
+                let answerer =
+                    self.legs.get(&callee).map(|leg| self.asserted(&leg.identity)).unwrap_or_default();
+                self.agent.accept_with(now, caller, answer, answerer);
+                self.join(caller, callee);
+                let who =
+                    |call| self.legs.get(&call).map(|leg: &Leg| leg.identity.clone()).unwrap_or_default();
+                let notice = Notice::CallAnswered { from: who(caller), by: who(callee) };
+                self.say(notice);
+            }
+            Err(refusal) => {
+                self.hang_up(now, callee);
+                self.agent.reject(now, caller, refusal.status, refusal.headers());
+                self.move_to(caller, Place::Leaving);
+            }
+        }
+    }
+}
