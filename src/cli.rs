@@ -4,7 +4,7 @@ use crate::app::{check, console, lot};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
-use self::demo_absent as demo;
+use crate::demo;
 use clap::{CommandFactory, Parser, Subcommand};
 use color_eyre::eyre::eyre;
 use std::io::Write;
@@ -158,10 +158,4 @@ fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
-}
-
-mod demo_absent {
-    pub fn run(_: Option<u64>, _: bool, _: Option<std::path::PathBuf>) -> color_eyre::Result<()> {
-        Ok(())
-    }
 }
