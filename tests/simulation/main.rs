@@ -42,7 +42,10 @@ fn run(share: u64) {
     assert!(failures.is_empty(), "{} seeds failed:\n{}", failures.len(), failures.join("\n"));
     // A world in which nobody parks proves nothing.
     let worlds = seeds(share).len();
-    assert!(worlds < 10 || parks > 3 * worlds && retrieves > 2 * worlds, "{parks} parks and {retrieves} retrieves");
+    assert!(
+        worlds < 10 || parks > 3 * worlds && retrieves > 2 * worlds,
+        "{parks} parks and {retrieves} retrieves"
+    );
 }
 
 macro_rules! shares {

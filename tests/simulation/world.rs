@@ -207,7 +207,8 @@ impl World {
             let phones: Vec<_> = self.phones.iter().map(|p| (p.user, p.ua.next_wake())).collect();
             let operators: Vec<_> = self.operators.iter().map(|o| (o.user, o.engine.next_wake())).collect();
             let lot = self.lot.next_wake();
-            self.broken.push(format!("{:?}: time stands still: {phones:?} {operators:?} lot {lot:?}", self.now));
+            self.broken
+                .push(format!("{:?}: time stands still: {phones:?} {operators:?} lot {lot:?}", self.now));
         }
     }
 
