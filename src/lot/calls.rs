@@ -13,7 +13,6 @@ use crate::sip::message::Headers;
 use crate::sip::sdp::Codec;
 use crate::sip::{CallKey, EndCause, EndedBy};
 use std::time::Duration;
-use std::time::Duration;
 
 /// Who hangs up so soon after the handshake of a retrieve has not talked with anybody.
 const GIVEN_UP_WITHIN: Duration = Duration::from_millis(700);
