@@ -4,14 +4,14 @@ use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
 use crate::config::{self, Config};
 use crate::console::{Console, Keymap, Theme};
-use crate::desk::{Command, Desk, Severity};
+use crate::desk::{Command, Desk, Effect, Event, Severity};
 use crate::dialect::{Dialect, PhoneConfig};
 use crate::io::clock::{Clock, entropy};
 use crate::io::net;
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::io::terminal::Screen;
 use crate::journal::{Memory, Report};
-use crate::parking::Moment;
+use crate::parking::{Moment, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, sdp};
 use color_eyre::eyre::{Context, eyre};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Commands that may wait for the engine.
@@ -60,19 +60,24 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
         eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
     let theme = fitted(theme(start.config.screen.theme.as_deref(), start.themes.as_deref())?);
-    let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before the screen is taken: from then on a signal must not end us where we stand.
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
     let clock = Clock::start();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
         .name("screen".into())
         .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
-    let served = runtime.block_on(Carrier::serve(start, clock, commanded, shown));
-    // The engine hung up: the screen gives the terminal back and ends.
-    let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
+    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown));
+    // A name that is still being looked up must not keep us.
+    runtime.shutdown_background();
+    // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
     crate::io::terminal::give_back();
+    // The engine hung up: the screen's thread ends.
+    let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
     served.and(drawn.wrap_err("the terminal could not be drawn on"))
 }
 
@@ -128,6 +133,33 @@ fn first_desk(config: &Config) -> Desk {
     Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
 }
 
+/// The signals that ask us to leave.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let [terminate, hang_up, interrupt] =
+            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()].map(signal);
+        Ok(Self([terminate?, hang_up?, interrupt?]))
+    }
+
+    /// Until one of them comes.
+    async fn come(&mut self) {
+        let [terminate, hang_up, interrupt] = &mut self.0;
+        tokio::select! { _ = terminate.recv() => {}, _ = hang_up.recv() => {}, _ = interrupt.recv() => {} }
+    }
+}
+
+/// Debug builds only: `PARKDECK_PANIC=engine` or `PARKDECK_PANIC=screen` makes that thread panic once it runs, so that
+/// tests see what a bug leaves behind.
+#[cfg(debug_assertions)]
+#[allow(clippy::panic)]
+pub(super) fn panic_on_request(thread: &str) {
+    if std::env::var_os("PARKDECK_PANIC").is_some_and(|wanted| wanted == thread) {
+        panic!("PARKDECK_PANIC asks for it");
+    }
+}
+
 /// Carries bytes, commands and reports to the engine and its answers away.
 struct Carrier {
     engine: Engine,
@@ -143,18 +175,24 @@ impl Carrier {
     async fn serve(
         start: Start,
         clock: Clock,
+        mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
-        let Some((server, socket)) = find_server(&start.config, &clock, &mut commanded, &shown).await? else {
-            return Ok(());
+        let found = tokio::select! {
+            found = find_server(&start.config, &clock, &mut commanded, &shown) => found,
+            () = signals.come() => None,
         };
+        let Some((server, socket)) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
         let local = socket.local_addr()?;
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
         let mut engine = Engine::new(first_desk(&start.config), phone_config(&start, server, local)?);
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
+        }
+        if !start.config.sound.enabled {
+            engine.sound_is_off(clock.now());
         }
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
@@ -165,18 +203,18 @@ impl Carrier {
         carrier.recall();
         carrier.engine.start(clock.now());
         carrier.flush();
-        carrier.run(commanded, heard).await
+        carrier.run(signals, commanded, heard).await
     }
 
     async fn run(
         &mut self,
+        mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         heard: Arc<Notify>,
     ) -> color_eyre::Result<()> {
         let mut datagram = vec![0; DATAGRAM_MAX];
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        #[cfg(debug_assertions)]
+        panic_on_request("engine");
         while self.leaving.is_none_or(|until| self.clock.now() < until) {
             let wake = [self.engine.next_wake(), self.leaving].into_iter().flatten().min();
             let wake = wake.map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
@@ -193,9 +231,7 @@ impl Carrier {
                     // The screen's thread is gone: nobody can see the calls any more.
                     None => self.leave(),
                 },
-                _ = terminate.recv() => self.leave(),
-                _ = hang_up.recv() => self.leave(),
-                _ = interrupt.recv() => self.leave(),
+                () = signals.come() => self.leave(),
                 () = heard.notified() => self.take_reports(),
                 came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
                 () = sleep => self.engine.wake(self.clock.now()),
@@ -304,32 +340,49 @@ async fn find_server(
     clock: &Clock,
     commanded: &mut mpsc::Receiver<Command>,
     shown: &watch::Sender<Arc<Desk>>,
-) -> color_eyre::Result<Option<(SocketAddr, UdpSocket)>> {
+) -> Option<(SocketAddr, UdpSocket)> {
     let mut desk = first_desk(config);
     loop {
-        let reason = match reach(config).await {
-            Ok(found) => return Ok(Some(found)),
-            Err(reason) => reason,
+        // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
+        let reached = tokio::select! {
+            reached = reach(config) => reached,
+            () = leave_asked(&mut desk, clock, commanded, shown) => return None,
+        };
+        let reason = match reached {
+            Ok(found) => return Some(found),
+            Err(reason) => Text::new(&reason),
         };
         let retry_at = Some(clock.now() + FIND_AGAIN);
-        let failed =
-            crate::desk::Event::RegistrationFailed { reason: crate::parking::Text::new(&reason), retry_at };
-        desk.learn(clock.now(), failed);
+        desk.learn(clock.now(), Event::RegistrationFailed { reason, retry_at });
         shown.send_replace(Arc::new(desk.clone()));
-        let again = tokio::time::sleep(FIND_AGAIN);
-        tokio::pin!(again);
-        loop {
-            tokio::select! {
-                () = &mut again => break,
-                command = commanded.recv() => {
-                    let effects = command.map(|c| desk.obey(clock.now(), c));
-                    if effects.is_none_or(|e| e.contains(&crate::desk::Effect::Leave)) {
-                        return Ok(None);
-                    }
-                    shown.send_replace(Arc::new(desk.clone()));
+        tokio::select! {
+            () = tokio::time::sleep(FIND_AGAIN) => {}
+            () = leave_asked(&mut desk, clock, commanded, shown) => return None,
+        }
+    }
+}
+
+/// Hears the operator while there is no phone yet, until he leaves.
+async fn leave_asked(
+    desk: &mut Desk,
+    clock: &Clock,
+    commanded: &mut mpsc::Receiver<Command>,
+    shown: &watch::Sender<Arc<Desk>>,
+) {
+    // No more commands: the screen's thread is gone.
+    while let Some(command) = commanded.recv().await {
+        let now = clock.now();
+        for effect in desk.obey(now, command) {
+            match effect {
+                Effect::Leave => return,
+                Effect::Dial { call, .. } => {
+                    let reason = Text::new("there is no server to call through");
+                    desk.learn(now, Event::CallEnded { call, reason, by_them: false });
                 }
+                _ => {}
             }
         }
+        shown.send_replace(Arc::new(desk.clone()));
     }
 }
 
