@@ -3,7 +3,8 @@
 use parkdeck::console::command_table;
 use std::fmt::Write as _;
 
-const BEGIN: &str = "<!-- keys: written from the table of commands, and compared with it by tests/readme.rs -->\n";
+const BEGIN: &str =
+    "<!-- keys: written from the table of commands, and compared with it by tests/readme.rs -->\n";
 const END: &str = "<!-- end of keys -->";
 
 /// The table as the README should have it. The ten slot keys are one line.
