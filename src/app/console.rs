@@ -17,7 +17,7 @@ use crate::sip::{Account, sdp};
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
@@ -46,6 +46,8 @@ pub struct Start {
     pub password: SecretString,
     /// Where who is parked is remembered; `None`: nowhere (the demo).
     pub memory: Option<PathBuf>,
+    /// The folder of the user's own themes.
+    pub themes: Option<PathBuf>,
     /// Where stray output goes while the screen is up.
     pub log: Option<PathBuf>,
     /// Said in the first seconds.
@@ -60,7 +62,7 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let keymap = Keymap::with_overrides(&start.config.keys).map_err(|problems| {
         eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
-    let theme = theme(start.config.screen.theme.as_deref())?;
+    let theme = fitted(theme(start.config.screen.theme.as_deref(), start.themes.as_deref())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the screen is taken: from then on a signal must not end us where we stand.
     let signals = runtime.block_on(async { Signals::listen() })?;
@@ -93,12 +95,36 @@ fn ended_within<T>(thread: &std::thread::JoinHandle<T>, patience: Duration) -> b
     thread.is_finished()
 }
 
-fn theme(name: Option<&str>) -> color_eyre::Result<Theme> {
+/// The theme by name: one of ours, or `NAME.toml` in the folder of the user's own.
+///
+/// # Errors
+/// No such theme, or what is wrong with the file.
+pub fn theme(name: Option<&str>, own: Option<&Path>) -> color_eyre::Result<Theme> {
     let name = name.unwrap_or("dark");
-    let theme = Theme::named(name)
-        .ok_or_else(|| eyre!("there is no theme “{name}”: dark, light, high-contrast, mono"))?;
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    Ok(if plain { theme.without_colour() } else { theme })
+    if let Some(theme) = Theme::named(name) {
+        return Ok(theme);
+    }
+    let unknown =
+        || eyre!("there is no theme “{name}”: dark, light, high-contrast, mono, or a file of your own");
+    // A name, not a path: the folder is not left.
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    let file = own.filter(|_| plain).map(|dir| dir.join(format!("{name}.toml"))).ok_or_else(unknown)?;
+    let text = crate::config::load::text(&file).map_err(|_| unknown())?;
+    Theme::read(&text).map_err(|error| eyre!("{}: {error}", file.display()))
+}
+
+/// The theme as this terminal can show it.
+fn fitted(theme: Theme) -> Theme {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    if !variable("NO_COLOR").is_empty() {
+        return theme.without_colour();
+    }
+    let rich = ["truecolor", "24bit"].contains(&variable("COLORTERM").as_str());
+    if rich || variable("TERM").contains("256color") || variable("TERM").contains("direct") {
+        theme
+    } else {
+        theme.with_16_colours()
+    }
 }
 
 fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
