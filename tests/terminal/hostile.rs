@@ -44,7 +44,7 @@ fn garbage(chance: &mut StdRng, torture: &[Vec<u8>]) -> Vec<u8> {
                 match chance.random_range(0..4) {
                     0 if at < bytes.len() => bytes[at] = chance.random(),
                     1 => bytes.truncate(at.max(40).min(bytes.len())),
-                    2 => bytes.insert(at, b"\r\n:;,<>\"\0%="[chance.random_range(0..12)]),
+                    2 => bytes.insert(at, b"\r\n:;,<>\"\0%="[chance.random_range(0..11)]),
                     _ => {
                         let piece = bytes[at / 2..at].to_vec();
                         bytes.splice(at..at, piece.into_iter().take(300));
