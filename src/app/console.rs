@@ -397,6 +397,8 @@ async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
     };
     let bind = SocketAddr::new(local, config.network.port);
     let socket = net::bind_sip(bind).map_err(|e| format!("can't listen on {bind}: {e}"))?;
+    // Until it has been polled once, a fresh socket refuses to send at once: the first REGISTER would be lost.
+    socket.writable().await.map_err(|e| format!("can't send from {bind}: {e}"))?;
     Ok((address, socket))
 }
 
