@@ -35,6 +35,9 @@ const FIND_AGAIN: Duration = Duration::from_secs(10);
 /// Media ports kept ready.
 const SPARE_PORTS: usize = 8;
 
+/// How long the screen's thread may take to end.
+const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
+
 /// What the console is started with, all of it checked before the screen is taken.
 pub struct Start {
     /// The configuration.
@@ -76,9 +79,20 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     runtime.shutdown_background();
     // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
     crate::io::terminal::give_back();
-    // The engine hung up: the screen's thread ends.
-    let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
+    // The engine hung up: the screen's thread ends; unless the terminal keeps it for ever, which must not keep us.
+    let drawn = match ended_within(&thread, SCREEN_PATIENCE) {
+        true => thread.join().map_err(|_| eyre!("the screen's thread panicked"))?,
+        false => Ok(()),
+    };
     served.and(drawn.wrap_err("the terminal could not be drawn on"))
+}
+
+fn ended_within<T>(thread: &std::thread::JoinHandle<T>, patience: Duration) -> bool {
+    let began = std::time::Instant::now();
+    while !thread.is_finished() && began.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    thread.is_finished()
 }
 
 /// The theme by name: one of ours, or `NAME.toml` in the folder of the user's own.

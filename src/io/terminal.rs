@@ -9,7 +9,7 @@ use crossterm::{cursor, execute};
 use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
-use rustix::termios::{QueueSelector, tcflush};
+use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
@@ -31,6 +31,8 @@ static STDERR: Mutex<Option<OwnedFd>> = Mutex::new(None);
 const PICTURE_PATIENCE: Duration = Duration::from_millis(200);
 /// How long a stalled terminal is pressed to let go.
 const STALL_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// What the program ends with after a panic, as Rust's own programs do.
 const PANIC_CODE: i32 = 101;
 
@@ -103,15 +105,27 @@ impl Drop for Screen {
 /// Gives the terminal back, if it is ours. Safe to call at any time, any number of times; never waits for long, even
 /// if nobody reads what is written.
 pub fn give_back() {
-    let _writing = stop_writing();
+    let writing = stop_writing();
     if TAKEN.swap(false, Ordering::SeqCst) {
-        let mut stdout = io::stdout();
-        let _ =
-            execute!(stdout, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
-        let _ = stdout.flush();
+        if writing.is_some() {
+            write_last();
+        } else {
+            // Whoever still writes may hold stdout's lock for ever; a thread that waits for it can be left behind.
+            let writer = thread::spawn(write_last);
+            let began = Instant::now();
+            while !writer.is_finished() && began.elapsed() < PICTURE_PATIENCE {
+                thread::sleep(LOOK_AGAIN);
+            }
+        }
         let _ = disable_raw_mode();
     }
     restore_stderr();
+}
+
+fn write_last() {
+    let mut stdout = io::stdout();
+    let _ = execute!(stdout, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = stdout.flush();
 }
 
 /// Waits for the picture that is being written. A terminal that has stopped reading would keep it for ever: then what
@@ -124,10 +138,13 @@ fn stop_writing() -> Option<MutexGuard<'static, ()>> {
             Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
             Err(TryLockError::WouldBlock) if began.elapsed() > PICTURE_PATIENCE => {
                 let _ = tcflush(rustix::stdio::stdout(), QueueSelector::OFlush);
+                // Stopping and starting the output wakes the writer: he sees that there is room.
+                let _ = tcflow(rustix::stdio::stdout(), Action::OOff);
+                let _ = tcflow(rustix::stdio::stdout(), Action::OOn);
             }
             Err(TryLockError::WouldBlock) => {}
         }
-        thread::sleep(Duration::from_millis(5));
+        thread::sleep(LOOK_AGAIN);
     }
     // A panic in the middle of a picture: the pen is in this very thread's hand.
     None
