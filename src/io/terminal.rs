@@ -7,7 +7,7 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crossterm::{cursor, execute};
 use ratatui::backend::CrosstermBackend;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Whether the screen is ours at this moment; a panic anywhere gives it back first.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// Bytes of a large picture, all of it new; ratatui writes out at the end of each.
+const PICTURE: usize = 64 << 10;
+
 /// The screen while it is ours. Dropping it gives it back.
 pub struct Screen {
-    /// Ratatui's view of it.
-    pub terminal: ratatui::Terminal<CrosstermBackend<io::Stdout>>,
+    /// Ratatui's view of it. A picture goes out whole: standard output by itself writes every kilobyte.
+    pub terminal: ratatui::Terminal<CrosstermBackend<BufWriter<io::Stdout>>>,
     stderr: Option<OwnedFd>,
 }
 
@@ -40,6 +43,7 @@ impl Screen {
         if mouse {
             execute!(stdout, EnableMouseCapture)?;
         }
+        let stdout = BufWriter::with_capacity(PICTURE, stdout);
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(stdout))?;
         Ok(Self { terminal, stderr })
     }
