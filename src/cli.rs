@@ -141,6 +141,7 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
         config,
         password,
         memory: Some(paths.memory.clone()),
+        themes: Some(base.join("themes")),
         log: Some(log),
         greeting: None,
     };

@@ -12,6 +12,10 @@ use crate::parking::{Identity, Moment};
 use crate::sip::message::Headers;
 use crate::sip::sdp::Codec;
 use crate::sip::{CallKey, EndCause, EndedBy};
+use std::time::Duration;
+
+/// Who hangs up so soon after the handshake of a retrieve has not talked with anybody.
+const GIVEN_UP_WITHIN: Duration = Duration::from_millis(700);
 
 impl Lot {
     pub(super) fn codec_of(&self, call: CallKey) -> Option<Codec> {
@@ -29,6 +33,7 @@ impl Lot {
             for lot in &mut self.lots {
                 lot.release(&taken.ticket);
             }
+            leg.took = Some((taken, now));
             if let Some(peer) = peer {
                 self.introduce(now, peer, call);
             }
@@ -231,6 +236,13 @@ impl Lot {
     fn peer_lost(&mut self, now: Moment, gone: CallKey, leg: Leg, peer: CallKey, by: EndedBy) {
         if let Some(taken) = leg.takes {
             // The retriever never got as far as ACK: the caller goes back into the slot that was kept for him.
+            return self.put_back(now, peer, taken);
+        }
+        if let Some((taken, at)) = leg.took.clone()
+            && by == EndedBy::Remote
+            && now.saturating_sub(at) < GIVEN_UP_WITHIN
+        {
+            // His CANCEL crossed our answer: he had given up before he could know that he had the caller.
             return self.put_back(now, peer, taken);
         }
         let taken = self.legs.get_mut(&peer).and_then(|leg| leg.takes.take());

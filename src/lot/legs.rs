@@ -4,6 +4,7 @@
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
 use crate::parking::Identity;
+use crate::parking::Moment;
 use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -60,6 +61,8 @@ pub(super) struct Leg {
     pub confirmed: bool,
     /// The parked call that this leg takes out, until it is confirmed.
     pub takes: Option<ParkedCall<CallKey>>,
+    /// What this leg has taken out, and when: whoever hangs up at once never meant to have it.
+    pub took: Option<(ParkedCall<CallKey>, Moment)>,
     /// Whom to ring when this leg is stranded: the user who transferred it.
     pub sent_by: Option<String>,
     /// 180 was passed on.
@@ -80,6 +83,7 @@ impl Leg {
             early: None,
             confirmed: false,
             takes: None,
+            took: None,
             sent_by: None,
             rang: false,
             dialog: None,

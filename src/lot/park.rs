@@ -4,7 +4,7 @@
 use super::Lot;
 use super::legs::Place;
 use super::notice::Notice;
-use super::slots::{Arrival, ParkedCall, Parker};
+use super::slots::{Arrival, ParkedCall, Parker, ParkingLot};
 use super::words::{Refusal, note_in, slot_header};
 use crate::parking::{Moment, SlotId};
 use crate::sip::message::Request;
@@ -122,7 +122,9 @@ impl Lot {
             }
             return;
         }
-        let lot = self.lots.iter().position(|lot| lot.keeps(&taken.ticket)).unwrap_or(0);
+        let keeps = |lot: &ParkingLot<CallKey>| lot.keeps(&taken.ticket);
+        let has = |lot: &ParkingLot<CallKey>| lot.config().parkpos.contains(taken.slot.as_str());
+        let lot = self.lots.iter().position(keeps).or_else(|| self.lots.iter().position(has)).unwrap_or(0);
         let parker = taken.parker.user.clone();
         match self.lots.get_mut(lot).and_then(|lot| lot.put_back(now, taken).cloned()) {
             Some(parked) => {

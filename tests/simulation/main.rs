@@ -33,7 +33,9 @@ fn run(share: u64) {
         parks += world.parks;
         retrieves += world.retrieves;
         if !world.broken.is_empty() {
-            failures.push(format!("PARKDECK_SEED={seed} {weather:?}\n    {}", world.broken.join("\n    ")));
+            let story = &world.story[world.story.len().saturating_sub(60)..];
+            let (story, broken) = (story.join("\n      "), world.broken.join("\n    "));
+            failures.push(format!("PARKDECK_SEED={seed} {weather:?}\n      {story}\n    {broken}"));
         }
         if failures.len() >= 5 {
             break;
