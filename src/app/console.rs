@@ -300,8 +300,23 @@ impl Carrier {
                 Deed::Leave => self.leave(),
             }
         }
-        let desk = Arc::new(self.engine.desk().clone());
-        self.shown.send_replace(desk);
+        self.show();
+    }
+
+    /// Puts the desk where the screen finds it, if anything but the time has changed: most datagrams, timers and sound
+    /// reports change nothing that shows, and a picture costs more than they do.
+    fn show(&mut self) {
+        let desk = self.engine.desk();
+        self.shown.send_if_modified(|shown| {
+            let same = Arc::get_mut(shown).is_some_and(|shown| {
+                shown.now = desk.now;
+                shown == desk
+            });
+            if !same {
+                *shown = Arc::new(desk.clone());
+            }
+            !same
+        });
     }
 
     /// Says good-bye to the server and lets the datagrams out.
@@ -411,6 +426,8 @@ async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
     };
     let bind = SocketAddr::new(local, config.network.port);
     let socket = net::bind_sip(bind).map_err(|e| format!("can't listen on {bind}: {e}"))?;
+    // Until it has been polled once, a fresh socket refuses to send at once: the first REGISTER would be lost.
+    socket.writable().await.map_err(|e| format!("can't send from {bind}: {e}"))?;
     Ok((address, socket))
 }
 
