@@ -107,7 +107,7 @@ fn the_colleague_can_be_called_and_answers() {
     terminal.keys("d");
     terminal.wait_text("enter call", SOON);
     terminal.keys("101<enter>");
-    terminal.wait_line(&["talking", "101"], SOON);
+    terminal.wait_line(&["talking", "Sam"], SOON);
     terminal.keys("x");
     terminal.wait_gone("talking", SOON);
     leave(terminal);
