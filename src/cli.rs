@@ -137,8 +137,14 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     let password = secret::password(&config.account.password, base, |name| std::env::var_os(name))?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
-    let start =
-        console::Start { config, password, memory: Some(paths.memory.clone()), log: Some(log), greeting: None };
+    let start = console::Start {
+        config,
+        password,
+        memory: Some(paths.memory.clone()),
+        themes: Some(base.join("themes")),
+        log: Some(log),
+        greeting: None,
+    };
     console::run(start)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -54,8 +54,17 @@ const IMPURE_NAMES: &[&str] = &[
 ];
 
 /// Paths (by their beginning) that a pure module may not speak.
-const IMPURE_PATHS: &[&str] =
-    &["std::fs", "std::env", "std::process", "std::thread", "std::io::std", "rand::rng", "rand::random"];
+const IMPURE_PATHS: &[&str] = &[
+    "std::fs",
+    "std::env",
+    "std::process",
+    "std::thread",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "rand::rng",
+    "rand::random",
+];
 
 /// Macros that print; nothing may but the command line, which writes to its streams by hand.
 const PRINTING: &[&str] = &["println", "print", "eprintln", "eprint", "dbg"];
@@ -297,7 +306,9 @@ fn impurities(source: &Source) -> Vec<String> {
     for (path, line) in &said.paths {
         let whole = path.join("::");
         let name = path.iter().find(|part| IMPURE_NAMES.contains(&part.as_str()) && path[0] != "crate");
-        let beginning = IMPURE_PATHS.iter().find(|p| whole.starts_with(**p));
+        let beginning = IMPURE_PATHS
+            .iter()
+            .find(|p| whole.strip_prefix(**p).is_some_and(|rest| rest.is_empty() || rest.starts_with("::")));
         if let Some(what) = name.map(String::as_str).or(beginning.copied()) {
             broken.push(format!("{}:{line}: {what} in a pure module", source.name));
         }

@@ -1,9 +1,10 @@
 //! `parkdeck check`: reads every configuration file strictly and says what is wrong with it.
 
+use super::console::theme;
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::secret;
-use crate::console::{Keymap, Theme};
+use crate::console::Keymap;
 use std::path::Path;
 
 /// What was found: one paragraph a file, and whether all of it is sound.
@@ -23,10 +24,10 @@ pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
             if let Err(problems) = Keymap::with_overrides(&config.keys) {
                 problems.iter().for_each(|p| found.bad(&format!("[keys] {p}")));
             }
-            if let Some(name) = config.screen.theme.as_deref().filter(|n| Theme::named(n).is_none()) {
-                found.bad(&format!("[screen] there is no theme “{name}”: dark, light, high-contrast, mono"));
-            }
             let base = paths.config.parent().unwrap_or(Path::new("."));
+            if let Err(error) = theme(config.screen.theme.as_deref(), Some(&base.join("themes"))) {
+                found.bad(&format!("[screen] {error}"));
+            }
             if let crate::config::PasswordSource::File(file) = &config.account.password
                 && let Err(error) = secret::check_file(&crate::config::paths::resolve(
                     file,

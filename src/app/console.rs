@@ -4,24 +4,24 @@ use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
 use crate::config::{self, Config};
 use crate::console::{Console, Keymap, Theme};
-use crate::desk::{Command, Desk, Severity};
+use crate::desk::{Command, Desk, Effect, Event, Severity};
 use crate::dialect::{Dialect, PhoneConfig};
 use crate::io::clock::{Clock, entropy};
 use crate::io::net;
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::io::terminal::Screen;
 use crate::journal::{Memory, Report};
-use crate::parking::Moment;
+use crate::parking::{Moment, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, sdp};
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Commands that may wait for the engine.
@@ -35,6 +35,9 @@ const FIND_AGAIN: Duration = Duration::from_secs(10);
 /// Media ports kept ready.
 const SPARE_PORTS: usize = 8;
 
+/// How long the screen's thread may take to end.
+const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
+
 /// What the console is started with, all of it checked before the screen is taken.
 pub struct Start {
     /// The configuration.
@@ -43,6 +46,8 @@ pub struct Start {
     pub password: SecretString,
     /// Where who is parked is remembered; `None`: nowhere (the demo).
     pub memory: Option<PathBuf>,
+    /// The folder of the user's own themes.
+    pub themes: Option<PathBuf>,
     /// Where stray output goes while the screen is up.
     pub log: Option<PathBuf>,
     /// Said in the first seconds.
@@ -57,29 +62,69 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let keymap = Keymap::with_overrides(&start.config.keys).map_err(|problems| {
         eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
-    let theme = theme(start.config.screen.theme.as_deref())?;
-    let screen = Screen::take(start.config.screen.mouse, start.log.as_deref()).wrap_err("no board")?;
+    let theme = fitted(theme(start.config.screen.theme.as_deref(), start.themes.as_deref())?);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before the screen is taken: from then on a signal must not end us where we stand.
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
     let clock = Clock::start();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
         .name("screen".into())
         .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
-    let served = runtime.block_on(Carrier::serve(start, clock, commanded, shown));
-    // The engine hung up: the screen gives the terminal back and ends.
-    let drawn = thread.join().map_err(|_| eyre!("the screen's thread panicked"))?;
+    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown));
+    // A name that is still being looked up must not keep us.
+    runtime.shutdown_background();
+    // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
     crate::io::terminal::give_back();
+    // The engine hung up: the screen's thread ends; unless the terminal keeps it for ever, which must not keep us.
+    let drawn = match ended_within(&thread, SCREEN_PATIENCE) {
+        true => thread.join().map_err(|_| eyre!("the screen's thread panicked"))?,
+        false => Ok(()),
+    };
     served.and(drawn.wrap_err("the terminal could not be drawn on"))
 }
 
-fn theme(name: Option<&str>) -> color_eyre::Result<Theme> {
+fn ended_within<T>(thread: &std::thread::JoinHandle<T>, patience: Duration) -> bool {
+    let began = std::time::Instant::now();
+    while !thread.is_finished() && began.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    thread.is_finished()
+}
+
+/// The theme by name: one of ours, or `NAME.toml` in the folder of the user's own.
+///
+/// # Errors
+/// No such theme, or what is wrong with the file.
+pub fn theme(name: Option<&str>, own: Option<&Path>) -> color_eyre::Result<Theme> {
     let name = name.unwrap_or("dark");
-    let theme = Theme::named(name)
-        .ok_or_else(|| eyre!("there is no theme “{name}”: dark, light, high-contrast, mono"))?;
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
-    Ok(if plain { theme.without_colour() } else { theme })
+    if let Some(theme) = Theme::named(name) {
+        return Ok(theme);
+    }
+    let unknown =
+        || eyre!("there is no theme “{name}”: dark, light, high-contrast, mono, or a file of your own");
+    // A name, not a path: the folder is not left.
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    let file = own.filter(|_| plain).map(|dir| dir.join(format!("{name}.toml"))).ok_or_else(unknown)?;
+    let text = crate::config::load::text(&file).map_err(|_| unknown())?;
+    Theme::read(&text).map_err(|error| eyre!("{}: {error}", file.display()))
+}
+
+/// The theme as this terminal can show it.
+fn fitted(theme: Theme) -> Theme {
+    let variable = |name| std::env::var(name).unwrap_or_default();
+    if !variable("NO_COLOR").is_empty() {
+        return theme.without_colour();
+    }
+    let rich = ["truecolor", "24bit"].contains(&variable("COLORTERM").as_str());
+    if rich || variable("TERM").contains("256color") || variable("TERM").contains("direct") {
+        theme
+    } else {
+        theme.with_16_colours()
+    }
 }
 
 fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
@@ -102,6 +147,33 @@ fn first_desk(config: &Config) -> Desk {
     Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
 }
 
+/// The signals that ask us to leave.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let [terminate, hang_up, interrupt] =
+            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()].map(signal);
+        Ok(Self([terminate?, hang_up?, interrupt?]))
+    }
+
+    /// Until one of them comes.
+    async fn come(&mut self) {
+        let [terminate, hang_up, interrupt] = &mut self.0;
+        tokio::select! { _ = terminate.recv() => {}, _ = hang_up.recv() => {}, _ = interrupt.recv() => {} }
+    }
+}
+
+/// Debug builds only: `PARKDECK_PANIC=engine` or `PARKDECK_PANIC=screen` makes that thread panic once it runs, so that
+/// tests see what a bug leaves behind.
+#[cfg(debug_assertions)]
+#[allow(clippy::panic)]
+pub(super) fn panic_on_request(thread: &str) {
+    if std::env::var_os("PARKDECK_PANIC").is_some_and(|wanted| wanted == thread) {
+        panic!("PARKDECK_PANIC asks for it");
+    }
+}
+
 /// Carries bytes, commands and reports to the engine and its answers away.
 struct Carrier {
     engine: Engine,
@@ -117,18 +189,24 @@ impl Carrier {
     async fn serve(
         start: Start,
         clock: Clock,
+        mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
-        let Some((server, socket)) = find_server(&start.config, &clock, &mut commanded, &shown).await? else {
-            return Ok(());
+        let found = tokio::select! {
+            found = find_server(&start.config, &clock, &mut commanded, &shown) => found,
+            () = signals.come() => None,
         };
+        let Some((server, socket)) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
         let local = socket.local_addr()?;
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
         let mut engine = Engine::new(first_desk(&start.config), phone_config(&start, server, local)?);
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
+        }
+        if !start.config.sound.enabled {
+            engine.sound_is_off(clock.now());
         }
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
@@ -139,18 +217,18 @@ impl Carrier {
         carrier.recall();
         carrier.engine.start(clock.now());
         carrier.flush();
-        carrier.run(commanded, heard).await
+        carrier.run(signals, commanded, heard).await
     }
 
     async fn run(
         &mut self,
+        mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         heard: Arc<Notify>,
     ) -> color_eyre::Result<()> {
         let mut datagram = vec![0; DATAGRAM_MAX];
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        let mut interrupt = signal(SignalKind::interrupt())?;
+        #[cfg(debug_assertions)]
+        panic_on_request("engine");
         while self.leaving.is_none_or(|until| self.clock.now() < until) {
             let wake = [self.engine.next_wake(), self.leaving].into_iter().flatten().min();
             let wake = wake.map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
@@ -167,9 +245,7 @@ impl Carrier {
                     // The screen's thread is gone: nobody can see the calls any more.
                     None => self.leave(),
                 },
-                _ = terminate.recv() => self.leave(),
-                _ = hang_up.recv() => self.leave(),
-                _ = interrupt.recv() => self.leave(),
+                () = signals.come() => self.leave(),
                 () = heard.notified() => self.take_reports(),
                 came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
                 () = sleep => self.engine.wake(self.clock.now()),
@@ -278,32 +354,49 @@ async fn find_server(
     clock: &Clock,
     commanded: &mut mpsc::Receiver<Command>,
     shown: &watch::Sender<Arc<Desk>>,
-) -> color_eyre::Result<Option<(SocketAddr, UdpSocket)>> {
+) -> Option<(SocketAddr, UdpSocket)> {
     let mut desk = first_desk(config);
     loop {
-        let reason = match reach(config).await {
-            Ok(found) => return Ok(Some(found)),
-            Err(reason) => reason,
+        // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
+        let reached = tokio::select! {
+            reached = reach(config) => reached,
+            () = leave_asked(&mut desk, clock, commanded, shown) => return None,
+        };
+        let reason = match reached {
+            Ok(found) => return Some(found),
+            Err(reason) => Text::new(&reason),
         };
         let retry_at = Some(clock.now() + FIND_AGAIN);
-        let failed =
-            crate::desk::Event::RegistrationFailed { reason: crate::parking::Text::new(&reason), retry_at };
-        desk.learn(clock.now(), failed);
+        desk.learn(clock.now(), Event::RegistrationFailed { reason, retry_at });
         shown.send_replace(Arc::new(desk.clone()));
-        let again = tokio::time::sleep(FIND_AGAIN);
-        tokio::pin!(again);
-        loop {
-            tokio::select! {
-                () = &mut again => break,
-                command = commanded.recv() => {
-                    let effects = command.map(|c| desk.obey(clock.now(), c));
-                    if effects.is_none_or(|e| e.contains(&crate::desk::Effect::Leave)) {
-                        return Ok(None);
-                    }
-                    shown.send_replace(Arc::new(desk.clone()));
+        tokio::select! {
+            () = tokio::time::sleep(FIND_AGAIN) => {}
+            () = leave_asked(&mut desk, clock, commanded, shown) => return None,
+        }
+    }
+}
+
+/// Hears the operator while there is no phone yet, until he leaves.
+async fn leave_asked(
+    desk: &mut Desk,
+    clock: &Clock,
+    commanded: &mut mpsc::Receiver<Command>,
+    shown: &watch::Sender<Arc<Desk>>,
+) {
+    // No more commands: the screen's thread is gone.
+    while let Some(command) = commanded.recv().await {
+        let now = clock.now();
+        for effect in desk.obey(now, command) {
+            match effect {
+                Effect::Leave => return,
+                Effect::Dial { call, .. } => {
+                    let reason = Text::new("there is no server to call through");
+                    desk.learn(now, Event::CallEnded { call, reason, by_them: false });
                 }
+                _ => {}
             }
         }
+        shown.send_replace(Arc::new(desk.clone()));
     }
 }
 
@@ -318,6 +411,8 @@ async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
     };
     let bind = SocketAddr::new(local, config.network.port);
     let socket = net::bind_sip(bind).map_err(|e| format!("can't listen on {bind}: {e}"))?;
+    // Until it has been polled once, a fresh socket refuses to send at once: the first REGISTER would be lost.
+    socket.writable().await.map_err(|e| format!("can't send from {bind}: {e}"))?;
     Ok((address, socket))
 }
 

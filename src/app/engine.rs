@@ -2,7 +2,7 @@
 //! The real console and the simulation run this very type.
 
 use super::sound::SoundDirector;
-use crate::desk::{Command, Desk, Effect, Event, Notice, Severity};
+use crate::desk::{Command, Desk, Effect, Event, Notice, Severity, SoundState};
 use crate::dialect::{Phone, PhoneConfig, Said};
 use crate::media;
 use crate::parking::{Moment, Text};
@@ -90,6 +90,12 @@ impl Engine {
     pub fn tell(&mut self, now: Moment, severity: Severity, text: &str) {
         let notice = Notice { at: now, severity, text: Text::new(text) };
         self.learn(now, Event::Told(notice));
+    }
+
+    /// Sound is switched off by configuration: nobody need wait for a headset.
+    pub fn sound_is_off(&mut self, now: Moment) {
+        let sound = SoundState { off: true, ..self.desk.sound.clone() };
+        self.learn(now, Event::SoundChanged(sound));
     }
 
     /// What an earlier session knew.

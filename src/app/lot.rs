@@ -85,6 +85,8 @@ pub async fn serve(
     file: Option<PathBuf>,
     stop: impl Future<Output = ()>,
 ) -> color_eyre::Result<()> {
+    // Until it has been polled once, a fresh socket refuses to send at once.
+    socket.writable().await?;
     let heard = Arc::new(Notify::new());
     let wake = heard.clone();
     let mut options = SoundOptions::silent(config.contact_address().ip(), SPARE_PORTS, entropy());

@@ -47,8 +47,10 @@ async fn serve(
     loop {
         seen.now = clock.now();
         console.set_clock(&local_time());
-        console.set_area(screen.terminal.size()?.into());
-        screen.terminal.draw(|frame| console::draw(frame, &seen, console, theme))?;
+        console.set_area(screen.size()?.into());
+        screen.draw(|frame| console::draw(frame, &seen, console, theme))?;
+        #[cfg(debug_assertions)]
+        super::console::panic_on_request("screen");
         tokio::select! {
             biased;
             event = keys.next() => match event {
@@ -90,7 +92,7 @@ fn take_key(
     let said = match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => console.key(desk, *key),
         Event::Mouse(mouse) => {
-            let size = screen.terminal.size()?;
+            let size = screen.size()?;
             console.mouse(desk, *mouse, ratatui::layout::Rect::new(0, 0, size.width, size.height))
         }
         Event::Paste(text) => {
@@ -104,7 +106,7 @@ fn take_key(
         let _ = commands.try_send(command);
     }
     if let Some(text) = console.copy_request() {
-        crossterm::execute!(io::stdout(), crossterm::clipboard::CopyToClipboard::to_clipboard_from(text))?;
+        screen.copy(&text)?;
     }
     Ok(())
 }

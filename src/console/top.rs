@@ -71,6 +71,7 @@ fn lamps(desk: &Desk, room: u16) -> (String, &'static str) {
 fn sound(pen: &mut Pen<'_, '_>, desk: &Desk) {
     let sound = &desk.sound;
     match &sound.headset {
+        _ if sound.off => pen.right(10, "sound off", "dim"),
         Some(Ok(_)) => {
             pen.right(7, &format!("ear {}", meter(sound.ear_level)), "meter");
             if !sound.muted {
@@ -113,7 +114,9 @@ pub(super) fn standing(desk: &Desk) -> Vec<(String, &'static str)> {
     } else if desk.account.registration == Registration::Registered && desk.account.round_trip_ms.is_none() {
         lines.push(("! the server doesn't answer probes: calls may not go through".into(), "notice.warning"));
     }
-    if let Some(Err(reason)) = &desk.sound.headset {
+    if let Some(Err(reason)) = &desk.sound.headset
+        && !desk.sound.off
+    {
         lines.push((format!("! no headset: {reason} · calls work, without sound"), "notice.warning"));
     }
     lines

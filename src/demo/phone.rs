@@ -143,11 +143,9 @@ impl Phone {
         loop {
             let event = self.agent.poll_event()?;
             match &event {
-                Event::CallAnswered { call, sdp, .. } => {
-                    if !self.settle(exchange, *call, sdp.as_deref()) {
-                        self.agent.hang_up(now, *call);
-                        continue;
-                    }
+                Event::CallAnswered { call, sdp, .. } if !self.settle(exchange, *call, sdp.as_deref()) => {
+                    self.agent.hang_up(now, *call);
+                    continue;
                 }
                 Event::OfferAnswered { call, sdp } => {
                     self.settle(exchange, *call, Some(sdp));

@@ -68,7 +68,8 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
     };
     let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
     let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
-    let start = console::Start { config, password, memory: None, log, greeting: Some(greeting) };
+    let start =
+        console::Start { config, password, memory: None, themes: None, log, greeting: Some(greeting) };
     let left = console::run(start);
     show.end();
     drop(house);

@@ -87,7 +87,10 @@ impl Desk {
                 let text = "the server doesn't answer: calls with you go on, lamps can't be trusted";
                 self.say(Severity::Error, text);
             }
-            (None, Some(_)) if !self.notices.is_empty() => self.say(Severity::Info, "the server answers"),
+            // The first answer of all is what everybody expects: nothing to say, and no greeting to push aside.
+            (None, Some(_)) if self.notices.iter().any(|n| n.severity == Severity::Error) => {
+                self.say(Severity::Info, "the server answers");
+            }
             _ => {}
         }
         self.account.round_trip_ms = round_trip_ms;

@@ -119,6 +119,8 @@ pub struct Desk {
     departed: Vec<slot::Departed>,
     /// Who was parked where before this console started; believed only when a lamp is lit.
     remembered: Vec<(SlotId, ParkedCall)>,
+    /// Whether the operator was told that the server is silent.
+    was_silent: bool,
     next_call: u64,
 }
 

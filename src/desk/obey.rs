@@ -326,9 +326,11 @@ impl Desk {
             return Vec::new();
         }
         self.leaving = true;
-        let ends = self.calls.iter().map(|c| match c.phase {
-            Phase::Ringing => Effect::Reject(c.id),
-            _ => Effect::HangUp(c.id),
+        let ends = self.calls.iter().filter_map(|c| match c.phase {
+            Phase::Ringing => Some(Effect::Reject(c.id)),
+            // Nobody knows yet where this caller is: a BYE now could be the end of him.
+            Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => None,
+            _ => Some(Effect::HangUp(c.id)),
         });
         ends.chain([Effect::SaveMemory, Effect::Leave]).collect()
     }

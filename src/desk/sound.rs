@@ -15,6 +15,8 @@ pub struct SoundState {
     pub ear_level: u8,
     /// Whether the operator muted the microphone.
     pub muted: bool,
+    /// Whether sound is switched off by configuration: nothing is missing then.
+    pub off: bool,
 }
 
 /// What the ringer plays.

@@ -8,6 +8,8 @@ mod identity;
 mod lamps;
 mod parking;
 mod phone;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use phone::{Phone, PhoneConfig, Said, SoundStep};

@@ -96,6 +96,8 @@ pub struct Phone {
     probing: Option<(ProbeKey, Moment)>,
     next_probe: Option<Moment>,
     reachable: bool,
+    /// Whether our REGISTER met with silence, or would: then the first sign of life is worth another.
+    met_silence: bool,
     next_session: u64,
     /// Calls that arrived and await an id from the desk.
     arriving: VecDeque<(CallKey, SocketAddr, Box<sip::message::Request>)>,
@@ -123,6 +125,7 @@ impl Phone {
             probing: None,
             next_probe: None,
             reachable: false,
+            met_silence: false,
             arriving: VecDeque::new(),
         }
     }
@@ -273,6 +276,7 @@ impl Phone {
     }
 
     fn registered(&mut self, now: Moment) {
+        self.met_silence = false;
         self.say(Event::Registered);
         if !std::mem::replace(&mut self.registered, true) {
             self.watch_slots(now);
@@ -287,21 +291,20 @@ impl Phone {
         retry: Option<Duration>,
     ) {
         let words = match status {
-            Some(401 | 403 | 407) => format!("the server refused user or password ({reason})"),
-            Some(404) => "the server doesn't know this user (404)".to_owned(),
+            // The user agent says in words whose credentials, and why.
+            Some(401 | 403 | 404 | 407) => reason.to_owned(),
             Some(status) => format!("the server refused: {reason} ({status})"),
             None => format!("no answer from {}", self.config.account.server),
         };
         let retry_at = retry.map(|d| now + d);
+        self.met_silence = status.is_none();
         self.say(Event::RegistrationFailed { reason: Text::new(&words), retry_at });
     }
 
     fn probe_when_due(&mut self, now: Moment) {
         if let Some((_, until)) = self.probing {
-            if now >= until && std::mem::replace(&mut self.reachable, false) {
-                self.unreachable(now);
-            }
             if now >= until {
+                self.silence(now);
                 self.probing = None;
                 self.next_probe = Some(now + Duration::from_secs(1));
             }
@@ -332,19 +335,23 @@ impl Phone {
         if self.probing.as_ref().is_some_and(|(p, _)| *p == probe) {
             self.probing = None;
             self.next_probe = Some(now + Duration::from_secs(1));
-            if std::mem::replace(&mut self.reachable, false) {
-                self.unreachable(now);
-            }
+            self.silence(now);
         }
     }
 
-    fn unreachable(&mut self, now: Moment) {
-        self.say(Event::Unreachable);
-        self.all_lamps_stale(now);
+    /// A probe got no answer.
+    fn silence(&mut self, now: Moment) {
+        if std::mem::replace(&mut self.reachable, false) {
+            self.say(Event::Unreachable);
+            self.all_lamps_stale(now);
+        } else if !self.registered && !self.met_silence {
+            // REGISTER itself gives up after half a minute only (RFC 3261 17.1.2.2): too long to look at nothing.
+            self.registration_failed(now, None, "", None);
+        }
     }
 
     fn reachable_again(&mut self, now: Moment) {
-        if self.registered {
+        if self.registered || self.met_silence {
             self.ua.register(now, self.account);
             self.renew_stale_lamps(now);
         }

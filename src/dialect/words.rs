@@ -1,7 +1,6 @@
 //! Status codes and reasons as a receptionist would say them.
 
-use crate::parking::Text;
-use crate::sip::message::Headers;
+use crate::sip::message::reason_phrase;
 
 /// What a final status means for the person who dialled.
 pub fn of_status(status: u16, reason: &str) -> String {
@@ -22,16 +21,12 @@ pub fn of_status(status: u16, reason: &str) -> String {
         603 => "declined",
         _ => "",
     };
-    let reason = reason.trim();
-    match (known, reason) {
-        ("", "") => format!("refused with {status}"),
-        ("", reason) => format!("{reason} ({status})"),
-        (known, _) => format!("{known} ({status})"),
+    let reason = reason.trim().trim_end_matches('.');
+    // The server's own sentence (Warning, Reason) says more than a phrase that every server uses.
+    let own = !reason.is_empty() && !reason.eq_ignore_ascii_case(&reason_phrase(status));
+    match (known, own) {
+        (_, true) => format!("{reason} ({status})"),
+        ("", false) => format!("refused with {status}"),
+        (known, false) => format!("{known} ({status})"),
     }
-}
-
-/// The server's own words in Warning (RFC 3261 §20.43) or Reason (RFC 3326), if it used any.
-pub fn of_headers(headers: &Headers) -> Option<Text> {
-    let quoted = |value: &str| value.split('"').nth(1).map(Text::new).filter(|t| !t.is_empty());
-    headers.get("Warning").and_then(quoted).or_else(|| headers.get("Reason").and_then(quoted))
 }

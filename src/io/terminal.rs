@@ -1,25 +1,44 @@
 //! The terminal: taken over whole, and given back whole, on exit, error, panic and signal.
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
+use ratatui::Frame;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Size;
+use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::os::fd::OwnedFd;
+use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// Whether the screen is ours at this moment; a panic anywhere gives it back first.
+/// Whether the screen is ours at this moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Held while bytes go to the terminal, so that no picture comes after the last word.
+static WRITING: Mutex<()> = Mutex::new(());
+/// The real stderr while stray output goes to the log.
+static STDERR: Mutex<Option<OwnedFd>> = Mutex::new(None);
+
+/// How long a picture that is being written may take before a terminal counts as stalled.
+const PICTURE_PATIENCE: Duration = Duration::from_millis(200);
+/// How long a stalled terminal is pressed to let go.
+const STALL_PATIENCE: Duration = Duration::from_secs(1);
+/// Between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// What the program ends with after a panic, as Rust's own programs do.
+const PANIC_CODE: i32 = 101;
 
 /// The screen while it is ours. Dropping it gives it back.
 pub struct Screen {
-    /// Ratatui's view of it.
-    pub terminal: ratatui::Terminal<CrosstermBackend<io::Stdout>>,
-    stderr: Option<OwnedFd>,
+    terminal: ratatui::Terminal<CrosstermBackend<io::Stdout>>,
 }
 
 impl Screen {
@@ -32,7 +51,7 @@ impl Screen {
             return Err(io::Error::other("the board needs a terminal for its input and output"));
         }
         give_back_on_panic();
-        let stderr = redirect_stderr(log);
+        redirect_stderr(log);
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         let mut stdout = io::stdout();
@@ -41,46 +60,133 @@ impl Screen {
             execute!(stdout, EnableMouseCapture)?;
         }
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(stdout))?;
-        Ok(Self { terminal, stderr })
+        Ok(Self { terminal })
+    }
+
+    /// Draws a picture; nothing once the screen was given back.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if TAKEN.load(Ordering::SeqCst) {
+            self.terminal.draw(paint)?;
+        }
+        Ok(())
+    }
+
+    /// Puts text on the clipboard of whoever sits at the terminal (OSC 52).
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if TAKEN.load(Ordering::SeqCst) {
+            execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+        }
+        Ok(())
+    }
+
+    /// Its size now.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn size(&self) -> io::Result<Size> {
+        self.terminal.size()
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
-        if let Some(stderr) = self.stderr.take() {
-            let _ = rustix::stdio::dup2_stderr(&stderr);
-        }
     }
 }
 
-/// Gives the terminal back, if it is ours. Safe to call at any time, any number of times.
+/// Gives the terminal back, if it is ours. Safe to call at any time, any number of times; never waits for long, even
+/// if nobody reads what is written.
 pub fn give_back() {
-    if !TAKEN.swap(false, Ordering::SeqCst) {
-        return;
+    let writing = stop_writing();
+    if TAKEN.swap(false, Ordering::SeqCst) {
+        if writing.is_some() {
+            write_last();
+        } else {
+            // Whoever still writes may hold stdout's lock for ever; a thread that waits for it can be left behind.
+            let writer = thread::spawn(write_last);
+            let began = Instant::now();
+            while !writer.is_finished() && began.elapsed() < PICTURE_PATIENCE {
+                thread::sleep(LOOK_AGAIN);
+            }
+        }
+        let _ = disable_raw_mode();
     }
+    restore_stderr();
+}
+
+fn write_last() {
     let mut stdout = io::stdout();
     let _ = execute!(stdout, DisableMouseCapture, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
     let _ = stdout.flush();
-    let _ = disable_raw_mode();
 }
 
+/// Waits for the picture that is being written. A terminal that has stopped reading would keep it for ever: then what
+/// waits for it is thrown away.
+fn stop_writing() -> Option<MutexGuard<'static, ()>> {
+    let began = Instant::now();
+    while began.elapsed() < STALL_PATIENCE {
+        match WRITING.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if began.elapsed() > PICTURE_PATIENCE => {
+                let _ = tcflush(rustix::stdio::stdout(), QueueSelector::OFlush);
+                // Stopping and starting the output wakes the writer: he sees that there is room.
+                let _ = tcflow(rustix::stdio::stdout(), Action::OOff);
+                let _ = tcflow(rustix::stdio::stdout(), Action::OOn);
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+    // A panic in the middle of a picture: the pen is in this very thread's hand.
+    None
+}
+
+/// A panic anywhere is a bug, after which no thread can be trusted to go on: the whole story goes to the log, the
+/// terminal comes back, the story's end stands on it, and the program ends.
 fn give_back_on_panic() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
+    static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let next = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            give_back();
+            let was_taken = TAKEN.load(Ordering::SeqCst);
             next(info);
+            give_back();
+            if was_taken {
+                let _ = writeln!(io::stderr(), "{}", last_words(info));
+                std::process::exit(PANIC_CODE);
+            }
         }));
     });
 }
 
-/// Points fd 2 at the log (or at nothing) and returns the real one.
-fn redirect_stderr(log: Option<&Path>) -> Option<OwnedFd> {
+fn last_words(info: &PanicHookInfo<'_>) -> String {
+    let said = info.payload_as_str().unwrap_or("no reason given");
+    let place = info.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    format!("parkdeck: this is a bug: {said}{place}\nThe log has the whole story; please report it.")
+}
+
+/// Points fd 2 at the log (or at nothing) and keeps the real one.
+fn redirect_stderr(log: Option<&Path>) {
     let open = |path: &Path| File::options().create(true).append(true).open(path);
-    let sink = log.and_then(|path| open(path).ok()).or_else(|| open(Path::new("/dev/null")).ok())?;
-    let saved = rustix::io::dup(rustix::stdio::stderr()).ok()?;
-    rustix::stdio::dup2_stderr(&sink).ok()?;
-    Some(saved)
+    let sink = log.and_then(|path| open(path).ok()).or_else(|| open(Path::new("/dev/null")).ok());
+    let Some((sink, saved)) = sink.zip(rustix::io::dup(rustix::stdio::stderr()).ok()) else { return };
+    if rustix::stdio::dup2_stderr(&sink).is_ok() {
+        *STDERR.lock().unwrap_or_else(PoisonError::into_inner) = Some(saved);
+    }
+}
+
+fn restore_stderr() {
+    let saved = STDERR.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(stderr) = saved {
+        let _ = rustix::stdio::dup2_stderr(&stderr);
+    }
 }

@@ -28,6 +28,10 @@ pub struct BaresipOptions {
     pub auto_answer: bool,
     /// More account parameters, as `;dtmfmode=info`.
     pub account_parameters: String,
+    /// `pcmu` or `opus`.
+    pub codec: String,
+    /// Whether what it hears is kept in a file; off where its own cost is measured.
+    pub keeps: bool,
 }
 
 impl BaresipOptions {
@@ -41,6 +45,8 @@ impl BaresipOptions {
             tone_hz: 440.0,
             auto_answer: false,
             account_parameters: String::new(),
+            codec: "pcmu".into(),
+            keeps: true,
         }
     }
 
@@ -50,6 +56,11 @@ impl BaresipOptions {
 
     pub fn answering(self) -> Self {
         Self { auto_answer: true, ..self }
+    }
+
+    /// A phone of which only the cost counts, in this codec.
+    pub fn bare(self, codec: &str) -> Self {
+        Self { codec: codec.into(), keeps: false, ..self }
     }
 
     pub fn display(self, name: &str) -> Self {
@@ -254,6 +265,8 @@ fn write_files(folder: &Path, options: &BaresipOptions, sip: SocketAddr, control
     let own = folder.display();
     let rtp = free_rtp_range(LOOPBACK, 40);
     write_wav(&folder.join("tone.wav"), &Sine::new(options.tone_hz).take(TONE_S * RATE as usize));
+    let codec = if options.codec == "opus" { "module opus.so" } else { "module g711.so" };
+    let keep = if options.keeps { format!("module sndfile.so\nsnd_path {own}") } else { String::new() };
     // aubridge is a player without a device; sndfile keeps what passes on its way to it.
     let config = format!(
         "poll_method epoll
@@ -270,11 +283,10 @@ ausrc_channels 1
 auplay_channels 1
 audio_txmode thread
 module_path {}
-module g711.so
+{codec}
 module aufile.so
 module aubridge.so
-module sndfile.so
-snd_path {own}
+{keep}
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -285,12 +297,12 @@ ctrl_tcp_listen {control}
     );
     std::fs::write(folder.join("config"), config).unwrap();
     std::fs::write(folder.join("contacts"), "").unwrap();
-    let BaresipOptions { user, password, server, display, account_parameters, .. } = options;
+    let BaresipOptions { user, password, server, display, account_parameters, codec, .. } = options;
     let mode = if options.auto_answer { "auto" } else { "manual" };
     let display = if display.is_empty() { String::new() } else { format!("\"{display}\" ") };
     let account = format!(
         "{display}<sip:{user}@{server};transport=udp>;auth_user={user};auth_pass={password};regint=60;\
-         answermode={mode};audio_codecs=pcmu{account_parameters}\n"
+         answermode={mode};audio_codecs={codec}{account_parameters}\n"
     );
     std::fs::write(folder.join("accounts"), account).unwrap();
 }

@@ -7,6 +7,7 @@ use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use vt100::{MouseProtocolMode, Screen};
@@ -20,6 +21,7 @@ pub struct Terminal {
     writer: Shared<Box<dyn Write + Send>>,
     emulator: Shared<vt100::Parser>,
     raw: Shared<Vec<u8>>,
+    paused: Arc<AtomicBool>,
     home: Arc<tempfile::TempDir>,
 }
 
@@ -96,9 +98,10 @@ impl TerminalOptions {
         let emulator = Arc::new(Mutex::new(vt100::Parser::new(size(self.rows), size(self.columns), 0)));
         let raw = Arc::new(Mutex::new(Vec::new()));
         let reader = pair.master.try_clone_reader().unwrap();
-        let shared = (emulator.clone(), raw.clone(), writer.clone());
-        std::thread::spawn(move || show(reader, &shared.0, &shared.1, &shared.2));
-        Terminal { child, master: pair.master, writer, emulator, raw, home }
+        let paused = Arc::new(AtomicBool::new(false));
+        let shared = (emulator.clone(), raw.clone(), writer.clone(), paused.clone());
+        std::thread::spawn(move || show(reader, &shared.0, &shared.1, &shared.2, &shared.3));
+        Terminal { child, master: pair.master, writer, emulator, raw, paused, home }
     }
 }
 
@@ -145,6 +148,12 @@ impl Terminal {
         let size = |value| NonZeroU16::new(value).unwrap();
         self.emulator.lock().unwrap().screen_mut().set_size(size(rows), size(columns));
         self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
+    /// Stops reading what the program writes, as a terminal does whose network hangs, or goes on. One more piece
+    /// may still be read after stopping.
+    pub fn pause_reading(&self, paused: bool) {
+        self.paused.store(paused, Ordering::SeqCst);
     }
 
     /// The screen now.
@@ -288,9 +297,13 @@ fn show(
     emulator: &Mutex<vt100::Parser>,
     raw: &Mutex<Vec<u8>>,
     writer: &Mutex<Box<dyn Write + Send>>,
+    paused: &AtomicBool,
 ) {
     let mut chunk = [0; 16_384];
     while let Ok(length @ 1..) = reader.read(&mut chunk) {
+        while paused.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let bytes = &chunk[..length];
         raw.lock().unwrap().extend_from_slice(bytes);
         let position = {

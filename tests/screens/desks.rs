@@ -42,6 +42,7 @@ pub fn board(count: u32) -> Desk {
         microphone_level: 45,
         ear_level: 20,
         muted: false,
+        off: false,
     };
     for slot in &mut desk.slots {
         slot.lamp = Lamp::Free;

@@ -33,7 +33,9 @@ fn run(share: u64) {
         parks += world.parks;
         retrieves += world.retrieves;
         if !world.broken.is_empty() {
-            failures.push(format!("PARKDECK_SEED={seed} {weather:?}\n    {}", world.broken.join("\n    ")));
+            let story = &world.story[world.story.len().saturating_sub(60)..];
+            let (story, broken) = (story.join("\n      "), world.broken.join("\n    "));
+            failures.push(format!("PARKDECK_SEED={seed} {weather:?}\n      {story}\n    {broken}"));
         }
         if failures.len() >= 5 {
             break;
@@ -42,7 +44,10 @@ fn run(share: u64) {
     assert!(failures.is_empty(), "{} seeds failed:\n{}", failures.len(), failures.join("\n"));
     // A world in which nobody parks proves nothing.
     let worlds = seeds(share).len();
-    assert!(worlds < 10 || parks > 3 * worlds && retrieves > 2 * worlds, "{parks} parks and {retrieves} retrieves");
+    assert!(
+        worlds < 10 || parks > 3 * worlds && retrieves > 2 * worlds,
+        "{parks} parks and {retrieves} retrieves"
+    );
 }
 
 macro_rules! shares {

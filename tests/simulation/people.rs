@@ -217,6 +217,16 @@ impl Operator {
         })
     }
 
+    /// The calls on the board, for the story.
+    pub fn calls(&self) -> String {
+        let desk = self.engine.desk();
+        let calls = desk.calls.iter().map(|c| {
+            let hand = if desk.in_hand == Some(c.id) { "*" } else { "" };
+            format!("{hand}{} {:?}", c.party.number, c.phase).chars().take(40).collect::<String>()
+        });
+        calls.collect::<Vec<_>>().join("; ")
+    }
+
     /// Callers (by number) whose call this key would end by the operator's own wish.
     pub fn ends_by(&self, command: &Command) -> Option<String> {
         let desk = self.engine.desk();

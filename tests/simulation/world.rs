@@ -36,6 +36,8 @@ pub struct World {
     /// Since when an operator has been talking to whom, by the lot's bridges.
     talked: BTreeMap<(usize, CallId), (Duration, IpAddr)>,
     stuck: usize,
+    /// What was done and what the lot said of it: printed of a world that broke a promise.
+    pub story: Vec<String>,
     pub parks: usize,
     pub retrieves: usize,
     pub broken: Vec<String>,
@@ -87,6 +89,7 @@ impl World {
             dismissed: BTreeSet::new(),
             talked: BTreeMap::new(),
             stuck: 0,
+            story: Vec::new(),
             parks: 0,
             retrieves: 0,
             broken: Vec::new(),
@@ -207,7 +210,8 @@ impl World {
             let phones: Vec<_> = self.phones.iter().map(|p| (p.user, p.ua.next_wake())).collect();
             let operators: Vec<_> = self.operators.iter().map(|o| (o.user, o.engine.next_wake())).collect();
             let lot = self.lot.next_wake();
-            self.broken.push(format!("{:?}: time stands still: {phones:?} {operators:?} lot {lot:?}", self.now));
+            self.broken
+                .push(format!("{:?}: time stands still: {phones:?} {operators:?} lot {lot:?}", self.now));
         }
     }
 
@@ -266,6 +270,7 @@ impl World {
         }
         while let Some(notice) = self.lot.poll_notice() {
             use parkdeck::lot::Notice;
+            self.story.push(format!("{now:?} lot: {notice:?}"));
             match notice {
                 Notice::CallParked { .. } => self.parks += 1,
                 Notice::CallRetrieved { .. } => self.retrieves += 1,
@@ -383,6 +388,11 @@ impl World {
                 if let Some(number) = self.operators[i].ends_by(&key) {
                     self.dismissed.insert(format!("caller{number}"));
                 }
+                self.story.push(format!(
+                    "{now:?} {}: {key:?} {}",
+                    self.operators[i].user,
+                    self.operators[i].calls()
+                ));
                 self.operators[i].engine.obey(now, key);
             }
         }
@@ -397,9 +407,11 @@ impl World {
         let phone = &mut self.phones[i];
         if phone.call.is_none() {
             self.dismissed.remove(phone.user);
+            self.story.push(format!("{now:?} {} dials {number}", phone.user));
             phone.dial(now, number);
             phone.hangs_up_at = Some(now + Duration::from_secs(patience));
         } else if leaves {
+            self.story.push(format!("{now:?} {} hangs up", phone.user));
             phone.hang_up(now);
         }
     }
@@ -412,6 +424,7 @@ impl World {
         let partners: Vec<_> =
             self.bridges().filter(|(_, b)| b.ip() == sam_ip).map(|(a, _)| a.ip()).collect();
         let sam = self.phones.last_mut().unwrap();
+        self.story.push(format!("{now:?} sam dials {slot} or hangs up; with {partners:?}"));
         if sam.call.is_none() {
             sam.dial(now, &slot);
             return;

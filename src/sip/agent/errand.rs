@@ -70,9 +70,16 @@ impl Answer {
         value.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
     }
 
-    /// Status and phrase in one line.
+    /// The far end's words for people: Warning (RFC 3261 20.43) or Reason (RFC 3326) where it used one, else the
+    /// phrase.
     pub(super) fn words(&self) -> String {
-        if self.silent { "no answer".to_owned() } else { self.response.reason.clone() }
+        if self.silent {
+            return "no answer".to_owned();
+        }
+        let headers = &self.response.headers;
+        let quoted =
+            |name| headers.get(name).and_then(|value| value.split('"').nth(1)).filter(|t| !t.is_empty());
+        quoted("Warning").or_else(|| quoted("Reason")).unwrap_or(&self.response.reason).to_owned()
     }
 
     fn silence(from: SocketAddr) -> Self {

@@ -1,0 +1,398 @@
+//! The phone against a scripted server that says what a real Asterisk was heard to say, in virtual time.
+
+use super::*;
+use crate::desk::{CallId, Effect, Event};
+use crate::parking::{Lamp, Moment, Text};
+use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState};
+use crate::sip::message::{Method, NameAddr, Uri};
+use crate::sip::sdp::{self, Codec, LocalMedia};
+use crate::sip::{self, Account, CallKey, Invite, ReferKey, UaConfig, UserAgent, WatcherKey};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const CALL: CallId = CallId(7);
+
+fn address(host: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, host], 5060))
+}
+
+fn slot(id: &str) -> SlotId {
+    SlotId::new(id).unwrap()
+}
+
+/// A server that lets everybody in, lights lamps when told to and keeps every REFER for the test to answer.
+struct Server {
+    ua: UserAgent,
+    watchers: BTreeMap<String, (WatcherKey, u32, bool)>,
+    refers: Vec<(ReferKey, String)>,
+    call: Option<CallKey>,
+    ended: Option<bool>,
+    methods: Vec<Method>,
+}
+
+struct Scene {
+    now: Moment,
+    phone: Phone,
+    server: Server,
+    heard: Vec<Event>,
+}
+
+impl Server {
+    fn take_in(&mut self, now: Moment) {
+        while let Some(event) = self.ua.poll_event() {
+            match event {
+                sip::Event::RequestReceived { key, request, .. } => {
+                    self.methods.push(request.method.clone());
+                    match request.method {
+                        Method::Subscribe => {
+                            let user = request.uri.user.clone().unwrap_or_default();
+                            let watcher = self.ua.admit_watcher(now, key, 300).unwrap();
+                            self.watchers.insert(user.clone(), (watcher, 0, false));
+                            self.light(now, &user, false);
+                        }
+                        Method::Register => {
+                            let contact = request.headers.get("Contact").unwrap().to_owned();
+                            let headers = vec![("Contact".into(), contact), ("Expires".into(), "300".into())];
+                            self.ua.answer(now, key, 200, headers, vec![]);
+                        }
+                        _ => self.ua.answer(now, key, 200, vec![], vec![]),
+                    }
+                }
+                sip::Event::WatcherRefreshed { watcher } => {
+                    let found = self.watchers.iter().find(|(_, (w, ..))| *w == watcher);
+                    if let Some((user, lit)) = found.map(|(user, (_, _, lit))| (user.clone(), *lit)) {
+                        self.light(now, &user, lit);
+                    }
+                }
+                sip::Event::ReferReceived { refer, request, .. } => {
+                    let target = request.headers.name_addr("Refer-To").unwrap().uri.user.unwrap();
+                    self.ua.answer_refer(now, refer, 202, vec![]);
+                    self.refers.push((refer, target));
+                }
+                sip::Event::CallEnded { cause, .. } => self.ended = Some(cause.by == sip::EndedBy::Remote),
+                _ => {}
+            }
+        }
+    }
+
+    fn light(&mut self, now: Moment, user: &str, lit: bool) {
+        let version = self.watchers.get(user).map_or(0, |(_, v, _)| *v);
+        self.say_lamp(now, user, lit, version);
+        if let Some((_, next, was)) = self.watchers.get_mut(user) {
+            (*next, *was) = (version + 1, lit);
+        }
+    }
+
+    fn say_lamp(&mut self, now: Moment, user: &str, lit: bool, version: u32) {
+        let state = if lit { DialogState::Confirmed } else { DialogState::Terminated };
+        let dialog = DialogElement { id: user.into(), state, ..DialogElement::default() };
+        let info =
+            DialogInfo { version, full: true, entity: format!("sip:{user}@pbx"), dialogs: vec![dialog] };
+        let (watcher, ..) = self.watchers[user];
+        self.ua.notify(now, watcher, "application/dialog-info+xml", dialog_info::write(&info));
+    }
+}
+
+impl Scene {
+    /// Registered, three lamps free, Jane talks.
+    fn talking() -> Self {
+        let account = Account {
+            aor: NameAddr::new(Uri::sip("reception", "10.0.0.1")),
+            server: address(1),
+            username: "reception".into(),
+            password: "secret".into(),
+            realm: None,
+            expires_s: 300,
+        };
+        let config = PhoneConfig {
+            local: address(2),
+            media_address: address(2).ip(),
+            account,
+            dialect: Dialect::named("asterisk", slot("700"), None).unwrap(),
+            slots: ["701", "702", "703"].map(slot).to_vec(),
+            codecs: vec![Codec::Pcmu],
+            seed: 1,
+        };
+        let mut phone = Phone::new(config);
+        phone.add_ports(&[20_000, 20_002]);
+        let server = Server {
+            ua: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
+            watchers: BTreeMap::new(),
+            refers: vec![],
+            call: None,
+            ended: None,
+            methods: vec![],
+        };
+        let mut scene = Self { now: Duration::from_secs(1), phone, server, heard: vec![] };
+        scene.phone.start(scene.now);
+        scene.run(Duration::from_secs(2));
+        assert_eq!(scene.lamps(), [Lamp::Free, Lamp::Free, Lamp::Free]);
+        scene.ring(address(1));
+        scene.run(Duration::from_millis(100));
+        scene.phone.perform(scene.now, Effect::Answer(CALL));
+        scene.run(Duration::from_millis(100));
+        assert!(scene.heard.contains(&Event::CallAnswered { call: CALL }));
+        scene.heard.clear();
+        scene
+    }
+
+    fn ring(&mut self, _from: SocketAddr) {
+        let media = LocalMedia {
+            address: address(1).ip(),
+            port: 30_000,
+            codecs: vec![Codec::Pcmu],
+            direction: sdp::Direction::SendRecv,
+            session_id: 1,
+            version: 1,
+        };
+        let invite = Invite {
+            account: None,
+            from: Some(NameAddr::new(Uri::sip("0161", "10.0.0.1")).with_display("Jane Doe")),
+            target: Uri::sip("reception", "10.0.0.2"),
+            send_to: address(2),
+            sdp: sdp::offer(&media),
+            headers: vec![],
+        };
+        self.server.call = Some(self.server.ua.invite(self.now, invite));
+    }
+
+    fn lamps(&self) -> Vec<Lamp> {
+        ["701", "702", "703"].iter().map(|s| self.phone.lamp(&slot(s)).cloned().unwrap_or_default()).collect()
+    }
+
+    fn park(&mut self) {
+        self.phone.perform(self.now, Effect::Park { call: CALL, slot: None, note: Text::default() });
+        self.run(Duration::from_millis(1));
+    }
+
+    fn light(&mut self, user: &str) {
+        self.server.light(self.now, user, true);
+        self.run(Duration::from_millis(1));
+    }
+
+    /// What the server says to the REFER number `i`, as a sipfrag.
+    fn report(&mut self, i: usize, status: u16) {
+        let (refer, _) = self.server.refers[i];
+        self.server.ua.report_refer(self.now, refer, status);
+        self.run(Duration::from_millis(1));
+    }
+
+    /// Lets time pass; datagrams take none.
+    fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        loop {
+            self.exchange();
+            let next = [self.phone.next_wake(), self.server.ua.next_wake()].into_iter().flatten().min();
+            match next.filter(|at| *at <= until) {
+                Some(at) => self.now = at.max(self.now),
+                None => break,
+            }
+            self.phone.wake(self.now);
+            self.server.ua.wake(self.now);
+        }
+        self.now = until;
+    }
+
+    fn exchange(&mut self) {
+        loop {
+            self.server.take_in(self.now);
+            let mut quiet = true;
+            while let Some(t) = self.phone.poll_transmit() {
+                quiet = false;
+                self.server.ua.receive(self.now, address(2), &t.bytes);
+                self.server.take_in(self.now);
+            }
+            while let Some(t) = self.server.ua.poll_transmit() {
+                quiet = false;
+                self.phone.receive(self.now, address(1), &t.bytes);
+            }
+            if self.phone.has_arrival() {
+                self.phone.admit(self.now, CALL);
+            }
+            while let Some(said) = self.phone.poll_said() {
+                if let Said::Desk(event) = said {
+                    self.heard.push(event);
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    fn proven(&self) -> Option<Option<SlotId>> {
+        self.heard.iter().find_map(|e| match e {
+            Event::ParkProven { slot, .. } => Some(slot.clone()),
+            _ => None,
+        })
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.heard.iter().find_map(|e| match e {
+            Event::ParkRefused { reason, .. } => Some(reason.to_string()),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn our_leg_ends_only_when_lamp_and_probe_have_proven_the_park() {
+    let mut scene = Scene::talking();
+    scene.park();
+    assert_eq!(scene.server.refers[0].1, "700");
+    assert_eq!(scene.server.ended, None);
+    scene.report(0, 200);
+    assert_eq!((scene.proven(), scene.server.ended), (None, None), "neither 202 nor sipfrag 200 is proof");
+    scene.light("701");
+    assert_eq!((scene.proven(), scene.server.ended), (None, None), "the lamp may be somebody else's");
+    assert_eq!(scene.server.refers[1].1, "700", "the probe");
+    scene.report(1, 400);
+    assert_eq!(scene.proven(), Some(Some(slot("701"))));
+    assert_eq!(scene.server.ended, Some(true));
+    assert_eq!(scene.phone.legs(), 0);
+}
+
+#[test]
+fn the_last_slot_taken_by_somebody_else_keeps_the_caller_here() {
+    let mut scene = Scene::talking();
+    scene.light("701");
+    scene.light("702");
+    scene.park();
+    scene.light("703");
+    scene.run(Duration::from_secs(4));
+    assert_eq!(scene.proven(), None);
+    assert!(scene.refused().unwrap().contains("full"), "{:?}", scene.refused());
+    assert_eq!(scene.server.ended, None, "the caller is still with us");
+}
+
+#[test]
+fn a_probe_that_parks_after_all_is_noticed() {
+    let mut scene = Scene::talking();
+    scene.light("701");
+    scene.light("702");
+    scene.park();
+    scene.light("703");
+    scene.run(Duration::from_secs(2));
+    assert!(scene.refused().is_some());
+    // 702 becomes free, and the server gets round to the probe.
+    scene.server.light(scene.now, "702", false);
+    scene.run(Duration::from_millis(50));
+    scene.light("702");
+    assert_eq!(scene.server.refers.len(), 3, "a lamp in the aftermath is probed again");
+    scene.report(2, 400);
+    assert_eq!(scene.proven(), Some(Some(slot("702"))));
+}
+
+#[test]
+fn the_servers_sign_that_the_leg_is_connected_again_means_failure() {
+    let mut scene = Scene::talking();
+    scene.light("701");
+    scene.light("702");
+    scene.park();
+    scene.light("703");
+    let call = scene.server.call.unwrap();
+    let identity = ("P-Asserted-Identity".to_owned(), "<sip:0161@10.0.0.1>".to_owned());
+    scene.server.ua.update(scene.now, call, vec![identity]);
+    scene.run(Duration::from_millis(20));
+    assert!(scene.refused().unwrap().contains("last slot"), "{:?}", scene.refused());
+    assert_eq!(scene.server.ended, None);
+}
+
+#[test]
+fn without_a_lamp_the_lamps_are_asked_again_and_the_caller_stays() {
+    let mut scene = Scene::talking();
+    scene.park();
+    let asked = |scene: &Scene| scene.server.methods.iter().filter(|m| **m == Method::Subscribe).count();
+    let before = asked(&scene);
+    scene.run(Duration::from_secs(4));
+    assert!(asked(&scene) >= before, "renewals stay in their dialogs");
+    scene.run(Duration::from_secs(8));
+    assert!(scene.refused().unwrap().contains("no lamp lit"), "{:?}", scene.refused());
+    assert_eq!(scene.server.ended, None);
+}
+
+#[test]
+fn a_lost_lamp_is_found_by_asking_again() {
+    let mut scene = Scene::talking();
+    scene.park();
+    // Lit, but its NOTIFY never came.
+    scene.server.watchers.get_mut("702").unwrap().2 = true;
+    scene.run(Duration::from_secs(4));
+    assert_eq!(scene.server.refers.len(), 2, "found by the renewed subscription, and probed");
+    scene.report(1, 400);
+    assert_eq!(scene.proven(), Some(Some(slot("702"))));
+}
+
+#[test]
+fn a_second_lamp_within_a_moment_casts_doubt_on_the_first() {
+    let mut scene = Scene::talking();
+    scene.park();
+    scene.light("702");
+    scene.report(1, 400);
+    assert_eq!(scene.proven(), Some(Some(slot("702"))));
+    scene.light("701");
+    let doubted = Event::ParkDoubted { slots: vec![slot("702"), slot("701")] };
+    assert!(scene.heard.contains(&doubted), "{:?}", scene.heard);
+}
+
+#[test]
+fn nothing_is_ever_referred_to_a_slot() {
+    let mut scene = Scene::talking();
+    for typed in ["701", "700"] {
+        let effect = Effect::Park { call: CALL, slot: Some(slot("701")), note: Text::default() };
+        if typed == "701" {
+            scene.phone.perform(scene.now, effect);
+        } else {
+            scene.phone.perform(scene.now, Effect::Transfer { call: CALL, to: typed.into() });
+        }
+        scene.run(Duration::from_millis(5));
+    }
+    assert!(scene.server.refers.iter().all(|(_, target)| target == "700"), "{:?}", scene.server.refers);
+}
+
+#[test]
+fn an_older_state_changes_nothing_and_is_asked_about() {
+    let mut scene = Scene::talking();
+    scene.light("701");
+    scene.heard.clear();
+    scene.server.say_lamp(scene.now, "701", false, 0);
+    scene.run(Duration::from_millis(1));
+    assert_eq!(scene.lamps()[0], Lamp::Parked);
+    assert!(!scene.heard.iter().any(|e| matches!(e, Event::LampChanged { .. })));
+}
+
+#[test]
+fn a_silent_server_makes_every_lamp_stale_and_a_talking_one_fresh() {
+    let mut scene = Scene::talking();
+    // The wire is cut: what the phone sends goes nowhere.
+    let until = scene.now + Duration::from_secs(30);
+    while scene.now < until {
+        while scene.phone.poll_transmit().is_some() {}
+        while let Some(said) = scene.phone.poll_said() {
+            if let Said::Desk(event) = said {
+                scene.heard.push(event);
+            }
+        }
+        scene.now =
+            scene.phone.next_wake().unwrap_or(until).clamp(scene.now + Duration::from_millis(1), until);
+        scene.phone.wake(scene.now);
+    }
+    assert!(scene.heard.contains(&Event::Unreachable));
+    assert!(scene.lamps().iter().all(|l| matches!(l, Lamp::Stale { .. })), "{:?}", scene.lamps());
+    scene.run(Duration::from_secs(12));
+    assert_eq!(scene.lamps(), [Lamp::Free, Lamp::Free, Lamp::Free]);
+}
+
+#[test]
+fn what_an_operator_types_becomes_a_uri_of_ours() {
+    let scene = Scene::talking();
+    let typed = |text: &str| scene.phone.uri_typed(text).map(|u| u.to_string());
+    assert_eq!(typed("0161 496-0100").as_deref(), Some("sip:01614960100@10.0.0.1"));
+    assert_eq!(typed("+44 (20) 7946").as_deref(), Some("sip:+44207946@10.0.0.1"));
+    assert_eq!(typed("sam").as_deref(), Some("sip:sam@10.0.0.1"));
+    assert_eq!(typed("sam@example.com").as_deref(), Some("sip:sam@example.com"));
+    assert_eq!(typed("a b"), None);
+    assert_eq!(typed(&"9".repeat(400)), None);
+    assert_eq!(typed("1\r\nVia: x"), None);
+}
