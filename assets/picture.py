@@ -4,6 +4,7 @@
 Reads text with SGR sequences (16, 256 and true colours, bold, dim, reverse) from standard input.
 """
 import html
+import itertools
 import re
 import sys
 import unicodedata
@@ -78,15 +79,19 @@ def main():
     pen, boxes, texts, width = Pen(), [], [], 0
     for row, line in enumerate(lines):
         column, y = 0, row * CELL_H
-        for char, (fg, bg, bold, dim), wide in cells(line, pen):
-            x = column * CELL_W
+        # Characters of one style are one run; its length is given, so that any font keeps the columns.
+        for style, run in itertools.groupby(cells(line, pen), key=lambda cell: cell[1]):
+            run = list(run)
+            (fg, bg, bold, dim), text = style, "".join(cell[0] for cell in run)
+            x, length = column * CELL_W, sum(cell[2] for cell in run) * CELL_W
+            column += length // CELL_W
             if bg != PAPER:
-                boxes.append(f'<rect x="{x}" y="{y}" width="{wide * CELL_W}" height="{CELL_H}" fill="{bg}"/>')
-            if char != " ":
+                boxes.append(f'<rect x="{x}" y="{y}" width="{length}" height="{CELL_H}" fill="{bg}"/>')
+            if text.strip():
                 extra = ' font-weight="bold"' if bold else ""
                 extra += ' opacity="0.6"' if dim else ""
-                texts.append(f'<text x="{x}" y="{y + 14}" fill="{fg}"{extra}>{html.escape(char)}</text>')
-            column += wide
+                texts.append(f'<text x="{x}" y="{y + 14}" textLength="{length}" fill="{fg}"{extra} '
+                             f'xml:space="preserve">{html.escape(text)}</text>')
         width = max(width, column)
     w, h = width * CELL_W, len(lines) * CELL_H
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -12 {w + 24} {h + 24}" '

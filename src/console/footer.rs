@@ -205,6 +205,7 @@ fn short_bar(bar: &ParkBar) -> String {
         ParkBar::ServerCannot => "server can't".into(),
         ParkBar::ServerChoosesSlot => "server chooses".into(),
         ParkBar::Offline => "server is away".into(),
+        ParkBar::NoLamps => "no lamps here".into(),
         ParkBar::LampsStale => "lamps not fresh".into(),
         ParkBar::LotFull => "lot full".into(),
         ParkBar::Occupied(slot) => format!("{slot} taken"),

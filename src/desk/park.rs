@@ -38,6 +38,8 @@ pub enum ParkBar {
     ServerChoosesSlot,
     /// Not registered, or the server doesn't answer.
     Offline,
+    /// The server refuses every lamp: it has none of these slots, or shows them to nobody.
+    NoLamps,
     /// No lamp is fresh, so a park could not be proven.
     LampsStale,
     /// Every slot is taken.
@@ -61,6 +63,9 @@ impl ParkBar {
             Self::ServerCannot => "this server can't park calls: hold (h) or transfer (t) instead".into(),
             Self::ServerChoosesSlot => "this server chooses the slot itself: press p".into(),
             Self::Offline => "the server doesn't answer: the call stays with you; hold (h) works".into(),
+            Self::NoLamps => {
+                "the server has no lamp for any of these slots: hold (h) or transfer (t) instead".into()
+            }
             Self::LampsStale => "no lamp is fresh, so a park could not be proven: hold (h) instead".into(),
             Self::LotFull => "every slot is taken: the call stays with you; hold (h) or transfer (t)".into(),
             Self::Occupied(slot) => format!("{slot} is taken: nothing was sent, the call stays with you"),
@@ -90,6 +95,8 @@ impl Desk {
         }
         if let Some(wanted) = slot {
             self.slot_takes_a_park(wanted)?;
+        } else if self.slots.iter().all(|s| matches!(s.lamp, Lamp::Refused { .. })) {
+            return Err(ParkBar::NoLamps);
         } else if !self.slots.iter().any(|s| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack))
         {
             return Err(ParkBar::LampsStale);

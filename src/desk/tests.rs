@@ -349,7 +349,7 @@ mod random {
                 let call = desk.new_call_id();
                 Event::CallArrived(CallArrival {
                     call,
-                    party: if n % 2 == 0 { jane() } else { bob() },
+                    party: if n.is_multiple_of(2) { jane() } else { bob() },
                     called: Text::default(),
                     comeback: None,
                     referred_by_us: n > 5,
@@ -360,14 +360,14 @@ mod random {
             3 => Event::CallEnded { call, reason, by_them: true },
             4 => Event::CallHeld { call },
             5 => Event::CallResumed { call },
-            6 => Event::PartyTold { call, party: if n % 2 == 0 { jane() } else { bob() } },
+            6 => Event::PartyTold { call, party: if n.is_multiple_of(2) { jane() } else { bob() } },
             7 => Event::ParkProven { call, slot: (n < 6).then(|| id.clone()), doubt: vec![id] },
             8 => Event::ParkRefused { call, reason },
             9 => Event::HoldRefused { call, reason },
             10 => Event::Ticked,
             _ => {
                 let lamp = match n {
-                    0 | 1 | 2 => Lamp::Free,
+                    0..=2 => Lamp::Free,
                     3..=5 => Lamp::Parked,
                     6 => Lamp::RingingBack,
                     _ => Lamp::Stale { since: at(0), was_parked: true },

@@ -76,6 +76,38 @@ pub fn password(user: &str) -> String {
     format!("{user}-secret")
 }
 
+/// One SIP message as the server logged it.
+#[derive(Debug, Clone)]
+pub struct SipMessage {
+    /// By the server.
+    pub received: bool,
+    /// The other end's address and port.
+    pub far: String,
+    pub text: String,
+}
+
+impl SipMessage {
+    /// The request or status line.
+    pub fn head(&self) -> &str {
+        self.text.lines().next().unwrap_or_default()
+    }
+
+    /// `REFER`, `200`, … with the method that a response answers: `200 INVITE`.
+    pub fn kind(&self) -> String {
+        let method =
+            self.header("CSeq").and_then(|value| value.split_whitespace().nth(1)).unwrap_or_default();
+        match self.head().strip_prefix("SIP/2.0 ") {
+            Some(status) => format!("{} {method}", status.split_whitespace().next().unwrap_or_default()),
+            None => method.to_string(),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.text.lines().take_while(|line| !line.is_empty());
+        lines.filter_map(|line| line.split_once(':')).find(|(n, _)| n.trim() == name).map(|(_, v)| v.trim())
+    }
+}
+
 /// A running Asterisk.
 pub struct Asterisk {
     // Before the folder: the process must be gone when the folder is removed.
@@ -191,6 +223,29 @@ impl Asterisk {
     /// Puts every SIP message into the log from now on.
     pub fn log_sip(&self) {
         self.rx("pjsip set logger on");
+    }
+
+    /// Every SIP message since [`Asterisk::log_sip`], in order.
+    pub fn sip_messages(&self) -> Vec<SipMessage> {
+        let log = self.log();
+        let mut messages: Vec<SipMessage> = Vec::new();
+        let lines = log.lines();
+        let mut inside = false;
+        for line in lines {
+            let received = line.contains("<--- Received SIP");
+            if received || line.contains("<--- Transmitting SIP") {
+                let far = line.rsplit_once("UDP:").map_or("", |(_, far)| far);
+                let far = far.split_whitespace().next().unwrap_or_default().to_string();
+                messages.push(SipMessage { received, far, text: String::new() });
+                inside = true;
+            } else if line.starts_with('[') && line.contains("] VERBOSE[") {
+                inside = false;
+            } else if inside && let Some(message) = messages.last_mut() {
+                message.text += line.trim_end();
+                message.text.push('\n');
+            }
+        }
+        messages
     }
 
     /// Channels up just now; 0 when nobody talks, rings or is parked.

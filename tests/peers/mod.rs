@@ -10,9 +10,11 @@
 pub mod asterisk;
 pub mod asterisk_files;
 pub mod baresip;
+pub mod console;
 pub mod process;
 pub mod pty;
 pub mod sipp;
+pub mod sound_card;
 pub mod tone;
 pub mod voice;
 
