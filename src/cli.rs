@@ -121,12 +121,14 @@ fn say(text: &str) -> std::io::Result<()> {
 fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     let config = match load::console(&paths.config) {
         Ok(config) => config,
-        Err(LoadError::Absent { file }) => {
+        Err(LoadError::Absent { file }) if !paths.config_is_named => {
+            // A shell makes no folders for `>`.
+            let folder = paths.config.parent().unwrap_or(Path::new(".")).display();
             let text = format!(
-                "There is no configuration yet ({file}).\n\n  \
-                 parkdeck demo                 shows everything without one\n  \
-                 parkdeck example > {file}     gives you one to fill in\n  \
-                 parkdeck check                says whether it is right\n"
+                "There is no configuration yet ({file}).\n\n\
+                 To see everything without one:\n  parkdeck demo\n\n\
+                 To get one, fill it in and check it:\n  mkdir -p {folder}\n  \
+                 parkdeck example > {file}\n  parkdeck check\n"
             );
             say(&text)?;
             return Ok(ExitCode::FAILURE);

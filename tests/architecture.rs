@@ -3,6 +3,9 @@
 //! Paths are read from the syntax tree, so that `use crate::{…}`, `super::super::…` and a path in the middle of an
 //! expression count as much as a plain `use`.
 
+// A step that fails here is a test that fails, inside `#[test]` or not.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

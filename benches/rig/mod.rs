@@ -13,9 +13,11 @@ pub mod office;
 pub mod peers;
 pub mod wire;
 
-use std::path::Path;
+use std::path::PathBuf;
 
-/// The program that is measured: the release build, since `cargo bench` builds that.
-pub fn parkdeck() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_parkdeck"))
+/// The program that is measured: the release build, since `cargo bench` builds that, or what `PARKDECK_PROGRAM` names
+/// (an older build, to compare).
+pub fn parkdeck() -> PathBuf {
+    std::env::var_os("PARKDECK_PROGRAM")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_parkdeck")), PathBuf::from)
 }

@@ -36,7 +36,7 @@ impl Lot {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         let arguments = ["lot".into(), "--config".into(), file.to_string_lossy().into_owned()];
         let mut process =
-            Process::start(parkdeck(), &arguments, folder.path(), &folder.path().join("output"));
+            Process::start(&parkdeck(), &arguments, folder.path(), &folder.path().join("output"));
         wait_until("the lot to listen", Duration::from_secs(5), || {
             if let Some(status) = process.exited() {
                 panic!("the lot ended ({status}):\n{}", process.output());

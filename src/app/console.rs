@@ -300,8 +300,23 @@ impl Carrier {
                 Deed::Leave => self.leave(),
             }
         }
-        let desk = Arc::new(self.engine.desk().clone());
-        self.shown.send_replace(desk);
+        self.show();
+    }
+
+    /// Puts the desk where the screen finds it, if anything but the time has changed: most datagrams, timers and sound
+    /// reports change nothing that shows, and a picture costs more than they do.
+    fn show(&mut self) {
+        let desk = self.engine.desk();
+        self.shown.send_if_modified(|shown| {
+            let same = Arc::get_mut(shown).is_some_and(|shown| {
+                shown.now = desk.now;
+                shown == desk
+            });
+            if !same {
+                *shown = Arc::new(desk.clone());
+            }
+            !same
+        });
     }
 
     /// Says good-bye to the server and lets the datagrams out.

@@ -22,8 +22,23 @@ pub struct ScreenLink {
     pub clock: Clock,
 }
 
-/// How often at most the picture is drawn.
+/// How often at most the picture is drawn in the long run.
 const FRAME: Duration = Duration::from_millis(16);
+/// Pictures that may come at once after a rest: a key, the server's word on it and the proof follow each other within
+/// milliseconds, and each is worth seeing at once.
+const AT_ONCE: u32 = 6;
+
+/// When the next picture may be drawn.
+struct Pace {
+    next: Duration,
+}
+
+impl Pace {
+    /// A picture was drawn at `now`. A rest saves up for [`AT_ONCE`] pictures, not more.
+    fn drawn(&mut self, now: Duration) {
+        self.next = self.next.max(now.saturating_sub(FRAME * (AT_ONCE - 1))) + FRAME;
+    }
+}
 
 /// Runs until the engine hangs up (or the terminal is gone). Blocks; give it a thread of its own.
 ///
@@ -42,39 +57,54 @@ async fn serve(
 ) -> io::Result<()> {
     let ScreenLink { mut desk, commands, clock } = link;
     let mut keys = EventStream::new();
-    let mut seen = Desk::clone(&desk.borrow_and_update());
-    let mut next_frame = clock.now();
+    let mut seen = newest(&mut desk);
+    let mut pace = Pace { next: Duration::ZERO };
+    // Whether the picture is older than what it shows, and whether there is a newer desk than `seen`.
+    let (mut due, mut newer) = (true, false);
     loop {
-        seen.now = clock.now();
-        console.set_clock(&local_time());
-        console.set_area(screen.size()?.into());
-        screen.draw(|frame| console::draw(frame, &seen, console, theme))?;
-        #[cfg(debug_assertions)]
-        super::console::panic_on_request("screen");
+        let now = clock.now();
+        if due && now >= pace.next {
+            if std::mem::take(&mut newer) {
+                seen = newest(&mut desk);
+            }
+            seen.now = now;
+            console.set_clock(&local_time());
+            console.set_area(screen.size()?.into());
+            screen.draw(|frame| console::draw(frame, &seen, console, theme))?;
+            #[cfg(debug_assertions)]
+            super::console::panic_on_request("screen");
+            pace.drawn(now);
+            due = false;
+        }
+        let wait = if due { pace.next.saturating_sub(now) } else { console::next_change(&seen) };
         tokio::select! {
             biased;
             event = keys.next() => match event {
                 Some(Ok(event)) => {
+                    // A key means what the picture showed when it was pressed.
                     seen.now = clock.now();
                     take_key(console, &seen, &event, screen, &commands)?;
+                    due = true;
                 }
                 // The terminal is gone: the engine hears of it when `commands` closes.
                 Some(Err(_)) | None => return Ok(()),
             },
+            // Of a storm of lamps, sixty pictures a second; keys are heard all the while.
             changed = desk.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
-                // A lamp is seen at once; of a storm of them, sixty pictures a second.
-                if clock.now() < next_frame {
-                    tokio::time::sleep_until(clock.instant(next_frame).into()).await;
-                }
-                next_frame = clock.now() + FRAME;
-                seen = Desk::clone(&desk.borrow_and_update());
+                (due, newer) = (true, true);
             }
-            () = tokio::time::sleep(console::next_change(&seen)) => {}
+            () = tokio::time::sleep(wait) => due = true,
         }
     }
+}
+
+/// A copy of the newest desk; the engine is kept from putting a newer one there no longer than an `Arc` takes.
+fn newest(desk: &mut watch::Receiver<Arc<Desk>>) -> Desk {
+    let newest = Arc::clone(&desk.borrow_and_update());
+    Desk::clone(&newest)
 }
 
 /// The wall clock for the top line.
@@ -109,4 +139,28 @@ fn take_key(
         screen.copy(&text)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_rest_pictures_come_at_once_and_in_a_storm_sixty_a_second() {
+        let second = Duration::from_secs(1);
+        let (mut pace, mut now) = (Pace { next: Duration::ZERO }, 60 * second);
+        let mut at_once = 0;
+        while now >= pace.next {
+            pace.drawn(now);
+            at_once += 1;
+        }
+        assert_eq!(at_once, AT_ONCE);
+        let (end, mut drawn) = (now + second, 0);
+        while pace.next < end {
+            now = pace.next;
+            pace.drawn(now);
+            drawn += 1;
+        }
+        assert!((60..=63).contains(&drawn), "{drawn} pictures in a second");
+    }
 }

@@ -310,21 +310,16 @@ impl Desk {
             self.say(Severity::Warning, &text);
             return Vec::new();
         }
-        let gone = match self.slot(&undo.slot) {
-            Some(slot) if slot.holds_somebody() => {
-                let same = |p: &ParkedCall| p.since == undo.parked.since && p.key == undo.parked.key;
-                !slot.parked.as_ref().is_some_and(same)
-            }
-            _ => true,
-        };
-        if gone {
+        // The park may have been proven by the server's answer, before the lamp told the call's name, or at all.
+        let same = |p: &&ParkedCall| p.ours && (undo.parked.key.is_none() || p.key == undo.parked.key);
+        let there = self.slot(&undo.slot).filter(|s| s.holds_somebody() || s.is_known_free());
+        let Some(seen) = there.and_then(|s| s.parked.as_ref()).filter(same).cloned() else {
             let text = format!("can't undo: {} has left {}", undo.parked.parkee.label(), undo.slot);
             self.say(Severity::Warning, &text);
             return Vec::new();
-        }
-        let strength = undo.parked.strength;
-        let key = undo.parked.key.clone();
-        self.retrieve(RetrieveTarget { slot: undo.slot, seen: undo.parked, strength, key })
+        };
+        let (strength, key) = (seen.strength, seen.key.clone());
+        self.retrieve(RetrieveTarget { slot: undo.slot, seen, strength, key })
     }
 }
 

@@ -96,6 +96,22 @@ fn a_proven_park_shows_who_is_where_and_can_be_undone() {
 }
 
 #[test]
+fn a_park_proven_before_its_lamp_tells_of_it_can_be_undone_before_and_after() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    desk.obey(at(1000), Command::Park { slot: None });
+    desk.learn(at(1003), Event::ParkProven { call, slot: Some(slot("701")), doubt: vec![] });
+    let mut quick = desk.clone();
+    assert!(matches!(quick.obey(at(1010), Command::Undo).as_slice(), [Effect::Retrieve { .. }]));
+    let key = Some(DialogKey("abc;to-tag=1;from-tag=2".into()));
+    let report = LampReport { lamp: Lamp::Parked, parkee: Some(jane()), key, ..LampReport::default() };
+    desk.learn(at(1020), Event::LampChanged { slot: slot("701"), report });
+    let effects = desk.obey(at(2000), Command::Undo);
+    let [Effect::Retrieve { target, .. }] = effects.as_slice() else { panic!("{effects:?}") };
+    assert!(target.key.is_some(), "and by the name that the lamp told meanwhile");
+}
+
+#[test]
 fn undo_says_when_it_is_too_late_or_the_caller_is_gone() {
     let mut desk = desk();
     park_jane(&mut desk);
@@ -349,7 +365,7 @@ mod random {
                 let call = desk.new_call_id();
                 Event::CallArrived(CallArrival {
                     call,
-                    party: if n % 2 == 0 { jane() } else { bob() },
+                    party: if n.is_multiple_of(2) { jane() } else { bob() },
                     called: Text::default(),
                     comeback: None,
                     referred_by_us: n > 5,
@@ -360,14 +376,14 @@ mod random {
             3 => Event::CallEnded { call, reason, by_them: true },
             4 => Event::CallHeld { call },
             5 => Event::CallResumed { call },
-            6 => Event::PartyTold { call, party: if n % 2 == 0 { jane() } else { bob() } },
+            6 => Event::PartyTold { call, party: if n.is_multiple_of(2) { jane() } else { bob() } },
             7 => Event::ParkProven { call, slot: (n < 6).then(|| id.clone()), doubt: vec![id] },
             8 => Event::ParkRefused { call, reason },
             9 => Event::HoldRefused { call, reason },
             10 => Event::Ticked,
             _ => {
                 let lamp = match n {
-                    0 | 1 | 2 => Lamp::Free,
+                    0..=2 => Lamp::Free,
                     3..=5 => Lamp::Parked,
                     6 => Lamp::RingingBack,
                     _ => Lamp::Stale { since: at(0), was_parked: true },

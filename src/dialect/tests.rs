@@ -267,6 +267,19 @@ fn the_answer_to_a_probe_proves_the_park_though_it_names_no_refer() {
 }
 
 #[test]
+fn a_refusal_that_names_no_refer_is_the_probes_as_asterisk_sends_it() {
+    let mut scene = Scene::talking();
+    scene.light("701");
+    scene.light("702");
+    scene.park();
+    scene.light("703");
+    assert_eq!(scene.server.refers.len(), 2, "the probe is out");
+    scene.report(0, 400);
+    assert_eq!(scene.proven(), Some(Some(slot("703"))), "the last slot is ours, and no timeout was needed");
+    assert_eq!((scene.refused(), scene.server.ended), (None, Some(true)));
+}
+
+#[test]
 fn the_last_slot_taken_by_somebody_else_keeps_the_caller_here() {
     let mut scene = Scene::talking();
     scene.light("701");

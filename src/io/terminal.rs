@@ -11,7 +11,7 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Size;
 use rustix::termios::{Action, QueueSelector, tcflow, tcflush};
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -36,9 +36,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// What the program ends with after a panic, as Rust's own programs do.
 const PANIC_CODE: i32 = 101;
 
+/// Bytes of a large picture, all of it new; ratatui writes out at the end of each.
+const PICTURE: usize = 64 << 10;
+
 /// The screen while it is ours. Dropping it gives it back.
 pub struct Screen {
-    terminal: ratatui::Terminal<CrosstermBackend<io::Stdout>>,
+    /// A picture goes out whole: standard output by itself writes every kilobyte.
+    terminal: ratatui::Terminal<CrosstermBackend<BufWriter<io::Stdout>>>,
 }
 
 impl Screen {
@@ -59,6 +63,7 @@ impl Screen {
         if mouse {
             execute!(stdout, EnableMouseCapture)?;
         }
+        let stdout = BufWriter::with_capacity(PICTURE, stdout);
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(stdout))?;
         Ok(Self { terminal })
     }

@@ -166,6 +166,7 @@ impl Lot {
     pub(super) fn on_answered(&mut self, now: Moment, call: CallKey, sdp: Option<&[u8]>) {
         let Some(leg) = self.legs.get_mut(&call) else { return self.agent.hang_up(now, call) };
         leg.confirmed = true;
+        leg.confirmed_at = now;
         leg.early = None;
         let Place::Dialled(id) = leg.place else { return self.hang_up(now, call) };
         let agreed = match (&mut leg.sound, sdp) {

@@ -2,9 +2,9 @@
 //! leg hears, which follows from where it is.
 
 use super::Lot;
-use super::legs::{Leg, Place};
+use super::legs::{Leg, Place, SECOND_THOUGHTS};
 use super::notice::Notice;
-use super::slots::Departure;
+use super::slots::{Departure, Ticket};
 use super::sound::Hears;
 use super::words::asserted_in;
 use crate::media::StreamId;
@@ -12,10 +12,6 @@ use crate::parking::{Identity, Moment};
 use crate::sip::message::Headers;
 use crate::sip::sdp::Codec;
 use crate::sip::{CallKey, EndCause, EndedBy};
-use std::time::Duration;
-
-/// Who hangs up so soon after the handshake of a retrieve has not talked with anybody.
-const GIVEN_UP_WITHIN: Duration = Duration::from_millis(700);
 
 impl Lot {
     pub(super) fn codec_of(&self, call: CallKey) -> Option<Codec> {
@@ -28,17 +24,21 @@ impl Lot {
         if std::mem::replace(&mut leg.confirmed, true) {
             return;
         }
+        leg.confirmed_at = now;
         let peer = leg.peer();
-        if let Some(taken) = leg.takes.take() {
-            for lot in &mut self.lots {
-                lot.release(&taken.ticket);
-            }
-            leg.took = Some((taken, now));
-            if let Some(peer) = peer {
-                self.introduce(now, peer, call);
-            }
-            self.seat_the_stranded(now);
+        let Some(ticket) = leg.takes.as_ref().map(|taken| taken.ticket.clone()) else { return };
+        self.release(now, &ticket);
+        if let Some(peer) = peer {
+            self.introduce(now, peer, call);
         }
+    }
+
+    /// Gives up the place that was kept for a call.
+    fn release(&mut self, now: Moment, ticket: &Ticket) {
+        for lot in &mut self.lots {
+            lot.release(ticket);
+        }
+        self.seat_the_stranded(now);
     }
 
     /// Tells `to` that he is connected with the person on `who` (UPDATE with P-Asserted-Identity).
@@ -194,17 +194,14 @@ impl Lot {
     /// Ends a leg; whoever it talked with must have been taken care of.
     pub(super) fn hang_up(&mut self, now: Moment, call: CallKey) {
         self.move_to(call, Place::Leaving);
-        if let Some(leg) = self.legs.get_mut(&call) {
-            if let Some(sound) = leg.sound.take() {
-                self.sound.close(sound);
-            }
-            if let Some(taken) = leg.takes.take() {
-                for lot in &mut self.lots {
-                    lot.release(&taken.ticket);
-                }
-            }
+        if let Some(sound) = self.legs.get_mut(&call).and_then(|leg| leg.sound.take()) {
+            self.sound.close(sound);
         }
+        let taken = self.legs.get_mut(&call).and_then(|leg| leg.takes.take());
         self.agent.hang_up(now, call);
+        if let Some(taken) = taken {
+            self.release(now, &taken.ticket);
+        }
     }
 
     /// A leg has ended, whoever ended it.
@@ -234,24 +231,14 @@ impl Lot {
 
     /// One of two who talked has gone: what becomes of the other.
     fn peer_lost(&mut self, now: Moment, gone: CallKey, leg: Leg, peer: CallKey, by: EndedBy) {
-        if let Some(taken) = leg.takes {
-            // The retriever never got as far as ACK: the caller goes back into the slot that was kept for him.
+        let taken = leg.takes.as_ref().filter(|_| !leg.confirmed || now < leg.confirmed_at + SECOND_THOUGHTS);
+        if let Some(taken) = taken.cloned() {
+            // The retriever never got as far as ACK, or didn't want him after all.
             return self.put_back(now, peer, taken);
         }
-        if let Some((taken, at)) = leg.took.clone()
-            && by == EndedBy::Remote
-            && now.saturating_sub(at) < GIVEN_UP_WITHIN
-        {
-            // His CANCEL crossed our answer: he had given up before he could know that he had the caller.
-            return self.put_back(now, peer, taken);
-        }
-        let taken = self.legs.get_mut(&peer).and_then(|leg| leg.takes.take());
-        if let Some(taken) = taken {
+        if let Some(taken) = self.legs.get_mut(&peer).and_then(|leg| leg.takes.take()) {
             // The caller hung up on somebody who was just taking him.
-            for lot in &mut self.lots {
-                lot.release(&taken.ticket);
-            }
-            self.seat_the_stranded(now);
+            self.release(now, &taken.ticket);
         }
         if self.transferor_left(gone, peer) {
             return;
@@ -274,7 +261,7 @@ impl Lot {
     }
 
     /// A parked caller has hung up: the lamp goes out at once, and whoever is rung for him stops ringing.
-    fn caller_gave_up(&mut self, now: Moment, ticket: &super::slots::Ticket) {
+    fn caller_gave_up(&mut self, now: Moment, ticket: &Ticket) {
         self.cancel_ringing_for(now, ticket);
         let left = self.lots.iter_mut().find_map(|lot| lot.leave(now, ticket, Departure::GaveUp));
         if let Some(parked) = left {

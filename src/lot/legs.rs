@@ -3,8 +3,7 @@
 
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
-use crate::parking::Identity;
-use crate::parking::Moment;
+use crate::parking::{Identity, Moment};
 use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -16,6 +15,9 @@ pub const MAX_LEGS: usize = 2_000;
 pub const MAX_LEGS_PER_USER: usize = 256;
 /// For how long a call rings before the lot gives up on it with 480.
 pub const RING_TIME: Duration = Duration::from_secs(180);
+/// Nobody takes a call to end it so soon: a retriever's CANCEL has crossed our 200 (RFC 3261 9.1), and what follows is
+/// ACK and BYE. The caller goes back into his slot.
+pub const SECOND_THOUGHTS: Duration = Duration::from_millis(700);
 /// For how long the recipient of a blind transfer is rung.
 pub const TRANSFER_RING_TIME: Duration = Duration::from_secs(60);
 
@@ -59,10 +61,11 @@ pub(super) struct Leg {
     pub early: Option<(Vec<u8>, CallKey)>,
     /// The three-way handshake is done: somebody is really there.
     pub confirmed: bool,
-    /// The parked call that this leg takes out, until it is confirmed.
+    /// Since when.
+    pub confirmed_at: Moment,
+    /// The parked call that this leg takes out, to be put back if he doesn't really take it: no ACK, or gone again
+    /// within [`SECOND_THOUGHTS`].
     pub takes: Option<ParkedCall<CallKey>>,
-    /// What this leg has taken out, and when: whoever hangs up at once never meant to have it.
-    pub took: Option<(ParkedCall<CallKey>, Moment)>,
     /// Whom to ring when this leg is stranded: the user who transferred it.
     pub sent_by: Option<String>,
     /// 180 was passed on.
@@ -82,8 +85,8 @@ impl Leg {
             offer: None,
             early: None,
             confirmed: false,
+            confirmed_at: Moment::ZERO,
             takes: None,
-            took: None,
             sent_by: None,
             rang: false,
             dialog: None,
@@ -118,7 +121,7 @@ pub(super) struct Attempt {
     pub purpose: Purpose,
     pub branches: BTreeSet<CallKey>,
     /// When it is given up.
-    pub ends_at: Duration,
+    pub ends_at: Moment,
     /// The best of the refusals so far (RFC 3261 16.7).
     pub refusal: u16,
 }

@@ -122,9 +122,8 @@ impl Lot {
             }
             return;
         }
-        let keeps = |lot: &ParkingLot<CallKey>| lot.keeps(&taken.ticket);
-        let has = |lot: &ParkingLot<CallKey>| lot.config().parkpos.contains(taken.slot.as_str());
-        let lot = self.lots.iter().position(keeps).or_else(|| self.lots.iter().position(has)).unwrap_or(0);
+        let his = |lot: &ParkingLot<CallKey>| lot.keeps(&taken.ticket) || lot.has_slot(taken.slot.as_str());
+        let lot = self.lots.iter().position(his).unwrap_or(0);
         let parker = taken.parker.user.clone();
         match self.lots.get_mut(lot).and_then(|lot| lot.put_back(now, taken).cloned()) {
             Some(parked) => {

@@ -75,7 +75,11 @@ impl Lot {
         if leg.source != from && !self.registrar.knows(&user, from) {
             return Err(Refusal::new(403, "This call came from somewhere else."));
         }
+        // Whoever sends a call on has really taken it.
         self.on_confirmed(now, call);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.takes = None;
+        }
         let target = request.headers.name_addr("Refer-To");
         let Some(target) = target.map(|target| target.uri).filter(crate::sip::message::Uri::is_sip) else {
             return Err(Refusal::new(400, "Refer-To can't be read."));

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Caller-controlled text that can neither move the cursor, colour the screen, reorder the line nor hide characters.
 ///
@@ -41,7 +42,7 @@ impl Text {
             if std::mem::take(&mut blank) {
                 kept.push(' ');
             }
-            kept.extend(grapheme.chars().take(Self::MAX_MARKS));
+            kept.extend(plain(grapheme).chars().take(Self::MAX_MARKS));
         }
         Self(kept)
     }
@@ -60,6 +61,16 @@ impl Text {
     /// Whether nothing was left.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// The grapheme, if every terminal gives it the same width: some draw a thumb and its skin in two columns, some in
+/// four, and the row bends. Of any other the first character says enough.
+fn plain(grapheme: &str) -> &str {
+    let each: usize = grapheme.chars().filter_map(UnicodeWidthChar::width).sum();
+    match grapheme.chars().next() {
+        Some(first) if each != grapheme.width() => &grapheme[..first.len_utf8()],
+        _ => grapheme,
     }
 }
 
@@ -124,6 +135,15 @@ impl From<Text> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_terminals_draw_in_different_widths_is_made_plain() {
+        let family = "Eve 👩\u{200d}👩\u{200d}👧 👍🏽 ❤\u{fe0f}";
+        assert_eq!(Text::new(family).as_str(), "Eve 👩👩👧 👍 ❤");
+        for kept in ["María", "שלום", "한국어", "会議", "E\u{301}ve", "👍"] {
+            assert_eq!(Text::new(kept).as_str(), kept);
+        }
+    }
 
     #[test]
     fn an_ordinary_name_is_left_alone() {

@@ -235,9 +235,9 @@ impl Asterisk {
     pub fn sip_messages(&self) -> Vec<SipMessage> {
         let log = self.log();
         let mut messages: Vec<SipMessage> = Vec::new();
-        let mut lines = log.lines();
+        let lines = log.lines();
         let mut inside = false;
-        while let Some(line) = lines.next() {
+        for line in lines {
             let received = line.contains("<--- Received SIP");
             if received || line.contains("<--- Transmitting SIP") {
                 let far = line.rsplit_once("UDP:").map_or("", |(_, far)| far);

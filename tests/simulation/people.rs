@@ -17,7 +17,7 @@ pub fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], 5060))
 }
 
-pub fn account(user: &str, name: &str) -> Account {
+fn account(user: &str, name: &str) -> Account {
     Account {
         aor: NameAddr::new(Uri::sip(user, "lot.test")).with_display(name),
         server: address(1),
@@ -73,7 +73,7 @@ impl Phone {
             account: Some(self.account),
             from: None,
             target: Uri::sip(number, "lot.test"),
-            send_to: super::people::address(1),
+            send_to: address(1),
             sdp,
             headers: vec![],
         };

@@ -1,7 +1,7 @@
 //! One world: the lot, two consoles, five callers, a colleague and the weather, driven by a seed; and the promises.
 
 use super::net::{Net, Weather};
-use super::people::{Operator, Phone, account, address};
+use super::people::{Operator, Phone, address};
 use parkdeck::desk::{CallId, Command as Key, Phase};
 use parkdeck::lot::{Lot, LotConfig};
 use parkdeck::media::{Command, Report, Source, StreamId};
@@ -76,7 +76,6 @@ impl World {
             Operator::new("reception", "Reception", 10, seed + 1, &slots),
             Operator::new("ann", "Ann", 11, seed + 2, &slots),
         ];
-        let _ = account("unused", "unused");
         Self {
             now: Duration::from_secs(1),
             rng: StdRng::seed_from_u64(seed),
@@ -130,10 +129,9 @@ impl World {
                 phone.hang_up(self.now);
             }
             for operator in &mut self.operators {
-                while operator.engine.desk().calls.iter().any(|c| c.phase != Phase::Ringing) {
+                if operator.engine.desk().calls.iter().any(|c| c.phase != Phase::Ringing) {
                     operator.engine.obey(self.now, Key::Quit);
                     operator.engine.obey(self.now, Key::Quit);
-                    break;
                 }
             }
             self.settle();
@@ -335,6 +333,16 @@ impl World {
         if let Some((a, b)) = joined.first() {
             self.broken.push(format!("{:?}: two callers were joined: {a} hears {b}", self.now));
         }
+    }
+
+    /// Breaks the promises on purpose, to see that somebody is watching: two callers joined, one lost.
+    pub fn break_promises(&mut self) {
+        let (a, b) = (StreamId(1), StreamId(2));
+        self.streams.insert(a, (Some(address(20)), None));
+        self.streams.insert(b, (Some(address(21)), Some(a)));
+        self.nobody_is_joined();
+        self.phones[0].ended = Some((EndedBy::Remote, None, true));
+        self.nobody_is_lost();
     }
 
     fn nobody_is_lost(&mut self) {

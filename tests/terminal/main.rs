@@ -17,6 +17,11 @@
 #[path = "../peers/mod.rs"]
 mod peers;
 
+mod files;
+mod hostile;
 mod looks;
 mod restore;
 mod rig;
+mod server;
+mod show;
+mod speaker;

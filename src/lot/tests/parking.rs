@@ -115,6 +115,7 @@ fn who_calls_the_park_extension_is_parked_himself() {
     let taken = world.dial(BOB, "701");
     world.run_ms(50);
     assert!(world.talk(ANN, BOB));
+    world.run_s(2);
     world.hang_up(BOB, taken);
     world.assert_at_rest();
 }
@@ -133,6 +134,7 @@ fn an_attended_park_puts_the_caller_into_the_place_of_his_parker() {
     let taken = world.dial(BOB, "701");
     world.run_ms(50);
     assert!(world.talk(JANE, BOB));
+    world.run_s(2);
     world.hang_up(BOB, taken);
     world.assert_at_rest();
 }

@@ -23,6 +23,7 @@ fn a_slot_is_dialled_and_both_learn_who_the_other_is() {
     });
     assert!(answered.unwrap().contains("Jane Doe"), "and in the 200");
     assert_eq!(world.noticed(|n| matches!(n, Notice::CallRetrieved { .. })), 1);
+    world.run_s(2);
     world.hang_up(BOB, bob);
     world.run_ms(50);
     assert!(world.is_over(JANE, jane));
@@ -68,7 +69,7 @@ fn replaces_takes_exactly_the_call_that_the_lamp_named() {
     );
     // Somebody else takes Jane, and Kurt is parked in her slot.
     let ann = world.dial(ANN, &slot);
-    world.run_ms(100);
+    world.run_s(2);
     world.hang_up(ANN, ann);
     world.run_ms(50);
     let (kurt, at_ann) = talk(&mut world, KURT, ANN, "100");
@@ -186,6 +187,22 @@ fn a_parked_caller_who_is_merely_silent_stays() {
     world.silent(JANE, 30_000);
     world.run_s(40);
     assert!(!world.is_over(JANE, jane) && world.hears_music(JANE));
+}
+
+#[test]
+fn a_retriever_whose_cancel_crosses_the_answer_costs_the_caller_nothing() {
+    let mut world = office();
+    let (jane, slot) = ann_parks_jane(&mut world);
+    let bob = world.dial(BOB, &slot);
+    world.run_ms(2);
+    world.hang_up(BOB, bob);
+    world.run_s(2);
+    assert_eq!(world.noticed(|n| matches!(n, Notice::CallRetrieved { .. })), 1);
+    assert_eq!(world.noticed(|n| matches!(n, Notice::CallPutBack { .. })), 1);
+    assert!(world.hears_music(JANE) && !world.is_over(JANE, jane) && world.is_over(BOB, bob));
+    let lamp = world.watch(BOB, &slot);
+    world.run_ms(50);
+    assert_eq!(world.lamp(BOB, lamp).dialogs[0].state, DialogState::Confirmed);
 }
 
 #[test]
