@@ -95,7 +95,12 @@ fn compare(name: &str, [ours, theirs]: [Figures; 2]) {
     row(&format!("console, {name}"), ours);
     row(&format!("baresip, {name}"), theirs);
     let [a, b] = [ours, theirs].map(|f| f.values());
-    let ratios: String = a.iter().zip(b).map(|(a, b)| format!("{:>9.2}", a / b)).collect();
+    // A phone that does nothing at all for so long makes no ratio.
+    let ratio = |(a, b): (&f64, f64)| match b {
+        b if b < 0.005 => format!("{:>9}", "–"),
+        b => format!("{:>9.2}", a / b),
+    };
+    let ratios: String = a.iter().zip(b).map(ratio).collect();
     println!("{:<44}{ratios}", "    ratio");
 }
 
