@@ -137,10 +137,10 @@ fn storm_row(name: &str, storm: &Storm, shown: bool) {
     println!("{name:<42}{:>12.3}{:>12.3}{:>10.1} %", wall.as_secs_f64(), scheduled.as_secs_f64(), share);
 }
 
-/// All that an engine was sent, and when.
+/// All that happened to an engine, and when: a datagram, or (`None`) its own clock.
 struct Storm {
     slots: u32,
-    datagrams: Vec<(Duration, Vec<u8>)>,
+    happened: Vec<(Duration, Option<Vec<u8>>)>,
     /// Where the lamps are lit and the storm begins.
     begins: usize,
 }
@@ -177,7 +177,7 @@ fn engine(slots: u32) -> Engine {
 impl Storm {
     /// Lets an engine and a server talk, without a network between them, and keeps what the engine was sent.
     fn record(slots: u32) -> Self {
-        let mut storm = Self { slots, datagrams: Vec::new(), begins: 0 };
+        let mut storm = Self { slots, happened: Vec::new(), begins: 0 };
         let mut engine = engine(slots);
         let mut server = Server::new();
         let mut now = Duration::from_secs(1);
@@ -187,20 +187,21 @@ impl Storm {
         while server.watchers.len() < slots as usize {
             now += Duration::from_millis(100);
             assert!(now < Duration::from_secs(60), "only {} lamps were asked for", server.watchers.len());
-            engine.wake(now);
+            storm.wake(now, &mut engine);
             storm.talk(now, &mut engine, &mut server);
         }
-        storm.begins = storm.datagrams.len();
+        storm.begins = storm.happened.len();
         for nth in 0..NOTIFIES {
             now += BETWEEN;
             if engine.next_wake().is_some_and(|at| at <= now) {
-                engine.wake(now);
+                storm.wake(now, &mut engine);
             }
             server.change(now, nth);
             storm.talk(now, &mut engine, &mut server);
         }
+        let stormy = &storm.happened[storm.begins..];
         let told =
-            storm.datagrams[storm.begins..].iter().filter(|(_, bytes)| bytes.starts_with(b"NOTIFY")).count();
+            stormy.iter().filter(|(_, b)| b.as_ref().is_some_and(|b| b.starts_with(b"NOTIFY"))).count();
         assert!(told >= NOTIFIES, "{told} NOTIFYs of {NOTIFIES}");
         let lit = (NOTIFIES as u32 / slots) % 2 == 1;
         let last = &engine.desk().slots[0];
@@ -210,6 +211,11 @@ impl Storm {
             last.lamp
         );
         storm
+    }
+
+    fn wake(&mut self, now: Duration, engine: &mut Engine) {
+        engine.wake(now);
+        self.happened.push((now, None));
     }
 
     fn talk(&mut self, now: Duration, engine: &mut Engine, server: &mut Server) {
@@ -223,7 +229,7 @@ impl Storm {
             while let Some(transmit) = server.agent.poll_transmit() {
                 silent = false;
                 engine.receive(now, server_address(), &transmit.bytes);
-                self.datagrams.push((now, transmit.bytes));
+                self.happened.push((now, Some(transmit.bytes)));
             }
             while engine.poll_sound().is_some() || engine.poll_deed().is_some() {}
             if silent {
@@ -238,14 +244,14 @@ impl Storm {
         engine.start(Duration::from_secs(1));
         let mut held = Arc::new(engine.desk().clone());
         let (mut began, mut ran) = (Instant::now(), scheduled());
-        for (nth, (now, bytes)) in self.datagrams.iter().enumerate() {
+        for (nth, (now, bytes)) in self.happened.iter().enumerate() {
             if nth == self.begins {
                 (began, ran) = (Instant::now(), scheduled());
             }
-            if engine.next_wake().is_some_and(|at| at <= *now) {
-                engine.wake(*now);
+            match bytes {
+                Some(bytes) => engine.receive(*now, server_address(), bytes),
+                None => engine.wake(*now),
             }
-            engine.receive(*now, server_address(), bytes);
             while let Some(transmit) = engine.poll_transmit() {
                 black_box(transmit);
             }

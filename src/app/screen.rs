@@ -140,3 +140,27 @@ fn take_key(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_rest_pictures_come_at_once_and_in_a_storm_sixty_a_second() {
+        let second = Duration::from_secs(1);
+        let (mut pace, mut now) = (Pace { next: Duration::ZERO }, 60 * second);
+        let mut at_once = 0;
+        while now >= pace.next {
+            pace.drawn(now);
+            at_once += 1;
+        }
+        assert_eq!(at_once, AT_ONCE);
+        let (end, mut drawn) = (now + second, 0);
+        while pace.next < end {
+            now = pace.next;
+            pace.drawn(now);
+            drawn += 1;
+        }
+        assert!((60..=63).contains(&drawn), "{drawn} pictures in a second");
+    }
+}

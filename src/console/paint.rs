@@ -1,5 +1,5 @@
 //! Putting text into the frame's buffer, always cut to its room. Nothing here can write outside the area, and every
-//! string goes through `Buffer::set_stringn`, the one path of ratatui that drops control characters.
+//! string but printable ASCII goes through `Buffer::set_stringn`, the one path of ratatui that drops control characters.
 
 use super::theme::Theme;
 use ratatui::buffer::Buffer;
@@ -9,8 +9,16 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
+/// Printable ASCII: each byte is one column and none a control character.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// Columns that a text takes.
 pub(super) fn columns(text: &str) -> u16 {
+    if is_plain(text) {
+        return u16::try_from(text.len()).unwrap_or(u16::MAX);
+    }
     u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
@@ -110,8 +118,22 @@ impl Canvas<'_> {
             return 0;
         }
         let text = fit(text, room.min(area.right() - x));
+        if is_plain(&text) {
+            return self.put_plain(x, y, &text, style);
+        }
         let (end, _) = self.buffer.set_stringn(x, y, &text, room.into(), style);
         end.saturating_sub(x)
+    }
+
+    /// The same for what is one column a byte, without looking for graphemes: that was a fifth of a picture.
+    fn put_plain(&mut self, x: u16, y: u16, text: &str, style: Style) -> u16 {
+        let mut end = x;
+        for letter in text.bytes() {
+            let Some(cell) = self.buffer.cell_mut((end, y)) else { break };
+            cell.set_char(char::from(letter)).set_style(style);
+            end += 1;
+        }
+        end - x
     }
 
     /// Lays a style over an area, for example a chosen row's background.
@@ -225,6 +247,8 @@ impl Pen<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ratatui::buffer::Cell;
+    use ratatui::style::Stylize;
 
     #[test]
     fn a_cut_text_fits_and_never_shows_half_a_character() {
@@ -234,6 +258,22 @@ mod tests {
                 assert!(columns(&cut) <= room, "{cut} in {room}");
                 assert!(cut == text || cut.ends_with('…') || room == 0);
             }
+        }
+    }
+
+    #[test]
+    fn plain_text_is_put_as_ratatui_puts_it_and_control_characters_are_dropped() {
+        let theme = Theme::default();
+        let area = Rect::new(0, 0, 12, 1);
+        for text in
+            ["Jane Doe", "0161 496 0100", "a text that is too long", "", "e\u{301}", "a\x1b[31mb", "李小"]
+        {
+            let (mut ours, mut theirs) =
+                (Buffer::filled(area, Cell::new("李")), Buffer::filled(area, Cell::new("李")));
+            let used = Canvas { buffer: &mut ours, theme: &theme }.put(2, 0, 8, text, Style::new().bold());
+            let (end, _) = theirs.set_stringn(2, 0, fit(text, 8), 8, Style::new().bold());
+            assert_eq!((&ours, used), (&theirs, end - 2), "{text:?}");
+            assert!(!ours.content.iter().any(|cell| cell.symbol().contains('\x1b')), "{text:?}");
         }
     }
 

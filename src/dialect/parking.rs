@@ -220,8 +220,15 @@ impl Phone {
 
     /// Takes the answer to a probe: refused means that nobody is left to transfer, so the caller is parked.
     /// False if `refer` is no probe.
+    ///
+    /// Asterisk's NOTIFYs name no REFER (RFC 3515 §2.4.6 wants an id for the second one): the probe's answer, which is
+    /// the first to come, arrives as that of the REFER before it. A refusal while the probe is out is a refusal of the
+    /// probe, for the park itself has lit a lamp.
     fn probe_answered_with(&mut self, now: Moment, refer: ReferKey, status: u16) -> bool {
-        let Some(attempt) = self.attempts.iter().find(|a| a.probe == Some(refer)) else { return false };
+        let unnamed = |a: &Attempt| a.stage == Stage::Probed && a.refer == Some(refer) && status >= 300;
+        let Some(attempt) = self.attempts.iter().find(|a| a.probe == Some(refer) || unnamed(a)) else {
+            return false;
+        };
         let call = attempt.call;
         let refused = (300..=499).contains(&status) && !matches!(status, 401 | 407 | 408 | 487 | 491);
         if refused && attempt.stage == Stage::Probed {

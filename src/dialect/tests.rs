@@ -253,6 +253,19 @@ fn our_leg_ends_only_when_lamp_and_probe_have_proven_the_park() {
     assert_eq!(scene.phone.legs(), 0);
 }
 
+/// As a real Asterisk does it: its NOTIFYs have no id, so the probe's answer arrives as that of the first REFER.
+#[test]
+fn the_answer_to_a_probe_proves_the_park_though_it_names_no_refer() {
+    let mut scene = Scene::talking();
+    scene.light("702");
+    scene.light("703");
+    scene.park();
+    scene.light("701");
+    scene.report(0, 400);
+    assert_eq!(scene.proven(), Some(Some(slot("701"))), "{:?}", scene.refused());
+    assert_eq!(scene.server.ended, Some(true));
+}
+
 #[test]
 fn a_refusal_that_names_no_refer_is_the_probes_as_asterisk_sends_it() {
     let mut scene = Scene::talking();

@@ -31,6 +31,8 @@ pub struct LotConfig {
     pub advertise: Option<SocketAddr>,
     /// The digest realm, and the domain of every address of record.
     pub realm: String,
+    /// Which digest algorithms phones are offered.
+    pub digest: DigestOffer,
     /// Longest registration that is granted, in seconds.
     pub max_expires: u32,
     /// Who may register and call.
@@ -47,12 +49,25 @@ impl Default for LotConfig {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060),
             advertise: None,
             realm: "parkdeck".to_owned(),
+            digest: DigestOffer::default(),
             max_expires: 3_600,
             users: Vec::new(),
             lots: vec![ParkingConfig::default()],
             music: None,
         }
     }
+}
+
+/// Which digest algorithms a challenge offers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DigestOffer {
+    /// SHA-256 first, then MD5 (RFC 8760): a phone takes the first that it knows.
+    #[default]
+    #[serde(rename = "sha-256")]
+    Sha256,
+    /// MD5 alone, for phones that stumble over an offer they don't know (baresip before 2.0, many desk phones).
+    #[serde(rename = "md5")]
+    Md5,
 }
 
 /// One user: a name and a secret to register with, and the extension that rings his phones.

@@ -1,5 +1,6 @@
 //! Who may come in: digest over every request, the same answer whether a user exists or not, and guesses slowed.
 
+use super::config::DigestOffer;
 use super::plan::Plan;
 use crate::parking::Moment;
 use crate::sip::digest::{Authenticator, Verdict};
@@ -51,12 +52,25 @@ struct Suspect {
 /// The gate: nonces, and who guessed how often.
 pub(super) struct Gate {
     authenticator: Authenticator,
+    offer: DigestOffer,
     suspects: BTreeMap<(IpAddr, String), Suspect>,
 }
 
 impl Gate {
     pub(super) fn new(realm: &str, secret: [u8; 32]) -> Self {
-        Self { authenticator: Authenticator::new(realm, secret), suspects: BTreeMap::new() }
+        let authenticator = Authenticator::new(realm, secret);
+        Self { authenticator, offer: DigestOffer::default(), suspects: BTreeMap::new() }
+    }
+
+    /// The same, offering these algorithms.
+    pub(super) fn offering(mut self, offer: DigestOffer) -> Self {
+        self.offer(offer);
+        self
+    }
+
+    /// Which algorithms are offered from now on.
+    pub(super) fn offer(&mut self, offer: DigestOffer) {
+        self.offer = offer;
     }
 
     /// Looks at the credentials of a request.
@@ -101,7 +115,7 @@ impl Gate {
             }
             (Verdict::Stale, _) => {
                 let values = self.authenticator.challenge_stale(now, from);
-                Admission::Challenge(values.into_iter().map(www_authenticate).collect())
+                self.offered(values)
             }
             (Verdict::Refused | Verdict::Absent, _) => self.challenge(now, from),
         }
@@ -109,6 +123,13 @@ impl Gate {
 
     fn challenge(&mut self, now: Moment, from: SocketAddr) -> Admission {
         let values = self.authenticator.challenge(now, from);
+        self.offered(values)
+    }
+
+    fn offered(&self, mut values: Vec<String>) -> Admission {
+        if self.offer == DigestOffer::Md5 {
+            values.retain(|value| value.contains("algorithm=MD5"));
+        }
         Admission::Challenge(values.into_iter().map(www_authenticate).collect())
     }
 
@@ -160,6 +181,20 @@ mod tests {
     }
 
     /// One guess, with a fresh challenge from the same address; true when it is let in.
+    #[test]
+    fn phones_that_know_only_md5_are_offered_nothing_else_where_the_administrator_says_so() {
+        let mut gate = Gate::new("parkdeck", [1; 32]);
+        let offered =
+            |gate: &mut Gate| match gate.admit(Moment::ZERO, from(1), "REGISTER", &Headers::new(), &plan()) {
+                Admission::Challenge(lines) => lines.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+                other => panic!("{other:?}"),
+            };
+        assert!(offered(&mut gate)[0].contains("algorithm=SHA-256"));
+        gate.offer(DigestOffer::Md5);
+        let lines = offered(&mut gate);
+        assert!(lines.len() == 1 && lines[0].contains("algorithm=MD5"), "{lines:?}");
+    }
+
     fn guess(gate: &mut Gate, now: Moment, from: SocketAddr, name: &str, password: &str) -> Admission {
         let Admission::Challenge(lines) = gate.admit(now, from, "REGISTER", &Headers::new(), &plan()) else {
             panic!("no credentials are always challenged")

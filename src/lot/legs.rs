@@ -3,7 +3,7 @@
 
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
-use crate::parking::Identity;
+use crate::parking::{Identity, Moment};
 use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ pub const MAX_LEGS_PER_USER: usize = 256;
 pub const RING_TIME: Duration = Duration::from_secs(180);
 /// Nobody takes a call to end it so soon: a retriever's CANCEL has crossed our 200 (RFC 3261 9.1), and what follows is
 /// ACK and BYE. The caller goes back into his slot.
-pub const SECOND_THOUGHTS: Duration = Duration::from_secs(1);
+pub const SECOND_THOUGHTS: Duration = Duration::from_millis(700);
 /// For how long the recipient of a blind transfer is rung.
 pub const TRANSFER_RING_TIME: Duration = Duration::from_secs(60);
 
@@ -62,7 +62,7 @@ pub(super) struct Leg {
     /// The three-way handshake is done: somebody is really there.
     pub confirmed: bool,
     /// Since when.
-    pub confirmed_at: Duration,
+    pub confirmed_at: Moment,
     /// The parked call that this leg takes out, to be put back if he doesn't really take it: no ACK, or gone again
     /// within [`SECOND_THOUGHTS`].
     pub takes: Option<ParkedCall<CallKey>>,
@@ -85,7 +85,7 @@ impl Leg {
             offer: None,
             early: None,
             confirmed: false,
-            confirmed_at: Duration::ZERO,
+            confirmed_at: Moment::ZERO,
             takes: None,
             sent_by: None,
             rang: false,
@@ -121,7 +121,7 @@ pub(super) struct Attempt {
     pub purpose: Purpose,
     pub branches: BTreeSet<CallKey>,
     /// When it is given up.
-    pub ends_at: Duration,
+    pub ends_at: Moment,
     /// The best of the refusals so far (RFC 3261 16.7).
     pub refusal: u16,
 }

@@ -111,7 +111,7 @@ impl Lot {
         Self {
             plan: Plan::new(&config),
             agent: UserAgent::new(UaConfig::server(local, PRODUCT, chance.random())),
-            gate: Gate::new(&config.realm, chance.random()),
+            gate: Gate::new(&config.realm, chance.random()).offering(config.digest),
             registrar: Registrar::default(),
             lots,
             legs: BTreeMap::new(),
@@ -191,7 +191,9 @@ impl Lot {
     /// Calls, and parked calls in slots that are no more, stay. A new address needs a restart.
     pub fn reload(&mut self, now: Moment, config: LotConfig) {
         if config.realm != self.config.realm {
-            self.gate = Gate::new(&config.realm, self.chance.random());
+            self.gate = Gate::new(&config.realm, self.chance.random()).offering(config.digest);
+        } else if config.digest != self.config.digest {
+            self.gate.offer(config.digest);
         }
         self.plan = Plan::new(&config);
         let mut old = std::mem::take(&mut self.lots);

@@ -102,6 +102,12 @@ impl SipMessage {
         }
     }
 
+    /// The status in a sipfrag.
+    pub fn fragment(&self) -> Option<&str> {
+        let body = self.text.split_once("\n\n")?.1;
+        body.lines().find_map(|line| line.strip_prefix("SIP/2.0 ")?.get(..3))
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.text.lines().take_while(|line| !line.is_empty());
         lines.filter_map(|line| line.split_once(':')).find(|(n, _)| n.trim() == name).map(|(_, v)| v.trim())
@@ -248,6 +254,18 @@ impl Asterisk {
         messages
     }
 
+    /// The newest of these messages, a line each: `<` came in, `>` went out, with what a sipfrag says.
+    fn sip_in_short(&self) -> String {
+        let messages = self.sip_messages();
+        let newest = &messages[messages.len().saturating_sub(80)..];
+        let short = |m: &SipMessage| {
+            let way = if m.received { '<' } else { '>' };
+            let fragment = m.fragment().map(|status| format!(" ({status})")).unwrap_or_default();
+            format!("{way} {} {:16}{fragment} {}", m.far, m.kind(), m.header("Call-ID").unwrap_or_default())
+        };
+        newest.iter().map(short).collect::<Vec<_>>().join("\n")
+    }
+
     /// Channels up just now; 0 when nobody talks, rings or is parked.
     pub fn channels(&self) -> usize {
         let counted = self.rx("core show channels count");
@@ -321,6 +339,7 @@ impl Drop for Asterisk {
             // Its own console's comings and goings say nothing.
             let log: String =
                 self.log().lines().filter(|line| !line.contains("UNIX conn")).collect::<Vec<_>>().join("\n");
+            eprintln!("── SIP as Asterisk saw it ──\n{}", self.sip_in_short());
             eprintln!("── last lines of Asterisk's log ──\n{}", last_lines(&log, 60));
         }
     }

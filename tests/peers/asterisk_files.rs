@@ -155,9 +155,12 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
 
 fn dialplan(options: &AsteriskOptions) -> String {
     let mut text = String::from("[general]\n[globals]\n[phones]\n");
+    // Without the parking module a call with these would be hung up when it is answered.
+    let may_park = if options.parking { "kK" } else { "" };
     for (user, extension, _) in PHONES {
         text += &format!(
-            "exten => {extension},hint,PJSIP/{user}\nexten => {extension},1,Dial(PJSIP/{user},60,kK)\n same => n,Hangup()\n"
+            "exten => {extension},hint,PJSIP/{user}\nexten => {extension},1,Dial(PJSIP/{user},60,{may_park})\n \
+             same => n,Hangup()\n"
         );
     }
     text += "exten => 600,1,Answer()\n same => n,Echo()\n\

@@ -6,8 +6,8 @@ use super::wait_for;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// How a console is configured.
 pub struct ConsoleOptions<'a> {
@@ -66,7 +66,11 @@ impl ConsoleOptions<'_> {
 /// A running console.
 pub struct Console {
     pub terminal: Terminal,
+    typed: Mutex<(String, Instant)>,
 }
+
+/// The console takes the same key within 0.7 s for a slip of the finger; nobody types so fast on purpose.
+const PACE: Duration = Duration::from_millis(800);
 
 /// Between a key or a message and the board: generous, since the machine is shared.
 pub const SOON: Duration = Duration::from_secs(8);
@@ -91,7 +95,7 @@ impl Console {
         for (name, value) in card.map(SoundCard::environment).unwrap_or_default() {
             terminal = terminal.environment(name, &value);
         }
-        Self { terminal: terminal.start() }
+        Self { terminal: terminal.start(), typed: Mutex::new((String::new(), Instant::now())) }
     }
 
     /// Waits until it is registered and knows that all of these slots are free.
@@ -102,8 +106,14 @@ impl Console {
         }
     }
 
+    /// Types, at a person's pace.
     pub fn keys(&self, keys: &str) {
+        let mut typed = self.typed.lock().unwrap();
+        if typed.0 == keys {
+            std::thread::sleep(PACE.saturating_sub(typed.1.elapsed()));
+        }
         self.terminal.keys(keys);
+        *typed = (keys.to_string(), Instant::now());
     }
 
     /// Waits until this text is on the board: a notice, above all.

@@ -53,6 +53,14 @@ fn run(share: u64) {
     );
 }
 
+#[test]
+fn a_broken_promise_is_seen() {
+    let mut world = World::new(1, Weather::of(0));
+    world.break_promises();
+    assert_eq!(world.broken.len(), 2, "{:?}", world.broken);
+    assert!(world.broken[0].contains("joined") && world.broken[1].contains("lost"), "{:?}", world.broken);
+}
+
 macro_rules! shares {
     ($($name:ident = $share:expr),* $(,)?) => {$(
         #[test]

@@ -335,6 +335,16 @@ impl World {
         }
     }
 
+    /// Breaks the promises on purpose, to see that somebody is watching: two callers joined, one lost.
+    pub fn break_promises(&mut self) {
+        let (a, b) = (StreamId(1), StreamId(2));
+        self.streams.insert(a, (Some(address(20)), None));
+        self.streams.insert(b, (Some(address(21)), Some(a)));
+        self.nobody_is_joined();
+        self.phones[0].ended = Some((EndedBy::Remote, None, true));
+        self.nobody_is_lost();
+    }
+
     fn nobody_is_lost(&mut self) {
         for phone in self.phones.iter_mut().filter(|p| p.user.starts_with("caller")) {
             let Some((by, status, was_up)) = phone.ended.take() else { continue };
