@@ -114,7 +114,7 @@ impl Desk {
             Lamp::Parked | Lamp::RingingBack => {
                 let known = slot.parked.take().filter(|p| p.may_be(&report));
                 let remembered = memory.filter(|_| known.is_none()).map(|i| self.remembered.swap_remove(i).1);
-                let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::as_remembered);
+                let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::into_remembered);
                 let mut parked = known.or(remembered).unwrap_or_else(|| ParkedCall::unknown(now));
                 parked.take_in(&report, now, ceiling);
                 if parked.comes_back_at.is_none() {
@@ -479,7 +479,7 @@ impl ParkedCall {
     }
 
     /// What an earlier session remembered: to be believed only when the retrieve has verified it.
-    fn as_remembered(self) -> Self {
+    fn into_remembered(self) -> Self {
         Self { since_inferred: true, key: None, ..self }
     }
 }
