@@ -1,4 +1,4 @@
-//! Memory and CPU of the console and of the lot, with baresip on the same machine in the same run.
+//! Memory and CPU of the console beside baresip, and of the lot beside Asterisk, on the same machine in the same run.
 //!
 //! Run: `tests/setup.sh`, then `cargo bench --bench footprint` (about three minutes; `PARKDECK_SECONDS` changes the 20 s
 //! idle and 30 s in a call to so many seconds each). The console is the release binary in a pseudo-terminal of 100×30,
@@ -11,11 +11,10 @@
 //!   each second, a laptop's battery in one figure.
 //! - *rss*, *pss*, *private*: from `smaps_rollup`, MiB. Rss counts libraries that others use as well; private is what
 //!   ending the process would give back.
-//! - The ratio is console : baresip, 0.5 is half.
+//! - The ratio is ours : theirs, 0.5 is half.
 //!
-//! The lot is measured idle (one console with twelve lamps registered) and with twelve parked callers who hear music,
-//! in G.711. Asterisk as a lot holds one such caller at 1.4 ms of CPU a second (`pbx-facts`, 0.42 cores for 300).
-//! A peer that is missing is an error.
+//! The lot is measured beside Asterisk as a lot, at the same time: idle (one console registered that watches all lamps)
+//! and with nine parked callers each, who speak and hear music, all in G.711. A peer that is missing is an error.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
@@ -31,13 +30,14 @@ use std::time::{Duration, Instant};
 const SOON: Duration = Duration::from_secs(5);
 /// After a call is up, or a program has started: until it does nothing but go on.
 const SETTLING: Duration = Duration::from_secs(3);
-const PARKED: usize = 12;
+/// As many as the smaller of the two, Asterisk's, has slots.
+const PARKED: usize = 9;
 
 fn main() {
     println!("\nfootprint · {}\n", machine());
     println!("{:<44}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "cpu ms/s", "wakes/s", "rss MiB", "pss MiB", "private");
     consoles();
-    lot();
+    lots();
     println!("\nat the end: {}", machine());
 }
 
@@ -91,34 +91,47 @@ fn consoles() {
     }
 }
 
-fn compare(name: &str, [ours, theirs]: [Figures; 2]) {
-    row(&format!("console, {name}"), ours);
-    row(&format!("baresip, {name}"), theirs);
+fn compare(name: &str, figures: [Figures; 2]) {
+    against(["console", "baresip"], name, figures);
+}
+
+fn against(whose: [&str; 2], name: &str, [ours, theirs]: [Figures; 2]) {
+    row(&format!("{}, {name}", whose[0]), ours);
+    row(&format!("{}, {name}", whose[1]), theirs);
     let [a, b] = [ours, theirs].map(|f| f.values());
-    let ratios: String = a.iter().zip(b).map(|(a, b)| format!("{:>9.2}", a / b)).collect();
+    // A phone that does nothing at all for so long makes no ratio.
+    let ratio = |(a, b): (&f64, f64)| match b {
+        b if b < 0.005 => format!("{:>9}", "–"),
+        b => format!("{:>9.2}", a / b),
+    };
+    let ratios: String = a.iter().zip(b).map(ratio).collect();
     println!("{:<44}{ratios}", "    ratio");
 }
 
-fn lot() {
-    let office = Office::ours();
-    let Office::Ours(lot) = &office else { return };
-    let board = office.console("\"pcmu\"", 100, 30);
-    let [idle] = measure([lot.pid()], seconds(20));
-    row("lot, idle, one console with 12 lamps", idle);
+/// Our lot and Asterisk, each idle and with as many parked callers, measured at the same time.
+fn lots() {
+    let offices = [Office::ours(), Office::asterisk()];
+    let pids = [offices[0].pid(), offices[1].pid()];
+    let boards = [0, 1].map(|nth: usize| offices[nth].console("\"pcmu\"", 100, 30));
+    let idle = measure(pids, seconds(20));
+    against(["lot", "Asterisk"], "idle, watched by a console", idle);
     let callers: Vec<Caller> = (0..PARKED)
-        .map(|nth| {
+        .flat_map(|nth| offices.each_ref().map(|office| (nth, office)))
+        .map(|(nth, office)| {
             let caller = office.caller("700", &format!("Caller {nth}"), &format!("0161496010{nth}"));
             wait_until("the caller to be parked", SOON, || caller.is_answered().then_some(()));
             caller
         })
         .collect();
-    let [busy, watching] = measure([lot.pid(), board.pid()], seconds(20));
-    assert!(callers.iter().all(Caller::is_up), "twelve callers are parked");
-    row("lot, 12 parked callers with music", busy);
-    row("console that shows them", watching);
-    let each = (busy.cpu_ms - idle.cpu_ms) / PARKED as f64;
-    let more_kib = busy.memory.private_kib.saturating_sub(idle.memory.private_kib) as f64 / PARKED as f64;
-    println!("    for each parked caller: {each:.2} ms CPU a second, {more_kib:.0} KiB");
+    let [ours, theirs, watching] = measure([pids[0], pids[1], boards[0].pid()], seconds(20));
+    assert!(callers.iter().all(Caller::is_up), "the callers are still parked");
+    against(["lot", "Asterisk"], &format!("{PARKED} parked callers with music"), [ours, theirs]);
+    row("console that shows the lot's", watching);
+    for (name, idle, busy) in [("lot", idle[0], ours), ("Asterisk", idle[1], theirs)] {
+        let each = (busy.cpu_ms - idle.cpu_ms) / PARKED as f64;
+        let more = busy.memory.private_kib.saturating_sub(idle.memory.private_kib) as f64 / PARKED as f64;
+        println!("    {name}, for each parked caller: {each:.2} ms CPU a second, {more:.0} KiB");
+    }
 }
 
 impl Figures {

@@ -10,6 +10,7 @@ use color_eyre::eyre::eyre;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tracing_appender::non_blocking::NonBlockingBuilder;
 
 /// A receptionist's console with a built-in softphone, and the lot, a small call-park server.
 #[derive(Parser)]
@@ -151,11 +152,17 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Lines that may wait to be written; beyond it a line is lost, never a call delayed.
+const LOG_LINES_WAITING: usize = 1_024;
+
 /// Logs to a file, never to the screen; `RUST_LOG` overrules `level`. The guard flushes when dropped.
 fn log_to(file: &Path, level: &str) -> Option<tracing_appender::non_blocking::WorkerGuard> {
     let (dir, name) = (file.parent()?, file.file_name()?);
     std::fs::create_dir_all(dir).ok()?;
-    let (writer, guard) = tracing_appender::non_blocking(tracing_appender::rolling::never(dir, name));
+    // Its default keeps room for 128,000 lines: 4 MB, a third of an idle console.
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LOG_LINES_WAITING)
+        .finish(tracing_appender::rolling::never(dir, name));
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     tracing_subscriber::fmt().with_writer(writer).with_env_filter(filter).with_ansi(false).init();

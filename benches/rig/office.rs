@@ -88,6 +88,13 @@ impl Office {
         }
     }
 
+    pub fn pid(&self) -> u32 {
+        match self {
+            Self::Ours(lot) => lot.pid(),
+            Self::Asterisk(asterisk) => asterisk.pid(),
+        }
+    }
+
     pub fn password(&self, user: &str) -> String {
         match self {
             Self::Ours(_) => SECRET.into(),
