@@ -121,7 +121,9 @@ fn a_caller_is_answered_parked_retrieved_exactly_and_parked_again_for_a_phone_th
     console.wait_slot(701, &["■", "Alice Adams", "101", "by you", "exact"], SOON);
     console.wait_text("PARKED ON 701");
     console.wait_calls(0, SOON);
-    assert!(alice.hears_nothing_of(OPERATOR_HZ, Duration::from_millis(500)));
+    // What baresip keeps of the sound lags behind.
+    let silent = || alice.hears_nothing_of(OPERATOR_HZ, Duration::from_millis(400)).then_some(());
+    wait_until("the operator to be heard no more", SOON, silent);
     assert_eq!(alice.count("CALL_CLOSED"), 0);
 
     console.keys("1");
@@ -225,7 +227,8 @@ fn of_two_who_want_the_same_parked_call_one_gets_it_and_the_other_is_told() {
             assert!(alice.hears(BOB_HZ, SOON) && bob.hears(ALICE_HZ, SOON));
             bob.hang_up();
         } else {
-            console.wait_call(&["▶", "talking", "Alice Adams", "exact"], SOON);
+            // Whoever hangs up in the first moment didn't want the caller: she would go back into her slot.
+            console.wait_call(&["▶", "talking", "00:03", "Alice Adams", "exact"], SOON);
             console.keys("x");
         }
         alice.wait_event("CALL_CLOSED", closed + 1, SOON);

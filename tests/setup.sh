@@ -12,7 +12,7 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 peers=${PARKDECK_PEERS:-$repository/.peers}
 # Raise it whenever what is unpacked or how it is laid out changes: older caches are then rebuilt.
 recipe=3
-packages=(build-essential pkg-config cmake libasound2-dev sip-tester baresip-core pulseaudio)
+packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core pulseaudio)
 asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -219,6 +219,10 @@ impl Desk {
             let parked = known.and_then(|s| s.parked.clone());
             return Some((slot.clone(), parked, Duration::from_secs((*waited_s).into())));
         }
+        // A server that names its callers says outright when one comes back: who rings without that dialled anew.
+        if self.abilities.lamps_name_callers {
+            return None;
+        }
         let same = |d: &Departed| {
             now.saturating_sub(d.at) <= COMEBACK_WITHIN
                 && d.parked.parkee.agrees_with(&arrival.party)

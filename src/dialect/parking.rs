@@ -8,10 +8,10 @@
 
 use super::phone::Phone;
 use super::{Proof, words};
-use crate::desk::{CallId, DialogKey, Event};
+use crate::desk::{CallId, DialogKey, Event, Notice, Severity};
 use crate::parking::{Lamp, Moment, SlotId, Text};
-use crate::sip::ReferKey;
 use crate::sip::message::{Headers, NameAddr};
+use crate::sip::{CallKey, ReferKey};
 use std::time::Duration;
 
 /// How long after a 202 the lamp is waited for (a NOTIFY lost again and again is repeated within this time).
@@ -191,7 +191,14 @@ impl Phone {
         }
     }
 
-    pub(super) fn refer_progressed(&mut self, now: Moment, refer: ReferKey, status: u16, ended: bool) {
+    pub(super) fn refer_progressed(
+        &mut self,
+        now: Moment,
+        key: CallKey,
+        refer: ReferKey,
+        status: u16,
+        ended: bool,
+    ) {
         if let Some(call) = self.transferring(refer) {
             match status {
                 200..=299 => self.transfer_done(now, call),
@@ -214,7 +221,13 @@ impl Phone {
             && let Some(call) =
                 self.attempt_of(refer).filter(|a| a.is_undecided() && a.slot.is_none()).map(|a| a.call)
         {
-            self.refuse(now, call, &words::of_status(status, ""));
+            return self.refuse(now, call, &words::of_status(status, ""));
+        }
+        // A caller who hangs up just after a park that failed: Asterisk says this, and holds our leg for up to a minute
+        // without a BYE. Ending it on such a hint could lose somebody, so the operator does.
+        if status == 503 && ended && self.by_key.contains_key(&key) {
+            let text = Text::new("the server says that this caller has gone: x ends the call");
+            self.say(Event::Told(Notice { at: now, severity: Severity::Warning, text }));
         }
     }
 

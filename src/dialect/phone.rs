@@ -256,7 +256,9 @@ impl Phone {
             E::IdentityChanged { call, headers } => self.identity_changed(now, call, &headers),
             E::ReferAccepted { refer, headers, .. } => self.refer_accepted(now, refer, &headers),
             E::ReferRefused { refer, status, reason, .. } => self.refer_refused(now, refer, status, &reason),
-            E::ReferProgress { refer, status, ended, .. } => self.refer_progressed(now, refer, status, ended),
+            E::ReferProgress { call, refer, status, ended, .. } => {
+                self.refer_progressed(now, call, refer, status, ended);
+            }
             // Nobody but the operator moves a call.
             E::ReferReceived { refer, .. } => self.ua.answer_refer(now, refer, 603, Vec::new()),
             E::Notified { subscription, body, .. } => self.notified(now, subscription, &body),
