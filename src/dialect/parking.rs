@@ -211,9 +211,6 @@ impl Phone {
         if self.probe_answered_with(now, refer, status) {
             return;
         }
-        if status == 400 && self.unnamed_answer_to_probe(now, refer) {
-            return;
-        }
         // 2xx proves nothing; a failure is believed at once, unless a lamp has lit already (the caller who hangs up
         // just after he was parked makes it a 503).
         if status >= 300
@@ -247,16 +244,6 @@ impl Phone {
         if refused && attempt.stage == Stage::Probed {
             self.prove(now, call);
         }
-        true
-    }
-
-    /// Asterisk leaves out the id that would tell two REFERs of one call apart (RFC 3515 §2.4.6), so that its word on
-    /// the probe comes as one on the first REFER. Its 400 means that nobody is left to transfer, and of a first REFER
-    /// that has parked nothing is told before our leg ends: while the probe is out, a 400 is the probe's.
-    fn unnamed_answer_to_probe(&mut self, now: Moment, refer: ReferKey) -> bool {
-        let probed = |a: &&Attempt| a.refer == Some(refer) && a.stage == Stage::Probed;
-        let Some(call) = self.attempts.iter().find(probed).map(|a| a.call) else { return false };
-        self.prove(now, call);
         true
     }
 
