@@ -58,7 +58,7 @@ impl Desk {
         let asking = self.slots.iter().filter_map(|s| s.asking.as_ref().map(|a| a.until));
         let remarks = self.slots.iter().filter_map(|s| s.remark.as_ref().map(|(_, until)| *until));
         let proofs = self.calls.iter().filter_map(|c| match &c.phase {
-            Phase::Verifying { until, .. } if *until >= self.now => Some(*until),
+            Phase::Verifying { until, .. } if *until != Moment::MAX => Some(*until),
             _ => None,
         });
         asking.chain(remarks).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
@@ -248,6 +248,8 @@ impl Desk {
         let Some(call) = self.call_mut(id) else { return vec![Effect::HangUp(id)] };
         match call.phase.clone() {
             Phase::Retrieving { target } => self.retrieve_answered(id, target),
+            // Given up before the server had answered: now he can go back.
+            Phase::PuttingBack { slot } => self.put_back(id, slot),
             Phase::Answering | Phase::Dialling | Phase::RingingThere => {
                 call.enter(Phase::Talking, now);
                 call.waiting_since = now;
@@ -396,7 +398,7 @@ impl Desk {
             }
             AskingFor::Park(call) => self.park_refused(call, &Text::new("the server gave no answer in time")),
             AskingFor::Retrieve(call) => match self.call(call).map(|c| &c.phase) {
-                Some(Phase::Retrieving { .. }) => {
+                Some(Phase::Retrieving { .. } | Phase::PuttingBack { .. }) => {
                     self.say(
                         Severity::Warning,
                         &format!("{slot}: the server gave no answer; the caller is still there"),
@@ -424,8 +426,9 @@ impl Desk {
         // Asked once; the phase stays, without a deadline.
         call.phase = Phase::Verifying { until: Moment::MAX, target: target.clone() };
         call.since = now;
+        let first = if self.in_hand == Some(id) { "" } else { "choose that call, then " };
         let text = format!(
-            "{}: the server doesn't say who this is · microphone closed · enter speaks, x puts them back",
+            "{}: the server doesn't say who this is · microphone closed · {first}enter speaks, x puts them back",
             target.slot
         );
         self.say(Severity::Warning, &text);

@@ -2,7 +2,11 @@
 
 use super::slot::AskingFor;
 use super::{Call, CallId, Command, Desk, Direction, Effect, MAX_CALLS, Phase, Severity};
-use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
+use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
+use std::time::Duration;
+
+/// How long `x` spares a caller who has only just begun to ring.
+const JUST_RANG: Duration = Duration::from_secs(1);
 
 impl Desk {
     /// Does what the operator said, at `now`.
@@ -36,7 +40,9 @@ impl Desk {
 
     fn answer_next(&mut self) -> Vec<Effect> {
         // A retrieve that waits for proof: the operator takes the responsibility.
-        if let Some(call) = self.hand().filter(|c| matches!(c.phase, Phase::Verifying { .. })) {
+        // Only once he has been asked: the key may have been meant for somebody who rings.
+        let asked = |phase: &Phase| matches!(phase, Phase::Verifying { until, .. } if *until == Moment::MAX);
+        if let Some(call) = self.hand().filter(|c| asked(&c.phase)) {
             return self.accept_unproven(call.id);
         }
         // A ringing call chosen by hand goes before the longest one.
@@ -46,6 +52,9 @@ impl Desk {
         }
         match self.hand() {
             Some(call) if call.phase == Phase::Held => self.resume_call(call.id),
+            Some(call) if matches!(call.phase, Phase::Verifying { .. }) => {
+                self.nothing("the server hasn't said yet who this is: a moment")
+            }
             Some(_) => self.nothing("nobody else is ringing"),
             None => match self.sole_held() {
                 Some(id) => self.take(id),
@@ -131,6 +140,10 @@ impl Desk {
         let Some(call) = self.hand() else { return self.nothing("no call in hand to hang up") };
         let (id, who) = (call.id, Self::called(&call.party));
         match call.phase {
+            // A key meant for the call that has just ended must not turn the next caller away.
+            Phase::Ringing if self.now.saturating_sub(call.since) < JUST_RANG => {
+                self.nothing(&format!("{who} has only just rung: x again turns them away"))
+            }
             Phase::Ringing => {
                 self.drop_call(id);
                 self.say(Severity::Info, &format!("{who} was turned away as busy"));
@@ -149,6 +162,15 @@ impl Desk {
             Phase::Verifying { ref target, .. } => {
                 let slot = target.slot.clone();
                 self.put_back(id, slot)
+            }
+            // The server may have taken him out already: a CANCEL that comes too late would end his call. He goes back
+            // as soon as the server has answered.
+            Phase::Retrieving { ref target } if target.strength != Strength::Exact => {
+                let (slot, now) = (target.slot.clone(), self.now);
+                if let Some(call) = self.call_mut(id) {
+                    call.enter(Phase::PuttingBack { slot: slot.clone() }, now);
+                }
+                self.nothing(&format!("{who} goes back to {slot} as soon as the server has answered"))
             }
             _ => {
                 self.drop_call(id);
@@ -220,6 +242,14 @@ impl Desk {
         let to = to.trim();
         if to.is_empty() {
             return self.nothing("nothing to dial");
+        }
+        // Whoever is in a slot is fetched with the care that takes, however its number was typed.
+        if let Some(slot) = self.slot_meant(to) {
+            return match self.slot(&slot).map(|s| &s.lamp) {
+                Some(Lamp::Parked | Lamp::RingingBack) => self.press_occupied(&slot),
+                Some(Lamp::Unknown | Lamp::Stale { .. }) => self.ask_state(&slot, None),
+                _ => self.nothing(&format!("{slot} is a park slot, and nobody is in it")),
+            };
         }
         if self.calls.len() >= MAX_CALLS {
             return self.nothing("too many calls at once");
@@ -294,7 +324,7 @@ impl Desk {
             return self.nothing("nobody to transfer to");
         }
         // A slot is no place to transfer to: in an occupied one, two callers would be joined.
-        if let Some(slot) = SlotId::new(&to).filter(|s| self.slot(s).is_some()) {
+        if let Some(slot) = self.slot_meant(&to) {
             return self.press_slot_for_transfer(slot);
         }
         let Some(call) = self.hand().filter(|c| c.is_up()) else {
@@ -305,6 +335,15 @@ impl Desk {
             call.enter(Phase::Transferring { to: Text::new(&to), was_held }, now);
         }
         vec![Effect::Transfer { call: id, to }]
+    }
+
+    /// The slot on the board that a typed number means: `701`, `7 01`, `(701)`, `sip:701@pbx` …
+    fn slot_meant(&self, typed: &str) -> Option<SlotId> {
+        let bare =
+            ["sip:", "sips:", "tel:"].iter().find_map(|scheme| typed.strip_prefix(scheme)).unwrap_or(typed);
+        let user = bare.split(['@', ';']).next().unwrap_or_default();
+        let number: String = user.chars().filter(|c| !matches!(c, ' ' | '(' | ')' | '/' | '-')).collect();
+        [user, number.as_str()].iter().filter_map(|n| SlotId::new(n)).find(|slot| self.slot(slot).is_some())
     }
 
     fn press_slot_for_transfer(&mut self, slot: SlotId) -> Vec<Effect> {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 /// How long a park can be taken back with one key.
 pub const UNDO_FOR: Duration = Duration::from_secs(10);
-/// The desk's own limit on a park; the dialect decides earlier.
-const PARK_DEADLINE: Duration = Duration::from_secs(32);
+/// The desk's own limit on a park: a net below the dialect, which decides earlier, also of a park that waited for
+/// another one.
+const PARK_DEADLINE: Duration = Duration::from_secs(90);
 /// How long a slot's state is waited for when its key was pressed on an unknown or stale lamp.
 const STATE_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -166,6 +167,9 @@ impl Desk {
                 self.say(Severity::Warning, &format!("{who} is back in {slot}; nobody spoke to them"));
             }
             Some(slot) => self.say(Severity::Info, &format!("{who} is parked on {slot} · u takes it back")),
+            None if doubt.is_empty() => {
+                self.say(Severity::Warning, &format!("{who} is parked, but the server doesn't say where"));
+            }
             None => {
                 let places: Vec<&str> = doubt.iter().map(SlotId::as_str).collect();
                 let places = places.join(" or ");
@@ -270,7 +274,7 @@ impl Desk {
         let who = Self::called(&call.party);
         let phase = call.phase.clone();
         match phase {
-            Phase::Parking { was_held, .. } => {
+            Phase::Parking { was_held, .. } | Phase::Transferring { was_held, .. } => {
                 call.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
                 let where_now = if was_held { "on hold" } else { "with you" };
                 self.say(

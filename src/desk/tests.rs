@@ -318,6 +318,61 @@ fn memory_of_an_earlier_session_counts_only_while_the_lamp_is_lit() {
     assert!(freed.slots[0].parked.as_ref().unwrap().parkee.is_withheld());
 }
 
+#[test]
+fn a_slot_is_a_slot_however_it_is_typed() {
+    for typed in ["701", "7 01", "70-1", "(701)", "sip:701@pbx", "701@pbx", "tel:701"] {
+        let mut desk = desk();
+        talking(&mut desk, 10, jane());
+        lamp(&mut desk, 20, "701", Lamp::Parked);
+        let effects = desk.obey(at(30), Command::Transfer { to: typed.into() });
+        assert_eq!(effects, [], "{typed}: a transfer there would join two callers");
+        let effects = desk.obey(at(40), Command::Dial(typed.into()));
+        assert!(effects.iter().any(|e| matches!(e, Effect::Retrieve { .. })), "{typed}: {effects:?}");
+    }
+}
+
+#[test]
+fn a_transfer_that_turned_out_to_be_a_park_can_fail_like_one() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    desk.obey(at(20), Command::Transfer { to: "700".into() });
+    desk.learn(at(30), Event::ParkRefused { call, reason: Text::new("the lot is full") });
+    assert_eq!(desk.call(call).unwrap().phase, Phase::Talking);
+}
+
+#[test]
+fn giving_up_a_retrieve_ends_nobodys_call() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let call = desk.in_hand.unwrap();
+    assert_eq!(desk.obey(at(4005), Command::HangUp), [], "the server may have taken her out already");
+    let effects = desk.learn(at(4010), Event::CallAnswered { call });
+    assert!(matches!(effects.as_slice(), [Effect::Park { .. }]), "{effects:?}");
+    assert_eq!(desk.sound_plan().spoken_to, None);
+}
+
+#[test]
+fn a_key_meant_for_a_ring_opens_no_microphone() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let call = desk.in_hand.unwrap();
+    desk.learn(at(4010), Event::CallAnswered { call });
+    assert_eq!(desk.obey(at(4020), Command::Answer), [], "nobody was asked anything yet");
+    assert_eq!(desk.sound_plan().spoken_to, None);
+    desk.learn(at(4030), Event::PartyTold { call, party: bob() });
+    assert!(matches!(desk.call(call).unwrap().phase, Phase::PuttingBack { .. }));
+}
+
+#[test]
+fn a_caller_who_has_just_begun_to_ring_is_not_turned_away_by_a_late_key() {
+    let mut desk = desk();
+    let call = ring(&mut desk, 1000, jane());
+    assert_eq!(desk.obey(at(1200), Command::HangUp), []);
+    assert_eq!(desk.obey(at(2100), Command::HangUp), [Effect::Reject(call)]);
+}
+
 mod random {
     //! Any order of commands and events: the invariants hold.
 

@@ -19,6 +19,8 @@ pub(super) struct Leg {
     pub state: LegState,
     /// Hold as last asked for, while the answer is awaited.
     pub asked_hold: Option<bool>,
+    /// What was asked for meanwhile: one re-INVITE at a time, or their answers could not be told apart.
+    pub next_hold: Option<bool>,
     /// The blind transfer under way.
     pub transfer: Option<ReferKey>,
     /// Whether the sound path knows the port.
@@ -77,7 +79,8 @@ impl Phone {
 
     fn insert(&mut self, call: CallId, key: CallKey, local: LocalMedia, state: LegState, offer: Vec<u8>) {
         let port = local.port;
-        let leg = Leg { key, local, offer, state, asked_hold: None, transfer: None, open: true };
+        let leg =
+            Leg { key, local, offer, state, asked_hold: None, next_hold: None, transfer: None, open: true };
         self.legs.insert(call, leg);
         self.by_key.insert(key, call);
         self.say_sound(SoundStep::Open { call, port });
@@ -117,6 +120,7 @@ impl Phone {
         if let Some(leg) = self.legs.get(&call) {
             self.ua.hang_up(now, leg.key);
             self.forget(call);
+            self.ask_next(now);
         }
     }
 
@@ -226,7 +230,8 @@ impl Phone {
     pub(super) fn ended(&mut self, now: Moment, key: CallKey, cause: &EndCause) {
         let Some(&call) = self.by_key.get(&key) else { return };
         if self.leg_ended_while_parking(now, call) {
-            return self.forget(call);
+            self.forget(call);
+            return self.ask_next(now);
         }
         let was_up =
             self.legs.get(&call).is_some_and(|l| matches!(l.state, LegState::Up | LegState::Accepted));
@@ -245,6 +250,8 @@ impl Phone {
         };
         self.say(Event::CallEnded { call, reason: Text::new(&reason), by_them: cause.by != EndedBy::Local });
         self.forget(call);
+        // A park that waited for this call's need wait no longer.
+        self.ask_next(now);
     }
 
     /// Hold by re-INVITE: `sendonly` lets the server play its music (RFC 3264 §8.4).
@@ -254,6 +261,10 @@ impl Phone {
             let reason = Text::new("the call isn't up");
             return self.say(Event::HoldRefused { call, reason });
         }
+        if leg.asked_hold.is_some() {
+            leg.next_hold = Some(hold);
+            return;
+        }
         leg.local.direction = if hold { Direction::SendOnly } else { Direction::SendRecv };
         leg.local.version += 1;
         leg.asked_hold = Some(hold);
@@ -261,13 +272,16 @@ impl Phone {
         self.ua.reoffer(now, key, offer);
     }
 
-    pub(super) fn offer_answered(&mut self, key: CallKey, answer: &[u8]) {
+    pub(super) fn offer_answered(&mut self, now: Moment, key: CallKey, answer: &[u8]) {
         let Some(&call) = self.by_key.get(&key) else { return };
         match self.agree(call, answer) {
             Some(negotiated) => self.say_sound(SoundStep::Configure { call, negotiated }),
-            None => return self.offer_failed(key, 488, "the answer makes no sense"),
+            None => return self.offer_failed(now, key, 488, "the answer makes no sense"),
         }
         let asked = self.legs.get_mut(&call).and_then(|l| l.asked_hold.take());
+        if self.hold_next(now, call, asked) {
+            return;
+        }
         match asked {
             Some(true) => self.say(Event::CallHeld { call }),
             Some(false) => self.say(Event::CallResumed { call }),
@@ -275,11 +289,25 @@ impl Phone {
         }
     }
 
-    pub(super) fn offer_failed(&mut self, key: CallKey, status: u16, reason: &str) {
+    /// Sends the hold or resume that was asked for while another was under way. True if that is what counts now.
+    fn hold_next(&mut self, now: Moment, call: CallId, done: Option<bool>) -> bool {
+        match self.legs.get_mut(&call).and_then(|l| l.next_hold.take()) {
+            Some(next) if done != Some(next) => {
+                self.set_hold(now, call, next);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn offer_failed(&mut self, now: Moment, key: CallKey, status: u16, reason: &str) {
         let Some(&call) = self.by_key.get(&key) else { return };
         let Some(leg) = self.legs.get_mut(&call) else { return };
         if let Some(hold) = leg.asked_hold.take() {
             leg.local.direction = if hold { Direction::SendRecv } else { Direction::SendOnly };
+            if self.hold_next(now, call, Some(!hold)) {
+                return;
+            }
             let reason = Text::new(&words::of_status(status, reason));
             self.say(Event::HoldRefused { call, reason });
         }
@@ -314,20 +342,32 @@ impl Phone {
 
     /// Blind transfer (RFC 5589 §6). The park extension is parked to, with all the care that takes.
     pub(super) fn transfer(&mut self, now: Moment, call: CallId, to: &str) {
-        let typed = SlotId::new(to);
-        if typed.is_some() && typed == self.config.dialect.park_extension {
-            return self.park(now, call, None, &Text::default());
-        }
         let Some(target) = self.uri_typed(to) else {
             let reason = Text::new("that is no number that can be dialled");
             return self.say(Event::TransferRefused { call, reason });
         };
+        // Judged by what would be sent, not by what was typed: "7-00" and "sip:701@pbx" are the lot as well.
+        let user = target.user.as_deref().and_then(SlotId::new);
+        if user.is_some() && user == self.config.dialect.park_extension {
+            return self.park(now, call, None, &Text::default());
+        }
+        if user.is_some_and(|user| self.leads_into_a_slot(&user)) {
+            let reason = Text::new("that is a park slot: press its key");
+            return self.say(Event::TransferRefused { call, reason });
+        }
         let Some(key) = self.legs.get(&call).map(|l| l.key) else { return };
         let referred_by = ("Referred-By".to_owned(), self.ourselves().to_string());
         let refer = self.ua.refer(now, key, NameAddr::new(target), vec![referred_by]);
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.transfer = Some(refer);
         }
+    }
+
+    /// Whether dialling this ends in one of the slots, directly or by the dialplan's prefix.
+    fn leads_into_a_slot(&self, user: &SlotId) -> bool {
+        let prefix = self.config.dialect.directed_prefix.as_deref().unwrap_or_default();
+        let bare = user.as_str().strip_prefix(prefix).unwrap_or(user.as_str());
+        self.config.slots.iter().any(|slot| slot == user || slot.as_str() == bare)
     }
 
     /// The call whose transfer is `refer`.

@@ -76,13 +76,10 @@ impl Phone {
         match watched.version {
             // An older or repeated state changes nothing; a server that restarted its count is asked afresh.
             Some(version) if info.version <= version && !fresh_start => {
-                if info.version < version {
-                    self.ask_soon(now, subscription);
-                }
-                return;
+                return self.ask_soon(now, subscription);
             }
             // A partial state after a gap can't be understood (RFC 4235 §4.3).
-            Some(version) if !info.full && info.version != version + 1 => {
+            Some(version) if !info.full && version.checked_add(1) != Some(info.version) => {
                 return self.ask_soon(now, subscription);
             }
             None if !info.full => return self.ask_soon(now, subscription),
@@ -93,7 +90,8 @@ impl Phone {
         watched.merge(info);
         let before = std::mem::replace(&mut watched.lamp, lamp_of(&watched.dialogs));
         let (slot, report) = (watched.slot.clone(), watched.report());
-        let lit = before == Lamp::Free && report.lamp == Lamp::Parked;
+        let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
+        let lit = was_free && report.lamp == Lamp::Parked;
         self.say(Event::LampChanged { slot: slot.clone(), report });
         if lit {
             self.lamp_lit(now, &slot);

@@ -70,6 +70,8 @@ pub(super) struct Attempt {
     decide_at: Moment,
     /// When the lamps are asked anew.
     ask_at: Option<Moment>,
+    /// The server has said no, or nothing: from now on only a refused probe is proof, never that there was room.
+    refused: bool,
 }
 
 impl Attempt {
@@ -102,6 +104,7 @@ impl Phone {
             asked_at: now,
             decide_at: now + HARD_DEADLINE,
             ask_at: None,
+            refused: false,
         });
         self.attempts.truncate(MAX_ATTEMPTS);
         if !busy {
@@ -110,7 +113,7 @@ impl Phone {
     }
 
     /// Sends the REFER of the oldest queued park, unless one is under way.
-    fn ask_next(&mut self, now: Moment) {
+    pub(super) fn ask_next(&mut self, now: Moment) {
         if self.attempts.iter().any(Attempt::is_undecided) {
             return;
         }
@@ -158,6 +161,11 @@ impl Phone {
 
     pub(super) fn refer_accepted(&mut self, now: Moment, refer: ReferKey, headers: &Headers) {
         let proof = self.config.dialect.proof;
+        if let Some(call) = self.transferring(refer)
+            && headers.get("Refer-Sub").is_some_and(|v| v.trim().eq_ignore_ascii_case("false"))
+        {
+            return self.transfer_failed(call, "the server won't tell how it ends");
+        }
         let Some(attempt) = self.attempt_of(refer) else { return };
         if attempt.stage == Stage::Asked {
             attempt.stage = Stage::Accepted;
@@ -235,13 +243,18 @@ impl Phone {
     /// the first to come, arrives as that of the REFER before it. A refusal while the probe is out is a refusal of the
     /// probe, for the park itself has lit a lamp.
     fn probe_answered_with(&mut self, now: Moment, refer: ReferKey, status: u16) -> bool {
-        let unnamed = |a: &Attempt| a.stage == Stage::Probed && a.refer == Some(refer) && status >= 300;
+        let unnamed = |a: &Attempt| {
+            matches!(a.stage, Stage::Probed | Stage::Aftermath)
+                && a.probe.is_some()
+                && a.refer == Some(refer)
+                && status >= 300
+        };
         let Some(attempt) = self.attempts.iter().find(|a| a.probe == Some(refer) || unnamed(a)) else {
             return false;
         };
         let call = attempt.call;
         let refused = (300..=499).contains(&status) && !matches!(status, 401 | 407 | 408 | 487 | 491);
-        if refused && attempt.stage == Stage::Probed {
+        if refused && matches!(attempt.stage, Stage::Probed | Stage::Aftermath) {
             self.prove(now, call);
         }
         true
@@ -249,14 +262,18 @@ impl Phone {
 
     /// A lamp that was free has lit.
     pub(super) fn lamp_lit(&mut self, now: Moment, slot: &SlotId) {
-        let waiting = self
-            .attempts
-            .iter_mut()
-            .find(|a| matches!(a.stage, Stage::Asked | Stage::Accepted | Stage::Aftermath));
-        if let Some(attempt) = waiting {
-            let expected = attempt.wish.as_ref().is_none_or(|wish| wish == slot);
-            // A named slot that was taken meanwhile: a dialplan prefix then takes the next free one without a word.
-            if attempt.slot.is_none() && (expected || self.config.dialect.proof == Proof::Lamp) {
+        if self.config.dialect.proof == Proof::ServersWord {
+            // Our lot has named the slot; the lamp of another one says nothing of ours.
+            let named = self.attempts.iter().find(|a| a.slot.as_ref() == Some(slot)).map(|a| a.call);
+            return named.into_iter().for_each(|call| self.judge(now, call));
+        }
+        // A park that waits for its lamp goes before one that was refused.
+        let asked = |a: &Attempt| matches!(a.stage, Stage::Asked | Stage::Accepted);
+        let waiting = self.attempts.iter().position(asked);
+        let waiting = waiting.or_else(|| self.attempts.iter().position(|a| a.stage == Stage::Aftermath));
+        if let Some(attempt) = waiting.and_then(|i| self.attempts.get_mut(i)) {
+            // With a dialplan prefix it may be another slot than was wished for: the next free one, without a word.
+            if attempt.slot.is_none() || attempt.stage == Stage::Aftermath {
                 attempt.slot = Some(slot.clone());
             }
             let call = attempt.call;
@@ -326,8 +343,8 @@ impl Phone {
     fn refuse(&mut self, now: Moment, call: CallId, reason: &str) {
         let open = |a: &&mut Attempt| a.call == call && (a.is_undecided() || a.stage == Stage::Queued);
         if let Some(attempt) = self.attempts.iter_mut().find(open) {
-            attempt.slot = None;
             attempt.ask_at = None;
+            attempt.refused = true;
             attempt.stage = Stage::Aftermath;
             attempt.decide_at = if attempt.probe.is_some() { now + AFTERMATH } else { now };
             self.say(Event::ParkRefused { call, reason: Text::new(reason) });
@@ -385,13 +402,23 @@ impl Phone {
             self.attempts.iter().filter(|a| now >= a.decide_at).map(|a| (a.call, a.stage)).collect();
         let room_left = self.watched.values().any(|w| w.lamp == Lamp::Free);
         for (call, stage) in due {
+            // Deciding one may have set another going.
+            let current = |a: &&Attempt| a.call == call && a.stage == stage && now >= a.decide_at;
+            let Some(attempt) = self.attempts.iter().find(current) else { continue };
+            let may_have_worked = room_left && !attempt.refused && attempt.slot.is_some();
+            let unprobed = self.config.dialect.proof == Proof::Lamp && attempt.probe.is_none();
             match stage {
                 Stage::Proven | Stage::Aftermath => {
                     self.attempts.retain(|a| a.call != call || a.stage != stage || now < a.decide_at);
                 }
-                Stage::Probed if room_left => self.prove(now, call),
+                Stage::Probed if may_have_worked => self.prove(now, call),
+                Stage::Probed if attempt.slot.is_none() => {
+                    self.refuse(now, call, "no lamp lit: the lot may be full")
+                }
                 Stage::Probed => self.refuse(now, call, "the lot is full"),
                 Stage::Accepted if self.slot_named(call) => self.prove(now, call),
+                // The slot may be one that isn't on the board: the probe tells.
+                Stage::Accepted if unprobed => self.send_probe(now, call),
                 Stage::Accepted => self.refuse(now, call, "no lamp lit: the lot may be full"),
                 Stage::Queued | Stage::Asked => self.refuse(now, call, "no answer from the server"),
             }

@@ -108,6 +108,8 @@ impl Phone {
     pub fn new(config: PhoneConfig) -> Self {
         let mut ua_config = UaConfig::new(config.local, PRODUCT, config.seed);
         ua_config.ringing_max = crate::desk::MAX_CALLS;
+        // A silent server is no reason to end a call whose sound may well go on.
+        ua_config.keeps_silent_calls = true;
         let mut ua = UserAgent::new(ua_config);
         let account = ua.add_account(config.account.clone());
         Self {
@@ -251,8 +253,8 @@ impl Phone {
             E::CallConfirmed { call } => self.confirmed(call),
             E::CallEnded { call, cause } => self.ended(now, call, &cause),
             E::OfferReceived { call, sdp, .. } => self.offer_received(now, call, &sdp),
-            E::OfferAnswered { call, sdp } => self.offer_answered(call, &sdp),
-            E::OfferFailed { call, status, reason } => self.offer_failed(call, status, &reason),
+            E::OfferAnswered { call, sdp } => self.offer_answered(now, call, &sdp),
+            E::OfferFailed { call, status, reason } => self.offer_failed(now, call, status, &reason),
             E::IdentityChanged { call, headers } => self.identity_changed(now, call, &headers),
             E::ReferAccepted { refer, headers, .. } => self.refer_accepted(now, refer, &headers),
             E::ReferRefused { refer, status, reason, .. } => self.refer_refused(now, refer, status, &reason),

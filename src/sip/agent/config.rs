@@ -50,6 +50,8 @@ pub struct UaConfig {
     pub supported: Vec<String>,
     /// Whether OPTIONS outside a dialog is answered 200 without asking the owner.
     pub answers_options: bool,
+    /// Whether a call goes on when a request inside it was answered by silence (RFC 3261 12.2.1.2 would have it end).
+    pub keeps_silent_calls: bool,
     /// How many incoming calls may ring at once, at most [`MAX_RINGING`]; beyond it an INVITE gets 486.
     pub ringing_max: usize,
 }
@@ -78,6 +80,7 @@ impl UaConfig {
             allow,
             supported,
             answers_options: true,
+            keeps_silent_calls: false,
             ringing_max,
         }
     }

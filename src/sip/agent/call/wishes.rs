@@ -254,7 +254,9 @@ impl UserAgent {
 
     /// 481 and 408 end the dialog (RFC 3261 12.2.1.2), as far as the session is concerned.
     fn end_if_lost(&mut self, now: Moment, key: CallKey, answer: &Answer) {
-        let lost = matches!(answer.status(), 481 | 408);
+        // Silence alone may be the path's; an owner can choose to end such a call himself.
+        let silent = answer.silent && self.config.keeps_silent_calls;
+        let lost = answer.status() == 481 || (answer.status() == 408 && !silent);
         if lost && self.calls.get(&key).is_some_and(|call| !call.ended) {
             self.end_lost(now, key, answer.status(), &answer.words());
         }
