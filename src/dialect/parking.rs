@@ -243,21 +243,19 @@ impl Phone {
     /// the first to come, arrives as that of the REFER before it. A refusal while the probe is out is a refusal of the
     /// probe, for the park itself has lit a lamp.
     fn probe_answered_with(&mut self, now: Moment, refer: ReferKey, status: u16) -> bool {
-        let unnamed = |a: &Attempt| {
-            matches!(a.stage, Stage::Probed | Stage::Aftermath)
-                && a.probe.is_some()
-                && a.refer == Some(refer)
-                && status >= 300
-        };
+        let refused = (300..=499).contains(&status) && !matches!(status, 401 | 407 | 408 | 487 | 491);
+        let probed = |a: &Attempt| matches!(a.stage, Stage::Probed | Stage::Aftermath) && a.probe.is_some();
+        // Asterisk's answer to the probe names no REFER: it arrives as one to the first.
+        let unnamed = |a: &Attempt| refused && probed(a) && a.refer == Some(refer);
         let Some(attempt) = self.attempts.iter().find(|a| a.probe == Some(refer) || unnamed(a)) else {
             return false;
         };
-        let call = attempt.call;
-        let refused = (300..=499).contains(&status) && !matches!(status, 401 | 407 | 408 | 487 | 491);
-        if refused && matches!(attempt.stage, Stage::Probed | Stage::Aftermath) {
+        let (call, open) = (attempt.call, probed(attempt));
+        if refused && open {
             self.prove(now, call);
         }
-        true
+        // A 503 says that the caller has gone, whichever REFER it answers.
+        status != 503
     }
 
     /// A lamp that was free has lit.
