@@ -1,6 +1,6 @@
 //! `parkdeck check`: reads every configuration file strictly and says what is wrong with it.
 
-use super::console::theme;
+use super::theme::theme;
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::secret;

@@ -2,26 +2,24 @@
 
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
-use crate::config::{self, Config};
-use crate::console::{Console, Keymap, Theme};
-use crate::desk::{Command, Desk, Effect, Event, Severity};
-use crate::dialect::{Dialect, PhoneConfig};
-use crate::io::clock::{Clock, entropy};
-use crate::io::net;
-use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use super::server::{Signals, find_server};
+use super::settings::{first_desk, label, phone_config, start_sound};
+use super::theme::{fitted, theme};
+use crate::config::Config;
+use crate::console::{Console, Keymap};
+use crate::desk::{Command, Desk, Severity};
+use crate::io::clock::Clock;
+use crate::io::sound::MediaHandle;
 use crate::io::terminal::Screen;
 use crate::journal::{Memory, Report};
-use crate::parking::{Moment, Text};
-use crate::sip::message::{NameAddr, Uri};
-use crate::sip::{Account, sdp};
+use crate::parking::Moment;
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UdpSocket;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, watch};
 
 /// Commands that may wait for the engine.
@@ -30,10 +28,6 @@ const COMMANDS_MAX: usize = 64;
 const DATAGRAM_MAX: usize = 65_535;
 /// Datagrams taken in a row before anything else gets its turn.
 const DATAGRAMS_IN_A_ROW: usize = 64;
-/// Between two attempts to find a server whose name isn't known or to which no route leads.
-const FIND_AGAIN: Duration = Duration::from_secs(10);
-/// Media ports kept ready.
-const SPARE_PORTS: usize = 8;
 
 /// How long the screen's thread may take to end.
 const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
@@ -95,75 +89,6 @@ fn ended_within<T>(thread: &std::thread::JoinHandle<T>, patience: Duration) -> b
     thread.is_finished()
 }
 
-/// The theme by name: one of ours, or `NAME.toml` in the folder of the user's own.
-///
-/// # Errors
-/// No such theme, or what is wrong with the file.
-pub fn theme(name: Option<&str>, own: Option<&Path>) -> color_eyre::Result<Theme> {
-    let name = name.unwrap_or("dark");
-    if let Some(theme) = Theme::named(name) {
-        return Ok(theme);
-    }
-    let unknown =
-        || eyre!("there is no theme “{name}”: dark, light, high-contrast, mono, or a file of your own");
-    // A name, not a path: the folder is not left.
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    let file = own.filter(|_| plain).map(|dir| dir.join(format!("{name}.toml"))).ok_or_else(unknown)?;
-    let text = crate::config::load::text(&file).map_err(|_| unknown())?;
-    Theme::read(&text).map_err(|error| eyre!("{}: {error}", file.display()))
-}
-
-/// The theme as this terminal can show it.
-fn fitted(theme: Theme) -> Theme {
-    let variable = |name| std::env::var(name).unwrap_or_default();
-    if !variable("NO_COLOR").is_empty() {
-        return theme.without_colour();
-    }
-    let rich = ["truecolor", "24bit"].contains(&variable("COLORTERM").as_str());
-    if rich || variable("TERM").contains("256color") || variable("TERM").contains("direct") {
-        theme
-    } else {
-        theme.with_16_colours()
-    }
-}
-
-fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
-    let name = match config.lot.dialect {
-        config::Dialect::Asterisk => "asterisk",
-        config::Dialect::Parkdeck => "parkdeck",
-    };
-    let lot = &config.lot;
-    Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
-        .ok_or_else(|| eyre!("no dialect “{name}”"))
-}
-
-/// The account in one word.
-fn label(config: &Config) -> String {
-    format!("{}@{}", config.account.user, config.account.server)
-}
-
-fn first_desk(config: &Config) -> Desk {
-    let abilities = dialect(config).map(|d| d.abilities(config.lot.parking_time_s)).unwrap_or_default();
-    Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
-}
-
-/// The signals that ask us to leave.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        let [terminate, hang_up, interrupt] =
-            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()].map(signal);
-        Ok(Self([terminate?, hang_up?, interrupt?]))
-    }
-
-    /// Until one of them comes.
-    async fn come(&mut self) {
-        let [terminate, hang_up, interrupt] = &mut self.0;
-        tokio::select! { _ = terminate.recv() => {}, _ = hang_up.recv() => {}, _ = interrupt.recv() => {} }
-    }
-}
-
 /// Debug builds only: `PARKDECK_PANIC=engine` or `PARKDECK_PANIC=screen` makes that thread panic once it runs, so that
 /// tests see what a bug leaves behind.
 #[cfg(debug_assertions)]
@@ -201,7 +126,10 @@ impl Carrier {
         let heard = Arc::new(Notify::new());
         let local = socket.local_addr()?;
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
-        let mut engine = Engine::new(first_desk(&start.config), phone_config(&start, server, local)?);
+        let mut engine = Engine::new(
+            first_desk(&start.config),
+            phone_config(&start.config, start.password.clone(), server, local)?,
+        );
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
         }
@@ -361,132 +289,4 @@ impl Carrier {
             }
         }
     }
-}
-
-/// Finds the server and binds a socket towards it; shows what is wrong until it works. `None`: the operator left.
-async fn find_server(
-    config: &Config,
-    clock: &Clock,
-    commanded: &mut mpsc::Receiver<Command>,
-    shown: &watch::Sender<Arc<Desk>>,
-) -> Option<(SocketAddr, UdpSocket)> {
-    let mut desk = first_desk(config);
-    loop {
-        // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
-        let reached = tokio::select! {
-            reached = reach(config) => reached,
-            () = leave_asked(&mut desk, clock, commanded, shown) => return None,
-        };
-        let reason = match reached {
-            Ok(found) => return Some(found),
-            Err(reason) => Text::new(&reason),
-        };
-        let retry_at = Some(clock.now() + FIND_AGAIN);
-        desk.learn(clock.now(), Event::RegistrationFailed { reason, retry_at });
-        shown.send_replace(Arc::new(desk.clone()));
-        tokio::select! {
-            () = tokio::time::sleep(FIND_AGAIN) => {}
-            () = leave_asked(&mut desk, clock, commanded, shown) => return None,
-        }
-    }
-}
-
-/// Hears the operator while there is no phone yet, until he leaves.
-async fn leave_asked(
-    desk: &mut Desk,
-    clock: &Clock,
-    commanded: &mut mpsc::Receiver<Command>,
-    shown: &watch::Sender<Arc<Desk>>,
-) {
-    // No more commands: the screen's thread is gone.
-    while let Some(command) = commanded.recv().await {
-        let now = clock.now();
-        for effect in desk.obey(now, command) {
-            match effect {
-                Effect::Leave => return,
-                Effect::Dial { call, .. } => {
-                    let reason = Text::new("there is no server to call through");
-                    desk.learn(now, Event::CallEnded { call, reason, by_them: false });
-                }
-                _ => {}
-            }
-        }
-        shown.send_replace(Arc::new(desk.clone()));
-    }
-}
-
-async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
-    let server = &config.account.server;
-    let address = net::resolve(&server.host, server.port)
-        .await
-        .map_err(|e| format!("can't find the server “{}”: {e}", server.host))?;
-    let local = match config.network.address {
-        Some(local) => local,
-        None => net::address_towards(address).map_err(|e| format!("no way to {address}: {e}"))?,
-    };
-    let bind = SocketAddr::new(local, config.network.port);
-    let socket = net::bind_sip(bind).map_err(|e| format!("can't listen on {bind}: {e}"))?;
-    // Until it has been polled once, a fresh socket refuses to send at once: the first REGISTER would be lost.
-    socket.writable().await.map_err(|e| format!("can't send from {bind}: {e}"))?;
-    Ok((address, socket))
-}
-
-fn start_sound(
-    config: &Config,
-    address: IpAddr,
-    heard: Arc<Notify>,
-) -> (Option<MediaHandle>, Option<String>) {
-    let device = |name: &Option<String>| match name {
-        _ if !config.sound.enabled => Device::Off,
-        Some(name) => Device::Named(name.clone()),
-        None => Device::Default,
-    };
-    let options = SoundOptions {
-        address,
-        ports: config.network.rtp_ports.map(|(first, last)| first..=last),
-        spare: SPARE_PORTS,
-        streams_max: crate::desk::MAX_CALLS,
-        microphone: device(&config.sound.headset_in),
-        headset: device(&config.sound.headset_out),
-        ringer: device(&config.sound.ringer),
-        seed: entropy(),
-    };
-    match MediaEngine::start(options, move || heard.notify_one()) {
-        Ok(handle) => (Some(handle), None),
-        Err(error) => (None, Some(error.to_string())),
-    }
-}
-
-fn phone_config(start: &Start, server: SocketAddr, local: SocketAddr) -> color_eyre::Result<PhoneConfig> {
-    let config = &start.config;
-    let account = &config.account;
-    let mut uri = Uri::sip(&account.user, &account.server.uri_host());
-    if account.server.port != config::Server::DEFAULT_PORT {
-        uri.port = Some(account.server.port);
-    }
-    let mut aor = NameAddr::new(uri);
-    if !account.display_name.is_empty() {
-        aor = aor.with_display(account.display_name.as_str());
-    }
-    let codec = |c: &config::Codec| match c {
-        config::Codec::Opus => sdp::Codec::Opus,
-        config::Codec::Pcmu => sdp::Codec::Pcmu,
-        config::Codec::Pcma => sdp::Codec::Pcma,
-    };
-    Ok(PhoneConfig {
-        local,
-        media_address: if local.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { local.ip() },
-        account: Account {
-            aor,
-            server,
-            username: account.auth_user.clone(),
-            password: start.password.clone(),
-            realm: account.realm.clone(),
-            expires_s: account.expires_s,
-        },
-        dialect: dialect(config)?,
-        slots: config.lot.slots.clone(),
-        codecs: config.sound.codecs.iter().map(codec).collect(),
-        seed: entropy(),
-    })
 }

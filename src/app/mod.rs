@@ -5,6 +5,9 @@ pub mod console;
 pub mod engine;
 pub mod lot;
 mod screen;
+mod server;
+mod settings;
 pub mod sound;
+mod theme;
 
 pub use engine::{Deed, Engine};
