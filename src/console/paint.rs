@@ -248,7 +248,6 @@ impl Pen<'_, '_> {
 mod tests {
     use super::*;
     use ratatui::buffer::Cell;
-    use ratatui::style::Stylize;
 
     #[test]
     fn a_cut_text_fits_and_never_shows_half_a_character() {
