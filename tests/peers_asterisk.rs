@@ -1,8 +1,8 @@
 //! The console against a real Asterisk: the real program in a terminal, real phones and callers around it. What
 //! the board says, what the server knows and what everybody hears have to agree.
 
-// A step that fails here is a test that fails, inside `#[test]` or not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+// Outside `#[test]` functions a failed step may panic here too.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod peers;
 

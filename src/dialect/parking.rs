@@ -216,12 +216,11 @@ impl Phone {
             }
             return;
         }
-        if self.probe_answered_with(now, refer, status) {
-            return;
-        }
+        let answers_probe = self.probe_answered_with(now, refer, status);
         // 2xx proves nothing; a failure is believed at once, unless a lamp has lit already (the caller who hangs up
         // just after he was parked makes it a 503).
-        if status >= 300
+        if !answers_probe
+            && status >= 300
             && status != 408
             && let Some(call) =
                 self.attempt_of(refer).filter(|a| a.is_undecided() && a.slot.is_none()).map(|a| a.call)

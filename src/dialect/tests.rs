@@ -422,3 +422,20 @@ fn what_an_operator_types_becomes_a_uri_of_ours() {
     assert_eq!(typed(&"9".repeat(400)), None);
     assert_eq!(typed("1\r\nVia: x"), None);
 }
+
+/// Asterisk holds our leg for up to a minute then, without a BYE.
+#[test]
+fn a_caller_who_goes_just_after_a_failed_park_is_told_and_nothing_is_ended_on_the_hint() {
+    let mut scene = Scene::talking();
+    scene.light("701");
+    scene.light("702");
+    scene.park();
+    scene.light("703");
+    scene.run(Duration::from_secs(2));
+    assert!(scene.refused().is_some());
+    scene.report(0, 503);
+    let told =
+        |e: &Event| matches!(e, Event::Told(notice) if notice.text.as_str().contains("this caller has gone"));
+    assert!(scene.heard.iter().any(told), "{:?}", scene.heard);
+    assert_eq!(scene.server.ended, None);
+}
