@@ -126,12 +126,10 @@ impl Phone {
                     };
                     self.ua.answer_offer(now, call, answer);
                 }
-                Event::CallEnded { call, cause } => {
-                    if self.call.is_some_and(|(ours, _)| ours == call) {
-                        let up = self.call.take().is_some_and(|(_, up)| up);
-                        self.ended = Some((cause.by, cause.status, up));
-                        self.hangs_up_at = None;
-                    }
+                Event::CallEnded { call, cause } if self.call.is_some_and(|(ours, _)| ours == call) => {
+                    let up = self.call.take().is_some_and(|(_, up)| up);
+                    self.ended = Some((cause.by, cause.status, up));
+                    self.hangs_up_at = None;
                 }
                 Event::ReferReceived { refer, .. } => self.ua.answer_refer(now, refer, 603, vec![]),
                 Event::RequestReceived { key, .. } => self.ua.answer(now, key, 405, vec![], vec![]),
