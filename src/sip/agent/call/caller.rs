@@ -3,7 +3,9 @@
 use super::super::errand::{Answer, Purpose, bare};
 use super::super::reception::owners_to;
 use super::super::reply::add_headers;
-use super::super::{CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why};
+use super::super::{
+    AccountKey, CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why,
+};
 use super::{Call, Phase};
 use crate::sip::Moment;
 use crate::sip::dialog::Dialog;
@@ -143,7 +145,7 @@ impl UserAgent {
         };
         let wanted = first && self.is_wanted(purpose, client);
         let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, &invite, &response, from) else { return };
-        let ack = self.ack(&dialog, &invite);
+        let ack = self.ack(&dialog, &invite, account);
         self.transactions.transmit(ack.to, ack.bytes.clone());
         if let Some(errand) = self.errands.get_mut(&client) {
             errand.acks.push((tag, ack));
@@ -196,13 +198,16 @@ impl UserAgent {
         Some(dialog)
     }
 
-    /// The ACK of a 2xx: a request of its own with the INVITE's number and credentials (RFC 3261 13.2.2.4, 22.1).
-    fn ack(&mut self, dialog: &Dialog, invite: &Request) -> Transmit {
+    /// The ACK of a 2xx: a request of its own with the INVITE's number and credentials (RFC 3261 13.2.2.4, 22.1). The
+    /// credentials only where they belong: Contact and Record-Route of the 2xx may lead it to anybody.
+    fn ack(&mut self, dialog: &Dialog, invite: &Request, account: Option<AccountKey>) -> Transmit {
         let number = invite.headers.cseq().map_or(1, |(number, _)| number);
         let (mut ack, to) = dialog.request_numbered(Method::Ack, number);
-        for name in ["Authorization", "Proxy-Authorization"] {
-            if let Some(value) = invite.headers.get(name) {
-                ack.headers.push(name, value);
+        if self.is_server_of(account, to) {
+            for name in ["Authorization", "Proxy-Authorization"] {
+                if let Some(value) = invite.headers.get(name) {
+                    ack.headers.push(name, value);
+                }
             }
         }
         self.add_via(&mut ack);
