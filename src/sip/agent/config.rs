@@ -6,8 +6,11 @@ use std::time::Duration;
 
 /// How many calls an agent keeps at once; beyond it an INVITE gets 503 and `invite` ends at once.
 pub const MAX_CALLS: usize = 4096;
-/// How many incoming calls may wait for `accept` or `reject`; beyond it an INVITE gets 486.
+/// How many incoming calls of a phone may wait for `accept` or `reject`; beyond it an INVITE gets 486.
 pub const MAX_RINGING: usize = 512;
+/// The same for a server. So many that a few users, each at his own limit, don't shut out everybody else; as many again
+/// are left for the calls that it makes for them.
+pub const MAX_RINGING_SERVER: usize = MAX_CALLS / 2;
 /// How many subscriptions of ours; beyond it `subscribe` is refused at once.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// How many watchers; beyond it a SUBSCRIBE gets 503.
@@ -50,7 +53,7 @@ pub struct UaConfig {
     pub supported: Vec<String>,
     /// Whether OPTIONS outside a dialog is answered 200 without asking the owner.
     pub answers_options: bool,
-    /// How many incoming calls may ring at once, at most [`MAX_RINGING`]; beyond it an INVITE gets 486.
+    /// How many incoming calls may ring at once, at most [`MAX_RINGING_SERVER`]; beyond it an INVITE gets 486.
     pub ringing_max: usize,
 }
 
@@ -86,6 +89,7 @@ impl UaConfig {
     pub fn server(local: SocketAddr, product: &str, seed: u64) -> Self {
         let mut config = Self::new(local, product, seed);
         config.allow.extend([Method::Register, Method::Subscribe]);
+        config.ringing_max = MAX_RINGING_SERVER;
         config
     }
 }

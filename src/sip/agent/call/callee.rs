@@ -21,7 +21,7 @@ impl UserAgent {
         if self.calls.len() >= MAX_CALLS {
             return self.answer_at_once(from, &request, 503);
         }
-        if self.ringing.len() >= self.config.ringing_max.min(super::super::MAX_RINGING) {
+        if self.ringing.len() >= self.config.ringing_max.min(super::super::MAX_RINGING_SERVER) {
             return self.answer_at_once(from, &request, 486);
         }
         let tag = self.token();
