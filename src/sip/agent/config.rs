@@ -55,6 +55,10 @@ pub struct UaConfig {
     pub answers_options: bool,
     /// How many incoming calls may ring at once, at most [`MAX_RINGING_SERVER`]; beyond it an INVITE gets 486.
     pub ringing_max: usize,
+    /// Whether a call stays with the address that it came from or went to: requests in it go nowhere else, and those
+    /// from other addresses get 481. For a server, whose phones are where they registered and whose dialogs' names are
+    /// published by lamps; a phone follows Contact and Record-Route instead.
+    pub bound_to_peer: bool,
 }
 
 impl UaConfig {
@@ -82,6 +86,7 @@ impl UaConfig {
             supported,
             answers_options: true,
             ringing_max,
+            bound_to_peer: false,
         }
     }
 
@@ -90,6 +95,7 @@ impl UaConfig {
         let mut config = Self::new(local, product, seed);
         config.allow.extend([Method::Register, Method::Subscribe]);
         config.ringing_max = MAX_RINGING_SERVER;
+        config.bound_to_peer = true;
         config
     }
 }

@@ -17,7 +17,7 @@ impl UserAgent {
         }
         let tag = request.headers.to().and_then(|to| to.tag().map(str::to_owned));
         match (&request.method, tag) {
-            (Method::Ack, Some(tag)) => self.receive_ack(now, &tag, &request),
+            (Method::Ack, Some(tag)) => self.receive_ack(now, from, &tag, &request),
             (Method::Ack, None) => {}
             (Method::Cancel, _) => self.answer_at_once(from, &request, 481),
             (_, tag) if self.passes(from, &request, tag.is_some()) => match tag {

@@ -26,6 +26,7 @@ impl UserAgent {
         }
         let tag = self.token();
         let Some(dialog) = Dialog::begun_by(&request, from, tag) else { return };
+        let dialog = self.bind(dialog);
         let Some(server) = self.open(from, &request) else { return };
         let trying = self.reply(&request, 100, "");
         self.transactions.respond(now, server, &trying);
@@ -158,13 +159,19 @@ impl UserAgent {
     }
 
     /// ACK of a 2xx: the call is agreed, and what waited for that may go.
-    pub(in super::super) fn receive_ack(&mut self, now: Moment, local_tag: &str, request: &Request) {
+    pub(in super::super) fn receive_ack(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        local_tag: &str,
+        request: &Request,
+    ) {
         let call_id = request.headers.call_id().unwrap_or_default().to_owned();
         let usage = self.dialogs.get(&(call_id, local_tag.to_owned()));
         let Some(Usage::Call(key)) = usage.copied() else { return };
         let number = request.headers.cseq().map(|(number, _)| number);
         let remote_tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned));
-        let Some(call) = self.calls.get(&key) else { return };
+        let Some(call) = self.calls.get(&key).filter(|call| !call.dialog.is_elsewhere(from)) else { return };
         let Some(inbound) = call.inbound.as_ref().filter(|inbound| inbound.accepted) else { return };
         let same = inbound.request.headers.cseq().map(|(number, _)| number) == number;
         if same && call.dialog.is_with(remote_tag.as_deref().unwrap_or_default()) {

@@ -24,6 +24,7 @@ impl UserAgent {
         let remote = owners_to(&invite.headers).unwrap_or_else(|| NameAddr::new(bare(invite.target.clone())));
         let call_id = self.long_token();
         let dialog = Dialog::to_begin(call_id, from.clone(), remote, bare(invite.target), invite.send_to);
+        let dialog = self.bind(dialog);
         let words = (dialog.call_id.clone(), dialog.local_tag.clone());
         let mut call =
             Call::new(invite.account, true, dialog, Phase::Calling { heard: false, cancelled: false });
@@ -140,11 +141,15 @@ impl UserAgent {
         if errand.acks.len() >= MAX_FORKS {
             return;
         }
-        let Some(invite) = self.transactions.request_of(client).map(|(invite, _)| invite.clone()) else {
+        let Some((invite, sent_to)) = self.transactions.request_of(client).map(|(i, to)| (i.clone(), to))
+        else {
             return;
         };
         let wanted = first && self.is_wanted(purpose, client);
-        let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, &invite, &response, from) else { return };
+        let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, (&invite, sent_to), &response, from)
+        else {
+            return;
+        };
         let ack = self.ack(&dialog, &invite, account);
         self.transactions.transmit(ack.to, ack.bytes.clone());
         if let Some(errand) = self.errands.get_mut(&client) {
@@ -176,7 +181,7 @@ impl UserAgent {
         &mut self,
         purpose: Purpose,
         wanted: bool,
-        invite: &Request,
+        (invite, sent_to): (&Request, SocketAddr),
         response: &Response,
         from: SocketAddr,
     ) -> Option<Dialog> {
@@ -192,7 +197,8 @@ impl UserAgent {
         let mut remote = headers.to()?;
         remote.params.remove("tag");
         let call_id = headers.call_id()?.to_owned();
-        let mut dialog = Dialog::to_begin(call_id, headers.from()?, remote, invite.uri.clone(), from);
+        let dialog = Dialog::to_begin(call_id, headers.from()?, remote, invite.uri.clone(), sent_to);
+        let mut dialog = self.bind(dialog);
         dialog.local_cseq = headers.cseq().map_or(1, |(number, _)| number);
         dialog.learn(response, from);
         Some(dialog)

@@ -127,6 +127,11 @@ impl Call {
 }
 
 impl UserAgent {
+    /// A call's dialog, bound to its peer where the owner wants that.
+    fn bind(&self, dialog: Dialog) -> Dialog {
+        if self.config.bound_to_peer { dialog.bound_to_peer() } else { dialog }
+    }
+
     /// The three words that name a call's dialog; `None` while the far end has no tag.
     pub fn dialog_id(&self, call: CallKey) -> Option<DialogId> {
         let dialog = &self.calls.get(&call)?.dialog;
