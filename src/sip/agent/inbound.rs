@@ -58,7 +58,7 @@ impl UserAgent {
 
     fn receive_outside(&mut self, now: Moment, from: SocketAddr, request: Request) {
         match request.method {
-            Method::Invite => self.receive_invite(now, from, request),
+            Method::Invite => self.receive_invite(from, request),
             Method::Refer => self.receive_refer(now, from, None, request),
             Method::Options if self.config.answers_options => self.answer_options(from, &request),
             // These make no sense outside of what they belong to.

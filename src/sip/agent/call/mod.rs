@@ -190,6 +190,7 @@ impl UserAgent {
 
     /// Takes the far end's INVITE or UPDATE out of hand, with its timers.
     pub(super) fn take_inbound(&mut self, key: CallKey) -> Option<Inbound> {
+        self.untried.remove(&key);
         let mut inbound = self.calls.get_mut(&key)?.inbound.take()?;
         self.alarms.cancel(&mut inbound.repeat);
         self.alarms.cancel(&mut inbound.lapse);
