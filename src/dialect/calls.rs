@@ -47,7 +47,7 @@ impl Phone {
     ) {
         // Only our own server rings here: anybody else could claim any name.
         if from.ip() != self.config.account.server.ip() {
-            return self.ua.reject(now, key, 403, Vec::new());
+            return self.ua.reject_unkept(now, key, 403, Vec::new());
         }
         // No dialog of ours may be taken over: nobody has been given its names.
         if request.headers.get("Replaces").is_some() {

@@ -16,7 +16,8 @@ pub const MAX_GUESSES: u32 = 10;
 pub const GUESS_WINDOW: Duration = Duration::from_secs(60);
 /// How often the time for which a source is put off grows.
 const MAX_STRIKES: u32 = 10;
-/// How many sources and users are watched; beyond it the one that was quiet for longest is forgotten.
+/// How many sources and users are watched; beyond it the one with the fewest guesses is forgotten, among equals the one
+/// that was quiet for longest, and one that is put off last of all.
 pub const MAX_SUSPECTS: usize = 4_096;
 /// The longest name that is remembered of a guess.
 const MAX_NAME: usize = 64;
@@ -135,8 +136,10 @@ impl Gate {
 
     fn count_guess(&mut self, now: Moment, key: (IpAddr, String)) {
         if self.suspects.len() >= MAX_SUSPECTS && !self.suspects.contains_key(&key) {
-            let quietest = self.suspects.iter().min_by_key(|(_, s)| s.last).map(|(key, _)| key.clone());
-            quietest.and_then(|key| self.suspects.remove(&key));
+            // Whoever invents names may push out other inventions, but nobody who is put off or has tried often.
+            let weight = |s: &Suspect| (s.put_off_until > now, s.strikes, s.guesses, s.last);
+            let least = self.suspects.iter().min_by_key(|(_, s)| weight(s)).map(|(key, _)| key.clone());
+            least.and_then(|key| self.suspects.remove(&key));
         }
         let suspect = self.suspects.entry(key).or_insert(Suspect {
             guesses: 0,
@@ -260,6 +263,19 @@ mod tests {
                 .collect();
             assert_eq!(answers.iter().filter(|put_off| !**put_off).count(), 10, "{name}");
         }
+    }
+
+    #[test]
+    fn invented_names_dont_wash_away_who_is_put_off() {
+        let mut gate = Gate::new("parkdeck", [1; 32]);
+        for _ in 0..10 {
+            guess(&mut gate, Moment::ZERO, from(1), "ann", "wrong");
+        }
+        for n in 0..5_000 {
+            guess(&mut gate, Moment::from_millis(n), from(1), &format!("user{n}"), "wrong");
+        }
+        assert!(is_put_off(&guess(&mut gate, Moment::from_secs(10), from(1), "ann", "right")));
+        assert_eq!(gate.suspects.len(), MAX_SUSPECTS);
     }
 
     #[test]

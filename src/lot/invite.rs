@@ -64,7 +64,7 @@ impl Lot {
     pub(super) fn on_invite(&mut self, now: Moment, call: CallKey, from: SocketAddr, request: &Request) {
         let user = match self.prove(now, from, request) {
             Ok(user) => user,
-            Err((status, headers)) => return self.agent.reject(now, call, status, headers),
+            Err((status, headers)) => return self.agent.reject_unkept(now, call, status, headers),
         };
         if let Err(refusal) = self.route(now, call, from, &user, request) {
             if let Some(leg) = self.legs.remove(&call)

@@ -4,7 +4,7 @@ use super::Lot;
 use super::notice::Notice;
 use super::plan::Destination;
 use super::slots::Ticket;
-use super::words::{CALL_HEADER, Refusal, TICKET_HEADER, too_late};
+use super::words::{CALL_HEADER, Refusal, TICKET_HEADER};
 use crate::parking::{Moment, Text};
 use crate::sip::message::{Method, Request};
 use crate::sip::replaces::Replaces;
@@ -42,7 +42,7 @@ impl Lot {
             return Err(Refusal::new(404, "Notes are written on slots."));
         };
         let note = read_note(request)?;
-        let ticket = self.noted_call(now, lot, slot.as_str(), request)?;
+        let ticket = self.noted_call(now, user, lot, slot.as_str(), request)?;
         let Some((_, parked)) = self.parked(&ticket) else {
             return Err(Refusal::new(404, "The call is gone."));
         };
@@ -59,7 +59,14 @@ impl Lot {
     }
 
     /// The call that a note is for: the one in the slot, provided it is the one that the writer names.
-    fn noted_call(&self, now: Moment, lot: usize, slot: &str, request: &Request) -> Result<Ticket, Refusal> {
+    fn noted_call(
+        &self,
+        now: Moment,
+        user: &str,
+        lot: usize,
+        slot: &str,
+        request: &Request,
+    ) -> Result<Ticket, Refusal> {
         let named_ticket = request.headers.get(TICKET_HEADER).map(str::trim);
         let named_call = request.headers.get(CALL_HEADER).map(str::trim);
         if named_ticket.is_none() && named_call.is_none() {
@@ -69,7 +76,7 @@ impl Lot {
             return Err(Refusal::new(404, "There is no such lot."));
         };
         let Some(parked) = parking.in_slot(slot) else {
-            return Err(too_late(now, slot, parking.departed_lately(now, slot)));
+            return Err(self.too_late_for(now, user, slot, parking.departed_lately(now, slot)));
         };
         let same = named_ticket.is_none_or(|ticket| ticket == parked.ticket.as_str())
             && named_call.is_none_or(|call| self.is_dialog_of(parked.occupant, call));

@@ -4,7 +4,7 @@
 use super::Lot;
 use super::legs::Place;
 use super::notice::Notice;
-use super::slots::{Departure, Ticket};
+use super::slots::{Departed, Departure, Ticket};
 use super::words::{Refusal, TICKET_HEADER, too_late};
 use crate::parking::{Moment, SlotId};
 use crate::sip::message::Request;
@@ -48,11 +48,25 @@ impl Lot {
             return Err(Refusal::new(404, "There is no such lot."));
         };
         let Some(parked) = parking.in_slot(slot.as_str()) else {
-            return Err(too_late(now, slot.as_str(), parking.departed_lately(now, slot.as_str())));
+            let departed = parking.departed_lately(now, slot.as_str());
+            return Err(self.too_late_for(now, user, slot.as_str(), departed));
         };
         let (ticket, parker) = (parked.ticket.clone(), parked.parker.user.clone());
         self.may_retrieve(user, &parker)?;
         self.retrieve(now, call, &ticket)
+    }
+
+    /// What became of the call that was in a slot: who was there and who took him is for those who may retrieve, the
+    /// others hear that nobody is there.
+    pub(super) fn too_late_for(
+        &self,
+        now: Moment,
+        user: &str,
+        slot: &str,
+        departed: Option<&Departed>,
+    ) -> Refusal {
+        let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
+        too_late(now, slot, departed.filter(|_| permitted))
     }
 
     /// Those who have the right, and whoever parked the call himself.

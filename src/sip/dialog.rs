@@ -22,8 +22,10 @@ pub(crate) struct Dialog {
     route_set: Vec<NameAddr>,
     /// Where the dialog came from; before it is established: where its first request goes.
     pub(crate) peer: SocketAddr,
-    /// Whether requests follow route set and remote target, or always go to `peer`.
+    /// Whether requests follow route set and remote target, or go to `peer`.
     follows_target: bool,
+    /// Whether they go to `peer` for ever, whatever the far end says later.
+    bound: bool,
 }
 
 impl Dialog {
@@ -47,6 +49,7 @@ impl Dialog {
             route_set: Vec::new(),
             peer: send_to,
             follows_target: false,
+            bound: false,
         }
     }
 
@@ -69,13 +72,22 @@ impl Dialog {
             route_set: headers.routes("Record-Route"),
             peer: from,
             follows_target: true,
+            bound: false,
         })
     }
 
-    /// Sends every request to the address the dialog came from, whatever Contact says: no reflection to a third party.
+    /// Sends every request to the address the dialog came from, or its first request went to, whatever Contact and
+    /// Record-Route say: no reflection to a third party.
     pub(crate) fn bound_to_peer(mut self) -> Self {
         self.follows_target = false;
+        self.bound = true;
         self
+    }
+
+    /// Whether `from` is not where the far end of a bound dialog is. Ports don't count: phones that send from another
+    /// one than they listen on are common.
+    pub(crate) fn is_elsewhere(&self, from: SocketAddr) -> bool {
+        self.bound && self.peer.ip().to_canonical() != from.ip().to_canonical()
     }
 
     /// Learns the far end's tag, target and route from a response to our first request (RFC 3261 12.1.2).
@@ -86,8 +98,10 @@ impl Dialog {
         self.route_set = response.headers.routes("Record-Route");
         self.route_set.reverse();
         self.refresh_target(&response.headers);
-        self.peer = from;
-        self.follows_target = true;
+        if !self.bound {
+            self.peer = from;
+            self.follows_target = true;
+        }
     }
 
     /// Learns the far end from a request of its own that overtook the response (RFC 6665 4.4.1).
@@ -96,7 +110,7 @@ impl Dialog {
         self.remote_tag = Some(from.tag().unwrap_or_default().to_owned());
         self.route_set = request.headers.routes("Record-Route");
         self.refresh_target(&request.headers);
-        self.follows_target = true;
+        self.follows_target = !self.bound;
     }
 
     /// Takes a new remote target (RFC 3261 12.2).

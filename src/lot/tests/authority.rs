@@ -185,3 +185,41 @@ fn a_flood_of_strangers_leaves_nothing_behind() {
     world.assert_at_rest();
     assert_eq!(world.lot.presence.count(), 0);
 }
+
+#[test]
+fn a_flood_of_invites_from_strangers_leaves_nothing_and_is_not_multiplied() {
+    let mut world = office();
+    world.run_s(60);
+    let base = world.lot.census();
+    let (mut bytes_in, mut bytes_out) = (0, 0);
+    let sdp = "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n\
+               m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+               a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n";
+    for n in 0..20_000_u32 {
+        let invite = format!(
+            "INVITE sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bKf{n}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:ann@parkdeck>;tag=f{n}\r\nTo: <sip:100@parkdeck>\r\n\
+             Call-ID: f{n}\r\nCSeq: 1 INVITE\r\nContact: <sip:ann@203.0.113.9:5060>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        );
+        let [_, b, c, d] = n.to_be_bytes();
+        let from = SocketAddr::from(([198, b, c, d], 5060));
+        // A lost answer is given again: the same INVITE is no repetition of anything that is kept.
+        for _ in 0..=usize::from(n == 0) {
+            world.lot.receive(world.now, from, invite.as_bytes());
+            bytes_in += invite.len();
+            let answer = world.lot.poll_transmit().unwrap();
+            assert!(answer.to == from && answer.bytes.starts_with(b"SIP/2.0 401 "));
+            assert!(world.lot.poll_transmit().is_none(), "no 100 before the proof");
+            bytes_out += answer.bytes.len();
+        }
+    }
+    assert_eq!(world.lot.census(), base);
+    assert!(bytes_out <= 2 * bytes_in, "{bytes_out} for {bytes_in}");
+    let registered = |world: &World| world.noticed(|n| matches!(n, Notice::Registered { .. }));
+    let before = registered(&world);
+    world.register(ANN);
+    world.run_ms(100);
+    assert_eq!(registered(&world), before + 1);
+}

@@ -377,3 +377,22 @@ fn two_hundred_callers_ring_at_once_and_the_call_in_hand_is_untouched() {
     assert!(world.talk(BOB, ANN));
     assert_eq!(world.lot.census().legs, 2);
 }
+
+#[test]
+fn info_is_passed_on_for_keys_only() {
+    let mut world = office();
+    let (_, ann) = jane_talks_with_ann(&mut world);
+    let now = world.now;
+    for (kind, length) in [("text/plain", 8), ("application/dtmf-relay", 1025), ("application/dtmf-relay", 8)]
+    {
+        world.phones[ANN].agent.info(now, ann, kind, vec![b'1'; length]);
+        world.run_ms(50);
+    }
+    let heard = world.phones[JANE].events.iter().filter_map(|event| match event {
+        crate::sip::Event::InfoReceived { content_type, body, .. } => {
+            Some((content_type.as_str(), body.len()))
+        }
+        _ => None,
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), [("application/dtmf-relay", 8)]);
+}

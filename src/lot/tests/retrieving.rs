@@ -255,3 +255,20 @@ fn the_codec_of_the_parked_caller_is_kept_when_the_retriever_speaks_it() {
     world.run_ms(100);
     assert_eq!(world.codec_to(BOB), Some(crate::media::Codec::Pcma));
 }
+
+#[test]
+fn who_was_parked_and_who_took_him_is_not_told_to_those_who_may_not_retrieve() {
+    let mut world = office();
+    let (_, slot) = ann_parks_jane(&mut world);
+    world.dial(BOB, &slot);
+    world.run_ms(100);
+    for who in [SHOP, ANN] {
+        world.dial(who, &slot);
+        world.run_ms(100);
+        let names = ["Jane", "Bob"].iter().any(|name| world.last_refusal().contains(name));
+        assert_eq!(names, who == ANN, "{}", world.last_refusal());
+        world.message(who, &slot, &[("Parkdeck-Ticket", "t")], "hello");
+        let names = ["Jane", "Bob"].iter().any(|name| world.last_refusal().contains(name));
+        assert_eq!(names, who == ANN, "{}", world.last_refusal());
+    }
+}

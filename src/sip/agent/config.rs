@@ -6,8 +6,11 @@ use std::time::Duration;
 
 /// How many calls an agent keeps at once; beyond it an INVITE gets 503 and `invite` ends at once.
 pub const MAX_CALLS: usize = 4096;
-/// How many incoming calls may wait for `accept` or `reject`; beyond it an INVITE gets 486.
+/// How many incoming calls of a phone may wait for `accept` or `reject`; beyond it an INVITE gets 486.
 pub const MAX_RINGING: usize = 512;
+/// The same for a server. So many that a few users, each at his own limit, don't shut out everybody else; as many again
+/// are left for the calls that it makes for them.
+pub const MAX_RINGING_SERVER: usize = MAX_CALLS / 2;
 /// How many subscriptions of ours; beyond it `subscribe` is refused at once.
 pub const MAX_SUBSCRIPTIONS: usize = 4096;
 /// How many watchers; beyond it a SUBSCRIBE gets 503.
@@ -52,8 +55,12 @@ pub struct UaConfig {
     pub answers_options: bool,
     /// Whether a call goes on when a request inside it was answered by silence (RFC 3261 12.2.1.2 would have it end).
     pub keeps_silent_calls: bool,
-    /// How many incoming calls may ring at once, at most [`MAX_RINGING`]; beyond it an INVITE gets 486.
+    /// How many incoming calls may ring at once, at most [`MAX_RINGING_SERVER`]; beyond it an INVITE gets 486.
     pub ringing_max: usize,
+    /// Whether a call stays with the address that it came from or went to: requests in it go nowhere else, and those
+    /// from other addresses get 481. For a server, whose phones are where they registered and whose dialogs' names are
+    /// published by lamps; a phone follows Contact and Record-Route instead.
+    pub bound_to_peer: bool,
 }
 
 impl UaConfig {
@@ -82,6 +89,7 @@ impl UaConfig {
             answers_options: true,
             keeps_silent_calls: false,
             ringing_max,
+            bound_to_peer: false,
         }
     }
 
@@ -89,6 +97,8 @@ impl UaConfig {
     pub fn server(local: SocketAddr, product: &str, seed: u64) -> Self {
         let mut config = Self::new(local, product, seed);
         config.allow.extend([Method::Register, Method::Subscribe]);
+        config.ringing_max = MAX_RINGING_SERVER;
+        config.bound_to_peer = true;
         config
     }
 }

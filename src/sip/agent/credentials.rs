@@ -57,6 +57,11 @@ impl UserAgent {
         }
     }
 
+    /// Whether this is the address of the account's own server: credentials go nowhere else.
+    pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: SocketAddr) -> bool {
+        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.server == to)
+    }
+
     /// Answers the challenge that is still good, before it is asked again.
     pub(super) fn add_known_credentials(
         &mut self,

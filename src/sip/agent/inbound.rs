@@ -17,7 +17,7 @@ impl UserAgent {
         }
         let tag = request.headers.to().and_then(|to| to.tag().map(str::to_owned));
         match (&request.method, tag) {
-            (Method::Ack, Some(tag)) => self.receive_ack(now, &tag, &request),
+            (Method::Ack, Some(tag)) => self.receive_ack(now, from, &tag, &request),
             (Method::Ack, None) => {}
             (Method::Cancel, _) => self.answer_at_once(from, &request, 481),
             (_, tag) if self.passes(from, &request, tag.is_some()) => match tag {
@@ -58,7 +58,7 @@ impl UserAgent {
 
     fn receive_outside(&mut self, now: Moment, from: SocketAddr, request: Request) {
         match request.method {
-            Method::Invite => self.receive_invite(now, from, request),
+            Method::Invite => self.receive_invite(from, request),
             Method::Refer => self.receive_refer(now, from, None, request),
             Method::Options if self.config.answers_options => self.answer_options(from, &request),
             // These make no sense outside of what they belong to.

@@ -51,6 +51,8 @@ pub struct UserAgent {
     errands: BTreeMap<ClientId, Errand>,
     calls: BTreeMap<CallKey, Call>,
     ringing: BTreeSet<CallKey>,
+    /// Calls that get 100 as soon as datagrams are asked for, unless the owner has answered or refused them by then.
+    untried: BTreeSet<CallKey>,
     /// By Call-ID and our tag.
     dialogs: BTreeMap<(String, String), Usage>,
     refers: BTreeMap<ReferKey, Refer>,
@@ -125,6 +127,7 @@ impl UserAgent {
             errands: BTreeMap::new(),
             calls: BTreeMap::new(),
             ringing: BTreeSet::new(),
+            untried: BTreeSet::new(),
             dialogs: BTreeMap::new(),
             refers: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
@@ -178,6 +181,7 @@ impl UserAgent {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.send_trying();
         self.transactions.poll_transmit()
     }
 

@@ -111,6 +111,14 @@ impl Transactions {
         self.transmit(to, bytes);
     }
 
+    /// Sends a provisional response and keeps it, if nothing was answered yet.
+    pub(crate) fn respond_first(&mut self, id: ServerId, provisional: &Response) {
+        let Some(server) = self.servers.get_mut(&id).filter(|server| server.last.is_empty()) else { return };
+        server.last = provisional.to_bytes();
+        let (to, bytes) = (server.to, server.last.clone());
+        self.transmit(to, bytes);
+    }
+
     /// Once it is answered, the same request by another way is no longer merged with this one.
     fn forget_origin(&mut self, id: ServerId) {
         let Some(origin) = self.servers.get_mut(&id).and_then(|server| server.origin.take()) else { return };

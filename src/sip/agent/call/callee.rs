@@ -17,19 +17,19 @@ use std::time::Duration;
 const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
 impl UserAgent {
-    pub(in super::super) fn receive_invite(&mut self, now: Moment, from: SocketAddr, request: Request) {
+    pub(in super::super) fn receive_invite(&mut self, from: SocketAddr, request: Request) {
         if self.calls.len() >= MAX_CALLS {
             return self.answer_at_once(from, &request, 503);
         }
-        if self.ringing.len() >= self.config.ringing_max.min(super::super::MAX_RINGING) {
+        if self.ringing.len() >= self.config.ringing_max.min(super::super::MAX_RINGING_SERVER) {
             return self.answer_at_once(from, &request, 486);
         }
         let tag = self.token();
         let Some(dialog) = Dialog::begun_by(&request, from, tag) else { return };
+        let dialog = self.bind(dialog);
         let Some(server) = self.open(from, &request) else { return };
-        let trying = self.reply(&request, 100, "");
-        self.transactions.respond(now, server, &trying);
         let key = CallKey(self.next_key());
+        self.untried.insert(key);
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Call(key));
         let mut call = Call::new(None, false, dialog, Phase::Ringing);
         call.contact_user = user_of(&request);
@@ -93,6 +93,39 @@ impl UserAgent {
         self.finish_unmade(call, EndedBy::Local, Some(status), response.unwrap_or_default());
     }
 
+    /// A final refusal of somebody who has proven nothing: given once, and nothing is kept (RFC 3261 8.2.7). No
+    /// transaction means no repetitions towards whoever's address that was, and no room taken by a flood; a lost answer
+    /// is given again to the repeated INVITE, which is then a new call to the owner, and its ACK finds nobody. For that
+    /// the caller must not have heard a provisional response, so decide before datagrams are asked for; later it is the
+    /// same as [`UserAgent::reject`]. Ends the call.
+    pub fn reject_unkept(&mut self, now: Moment, call: CallKey, status: u16, headers: Vec<(String, String)>) {
+        if !self.untried.contains(&call) || !self.ringing.contains(&call) {
+            return self.reject(now, call, status, headers);
+        }
+        let Some((to, inbound)) = self.peer_address(call).and_then(|to| Some((to, self.take_inbound(call)?)))
+        else {
+            return;
+        };
+        self.transactions.forget_server(inbound.server);
+        let status = status.clamp(300, 699);
+        let mut response = self.reply_outside(&inbound.request, status);
+        add_headers(&mut response.headers, &headers);
+        self.transactions.transmit(to, response.to_bytes());
+        self.finish_unmade(call, EndedBy::Local, Some(status), response.reason);
+    }
+
+    /// 100 to the INVITEs to which nothing was said yet. Not before the owner has seen them: whoever hears 100 repeats
+    /// no more, so that a refusal would have to be kept for him.
+    pub(in super::super) fn send_trying(&mut self) {
+        while let Some(key) = self.untried.pop_first() {
+            let inbound = self.calls.get(&key).and_then(|call| call.inbound.as_ref());
+            if let Some(inbound) = inbound {
+                let trying = self.reply(&inbound.request, 100, "");
+                self.transactions.respond_first(inbound.server, &trying);
+            }
+        }
+    }
+
     /// The call ends before there was a dialog to say BYE in.
     pub(super) fn finish_unmade(&mut self, key: CallKey, by: EndedBy, status: Option<u16>, reason: String) {
         if let Some(call) = self.calls.get_mut(&key) {
@@ -127,6 +160,7 @@ impl UserAgent {
         }
         add_headers(&mut response.headers, headers);
         self.transactions.respond(now, inbound.server, &response);
+        self.untried.remove(&key);
         Some(response.reason)
     }
 
@@ -158,13 +192,19 @@ impl UserAgent {
     }
 
     /// ACK of a 2xx: the call is agreed, and what waited for that may go.
-    pub(in super::super) fn receive_ack(&mut self, now: Moment, local_tag: &str, request: &Request) {
+    pub(in super::super) fn receive_ack(
+        &mut self,
+        now: Moment,
+        from: SocketAddr,
+        local_tag: &str,
+        request: &Request,
+    ) {
         let call_id = request.headers.call_id().unwrap_or_default().to_owned();
         let usage = self.dialogs.get(&(call_id, local_tag.to_owned()));
         let Some(Usage::Call(key)) = usage.copied() else { return };
         let number = request.headers.cseq().map(|(number, _)| number);
         let remote_tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned));
-        let Some(call) = self.calls.get(&key) else { return };
+        let Some(call) = self.calls.get(&key).filter(|call| !call.dialog.is_elsewhere(from)) else { return };
         let Some(inbound) = call.inbound.as_ref().filter(|inbound| inbound.accepted) else { return };
         let same = inbound.request.headers.cseq().map(|(number, _)| number) == number;
         if same && call.dialog.is_with(remote_tag.as_deref().unwrap_or_default()) {

@@ -3,7 +3,9 @@
 use super::super::errand::{Answer, Purpose, bare};
 use super::super::reception::owners_to;
 use super::super::reply::add_headers;
-use super::super::{CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why};
+use super::super::{
+    AccountKey, CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why,
+};
 use super::{Call, Phase};
 use crate::sip::Moment;
 use crate::sip::dialog::Dialog;
@@ -22,6 +24,7 @@ impl UserAgent {
         let remote = owners_to(&invite.headers).unwrap_or_else(|| NameAddr::new(bare(invite.target.clone())));
         let call_id = self.long_token();
         let dialog = Dialog::to_begin(call_id, from.clone(), remote, bare(invite.target), invite.send_to);
+        let dialog = self.bind(dialog);
         let words = (dialog.call_id.clone(), dialog.local_tag.clone());
         let mut call =
             Call::new(invite.account, true, dialog, Phase::Calling { heard: false, cancelled: false });
@@ -138,12 +141,16 @@ impl UserAgent {
         if errand.acks.len() >= MAX_FORKS {
             return;
         }
-        let Some(invite) = self.transactions.request_of(client).map(|(invite, _)| invite.clone()) else {
+        let Some((invite, sent_to)) = self.transactions.request_of(client).map(|(i, to)| (i.clone(), to))
+        else {
             return;
         };
         let wanted = first && self.is_wanted(purpose, client);
-        let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, &invite, &response, from) else { return };
-        let ack = self.ack(&dialog, &invite);
+        let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, (&invite, sent_to), &response, from)
+        else {
+            return;
+        };
+        let ack = self.ack(&dialog, &invite, account);
         self.transactions.transmit(ack.to, ack.bytes.clone());
         if let Some(errand) = self.errands.get_mut(&client) {
             errand.acks.push((tag, ack));
@@ -174,7 +181,7 @@ impl UserAgent {
         &mut self,
         purpose: Purpose,
         wanted: bool,
-        invite: &Request,
+        (invite, sent_to): (&Request, SocketAddr),
         response: &Response,
         from: SocketAddr,
     ) -> Option<Dialog> {
@@ -190,19 +197,23 @@ impl UserAgent {
         let mut remote = headers.to()?;
         remote.params.remove("tag");
         let call_id = headers.call_id()?.to_owned();
-        let mut dialog = Dialog::to_begin(call_id, headers.from()?, remote, invite.uri.clone(), from);
+        let dialog = Dialog::to_begin(call_id, headers.from()?, remote, invite.uri.clone(), sent_to);
+        let mut dialog = self.bind(dialog);
         dialog.local_cseq = headers.cseq().map_or(1, |(number, _)| number);
         dialog.learn(response, from);
         Some(dialog)
     }
 
-    /// The ACK of a 2xx: a request of its own with the INVITE's number and credentials (RFC 3261 13.2.2.4, 22.1).
-    fn ack(&mut self, dialog: &Dialog, invite: &Request) -> Transmit {
+    /// The ACK of a 2xx: a request of its own with the INVITE's number and credentials (RFC 3261 13.2.2.4, 22.1). The
+    /// credentials only where they belong: Contact and Record-Route of the 2xx may lead it to anybody.
+    fn ack(&mut self, dialog: &Dialog, invite: &Request, account: Option<AccountKey>) -> Transmit {
         let number = invite.headers.cseq().map_or(1, |(number, _)| number);
         let (mut ack, to) = dialog.request_numbered(Method::Ack, number);
-        for name in ["Authorization", "Proxy-Authorization"] {
-            if let Some(value) = invite.headers.get(name) {
-                ack.headers.push(name, value);
+        if self.is_server_of(account, to) {
+            for name in ["Authorization", "Proxy-Authorization"] {
+                if let Some(value) = invite.headers.get(name) {
+                    ack.headers.push(name, value);
+                }
             }
         }
         self.add_via(&mut ack);

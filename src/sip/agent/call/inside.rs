@@ -15,6 +15,12 @@ impl UserAgent {
         key: CallKey,
         request: Request,
     ) {
+        // Lamps publish the tags of dialogs to those who may watch, so that knowing them is no authority: the request must
+        // come from where the far end is, and nothing is learned from it before that is clear. What remains is somebody
+        // who forges the far end's address without being on the way.
+        if self.calls.get(&key).is_some_and(|call| call.dialog.is_elsewhere(from)) {
+            return self.receive_from_elsewhere(now, from, key, request);
+        }
         if !self.fits_dialog(key, &request) {
             return self.answer_at_once(from, &request, 481);
         }
@@ -40,6 +46,17 @@ impl UserAgent {
             Method::Message => self.receive_visit(now, from, request),
             _ => self.answer_at_once(from, &request, 405),
         }
+    }
+
+    /// A request in the dialog from an address that is not the far end's. A REFER is the owner's to judge, who may know
+    /// the sender in another way (another phone of the same user); the dialog learns nothing from it, not even a number.
+    fn receive_from_elsewhere(&mut self, now: Moment, from: SocketAddr, key: CallKey, request: Request) {
+        let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        let lives = |call: &&super::Call| call.phase != Phase::Over && call.dialog.is_with(&tag);
+        if request.method == Method::Refer && self.calls.get(&key).filter(lives).is_some() {
+            return self.receive_refer(now, from, Some(key), request);
+        }
+        self.answer_at_once(from, &request, 481);
     }
 
     /// Whether a request belongs to this very dialog. One that overtook the first response is how a caller learns the

@@ -127,6 +127,11 @@ impl Call {
 }
 
 impl UserAgent {
+    /// A call's dialog, bound to its peer where the owner wants that.
+    fn bind(&self, dialog: Dialog) -> Dialog {
+        if self.config.bound_to_peer { dialog.bound_to_peer() } else { dialog }
+    }
+
     /// The three words that name a call's dialog; `None` while the far end has no tag.
     pub fn dialog_id(&self, call: CallKey) -> Option<DialogId> {
         let dialog = &self.calls.get(&call)?.dialog;
@@ -185,6 +190,7 @@ impl UserAgent {
 
     /// Takes the far end's INVITE or UPDATE out of hand, with its timers.
     pub(super) fn take_inbound(&mut self, key: CallKey) -> Option<Inbound> {
+        self.untried.remove(&key);
         let mut inbound = self.calls.get_mut(&key)?.inbound.take()?;
         self.alarms.cancel(&mut inbound.repeat);
         self.alarms.cancel(&mut inbound.lapse);

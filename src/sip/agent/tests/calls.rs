@@ -1,7 +1,7 @@
 //! Calls: set up and torn down, cancelled, held, lost.
 
 use super::*;
-use crate::sip::message::{Message, NameAddr, Response};
+use crate::sip::message::{Message, Method, NameAddr, Response};
 use crate::sip::replaces::Replaces;
 
 #[test]
@@ -401,4 +401,64 @@ pub fn raw_invite(branch: &str, more: &str) -> Vec<u8> {
          CSeq: 1 INVITE\r\nContact: <sip:x@127.0.0.1:7000>\r\n{more}Content-Length: 0\r\n\r\n"
     )
     .into_bytes()
+}
+
+/// A server with a confirmed call from 6001, and a BYE that names its dialog.
+fn a_call_at_a_server(contact: Option<&str>) -> (World, SocketAddr, CallKey, Vec<u8>) {
+    let mut world = World::new(1, Weather::default());
+    let (alice, server) = (world.add(6001), world.add_server(6002));
+    let mut out = invite(6002);
+    out.headers.extend(contact.map(|contact| ("Contact".to_owned(), contact.to_owned())));
+    let ours = world.with(alice, |ua, now| ua.invite(now, out));
+    world.run(ms(10));
+    let theirs = the_call(&world, server);
+    world.with(server, |ua, now| ua.accept(now, theirs, ANSWER.to_vec()));
+    world.run(ms(10));
+    assert_eq!(world.names(server), ["CallReceived", "CallConfirmed"]);
+    world.sent.clear();
+    let (mut bye, _) = world.agents[&alice].calls[&ours].dialog.clone().request(Method::Bye);
+    bye.headers.push_front("Via", "SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bKforged");
+    (world, server, theirs, bye.to_bytes())
+}
+
+#[test]
+fn at_a_server_the_tags_of_a_dialog_are_no_authority_at_another_address() {
+    let (mut world, server, theirs, bye) = a_call_at_a_server(None);
+    let elsewhere = SocketAddr::from(([203, 0, 113, 9], 5060));
+    let text = String::from_utf8(bye.clone()).unwrap();
+    let number = text.lines().find(|line| line.starts_with("CSeq")).unwrap().to_owned();
+    let refer = text
+        .replace("BYE sip", "REFER sip")
+        .replace(&number, "CSeq: 2000000000 REFER\r\nRefer-To: <sip:x@127.0.0.1>");
+    world.inject(elsewhere, server, bye.clone());
+    world.inject(elsewhere, server, refer.into_bytes());
+    world.run(ms(10));
+    assert_eq!(world.names(server), ["ReferReceived"], "the owner judges that one");
+    assert!(world.ladder().contains("6002 > 5060 481 BYE"));
+    assert!(world.agents[&server].dialog_id(theirs).is_some());
+    let refers: Vec<_> = world.agents[&server].refers.keys().copied().collect();
+    world.with(server, |ua, now| refers.iter().for_each(|r| ua.answer_refer(now, *r, 403, Vec::new())));
+    // The same from the far end's own address, though from another port; the REFER's number was not learned.
+    world.inject(at(7777), server, text.replace("forged", "genuine").into_bytes());
+    world.run(ms(10));
+    assert_eq!(world.names(server), ["CallEnded Remote"]);
+}
+
+#[test]
+fn a_servers_requests_stay_with_the_peer_whatever_contact_says() {
+    let (mut world, server, theirs, _) = a_call_at_a_server(Some("<sip:victim@203.0.113.9:5060>"));
+    world.with(server, |ua, now| ua.hang_up(now, theirs));
+    world.run(ms(10));
+    assert!(world.ladder().starts_with("6002 > 6001 BYE\n"));
+    let mut world = World::new(1, Weather::default());
+    let server = world.add_server(6002);
+    let ours = world.with(server, |ua, now| ua.invite(now, invite(6001)));
+    world.run(ms(10));
+    let (_, _, asked) = world.mail.remove(0);
+    world.inject(at(6001), server, reply_to(&asked, 200, &[("Contact", "<sip:victim@203.0.113.9:5060>")]));
+    world.run(ms(10));
+    world.with(server, |ua, now| ua.hang_up(now, ours));
+    world.run(ms(10));
+    let ladder = world.ladder();
+    assert!(ladder.ends_with("6002 > 6001 ACK\n6002 > 6001 BYE\n"), "{ladder}");
 }

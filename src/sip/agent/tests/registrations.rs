@@ -261,3 +261,29 @@ fn a_challenged_invite_is_sent_again_and_the_ack_carries_the_answer() {
         world.assert_empty();
     }
 }
+
+#[test]
+fn the_ack_takes_the_credentials_to_the_accounts_server_and_nowhere_else() {
+    for (contact, hop) in [("<sip:x@127.0.0.1:5060>", REGISTRAR), ("<sip:x@127.0.0.1:6666>", 6666)] {
+        let mut world = World::new(3, Weather::default());
+        let alice = world.add(6001);
+        world.with(alice, |ua, now| {
+            let account = ua.add_account(account(REGISTRAR, "secret", None));
+            ua.invite(now, Invite { account: Some(account), ..invite(REGISTRAR) });
+        });
+        world.run(ms(10));
+        let (_, _, asked) = world.mail.remove(0);
+        let challenge = "Digest realm=\"parkdeck\", nonce=\"n\", qop=\"auth\"";
+        world.inject(at(REGISTRAR), alice, reply_to(&asked, 401, &[("WWW-Authenticate", challenge)]));
+        world.run(ms(10));
+        let signed = |m: &Message| m.headers().get("Authorization").is_some();
+        let (_, _, asked) = world.mail.pop().unwrap();
+        assert!(is_request(&asked, "INVITE") && signed(&asked));
+        world.mail.clear();
+        world.inject(at(REGISTRAR), alice, reply_to(&asked, 200, &[("Contact", contact)]));
+        world.run(ms(10));
+        let (_, to, ack) = world.mail.remove(0);
+        assert!(is_request(&ack, "ACK"));
+        assert_eq!((to, signed(&ack)), (at(hop), hop == REGISTRAR));
+    }
+}

@@ -69,6 +69,15 @@ impl World {
 
     pub fn add(&mut self, port: u16) -> SocketAddr {
         let seed = self.rng.next_u64();
+        // Takes everything, as a server does, and follows Contact, as a phone does.
+        let config = UaConfig { bound_to_peer: false, ..UaConfig::server(at(port), "test", seed) };
+        self.agents.insert(at(port), UserAgent::new(config));
+        at(port)
+    }
+
+    /// An agent whose calls stay with the address that they came from or went to.
+    pub fn add_server(&mut self, port: u16) -> SocketAddr {
+        let seed = self.rng.next_u64();
         self.agents.insert(at(port), UserAgent::new(UaConfig::server(at(port), "test", seed)));
         at(port)
     }
