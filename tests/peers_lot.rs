@@ -150,6 +150,24 @@ fn a_caller_is_answered_parked_retrieved_exactly_and_parked_again_for_a_phone_th
 }
 
 #[test]
+fn a_caller_who_hangs_up_while_parked_frees_the_slot_and_nothing_comes_back() {
+    let lot = Lot::start(9, 3);
+    let console = Console::start(&ConsoleOptions { parking_time_s: Some(3), ..lot.console() });
+    console.wait_ready(lot.slots.clone());
+    let mut alice = lot.phone("alice", ALICE_HZ);
+    answered(&lot, &console, &mut alice, "Alice Adams");
+    console.keys("p");
+    console.wait_slot(701, &["■", "Alice Adams"], SOON);
+    console.wait_calls(0, SOON);
+    alice.hang_up();
+    console.wait_slot(701, &["□ free"], SOON);
+    // Past the time at which she would have come back.
+    let rings = |screen: &str| screen.contains("RINGING") || screen.contains("BACK");
+    console.terminal.never("a comeback of somebody who has gone", Duration::from_secs(5), rings);
+    console.leave();
+}
+
+#[test]
 fn a_comeback_rings_with_slot_wait_and_note_and_is_answered() {
     let lot = Lot::start(9, 4);
     let console = Console::start(&ConsoleOptions { parking_time_s: Some(4), ..lot.console() });
