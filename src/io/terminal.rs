@@ -174,7 +174,14 @@ fn give_back_on_panic() {
 }
 
 fn last_words(info: &PanicHookInfo<'_>) -> String {
-    let said = info.payload_as_str().unwrap_or("no reason given");
+    // A panic may quote what a caller wrote, and the terminal is the user's own again: no escapes.
+    let said: String = info
+        .payload_as_str()
+        .unwrap_or("no reason given")
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(500)
+        .collect();
     let place = info.location().map(|place| format!(" ({place})")).unwrap_or_default();
     format!("parkdeck: this is a bug: {said}{place}\nThe log has the whole story; please report it.")
 }
