@@ -114,10 +114,8 @@ pub enum Event {
     ParkProven {
         /// Which.
         call: CallId,
-        /// The slot; `None` when several lit at once and none can be singled out.
+        /// The slot; `None` when the server doesn't say.
         slot: Option<SlotId>,
-        /// The slots it may be in, when there is doubt.
-        doubt: Vec<SlotId>,
     },
     /// A second lamp lit so soon after a proven park that nobody can say which of them it was.
     ParkDoubted {

@@ -31,7 +31,7 @@ impl Desk {
             Event::CallResumed { call } => self.call_resumed(call),
             Event::HoldRefused { call, reason } => self.hold_refused(call, &reason),
             Event::PartyTold { call, party } => self.party_told(call, party),
-            Event::ParkProven { call, slot, doubt } => self.park_proven(call, slot, &doubt),
+            Event::ParkProven { call, slot } => self.park_proven(call, slot),
             Event::ParkDoubted { slots } => self.park_doubted(&slots),
             Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
             Event::TransferDone { call } => self.transfer_done(call),

@@ -156,7 +156,7 @@ impl Desk {
     }
 
     /// A park was proven: the call leaves the list and is remembered where it is.
-    pub(super) fn park_proven(&mut self, id: CallId, slot: Option<SlotId>, doubt: &[SlotId]) -> Vec<Effect> {
+    pub(super) fn park_proven(&mut self, id: CallId, slot: Option<SlotId>) -> Vec<Effect> {
         let Some(call) = self.call(id).cloned() else { return Vec::new() };
         let put_back = matches!(call.phase, Phase::PuttingBack { .. });
         let parked = self.parked_from(&call);
@@ -167,21 +167,12 @@ impl Desk {
                 self.say(Severity::Warning, &format!("{who} is back in {slot}; nobody spoke to them"));
             }
             Some(slot) => self.say(Severity::Info, &format!("{who} is parked on {slot} · u takes it back")),
-            None if doubt.is_empty() => {
-                self.say(Severity::Warning, &format!("{who} is parked, but the server doesn't say where"));
-            }
             None => {
-                let places: Vec<&str> = doubt.iter().map(SlotId::as_str).collect();
-                let places = places.join(" or ");
-                self.say(
-                    Severity::Warning,
-                    &format!("{who} is parked on {places}: two parks met, retrieve to see"),
-                );
+                self.say(Severity::Warning, &format!("{who} is parked, but the server doesn't say where"))
             }
         }
-        let candidates: Vec<SlotId> = slot.iter().chain(doubt).cloned().collect();
-        for candidate in &candidates {
-            self.settle_in(candidate, &parked, slot.is_some());
+        if let Some(slot) = &slot {
+            self.settle_in(slot, parked);
         }
         self.undo = match slot {
             Some(slot) if !put_back => self.slot(&slot).and_then(|s| s.parked.clone()).map(|parked| Undo {
@@ -216,20 +207,15 @@ impl Desk {
     }
 
     /// Writes what we know into the slot. What the server told of the same call (its key above all) stays.
-    fn settle_in(&mut self, slot: &SlotId, parked: &ParkedCall, sure: bool) {
+    fn settle_in(&mut self, slot: &SlotId, parked: ParkedCall) {
         let Some(slot) = self.slot_mut(slot) else { return };
-        let mut merged = parked.clone();
-        if !sure {
-            merged.strength = Strength::Unverified;
-            merged.parkee = Identity::default();
-            merged.note = Text::default();
-        }
+        let mut merged = parked;
         if let Some(told) = slot.parked.take() {
             if told.is_the_servers_word(&merged) {
                 merged.parkee = told.parkee;
             }
             merged.key = told.key;
-            merged.since = told.since.min(parked.since);
+            merged.since = told.since.min(merged.since);
             if !told.note.is_empty() {
                 merged.note = told.note;
             }

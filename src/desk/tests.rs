@@ -65,7 +65,7 @@ fn park_jane(desk: &mut Desk) -> CallId {
     let call = talking(desk, 10, jane());
     desk.obey(at(1000), Command::Park { slot: None });
     lamp(desk, 1002, "701", Lamp::Parked);
-    desk.learn(at(1003), Event::ParkProven { call, slot: Some(slot("701")), doubt: vec![] });
+    desk.learn(at(1003), Event::ParkProven { call, slot: Some(slot("701")) });
     call
 }
 
@@ -100,7 +100,7 @@ fn a_park_proven_before_its_lamp_tells_of_it_can_be_undone_before_and_after() {
     let mut desk = desk();
     let call = talking(&mut desk, 10, jane());
     desk.obey(at(1000), Command::Park { slot: None });
-    desk.learn(at(1003), Event::ParkProven { call, slot: Some(slot("701")), doubt: vec![] });
+    desk.learn(at(1003), Event::ParkProven { call, slot: Some(slot("701")) });
     let mut quick = desk.clone();
     assert!(matches!(quick.obey(at(1010), Command::Undo).as_slice(), [Effect::Retrieve { .. }]));
     let key = Some(DialogKey("abc;to-tag=1;from-tag=2".into()));
@@ -224,7 +224,7 @@ fn a_stranger_in_the_slot_is_not_spoken_to_but_put_back() {
     let effects = desk.learn(at(4030), Event::PartyTold { call, party: bob() });
     assert!(matches!(effects.as_slice(), [Effect::Park { slot: None, .. }]), "{effects:?}");
     assert_eq!(desk.sound_plan(), SoundPlan::default());
-    desk.learn(at(4100), Event::ParkProven { call, slot: Some(slot("702")), doubt: vec![] });
+    desk.learn(at(4100), Event::ParkProven { call, slot: Some(slot("702")) });
     assert!(last_words(&desk).contains("Bob Roe is back in 702"), "{}", last_words(&desk));
 }
 
@@ -432,7 +432,7 @@ mod random {
             4 => Event::CallHeld { call },
             5 => Event::CallResumed { call },
             6 => Event::PartyTold { call, party: if n.is_multiple_of(2) { jane() } else { bob() } },
-            7 => Event::ParkProven { call, slot: (n < 6).then(|| id.clone()), doubt: vec![id] },
+            7 => Event::ParkProven { call, slot: (n < 6).then_some(id) },
             8 => Event::ParkRefused { call, reason },
             9 => Event::HoldRefused { call, reason },
             10 => Event::Ticked,

@@ -327,7 +327,7 @@ impl Phone {
         attempt.decide_at = attempt.asked_at.max(now) + DOUBT_WITHIN;
         attempt.ask_at = None;
         let slot = attempt.slot.clone();
-        self.say(Event::ParkProven { call, slot, doubt: Vec::new() });
+        self.say(Event::ParkProven { call, slot });
         self.hang_up(now, call);
         self.ask_next(now);
     }
@@ -379,7 +379,7 @@ impl Phone {
         });
         let Some(slot) = settled else { return false };
         self.attempts.retain(|a| a.call != call);
-        self.say(Event::ParkProven { call, slot: Some(slot), doubt: Vec::new() });
+        self.say(Event::ParkProven { call, slot: Some(slot) });
         self.ask_next(now);
         true
     }
