@@ -159,7 +159,7 @@ fn engine(slots: u32) -> Engine {
     let desk = Desk::new("reception@lot", "front", ids.clone(), dialect.abilities(Some(120)));
     let account = Account {
         aor: NameAddr::new(Uri::sip("reception", "10.0.0.1")),
-        server: server_address(),
+        server: server_address().into(),
         username: "reception".into(),
         password: "unused".to_owned().into(),
         realm: None,

@@ -85,7 +85,7 @@ impl Line {
         let account = plan.login.map(|(user, password)| {
             agent.add_account(Account {
                 aor: NameAddr::new(uri(&user)),
-                server: plan.server,
+                server: plan.server.into(),
                 username: user,
                 password: password.into(),
                 realm: None,
@@ -96,7 +96,7 @@ impl Line {
             account,
             from: Some(NameAddr::new(uri(&plan.number)).with_display(plan.name.as_str())),
             target: uri(&plan.extension),
-            send_to: plan.server,
+            send_to: plan.server.into(),
             sdp: sdp::offer(&local),
             headers: Vec::new(),
         };
@@ -109,7 +109,7 @@ impl Line {
         let mut leaving: Option<Instant> = None;
         loop {
             while let Some(transmit) = self.agent.poll_transmit() {
-                let _ = self.socket.send_to(&transmit.bytes, transmit.to);
+                let _ = self.socket.send_to(&transmit.bytes, transmit.to.address);
             }
             while let Some(event) = self.agent.poll_event() {
                 match event {

@@ -211,7 +211,7 @@ impl Carrier {
     fn flush(&mut self) {
         while let Some(transmit) = self.engine.poll_transmit() {
             // A full buffer or an unreachable host is a lost datagram: SIP repeats it.
-            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to) {
+            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to.address) {
                 tracing::debug!(to = %transmit.to, %error, "datagram not sent");
             }
         }
@@ -258,7 +258,7 @@ impl Carrier {
         self.engine.obey(now, Command::Quit);
         self.engine.stop(now);
         while let Some(transmit) = self.engine.poll_transmit() {
-            let _ = self.socket.try_send_to(&transmit.bytes, transmit.to);
+            let _ = self.socket.try_send_to(&transmit.bytes, transmit.to.address);
         }
         self.save();
     }

@@ -58,7 +58,7 @@ impl Engine {
     }
 
     /// A datagram came.
-    pub fn receive(&mut self, now: Moment, from: std::net::SocketAddr, bytes: &[u8]) {
+    pub fn receive(&mut self, now: Moment, from: impl Into<crate::sip::Peer>, bytes: &[u8]) {
         self.phone.receive(now, from, bytes);
         self.settle(now);
     }

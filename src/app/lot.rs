@@ -158,7 +158,7 @@ impl LotCarrier {
             }
         }
         while let Some(transmit) = self.lot.poll_transmit() {
-            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to) {
+            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to.address) {
                 tracing::debug!(to = %transmit.to, %error, "datagram not sent");
             }
         }

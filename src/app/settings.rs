@@ -88,7 +88,7 @@ pub(super) fn phone_config(
         media_address: if local.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { local.ip() },
         account: Account {
             aor,
-            server,
+            server: server.into(),
             username: account.auth_user.clone(),
             password,
             realm: account.realm.clone(),

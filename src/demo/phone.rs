@@ -6,7 +6,7 @@ use crate::media::{Clip, Command, Sink, Source, StreamId};
 use crate::parking::Moment;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::{self, Codec, Direction, LocalMedia, Negotiated};
-use crate::sip::{Account, AccountKey, CallKey, Event, Invite, UaConfig, UserAgent};
+use crate::sip::{Account, AccountKey, CallKey, Event, Invite, Peer, UaConfig, UserAgent};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
@@ -56,7 +56,7 @@ struct Leg {
 pub(super) struct Phone {
     pub agent: UserAgent,
     pub account: AccountKey,
-    server: SocketAddr,
+    server: Peer,
     domain: String,
     codecs: Vec<Codec>,
     legs: BTreeMap<CallKey, Leg>,
@@ -78,7 +78,7 @@ impl Phone {
     }
 
     /// Where the lot is.
-    pub fn server(&self) -> SocketAddr {
+    pub fn server(&self) -> Peer {
         self.server
     }
 

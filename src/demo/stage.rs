@@ -179,7 +179,8 @@ impl Stage {
         }
         while let Some((seat, transmit)) = self.troupe.poll_transmit() {
             // A full buffer is a lost datagram: SIP repeats it.
-            if let Err(error) = self.sockets[seat as usize].try_send_to(&transmit.bytes, transmit.to) {
+            if let Err(error) = self.sockets[seat as usize].try_send_to(&transmit.bytes, transmit.to.address)
+            {
                 tracing::debug!(target: "demo", to = %transmit.to, %error, "datagram not sent");
             }
         }

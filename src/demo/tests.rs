@@ -119,7 +119,7 @@ impl World {
         lot.set_music(Some("front"), Music::new(&[1_000; 8_000], 8_000));
         let account = Account {
             aor: NameAddr::new(Uri::sip(RECEPTION_USER, &domain)),
-            server: local(LOT),
+            server: local(LOT).into(),
             username: RECEPTION_USER.to_owned(),
             password: secret,
             realm: None,
@@ -369,7 +369,7 @@ async fn answer_somebody(lot: SocketAddr, users: &[User]) -> (String, f32) {
     let clock = crate::io::clock::Clock::start();
     let account = Account {
         aor: NameAddr::new(Uri::sip(RECEPTION_USER, "parkdeck")),
-        server: lot,
+        server: lot.into(),
         username: RECEPTION_USER.to_owned(),
         password: users[0].secret.clone(),
         realm: None,
@@ -391,7 +391,7 @@ async fn answer_somebody(lot: SocketAddr, users: &[User]) -> (String, f32) {
             assert!(media.send(command));
         }
         while let Some(sent) = desk.agent.poll_transmit() {
-            socket.send_to(&sent.bytes, sent.to).await.unwrap();
+            socket.send_to(&sent.bytes, sent.to.address).await.unwrap();
         }
         tokio::select! {
             came = socket.recv_from(&mut datagram) => {

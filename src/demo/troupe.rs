@@ -204,7 +204,7 @@ fn account(script: &Script, name: &str) -> Account {
     let user = script.users.iter().find(|user| user.name == name);
     Account {
         aor: NameAddr::new(Uri::sip(name, &script.domain)).with_display(user.map_or("", |u| u.display_name)),
-        server: script.lot,
+        server: script.lot.into(),
         username: name.to_owned(),
         password: user.map(|user| user.secret.clone()).unwrap_or_default(),
         realm: Some(script.domain.clone()),

@@ -4,11 +4,11 @@ use super::phone::{Phone, SoundStep};
 use super::{identity, words};
 use crate::desk::{CallArrival, CallId, Event, RetrieveTarget};
 use crate::parking::{Moment, SlotId, Text};
+use crate::sip::Peer;
 use crate::sip::message::{Headers, NameAddr, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::sdp::{self, Direction, LocalMedia};
 use crate::sip::{CallKey, EndCause, EndedBy, Invite, ReferKey};
-use std::net::SocketAddr;
 
 /// What this phone keeps of one call.
 pub(super) struct Leg {
@@ -42,7 +42,7 @@ impl Phone {
         now: Moment,
         call: CallId,
         key: CallKey,
-        from: SocketAddr,
+        from: Peer,
         request: &Request,
     ) {
         // Only our own server rings here: anybody else could claim any name.

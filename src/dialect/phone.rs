@@ -100,7 +100,7 @@ pub struct Phone {
     met_silence: bool,
     next_session: u64,
     /// Calls that arrived and await an id from the desk.
-    arriving: VecDeque<(CallKey, SocketAddr, Box<sip::message::Request>)>,
+    arriving: VecDeque<(CallKey, sip::Peer, Box<sip::message::Request>)>,
 }
 
 impl Phone {
@@ -156,7 +156,7 @@ impl Phone {
     }
 
     /// A datagram came.
-    pub fn receive(&mut self, now: Moment, from: SocketAddr, bytes: &[u8]) {
+    pub fn receive(&mut self, now: Moment, from: impl Into<sip::Peer>, bytes: &[u8]) {
         self.ua.receive(now, from, bytes);
         self.turn(now);
     }

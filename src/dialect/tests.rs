@@ -99,7 +99,7 @@ impl Scene {
     fn talking() -> Self {
         let account = Account {
             aor: NameAddr::new(Uri::sip("reception", "10.0.0.1")),
-            server: address(1),
+            server: address(1).into(),
             username: "reception".into(),
             password: "secret".into(),
             realm: None,
@@ -150,7 +150,7 @@ impl Scene {
             account: None,
             from: Some(NameAddr::new(Uri::sip("0161", "10.0.0.1")).with_display("Jane Doe")),
             target: Uri::sip("reception", "10.0.0.2"),
-            send_to: address(2),
+            send_to: address(2).into(),
             sdp: sdp::offer(&media),
             headers: vec![],
         };

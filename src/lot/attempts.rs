@@ -6,11 +6,11 @@ use super::legs::{Attempt, AttemptId, Leg, MAX_LEGS, Place, Purpose, better_refu
 use super::slots::Ticket;
 use super::words::{Refusal, identity_of};
 use crate::parking::{Identity, Moment};
+use crate::sip::Peer;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::Codec;
 use crate::sip::{CallKey, Invite};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How somebody is rung.
@@ -30,7 +30,7 @@ struct Target {
     user: Option<String>,
     identity: Identity,
     contact: Uri,
-    source: SocketAddr,
+    source: Peer,
 }
 
 impl Lot {
@@ -74,7 +74,7 @@ impl Lot {
             return Err(Refusal::new(404, format!("{uri} has no literal address.")));
         };
         let identity = Identity::new("", uri.user.as_deref().unwrap_or_default());
-        let target = Target { user: None, identity, contact: uri.clone(), source };
+        let target = Target { user: None, identity, contact: uri.clone(), source: source.into() };
         self.ring(now, purpose, vec![target], bell)
     }
 

@@ -3,11 +3,12 @@
 use super::config::DigestOffer;
 use super::plan::Plan;
 use crate::parking::Moment;
+use crate::sip::Peer;
 use crate::sip::digest::{Authenticator, Verdict};
 use crate::sip::message::Headers;
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many wrong passwords one source may try for one user in [`GUESS_WINDOW`]; then it is put off.
@@ -78,7 +79,7 @@ impl Gate {
     pub(super) fn admit(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         method: &str,
         headers: &Headers,
         plan: &Plan,
@@ -94,7 +95,7 @@ impl Gate {
             claimed.set(Some((key, put_off)));
             if put_off.is_some() { None } else { plan.user(name).map(|user| user.secret.clone()) }
         };
-        let verdict = self.authenticator.verify(now, from, method, credentials, password_of);
+        let verdict = self.authenticator.verify(now, from.address, method, credentials, password_of);
         match (verdict, claimed.take()) {
             (_, Some((key, Some(until)))) => {
                 let wait_s = until.saturating_sub(now).as_secs() + 1;
@@ -115,15 +116,15 @@ impl Gate {
                 self.challenge(now, from)
             }
             (Verdict::Stale, _) => {
-                let values = self.authenticator.challenge_stale(now, from);
+                let values = self.authenticator.challenge_stale(now, from.address);
                 self.offered(values)
             }
             (Verdict::Refused | Verdict::Absent, _) => self.challenge(now, from),
         }
     }
 
-    fn challenge(&mut self, now: Moment, from: SocketAddr) -> Admission {
-        let values = self.authenticator.challenge(now, from);
+    fn challenge(&mut self, now: Moment, from: Peer) -> Admission {
+        let values = self.authenticator.challenge(now, from.address);
         self.offered(values)
     }
 
@@ -179,8 +180,8 @@ mod tests {
         Plan::new(&toml::from_str("[[users]]\nname='ann'\nsecret='right'").unwrap())
     }
 
-    fn from(last: u8) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, last], 5060))
+    fn from(last: u8) -> Peer {
+        Peer::udp(([192, 0, 2, last], 5060).into())
     }
 
     /// One guess, with a fresh challenge from the same address; true when it is let in.
@@ -198,7 +199,7 @@ mod tests {
         assert!(lines.len() == 1 && lines[0].contains("algorithm=MD5"), "{lines:?}");
     }
 
-    fn guess(gate: &mut Gate, now: Moment, from: SocketAddr, name: &str, password: &str) -> Admission {
+    fn guess(gate: &mut Gate, now: Moment, from: Peer, name: &str, password: &str) -> Admission {
         let Admission::Challenge(lines) = gate.admit(now, from, "REGISTER", &Headers::new(), &plan()) else {
             panic!("no credentials are always challenged")
         };

@@ -9,11 +9,11 @@ use super::notice::Notice;
 use super::plan::Destination;
 use super::words::{Refusal, asserted_in, identity_of};
 use crate::parking::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::sdp::Codec;
 use crate::sip::{CallKey, RequestKey};
-use std::net::SocketAddr;
 
 /// What is said to whoever guesses passwords.
 const TOO_MANY_GUESSES: &str = "Too many wrong passwords. Wait a minute.";
@@ -23,7 +23,7 @@ impl Lot {
     pub(super) fn prove(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         request: &Request,
     ) -> Result<String, (u16, Vec<(String, String)>)> {
         match self.gate.admit(now, from, request.method.as_str(), &request.headers, &self.plan) {
@@ -40,7 +40,7 @@ impl Lot {
     }
 
     /// A REGISTER.
-    pub(super) fn on_register(&mut self, now: Moment, key: RequestKey, from: SocketAddr, request: &Request) {
+    pub(super) fn on_register(&mut self, now: Moment, key: RequestKey, from: Peer, request: &Request) {
         use super::registrar::Change;
         let user = match self.prove(now, from, request) {
             Ok(user) => user,
@@ -61,7 +61,7 @@ impl Lot {
     }
 
     /// An INVITE outside a dialog.
-    pub(super) fn on_invite(&mut self, now: Moment, call: CallKey, from: SocketAddr, request: &Request) {
+    pub(super) fn on_invite(&mut self, now: Moment, call: CallKey, from: Peer, request: &Request) {
         let user = match self.prove(now, from, request) {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.reject_unkept(now, call, status, headers),
@@ -80,7 +80,7 @@ impl Lot {
     pub(super) fn note_refusal(
         &mut self,
         method: Method,
-        from: SocketAddr,
+        from: Peer,
         user: Option<String>,
         refusal: &Refusal,
     ) {
@@ -93,7 +93,7 @@ impl Lot {
         &mut self,
         now: Moment,
         call: CallKey,
-        from: SocketAddr,
+        from: Peer,
         user: &str,
         request: &Request,
     ) -> Result<(), Refusal> {

@@ -4,9 +4,9 @@
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
 use crate::parking::{Identity, Moment};
+use crate::sip::Peer;
 use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The most legs at once; beyond it an INVITE gets 503.
@@ -52,7 +52,7 @@ pub(super) struct Leg {
     /// Who is at this end, as the other end is shown.
     pub identity: Identity,
     /// Its signalling address.
-    pub source: SocketAddr,
+    pub source: Peer,
     pub place: Place,
     pub sound: Option<LegSound>,
     /// The body of its INVITE, for a leg that called in: its offer; empty: it wants ours.
@@ -75,7 +75,7 @@ pub(super) struct Leg {
 }
 
 impl Leg {
-    pub(super) fn new(user: Option<String>, identity: Identity, source: SocketAddr, place: Place) -> Self {
+    pub(super) fn new(user: Option<String>, identity: Identity, source: Peer, place: Place) -> Self {
         Self {
             user,
             identity,

@@ -44,6 +44,7 @@ pub use sound::FIRST_STREAM;
 
 use crate::media::{Command, Music, Report};
 use crate::parking::Moment;
+use crate::sip::Peer;
 use crate::sip::message::Method;
 use crate::sip::{CallKey, Event, Transmit, UaConfig, UserAgent};
 use config::ParkingConfig;
@@ -57,7 +58,6 @@ use registrar::Registrar;
 use slots::ParkingLot;
 use sound::Sound;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 /// What the lot calls itself in Server and User-Agent.
 pub const PRODUCT: &str = concat!("parkdeck-lot/", env!("CARGO_PKG_VERSION"));
@@ -133,7 +133,8 @@ impl Lot {
     }
 
     /// A datagram came.
-    pub fn receive(&mut self, now: Moment, from: SocketAddr, bytes: &[u8]) {
+    pub fn receive(&mut self, now: Moment, from: impl Into<Peer>, bytes: &[u8]) {
+        let from = from.into();
         self.agent.receive(now, from, bytes);
         self.settle(now);
     }

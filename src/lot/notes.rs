@@ -6,11 +6,11 @@ use super::plan::Destination;
 use super::slots::Ticket;
 use super::words::{CALL_HEADER, Refusal, TICKET_HEADER};
 use crate::parking::{Moment, Text};
+use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::{CallKey, RequestKey};
 use serde::Deserialize;
-use std::net::SocketAddr;
 
 /// The longest body of a MESSAGE that is read, in bytes.
 pub const MAX_NOTE_BODY: usize = 4_096;
@@ -22,7 +22,7 @@ struct JsonNote {
 
 impl Lot {
     /// A MESSAGE.
-    pub(super) fn on_message(&mut self, now: Moment, key: RequestKey, from: SocketAddr, request: &Request) {
+    pub(super) fn on_message(&mut self, now: Moment, key: RequestKey, from: Peer, request: &Request) {
         let user = match self.prove(now, from, request) {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),

@@ -1,8 +1,8 @@
 //! What the lot did, as plain data for the log and for tests. Nothing acts upon these.
 
 use crate::parking::{Identity, SlotId};
+use crate::sip::Peer;
 use crate::sip::message::Method;
-use std::net::SocketAddr;
 
 /// The most notices that wait to be read; beyond it the oldest are dropped.
 pub const MAX_NOTICES: usize = 10_000;
@@ -15,7 +15,7 @@ pub enum Notice {
         /// Whose phone.
         user: String,
         /// Its address.
-        source: SocketAddr,
+        source: Peer,
         /// For how long.
         expires_s: u32,
     },
@@ -130,7 +130,7 @@ pub enum Notice {
         /// What.
         method: Method,
         /// From where.
-        from: SocketAddr,
+        from: Peer,
         /// Whose, if that is proven.
         user: Option<String>,
         /// The status.
@@ -141,7 +141,7 @@ pub enum Notice {
     /// Somebody guesses passwords and is put off.
     Guessing {
         /// From where.
-        from: SocketAddr,
+        from: Peer,
         /// The name that was tried.
         user: String,
     },

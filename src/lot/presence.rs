@@ -7,11 +7,11 @@ use super::plan::Destination;
 use super::slots::{ParkedCall, Phase};
 use super::words::Refusal;
 use crate::parking::{Identity, Moment};
+use crate::sip::Peer;
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Direction, Party};
 use crate::sip::message::{Method, Request, Uri};
 use crate::sip::{CallKey, RequestKey, WatcherKey};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 /// How many subscriptions a user may have to one extension; a further one ends the oldest.
 pub const MAX_WATCHERS_PER_USER: usize = 2;
@@ -78,7 +78,7 @@ impl Presence {
 
 impl Lot {
     /// A SUBSCRIBE.
-    pub(super) fn on_subscribe(&mut self, now: Moment, key: RequestKey, from: SocketAddr, request: &Request) {
+    pub(super) fn on_subscribe(&mut self, now: Moment, key: RequestKey, from: Peer, request: &Request) {
         let user = match self.prove(now, from, request) {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),

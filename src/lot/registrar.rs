@@ -3,9 +3,9 @@
 
 use super::config::UserConfig;
 use crate::parking::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{NameAddr, Request, Uri};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The shortest registration that is granted, in seconds; a shorter wish gets 423.
@@ -21,7 +21,7 @@ pub struct Binding {
     /// Its Contact, the Request-URI of calls to it.
     pub contact: Uri,
     /// The address it was heard from: where requests to it go.
-    pub source: SocketAddr,
+    pub source: Peer,
     /// Until when.
     pub expires_at: Moment,
     /// `+sip.instance`, which stays when the address changes (RFC 5626).
@@ -41,7 +41,7 @@ pub(super) struct Answer {
 /// A phone that came, stayed or went.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    Registered { source: SocketAddr, expires_s: u32 },
+    Registered { source: Peer, expires_s: u32 },
     Unregistered,
 }
 
@@ -64,7 +64,7 @@ impl Registrar {
         now: Moment,
         user: &UserConfig,
         max_expires_s: u32,
-        from: SocketAddr,
+        from: Peer,
         request: &Request,
     ) -> (Answer, Vec<Change>) {
         self.expire(now);
@@ -157,7 +157,7 @@ impl Registrar {
     }
 
     /// Whether a phone of `user` is registered from that address.
-    pub(super) fn knows(&self, user: &str, source: SocketAddr) -> bool {
+    pub(super) fn knows(&self, user: &str, source: Peer) -> bool {
         self.phones(user).iter().any(|b| b.source == source)
     }
 
@@ -219,8 +219,8 @@ mod tests {
         toml::from_str("name='ann'\nsecret='x'\nextension='100'\nmax_contacts=2").unwrap()
     }
 
-    fn source(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 7], port))
+    fn source(port: u16) -> Peer {
+        Peer::udp(([192, 0, 2, 7], port).into())
     }
 
     struct Phone {

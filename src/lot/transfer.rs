@@ -10,10 +10,10 @@ use super::plan::Destination;
 use super::slots::{Arrival, Parker};
 use super::words::{Refusal, identity_of, note_in};
 use crate::parking::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::{CallKey, ReferKey};
-use std::net::SocketAddr;
 
 impl Lot {
     /// Somebody wants the party he talks with to be sent somewhere.
@@ -23,7 +23,7 @@ impl Lot {
         call: Option<CallKey>,
         refer: ReferKey,
         request: &Request,
-        from: SocketAddr,
+        from: Peer,
     ) {
         let call = match call.filter(|call| self.legs.contains_key(call)) {
             Some(call) => Ok(call),
@@ -45,7 +45,7 @@ impl Lot {
     fn refer_target_dialog(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         request: &Request,
     ) -> Result<CallKey, (u16, Vec<(String, String)>)> {
         let user = self.prove(now, from, request)?;
@@ -65,7 +65,7 @@ impl Lot {
         call: CallKey,
         refer: ReferKey,
         request: &Request,
-        from: SocketAddr,
+        from: Peer,
     ) -> Result<(), Refusal> {
         let Some(leg) = self.legs.get(&call) else { return Err(Refusal::new(481, "The call is gone.")) };
         let Some(user) = leg.user.clone() else {

@@ -1,7 +1,7 @@
 //! Dialogs (RFC 3261 12): the words that name one, its sequence numbers, its route, and where its requests go.
 
 use super::message::{Headers, Method, NameAddr, Request, Response, Uri};
-use std::net::SocketAddr;
+use crate::sip::{Peer, Transport};
 
 /// One dialog as we see it; before the far end has a tag, the makings of one.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Dialog {
     pub(crate) remote_target: Uri,
     route_set: Vec<NameAddr>,
     /// Where the dialog came from; before it is established: where its first request goes.
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
     /// Whether requests follow route set and remote target, or go to `peer`.
     follows_target: bool,
     /// Whether they go to `peer` for ever, whatever the far end says later.
@@ -35,7 +35,7 @@ impl Dialog {
         local: NameAddr,
         remote: NameAddr,
         target: Uri,
-        send_to: SocketAddr,
+        send_to: Peer,
     ) -> Self {
         Self {
             call_id,
@@ -54,7 +54,7 @@ impl Dialog {
     }
 
     /// The dialog that a request from outside begins (RFC 3261 12.1.1). `None` if From or To is missing.
-    pub(crate) fn begun_by(request: &Request, from: SocketAddr, local_tag: String) -> Option<Self> {
+    pub(crate) fn begun_by(request: &Request, from: Peer, local_tag: String) -> Option<Self> {
         let headers = &request.headers;
         let mut remote = headers.from()?;
         let remote_tag = remote.tag().unwrap_or_default().to_owned();
@@ -86,12 +86,12 @@ impl Dialog {
 
     /// Whether `from` is not where the far end of a bound dialog is. Ports don't count: phones that send from another
     /// one than they listen on are common.
-    pub(crate) fn is_elsewhere(&self, from: SocketAddr) -> bool {
+    pub(crate) fn is_elsewhere(&self, from: Peer) -> bool {
         self.bound && self.peer.ip().to_canonical() != from.ip().to_canonical()
     }
 
     /// Learns the far end's tag, target and route from a response to our first request (RFC 3261 12.1.2).
-    pub(crate) fn learn(&mut self, response: &Response, from: SocketAddr) {
+    pub(crate) fn learn(&mut self, response: &Response, from: Peer) {
         let Some(to) = response.headers.to() else { return };
         let Some(tag) = to.tag() else { return };
         self.remote_tag = Some(tag.to_owned());
@@ -130,13 +130,13 @@ impl Dialog {
     }
 
     /// The next request in this dialog, but for Via, and where it goes (RFC 3261 12.2.1.1).
-    pub(crate) fn request(&mut self, method: Method) -> (Request, SocketAddr) {
+    pub(crate) fn request(&mut self, method: Method) -> (Request, Peer) {
         self.local_cseq = self.local_cseq.saturating_add(1);
         self.request_numbered(method, self.local_cseq)
     }
 
     /// The same with a number that was used before: the ACK of an INVITE's 2xx.
-    pub(crate) fn request_numbered(&self, method: Method, cseq: u32) -> (Request, SocketAddr) {
+    pub(crate) fn request_numbered(&self, method: Method, cseq: u32) -> (Request, Peer) {
         let mut request = Request::new(method.clone(), self.remote_target.clone());
         let mut routes = self.route_set.clone();
         let strict = routes.first().is_some_and(|first| !first.uri.params.has("lr"));
@@ -158,7 +158,14 @@ impl Dialog {
             request.headers.push("Route", route.to_string());
         }
         let hop = if strict { &request.uri } else { routes.first().map_or(&request.uri, |r| &r.uri) };
-        let to = if self.follows_target { hop.host_port_addr().unwrap_or(self.peer) } else { self.peer };
+        let to = if self.follows_target {
+            hop.host_port_addr().map_or(self.peer, |address| {
+                let named = hop.params.get("transport").and_then(Transport::of_word);
+                Peer::new(named.unwrap_or(self.peer.transport), address)
+            })
+        } else {
+            self.peer
+        };
         (request, to)
     }
 

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod dialog;
+mod peer;
 mod transaction;
 
 pub mod agent;
@@ -18,6 +19,7 @@ pub mod sdp;
 pub mod sipfrag;
 
 pub use agent::*;
+pub use peer::{Peer, Transport};
 pub use transaction::timers;
 
 /// A moment, as the time since an origin that the caller chose.

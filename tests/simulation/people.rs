@@ -20,7 +20,7 @@ pub fn address(host: u8) -> SocketAddr {
 fn account(user: &str, name: &str) -> Account {
     Account {
         aor: NameAddr::new(Uri::sip(user, "lot.test")).with_display(name),
-        server: address(1),
+        server: address(1).into(),
         username: user.into(),
         password: format!("secret of {user}").into(),
         realm: None,
@@ -73,7 +73,7 @@ impl Phone {
             account: Some(self.account),
             from: None,
             target: Uri::sip(number, "lot.test"),
-            send_to: address(1),
+            send_to: address(1).into(),
             sdp,
             headers: vec![],
         };

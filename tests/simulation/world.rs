@@ -252,19 +252,19 @@ impl World {
         for phone in &mut self.phones {
             phone.turn(now);
             while let Some(t) = phone.ua.poll_transmit() {
-                self.net.send(now, phone.address, t.to, t.bytes);
+                self.net.send(now, phone.address, t.to.address, t.bytes);
             }
         }
         for operator in &mut self.operators {
             operator.media(now);
             while let Some(t) = operator.poll() {
-                self.net.send(now, operator.address, t.to, t.bytes);
+                self.net.send(now, operator.address, t.to.address, t.bytes);
             }
             while operator.engine.poll_deed().is_some() {}
         }
         self.lots_media();
         while let Some(t) = self.lot.poll_transmit() {
-            self.net.send(now, address(1), t.to, t.bytes);
+            self.net.send(now, address(1), t.to.address, t.bytes);
         }
         while let Some(notice) = self.lot.poll_notice() {
             use parkdeck::lot::Notice;

@@ -4,12 +4,14 @@ use super::*;
 use crate::sip::message::{Method, NameAddr, Request, Uri, read_datagram};
 use std::time::Duration;
 
-const STRANGER: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9)), 5060);
+const STRANGER: Peer = Peer {
+    transport: crate::sip::Transport::Udp,
+    address: std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 9)), 5060),
+};
 
 /// Sends a bare request from a stranger's address and gives the statuses of all answers.
 fn bare(world: &mut World, method: Method, extension: &str, more: &[(&str, &str)]) -> Vec<String> {
-    let mut request = Request::new(method.clone(), Uri::at(extension, world.lot_address()));
+    let mut request = Request::new(method.clone(), Uri::at(extension, world.lot_address().address));
     let n = world.traffic.len();
     let lines = [
         ("Via", format!("SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bKx{n};rport")),
@@ -204,7 +206,7 @@ fn a_flood_of_invites_from_strangers_leaves_nothing_and_is_not_multiplied() {
             sdp.len()
         );
         let [_, b, c, d] = n.to_be_bytes();
-        let from = SocketAddr::from(([198, b, c, d], 5060));
+        let from = Peer::udp(([198, b, c, d], 5060).into());
         // A lost answer is given again: the same INVITE is no repetition of anything that is kept.
         for _ in 0..=usize::from(n == 0) {
             world.lot.receive(world.now, from, invite.as_bytes());

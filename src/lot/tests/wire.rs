@@ -17,7 +17,7 @@ pub struct Phone {
     pub name: String,
     pub display: String,
     pub agent: UserAgent,
-    pub address: SocketAddr,
+    pub address: Peer,
     pub account: AccountKey,
     /// Everything that happened, oldest first.
     pub events: Vec<Event>,
@@ -34,8 +34,8 @@ pub struct Phone {
 
 struct Packet {
     at: Moment,
-    from: SocketAddr,
-    to: SocketAddr,
+    from: Peer,
+    to: Peer,
     bytes: Vec<u8>,
 }
 
@@ -96,14 +96,14 @@ impl World {
         self.lot.report(self.now, Report::PortsBound { ports: vec![port] });
     }
 
-    pub fn lot_address(&self) -> SocketAddr {
-        self.lot.config.listen
+    pub fn lot_address(&self) -> Peer {
+        self.lot.config.listen.into()
     }
 
     pub fn add_phone(&mut self, user: &str, password: &str, display: &str) -> usize {
         let index = self.phones.len();
-        let address = SocketAddr::from(([192, 0, 2, 10 + index as u8], 5060));
-        let mut agent = UserAgent::new(UaConfig::new(address, "phone", 1_000 + index as u64));
+        let address = Peer::udp(([192, 0, 2, 10 + index as u8], 5060).into());
+        let mut agent = UserAgent::new(UaConfig::new(address.address, "phone", 1_000 + index as u64));
         let account = agent.add_account(Account {
             aor: NameAddr::new(Uri::sip(user, "parkdeck")).with_display(display),
             server: self.lot_address(),
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: SocketAddr, transmit: Transmit) {
+    fn send(&mut self, from: Peer, transmit: Transmit) {
         self.traffic.push(String::from_utf8_lossy(&transmit.bytes).into_owned());
         self.wire.push(Packet { at: self.now + DELAY, from, to: transmit.to, bytes: transmit.bytes });
     }
@@ -249,7 +249,7 @@ impl World {
     }
 
     pub fn uri(&self, extension: &str) -> Uri {
-        Uri::at(extension, self.lot_address())
+        Uri::at(extension, self.lot_address().address)
     }
 
     pub fn dial(&mut self, phone: usize, extension: &str) -> CallKey {

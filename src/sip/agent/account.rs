@@ -1,9 +1,9 @@
 //! Accounts, and what an owner says when it begins something: plain data.
 
+use crate::sip::Peer;
 use crate::sip::agent::AccountKey;
 use crate::sip::message::{NameAddr, Uri};
 use secrecy::SecretString;
-use std::net::SocketAddr;
 
 /// Who we are at a server. Credentials go only to `server`, and only for its realm.
 #[derive(Clone, Debug)]
@@ -11,7 +11,7 @@ pub struct Account {
     /// Our address of record: From, and To of a REGISTER; its user part is also that of our Contact.
     pub aor: NameAddr,
     /// The registrar and outbound proxy.
-    pub server: SocketAddr,
+    pub server: Peer,
     /// For digest.
     pub username: String,
     /// For digest.
@@ -32,7 +32,7 @@ pub struct Invite {
     /// Request-URI and To.
     pub target: Uri,
     /// Where the INVITE goes.
-    pub send_to: SocketAddr,
+    pub send_to: Peer,
     /// The offer, never empty.
     pub sdp: Vec<u8>,
     /// Further headers (Replaces, P-Asserted-Identity, Alert-Info …); a `To` here replaces the one made from `target`.
@@ -47,7 +47,7 @@ pub struct Subscribe {
     /// Whose state: Request-URI and To.
     pub target: Uri,
     /// The server; NOTIFY is taken from nobody else.
-    pub send_to: SocketAddr,
+    pub send_to: Peer,
     /// Event package, for example `dialog`.
     pub event: String,
     /// Content types that are understood, for example `application/dialog-info+xml`.
@@ -68,7 +68,7 @@ pub struct Ask {
     /// Request-URI and To.
     pub target: Uri,
     /// Where it goes.
-    pub send_to: SocketAddr,
+    pub send_to: Peer,
     /// Further headers; `Content-Type` among them if there is a body.
     pub headers: Vec<(String, String)>,
     /// The body.

@@ -3,9 +3,9 @@
 use super::errand::Errand;
 use super::registration::Registration;
 use super::{Account, AccountKey, UserAgent};
+use crate::sip::Peer;
 use crate::sip::digest::{self, Challenge};
 use crate::sip::message::{NameAddr, Request, Response};
-use std::net::SocketAddr;
 
 /// An account and what has become of it.
 pub(super) struct Standing {
@@ -58,7 +58,7 @@ impl UserAgent {
     }
 
     /// Whether this is the address of the account's own server: credentials go nowhere else.
-    pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: SocketAddr) -> bool {
+    pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: Peer) -> bool {
         account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.server == to)
     }
 
@@ -66,7 +66,7 @@ impl UserAgent {
     pub(super) fn add_known_credentials(
         &mut self,
         account: Option<AccountKey>,
-        to: SocketAddr,
+        to: Peer,
         request: &mut Request,
     ) {
         let cnonce = self.token();
@@ -80,7 +80,7 @@ impl UserAgent {
     pub(super) fn answer_challenge(
         &mut self,
         errand: &mut Errand,
-        from: SocketAddr,
+        from: Peer,
         request: &Request,
         response: &Response,
     ) -> Option<Request> {

@@ -5,9 +5,10 @@ use super::{
     WatcherKey,
 };
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Headers, Method, Request, Response, Via};
 use crate::sip::transaction::{ClientId, News};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// What a request of ours is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ pub(super) enum Purpose {
 pub(super) struct Errand {
     pub(super) purpose: Purpose,
     pub(super) account: Option<AccountKey>,
-    pub(super) to: SocketAddr,
+    pub(super) to: Peer,
     pub(super) challenges: u8,
     pub(super) answered_server: bool,
     pub(super) answered_proxy: bool,
@@ -41,7 +42,7 @@ pub(super) struct Errand {
 }
 
 impl Errand {
-    fn new(purpose: Purpose, account: Option<AccountKey>, to: SocketAddr) -> Self {
+    fn new(purpose: Purpose, account: Option<AccountKey>, to: Peer) -> Self {
         let (challenges, answered_server, answered_proxy) = (0, false, false);
         Self { purpose, account, to, challenges, answered_server, answered_proxy, acks: Vec::new() }
     }
@@ -49,7 +50,7 @@ impl Errand {
 
 /// What came of an errand: the final answer, or silence told as 408.
 pub(super) struct Answer {
-    pub(super) from: SocketAddr,
+    pub(super) from: Peer,
     pub(super) response: Response,
     /// True when nobody answered at all.
     pub(super) silent: bool,
@@ -82,7 +83,7 @@ impl Answer {
         quoted("Warning").or_else(|| quoted("Reason")).unwrap_or(&self.response.reason).to_owned()
     }
 
-    fn silence(from: SocketAddr) -> Self {
+    fn silence(from: Peer) -> Self {
         let reason = "no answer".to_owned();
         let response = Response { status: 408, reason, headers: Headers::new(), body: Vec::new() };
         Self { from, response, silent: true }
@@ -96,7 +97,7 @@ impl UserAgent {
         now: Moment,
         purpose: Purpose,
         account: Option<AccountKey>,
-        to: SocketAddr,
+        to: Peer,
         mut request: Request,
     ) -> ClientId {
         self.add_known_credentials(account, to, &mut request);
@@ -105,7 +106,7 @@ impl UserAgent {
     }
 
     /// Sends a CANCEL, which keeps the Via of its INVITE.
-    pub(super) fn send_cancelling(&mut self, now: Moment, to: SocketAddr, cancel: Request) {
+    pub(super) fn send_cancelling(&mut self, now: Moment, to: Peer, cancel: Request) {
         let client = self.transactions.send(now, to, cancel);
         self.errands.insert(client, Errand::new(Purpose::Farewell, None, to));
     }
@@ -154,7 +155,7 @@ impl UserAgent {
         }
     }
 
-    fn take_response(&mut self, now: Moment, client: ClientId, from: SocketAddr, response: Response) {
+    fn take_response(&mut self, now: Moment, client: ClientId, from: Peer, response: Response) {
         let Some(errand) = self.errands.get(&client) else { return };
         let purpose = errand.purpose;
         let invite = matches!(purpose, Purpose::Invite(_) | Purpose::Reinvite(_));

@@ -4,15 +4,15 @@ use super::keys::{
     AccountKey, CallKey, ProbeKey, ReferKey, RequestKey, SentKey, SubscriptionKey, WatcherKey,
 };
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Headers, Request};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
     /// Where to.
-    pub to: SocketAddr,
+    pub to: Peer,
     /// One whole SIP message.
     pub bytes: Vec<u8>,
 }
@@ -106,7 +106,7 @@ pub enum Event {
         /// The new call.
         call: CallKey,
         /// Its source.
-        from: SocketAddr,
+        from: Peer,
         /// The INVITE; an empty body asks us to offer (the answer comes as `OfferAnswered`).
         request: Box<Request>,
     },
@@ -227,7 +227,7 @@ pub enum Event {
         /// The REFER.
         request: Box<Request>,
         /// Its source.
-        from: SocketAddr,
+        from: Peer,
     },
     /// A NOTIFY with a body, in order and from the right server.
     Notified {
@@ -278,7 +278,7 @@ pub enum Event {
         /// Its key.
         key: RequestKey,
         /// Its source.
-        from: SocketAddr,
+        from: Peer,
         /// The request.
         request: Box<Request>,
     },
@@ -312,7 +312,7 @@ pub enum Event {
     /// Bytes that are no SIP message. Rate-limited; [`super::UserAgent::malformed_total`] counts them all.
     Malformed {
         /// Their source.
-        from: SocketAddr,
+        from: Peer,
         /// What is wrong with them.
         reason: String,
     },

@@ -2,12 +2,12 @@
 
 use super::{Usage, UserAgent};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
 use crate::sip::transaction::{Arrival, ServerId};
-use std::net::SocketAddr;
 
 impl UserAgent {
-    pub(super) fn receive_request(&mut self, now: Moment, from: SocketAddr, mut request: Request) {
+    pub(super) fn receive_request(&mut self, now: Moment, from: Peer, mut request: Request) {
         stamp_via(&mut request, from);
         match self.transactions.receive_request(now, &request) {
             Arrival::Absorbed => return,
@@ -29,7 +29,7 @@ impl UserAgent {
     }
 
     /// Answers what must be refused whoever it is for (RFC 3261 8.2.1 to 8.2.3); true if nothing is wrong.
-    fn passes(&mut self, from: SocketAddr, request: &Request, inside: bool) -> bool {
+    fn passes(&mut self, from: Peer, request: &Request, inside: bool) -> bool {
         let known = self.config.allow.contains(&request.method);
         // A NOTIFY or SUBSCRIBE inside a dialog belongs to what we began or admitted ourselves.
         let ours = inside && matches!(request.method, Method::Notify | Method::Subscribe);
@@ -56,7 +56,7 @@ impl UserAgent {
         true
     }
 
-    fn receive_outside(&mut self, now: Moment, from: SocketAddr, request: Request) {
+    fn receive_outside(&mut self, now: Moment, from: Peer, request: Request) {
         match request.method {
             Method::Invite => self.receive_invite(from, request),
             Method::Refer => self.receive_refer(now, from, None, request),
@@ -69,7 +69,7 @@ impl UserAgent {
         }
     }
 
-    fn receive_inside(&mut self, now: Moment, from: SocketAddr, local_tag: &str, request: Request) {
+    fn receive_inside(&mut self, now: Moment, from: Peer, local_tag: &str, request: Request) {
         let call_id = request.headers.call_id().unwrap_or_default().to_owned();
         match self.dialogs.get(&(call_id, local_tag.to_owned())).copied() {
             Some(Usage::Call(call)) => self.receive_in_call(now, from, call, request),
@@ -80,7 +80,7 @@ impl UserAgent {
         }
     }
 
-    pub(super) fn answer_options(&mut self, from: SocketAddr, request: &Request) {
+    pub(super) fn answer_options(&mut self, from: Peer, request: &Request) {
         let mut response = self.reply_outside(request, 200);
         self.add_abilities(&mut response.headers);
         response.headers.push("Accept", "application/sdp");
@@ -88,7 +88,7 @@ impl UserAgent {
     }
 
     /// Opens a server transaction, or answers 503 when there are too many.
-    pub(super) fn open(&mut self, from: SocketAddr, request: &Request) -> Option<ServerId> {
+    pub(super) fn open(&mut self, from: Peer, request: &Request) -> Option<ServerId> {
         let server = self.transactions.open(from, request);
         if server.is_none() && request.method != Method::Ack {
             self.answer_at_once(from, request, 503);
@@ -97,7 +97,7 @@ impl UserAgent {
     }
 
     /// Opens a transaction for a request that is answered on the spot.
-    pub(super) fn answer_within(&mut self, now: Moment, from: SocketAddr, request: &Request, status: u16) {
+    pub(super) fn answer_within(&mut self, now: Moment, from: Peer, request: &Request, status: u16) {
         if let Some(server) = self.open(from, request) {
             let mut response = self.reply_outside(request, status);
             if matches!(status, 200..300) && matches!(request.method, Method::Update | Method::Notify) {
@@ -114,7 +114,7 @@ pub(super) fn user_of(request: &Request) -> String {
 }
 
 /// Notes in the topmost Via where the request really came from (RFC 3261 18.2.1, RFC 3581 4).
-fn stamp_via(request: &mut Request, from: SocketAddr) {
+fn stamp_via(request: &mut Request, from: Peer) {
     let Some(mut top) = request.headers.via() else { return };
     let source = from.ip().to_string();
     let named = top.host.trim_start_matches('[').trim_end_matches(']').to_owned();

@@ -24,6 +24,7 @@ pub use event::*;
 pub use keys::*;
 
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarms;
 use crate::sip::message::{Message, read_datagram};
 use crate::sip::transaction::{ClientId, Transactions};
@@ -35,7 +36,6 @@ use rand::{Rng, RngExt, SeedableRng};
 use reception::Visit;
 use refer::Refer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::time::Duration;
 use subscription::{Pace, Subscription};
 use watcher::Watcher;
@@ -145,7 +145,8 @@ impl UserAgent {
     }
 
     /// Takes one datagram. While [`MAX_EVENTS`] events wait it is dropped unread.
-    pub fn receive(&mut self, now: Moment, from: SocketAddr, bytes: &[u8]) {
+    pub fn receive(&mut self, now: Moment, from: impl Into<Peer>, bytes: &[u8]) {
+        let from = from.into();
         // Line ends and zeros keep a NAT binding open; they are no message.
         let keep_alive = bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ' | 0));
         if keep_alive || self.events.len() >= MAX_EVENTS {
@@ -241,7 +242,7 @@ impl UserAgent {
         self.events.push_back(event);
     }
 
-    fn tell_malformed(&mut self, now: Moment, from: SocketAddr, reason: String) {
+    fn tell_malformed(&mut self, now: Moment, from: Peer, reason: String) {
         self.malformed.total += 1;
         if now >= self.malformed.window_began + MALFORMED_WINDOW {
             self.malformed.window_began = now;

@@ -7,21 +7,21 @@ use super::{
     AccountKey, Ask, Event, MAX_REQUESTS, OWNER_PATIENCE, ProbeKey, RequestKey, SentKey, UserAgent, Why,
 };
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::message::{Headers, Method, NameAddr, Request, Uri};
 use crate::sip::transaction::ServerId;
-use std::net::SocketAddr;
 
 /// An incoming request that waits for the owner.
 pub(super) struct Visit {
     pub(super) server: ServerId,
-    pub(super) from: SocketAddr,
+    pub(super) from: Peer,
     pub(super) request: Request,
     pub(super) alarm: Option<Alarm>,
 }
 
 impl UserAgent {
-    pub(super) fn receive_visit(&mut self, now: Moment, from: SocketAddr, request: Request) {
+    pub(super) fn receive_visit(&mut self, now: Moment, from: Peer, request: Request) {
         if self.visits.len() >= MAX_REQUESTS {
             return self.answer_at_once(from, &request, 503);
         }
@@ -68,7 +68,7 @@ impl UserAgent {
         now: Moment,
         account: Option<AccountKey>,
         target: Uri,
-        send_to: SocketAddr,
+        send_to: Peer,
     ) -> ProbeKey {
         let probe = ProbeKey(self.next_key());
         if !self.has_room_for_errand() {

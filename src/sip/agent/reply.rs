@@ -1,9 +1,9 @@
 //! Responses as this agent words them.
 
 use super::UserAgent;
+use crate::sip::Peer;
 use crate::sip::message::{Method, NameAddr, Request, Response, Uri};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::net::SocketAddr;
 
 impl UserAgent {
     /// A response to `request`; the To tag, where the request has none, is `tag`.
@@ -31,13 +31,13 @@ impl UserAgent {
     }
 
     /// Answers without a transaction: for what anybody may send in any number.
-    pub(super) fn answer_at_once(&mut self, from: SocketAddr, request: &Request, status: u16) {
+    pub(super) fn answer_at_once(&mut self, from: Peer, request: &Request, status: u16) {
         let response = self.reply_outside(request, status);
         self.transactions.transmit(from, response.to_bytes());
     }
 
     /// Answers what could not be read, with what could.
-    pub(super) fn answer_unreadable(&mut self, from: SocketAddr, mut answer: Response) {
+    pub(super) fn answer_unreadable(&mut self, from: Peer, mut answer: Response) {
         let tag = self.tag_of(answer.headers.get("Via"), answer.headers.call_id());
         if let Some(to) = answer.headers.to().filter(|to| to.tag().is_none()) {
             answer.headers.set("To", to.with_tag(&tag).to_string());

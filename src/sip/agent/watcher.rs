@@ -5,10 +5,10 @@ use super::errand::{Answer, Purpose};
 use super::inbound::user_of;
 use super::{Event, MAX_WATCHERS, RequestKey, Usage, UserAgent, WatcherKey, Why};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How often a NOTIFY that a watcher can't take right now (5xx) is tried.
@@ -181,13 +181,7 @@ impl UserAgent {
     }
 
     /// A request inside a watcher's dialog: a refresh, or an end (RFC 6665 4.2.1).
-    pub(super) fn receive_in_watcher(
-        &mut self,
-        now: Moment,
-        from: SocketAddr,
-        key: WatcherKey,
-        request: Request,
-    ) {
+    pub(super) fn receive_in_watcher(&mut self, now: Moment, from: Peer, key: WatcherKey, request: Request) {
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         let Some(watcher) = self.watchers.get_mut(&key) else { return };
         let ours = watcher.dialog.is_with(&tag) && watcher.dialog.peer == from && watcher.farewell.is_none();

@@ -3,9 +3,9 @@
 use super::timers::{D, K, LIMIT, T1, T2};
 use super::{ClientId, MAX_CLIENTS, News, Transactions, Why, ack_of};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::message::{Method, Request, Response};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How far a client transaction has come.
@@ -24,7 +24,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Client {
     state: State,
-    to: SocketAddr,
+    to: Peer,
     request: Request,
     branch: String,
     bytes: Vec<u8>,
@@ -36,7 +36,7 @@ pub(super) struct Client {
 
 impl Transactions {
     /// Sends a request, whose topmost Via carries a fresh branch, and repeats it as its method wants.
-    pub(crate) fn send(&mut self, now: Moment, to: SocketAddr, request: Request) -> ClientId {
+    pub(crate) fn send(&mut self, now: Moment, to: Peer, request: Request) -> ClientId {
         let id = ClientId(self.next_number());
         if self.clients.len() >= MAX_CLIENTS {
             self.news.push_back(News::TimedOut { client: id });
@@ -56,12 +56,12 @@ impl Transactions {
     }
 
     /// The request of a transaction that lives, and where it went.
-    pub(crate) fn request_of(&self, id: ClientId) -> Option<(&Request, SocketAddr)> {
+    pub(crate) fn request_of(&self, id: ClientId) -> Option<(&Request, Peer)> {
         self.clients.get(&id).map(|client| (&client.request, client.to))
     }
 
     /// Takes a response; one that belongs to no transaction is dropped.
-    pub(crate) fn receive_response(&mut self, now: Moment, from: SocketAddr, response: Response) {
+    pub(crate) fn receive_response(&mut self, now: Moment, from: Peer, response: Response) {
         let Some(id) = self.client_of(&response) else { return };
         let Some(client) = self.clients.get_mut(&id) else { return };
         let invite = client.request.method == Method::Invite;

@@ -11,10 +11,10 @@ use super::Moment;
 use super::agent::{MAX_TRANSMITS, Transmit};
 use super::alarms::Alarms;
 use super::message::{Method, Request, Response};
+use crate::sip::Peer;
 use client::Client;
 use server::Server;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 
 /// How many client transactions; beyond it a request times out at once.
 pub const MAX_CLIENTS: usize = 32_768;
@@ -33,7 +33,7 @@ pub(crate) struct ServerId(u64);
 #[derive(Debug)]
 pub(crate) enum News {
     /// A response, provisional or final, once each; every 2xx to an INVITE, repeated ones too.
-    Answered { client: ClientId, from: SocketAddr, response: Box<Response> },
+    Answered { client: ClientId, from: Peer, response: Box<Response> },
     /// Timer B or F: nobody answers.
     TimedOut { client: ClientId },
     /// No further 2xx of this INVITE can come (timer M).
@@ -128,7 +128,7 @@ impl Transactions {
     }
 
     /// Sends a datagram that belongs to no transaction.
-    pub(crate) fn transmit(&mut self, to: SocketAddr, bytes: Vec<u8>) {
+    pub(crate) fn transmit(&mut self, to: Peer, bytes: Vec<u8>) {
         if self.transmits.len() >= MAX_TRANSMITS {
             self.transmits.pop_front();
         }

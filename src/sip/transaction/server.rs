@@ -3,9 +3,9 @@
 use super::timers::{I, LIMIT, T1, T2};
 use super::{Arrival, MAX_SERVERS, ServerId, Transactions, Why};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::message::{Method, Request, Response, Via};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How far a server transaction has come.
@@ -25,7 +25,7 @@ enum State {
 pub(super) struct Server {
     state: State,
     invite: bool,
-    to: SocketAddr,
+    to: Peer,
     branch: String,
     origin: Option<String>,
     last: Vec<u8>,
@@ -54,7 +54,7 @@ impl Transactions {
     }
 
     /// Opens a transaction for a new request; `None` when there are too many.
-    pub(crate) fn open(&mut self, to: SocketAddr, request: &Request) -> Option<ServerId> {
+    pub(crate) fn open(&mut self, to: Peer, request: &Request) -> Option<ServerId> {
         if self.servers.len() >= MAX_SERVERS && !self.forget_oldest_answered() {
             return None;
         }

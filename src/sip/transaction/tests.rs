@@ -4,8 +4,8 @@ use super::*;
 use crate::sip::message::{Message, Uri, read_datagram};
 use std::time::Duration;
 
-fn at(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+fn at(port: u16) -> Peer {
+    Peer::udp(([127, 0, 0, 1], port).into())
 }
 
 fn request(method: Method) -> Request {

@@ -7,17 +7,17 @@ use super::super::{CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE,
 use super::caller::sdp_of;
 use super::{Call, Inbound, Phase};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::transaction::{ServerId, timers};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How often ringing is told again, lest a proxy gives up (RFC 3261 13.3.1.1).
 const RINGING_INTERVAL: Duration = Duration::from_secs(60);
 
 impl UserAgent {
-    pub(in super::super) fn receive_invite(&mut self, from: SocketAddr, request: Request) {
+    pub(in super::super) fn receive_invite(&mut self, from: Peer, request: Request) {
         if self.calls.len() >= MAX_CALLS {
             return self.answer_at_once(from, &request, 503);
         }
@@ -195,7 +195,7 @@ impl UserAgent {
     pub(in super::super) fn receive_ack(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         local_tag: &str,
         request: &Request,
     ) {
@@ -239,7 +239,7 @@ impl UserAgent {
     pub(in super::super) fn receive_cancel(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         cancel: &Request,
         invite: ServerId,
     ) {

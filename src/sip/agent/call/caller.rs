@@ -8,10 +8,10 @@ use super::super::{
 };
 use super::{Call, Phase};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, NameAddr, Request, Response};
 use crate::sip::transaction::{ClientId, cancel_of, timers};
-use std::net::SocketAddr;
 
 /// How many branches of a forked INVITE are acknowledged; answers of more are ignored.
 const MAX_FORKS: usize = 16;
@@ -78,7 +78,7 @@ impl UserAgent {
         &mut self,
         now: Moment,
         key: CallKey,
-        from: SocketAddr,
+        from: Peer,
         response: Response,
     ) {
         let Some(call) = self.calls.get_mut(&key) else { return };
@@ -128,7 +128,7 @@ impl UserAgent {
         &mut self,
         now: Moment,
         client: ClientId,
-        from: SocketAddr,
+        from: Peer,
         response: Response,
     ) {
         let Some(errand) = self.errands.get(&client) else { return };
@@ -181,9 +181,9 @@ impl UserAgent {
         &mut self,
         purpose: Purpose,
         wanted: bool,
-        (invite, sent_to): (&Request, SocketAddr),
+        (invite, sent_to): (&Request, Peer),
         response: &Response,
-        from: SocketAddr,
+        from: Peer,
     ) -> Option<Dialog> {
         if let (Purpose::Invite(key) | Purpose::Reinvite(key), true) = (purpose, wanted) {
             let dialog = &mut self.calls.get_mut(&key)?.dialog;

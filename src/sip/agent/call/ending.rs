@@ -5,9 +5,9 @@ use super::super::{CallKey, EndCause, EndedBy, UserAgent, Why};
 use super::Phase;
 use super::callee::reason_of;
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
 use crate::sip::transaction::timers;
-use std::net::SocketAddr;
 
 impl UserAgent {
     /// Ends a call, whatever its state: CANCEL, 486, BYE, or BYE after an answer that crossed the CANCEL. `CallEnded` is
@@ -76,7 +76,7 @@ impl UserAgent {
         self.settle(key);
     }
 
-    pub(super) fn receive_bye(&mut self, now: Moment, from: SocketAddr, key: CallKey, request: &Request) {
+    pub(super) fn receive_bye(&mut self, now: Moment, from: Peer, key: CallKey, request: &Request) {
         self.answer_within(now, from, request, 200);
         let Some(call) = self.calls.get_mut(&key) else { return };
         let (status, reason) = reason_of(&request.headers, "hung up");

@@ -4,14 +4,14 @@ use super::super::{CallKey, Event, UserAgent};
 use super::Phase;
 use super::caller::sdp_of;
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Headers, Method, Request};
-use std::net::SocketAddr;
 
 impl UserAgent {
     pub(in super::super) fn receive_in_call(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         key: CallKey,
         request: Request,
     ) {
@@ -50,7 +50,7 @@ impl UserAgent {
 
     /// A request in the dialog from an address that is not the far end's. A REFER is the owner's to judge, who may know
     /// the sender in another way (another phone of the same user); the dialog learns nothing from it, not even a number.
-    fn receive_from_elsewhere(&mut self, now: Moment, from: SocketAddr, key: CallKey, request: Request) {
+    fn receive_from_elsewhere(&mut self, now: Moment, from: Peer, key: CallKey, request: Request) {
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         let lives = |call: &&super::Call| call.phase != Phase::Over && call.dialog.is_with(&tag);
         if request.method == Method::Refer && self.calls.get(&key).filter(lives).is_some() {
@@ -70,7 +70,7 @@ impl UserAgent {
         call.dialog.is_with(&tag)
     }
 
-    fn receive_reinvite(&mut self, now: Moment, from: SocketAddr, key: CallKey, request: Request) {
+    fn receive_reinvite(&mut self, now: Moment, from: Peer, key: CallKey, request: Request) {
         let Some(call) = self.calls.get(&key) else { return };
         if call.inbound.as_ref().is_some_and(|inbound| inbound.accepted) {
             // Nobody begins a second INVITE before the first is through: the ACK was lost.
@@ -93,7 +93,7 @@ impl UserAgent {
         self.tell(Event::OfferReceived { call: key, sdp, headers });
     }
 
-    fn receive_update(&mut self, now: Moment, from: SocketAddr, key: CallKey, request: Request) {
+    fn receive_update(&mut self, now: Moment, from: Peer, key: CallKey, request: Request) {
         let offer = sdp_of(&request.headers, request.body.clone());
         let Some(call) = self.calls.get(&key) else { return };
         let Some(sdp) = offer else {
@@ -126,7 +126,7 @@ impl UserAgent {
     }
 
     /// 500 with Retry-After 0 to 10 s (RFC 3261 14.2).
-    fn answer_later(&mut self, now: Moment, from: SocketAddr, request: &Request) {
+    fn answer_later(&mut self, now: Moment, from: Peer, request: &Request) {
         let wait = self.jitter(std::time::Duration::ZERO, std::time::Duration::from_secs(10));
         let Some(server) = self.open(from, request) else { return };
         let mut response = self.reply_outside(request, 500);

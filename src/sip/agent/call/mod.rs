@@ -10,13 +10,13 @@ mod inside;
 mod wishes;
 
 use super::{AccountKey, CallKey, DialogId, EndCause, Event, ReferKey, Usage, UserAgent};
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Request, Uri};
 use crate::sip::replaces::Replaces;
 use crate::sip::transaction::{ClientId, ServerId};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 pub(super) use wishes::Wish;
 
@@ -156,7 +156,7 @@ impl UserAgent {
     }
 
     /// The address the call came from, or its INVITE went to.
-    pub fn peer_address(&self, call: CallKey) -> Option<SocketAddr> {
+    pub fn peer_address(&self, call: CallKey) -> Option<Peer> {
         Some(self.calls.get(&call)?.dialog.peer)
     }
 

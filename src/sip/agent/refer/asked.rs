@@ -7,13 +7,13 @@ use super::super::reply::add_headers;
 use super::super::{CallKey, Event, MAX_REFERS, OWNER_PATIENCE, ReferKey, Usage, UserAgent, Why};
 use super::Refer;
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request};
 use crate::sip::sipfrag;
 use crate::sip::transaction::ServerId;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long the owner may report; then 408 is reported for it.
@@ -24,7 +24,7 @@ pub(in super::super) struct Asked {
     pub(super) call: Option<CallKey>,
     /// Until it is answered.
     server: Option<ServerId>,
-    from: SocketAddr,
+    from: Peer,
     request: Request,
     /// Of its own, outside of a call.
     pub(super) dialog: Option<Dialog>,
@@ -43,7 +43,7 @@ impl UserAgent {
     pub(in super::super) fn receive_refer(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         call: Option<CallKey>,
         request: Request,
     ) {

@@ -6,9 +6,9 @@ use super::super::reply::add_headers;
 use super::super::{CallKey, Event, MAX_REFERS, ReferKey, UserAgent, Why};
 use super::Refer;
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Method, NameAddr, Request};
 use crate::sip::sipfrag;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long a REFER's NOTIFYs are awaited when the far end names no time.
@@ -103,7 +103,7 @@ impl UserAgent {
     pub(in super::super) fn receive_refer_notify(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         call: CallKey,
         request: &Request,
     ) {

@@ -5,8 +5,8 @@ use super::super::watcher::same_event;
 use super::super::{Event, SubscriptionKey, UserAgent};
 use super::Health;
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// A step of CSeq that no server makes by itself; who follows it is deaf to everything after (measured on others).
@@ -24,7 +24,7 @@ impl UserAgent {
     pub(in super::super) fn receive_notify(
         &mut self,
         now: Moment,
-        from: SocketAddr,
+        from: Peer,
         key: SubscriptionKey,
         request: Request,
     ) {
@@ -52,7 +52,7 @@ impl UserAgent {
     }
 
     /// Whether a NOTIFY belongs to this dialog and comes from its server. The first one may overtake the 200.
-    fn is_ours(&mut self, from: SocketAddr, key: SubscriptionKey, request: &Request) -> bool {
+    fn is_ours(&mut self, from: Peer, key: SubscriptionKey, request: &Request) -> bool {
         let Some(held) = self.subscriptions.get_mut(&key) else { return false };
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         if from != held.order.send_to || held.afresh || tag.is_empty() {
@@ -76,7 +76,7 @@ impl UserAgent {
         }
     }
 
-    fn accept_notify(&mut self, now: Moment, from: SocketAddr, request: &Request) {
+    fn accept_notify(&mut self, now: Moment, from: Peer, request: &Request) {
         if let Some(server) = self.open(from, request) {
             let mut response = self.reply_outside(request, 200);
             response.headers.push("Contact", self.contact(&user_of(request)));
@@ -85,7 +85,7 @@ impl UserAgent {
     }
 
     /// Out of order: changes nothing. Since some servers give up a subscription over a 500, it is soon refreshed.
-    fn take_old(&mut self, now: Moment, from: SocketAddr, key: SubscriptionKey, request: &Request) {
+    fn take_old(&mut self, now: Moment, from: Peer, key: SubscriptionKey, request: &Request) {
         self.answer_within(now, from, request, 500);
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         held.jumps = held.jumps.saturating_add(1);
@@ -97,7 +97,7 @@ impl UserAgent {
     }
 
     /// A number far ahead: whoever sent it, after it nothing here could be told from old. Begin another dialog.
-    fn take_jump(&mut self, now: Moment, from: SocketAddr, key: SubscriptionKey, request: &Request) {
+    fn take_jump(&mut self, now: Moment, from: Peer, key: SubscriptionKey, request: &Request) {
         self.accept_notify(now, from, request);
         let Some(held) = self.subscriptions.get(&key) else { return };
         if held.leaving {

@@ -240,7 +240,7 @@ fn two_offers_that_meet_both_get_through_in_the_end() {
 #[test]
 fn a_dialog_that_the_far_end_has_forgotten_ends_the_call() {
     let (mut world, alice, bob, ours, _) = in_a_call(1);
-    let seed_of_another = UaConfig::server(bob, "restarted", 99);
+    let seed_of_another = UaConfig::server(bob.address, "restarted", 99);
     world.agents.insert(bob, UserAgent::new(seed_of_another));
     world.with(alice, |ua, now| ua.reoffer(now, ours, b"hold".to_vec()));
     world.run(ms(20));
@@ -311,7 +311,7 @@ fn every_branch_of_a_forked_call_but_the_first_gets_ack_and_bye() {
         let mut ok = Response::to(request, 200);
         let to = ok.headers.to().unwrap().with_tag(tag);
         ok.headers.set("To", to.to_string());
-        ok.headers.push("Contact", NameAddr::new(Uri::at("", at(port))).to_string());
+        ok.headers.push("Contact", NameAddr::new(Uri::at("", at(port).address)).to_string());
         world.inject(at(7000), alice, ok.to_bytes());
     }
     world.run(ms(5));
@@ -380,7 +380,7 @@ fn an_invite_without_an_offer_gets_ours_and_its_ack_the_answer() {
 fn more_ringing_calls_than_the_maximum_are_busy() {
     let mut world = World::new(1, Weather::default());
     let bob = at(6002);
-    let mut config = UaConfig::new(bob, "test", 1);
+    let mut config = UaConfig::new(bob.address, "test", 1);
     config.ringing_max = 2;
     world.agents.insert(bob, UserAgent::new(config));
     for n in 0..3 {
@@ -404,7 +404,7 @@ pub fn raw_invite(branch: &str, more: &str) -> Vec<u8> {
 }
 
 /// A server with a confirmed call from 6001, and a BYE that names its dialog.
-fn a_call_at_a_server(contact: Option<&str>) -> (World, SocketAddr, CallKey, Vec<u8>) {
+fn a_call_at_a_server(contact: Option<&str>) -> (World, Peer, CallKey, Vec<u8>) {
     let mut world = World::new(1, Weather::default());
     let (alice, server) = (world.add(6001), world.add_server(6002));
     let mut out = invite(6002);
@@ -424,7 +424,7 @@ fn a_call_at_a_server(contact: Option<&str>) -> (World, SocketAddr, CallKey, Vec
 #[test]
 fn at_a_server_the_tags_of_a_dialog_are_no_authority_at_another_address() {
     let (mut world, server, theirs, bye) = a_call_at_a_server(None);
-    let elsewhere = SocketAddr::from(([203, 0, 113, 9], 5060));
+    let elsewhere = Peer::udp(([203, 0, 113, 9], 5060).into());
     let text = String::from_utf8(bye.clone()).unwrap();
     let number = text.lines().find(|line| line.starts_with("CSeq")).unwrap().to_owned();
     let refer = text

@@ -17,7 +17,7 @@ const OFFER: &[u8] = b"v=0 offer";
 const ANSWER: &[u8] = b"v=0 answer";
 
 fn to(port: u16) -> Uri {
-    Uri::at("you", at(port))
+    Uri::at("you", at(port).address)
 }
 
 fn invite(port: u16) -> Invite {
@@ -32,12 +32,12 @@ fn invite(port: u16) -> Invite {
 }
 
 /// The only call that this agent was offered or made.
-fn the_call(world: &World, who: SocketAddr) -> CallKey {
+fn the_call(world: &World, who: Peer) -> CallKey {
     *world.agents[&who].calls.keys().next().expect("a call")
 }
 
 /// Two agents and a call that both have confirmed.
-fn in_a_call(seed: u64) -> (World, SocketAddr, SocketAddr, CallKey, CallKey) {
+fn in_a_call(seed: u64) -> (World, Peer, Peer, CallKey, CallKey) {
     let mut world = World::new(seed, Weather::default());
     let (alice, bob) = (world.add(6001), world.add(6002));
     let ours = world.with(alice, |ua, now| ua.invite(now, invite(6002)));

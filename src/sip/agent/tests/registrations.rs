@@ -20,7 +20,7 @@ pub fn account(port: u16, password: &str, realm: Option<&str>) -> Account {
 }
 
 /// A registrar that knows alice's password, grants 120 s, and can be made to fail.
-fn add_registrar(world: &mut World) -> (SocketAddr, Rc<Cell<u16>>) {
+fn add_registrar(world: &mut World) -> (Peer, Rc<Cell<u16>>) {
     let registrar = world.add(REGISTRAR);
     let mood = Rc::new(Cell::new(200));
     let status = Rc::clone(&mood);
@@ -29,9 +29,9 @@ fn add_registrar(world: &mut World) -> (SocketAddr, Rc<Cell<u16>>) {
         let Event::RequestReceived { key, from, request } = event else { return };
         let authorization = request.headers.get("Authorization").unwrap_or_default();
         let password = |user: &str| (user == "alice").then(|| "secret".to_owned().into());
-        let verdict = digest.verify(now, *from, request.method.as_str(), authorization, password);
+        let verdict = digest.verify(now, from.address, request.method.as_str(), authorization, password);
         if !matches!(verdict, Verdict::Accepted { .. }) {
-            let headers = digest.challenge(now, *from).into_iter();
+            let headers = digest.challenge(now, from.address).into_iter();
             let headers = headers.map(|value| ("WWW-Authenticate".to_owned(), value)).collect();
             return ua.answer(now, *key, 401, headers, Vec::new());
         }
@@ -237,10 +237,10 @@ fn a_challenged_invite_is_sent_again_and_the_ack_carries_the_answer() {
             let Event::CallReceived { call, from, request } = event else { return };
             let authorization = request.headers.get("Authorization").unwrap_or_default();
             let password = |user: &str| (user == "alice").then(|| "secret".to_owned().into());
-            match digest.verify(now, *from, "INVITE", authorization, password) {
+            match digest.verify(now, from.address, "INVITE", authorization, password) {
                 Verdict::Accepted { .. } => ua.accept(now, *call, ANSWER.to_vec()),
                 _ => {
-                    let headers = digest.challenge(now, *from).into_iter();
+                    let headers = digest.challenge(now, from.address).into_iter();
                     let headers = headers.map(|value| ("WWW-Authenticate".to_owned(), value)).collect();
                     ua.reject(now, *call, 401, headers);
                 }

@@ -15,7 +15,7 @@ fn raw(method: &str, more: &str) -> Vec<u8> {
 /// What a phone answers.
 fn answer_of(bytes: Vec<u8>) -> Option<crate::sip::message::Response> {
     let mut world = World::new(1, Weather::default());
-    world.agents.insert(at(6002), UserAgent::new(UaConfig::new(at(6002), "test", 5)));
+    world.agents.insert(at(6002), UserAgent::new(UaConfig::new(at(6002).address, "test", 5)));
     world.inject(at(7000), at(6002), bytes);
     world.run(ms(10));
     let (_, to, message) = world.mail.pop()?;
@@ -107,7 +107,7 @@ fn the_same_request_by_two_ways_is_merged() {
 
 #[test]
 fn a_flood_leaves_no_more_than_the_named_maximum() {
-    let mut agent = UserAgent::new(UaConfig::server(at(6002), "test", 5));
+    let mut agent = UserAgent::new(UaConfig::server(at(6002).address, "test", 5));
     for n in 0..20_000 {
         let text = String::from_utf8(raw("MESSAGE", "")).unwrap();
         let text =
@@ -144,7 +144,7 @@ fn probes_tell_alive_or_lost() {
 
 #[test]
 fn garbage_is_told_of_now_and_then_and_counted_always() {
-    let mut agent = UserAgent::new(UaConfig::new(at(6002), "test", 5));
+    let mut agent = UserAgent::new(UaConfig::new(at(6002).address, "test", 5));
     for n in 0..1000 {
         agent.receive(ms(n), at(7000), b"\x01\x02 garbage");
     }
@@ -156,7 +156,7 @@ fn garbage_is_told_of_now_and_then_and_counted_always() {
 
 #[test]
 fn a_broken_request_that_can_be_answered_gets_400() {
-    let mut agent = UserAgent::new(UaConfig::new(at(6002), "test", 5));
+    let mut agent = UserAgent::new(UaConfig::new(at(6002).address, "test", 5));
     let text = String::from_utf8(raw("INVITE", "")).unwrap().replace("CSeq: 1 INVITE", "CSeq: 1 BYE");
     agent.receive(s(1), at(7000), text.as_bytes());
     let transmit = agent.poll_transmit().unwrap();

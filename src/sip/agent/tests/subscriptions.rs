@@ -17,7 +17,7 @@ fn watch(port: u16, slot: &str) -> Subscribe {
 }
 
 /// A server that admits everybody and tells the state at once.
-fn add_server(world: &mut World) -> SocketAddr {
+fn add_server(world: &mut World) -> Peer {
     let server = world.add(SERVER);
     world.script(server, |ua, now, event| match event {
         Event::RequestReceived { key, .. } => {
@@ -50,7 +50,7 @@ fn raw_notify(asked: &Message, cseq: u32, state: &str, body: &str) -> Vec<u8> {
 }
 
 /// One agent that watches a server that is no agent; the SUBSCRIBE it has sent.
-fn watching_a_script() -> (World, SocketAddr, SubscriptionKey, Message) {
+fn watching_a_script() -> (World, Peer, SubscriptionKey, Message) {
     let mut world = World::new(4, Weather::default());
     let alice = world.add(6001);
     let key = world.with(alice, |ua, now| ua.subscribe(now, watch(SERVER, "701")));
@@ -59,7 +59,7 @@ fn watching_a_script() -> (World, SocketAddr, SubscriptionKey, Message) {
     (world, alice, key, asked)
 }
 
-fn status_of(mail: &[(SocketAddr, SocketAddr, Message)]) -> Vec<u16> {
+fn status_of(mail: &[(Peer, Peer, Message)]) -> Vec<u16> {
     mail.iter()
         .filter_map(|(_, _, message)| match message {
             Message::Response(response) => Some(response.status),
@@ -68,7 +68,7 @@ fn status_of(mail: &[(SocketAddr, SocketAddr, Message)]) -> Vec<u16> {
         .collect()
 }
 
-fn subscribes(mail: &[(SocketAddr, SocketAddr, Message)]) -> usize {
+fn subscribes(mail: &[(Peer, Peer, Message)]) -> usize {
     mail.iter().filter(|(_, _, message)| is_request(message, "SUBSCRIBE")).count()
 }
 
@@ -161,7 +161,7 @@ fn a_forgotten_subscription_is_made_again() {
     let server = add_server(&mut world);
     let key = world.with(alice, |ua, now| ua.subscribe(now, watch(SERVER, "701")));
     world.run(ms(20));
-    world.agents.insert(server, UserAgent::new(UaConfig::server(server, "restarted", 77)));
+    world.agents.insert(server, UserAgent::new(UaConfig::server(server.address, "restarted", 77)));
     world.names(alice);
     world.with(alice, |ua, now| ua.renew(now, key));
     world.run(s(2));
@@ -237,7 +237,7 @@ fn five_hundred_subscriptions_never_send_more_than_fifty_a_second() {
     world.run(s(15));
     assert_eq!(world.names(alice).iter().filter(|n| *n == "SubscriptionActive").count(), 500);
     // The server is restarted, and everybody notices at once.
-    world.agents.insert(server, UserAgent::new(UaConfig::server(server, "restarted", 77)));
+    world.agents.insert(server, UserAgent::new(UaConfig::server(server.address, "restarted", 77)));
     world.with(alice, |ua, now| keys.iter().for_each(|key| ua.renew(now, *key)));
     world.run(s(25));
     assert_eq!(world.names(alice).iter().filter(|n| *n == "SubscriptionActive").count(), 500);
@@ -284,7 +284,7 @@ fn a_watcher_that_is_gone_is_told_and_forgotten() {
     world.with(alice, |ua, now| ua.subscribe(now, watch(SERVER, "701")));
     world.run(ms(20));
     // It has restarted and knows nothing: 481.
-    world.agents.insert(alice, UserAgent::new(UaConfig::new(alice, "restarted", 9)));
+    world.agents.insert(alice, UserAgent::new(UaConfig::new(alice.address, "restarted", 9)));
     let watcher = *world.agents[&server].watchers.keys().next().unwrap();
     world.names(server);
     world.with(server, |ua, now| ua.notify(now, watcher, "text/plain", b"x".to_vec()));

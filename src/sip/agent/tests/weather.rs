@@ -29,7 +29,7 @@ fn obliging(ua: &mut UserAgent, now: Moment, event: &Event) {
     }
 }
 
-fn foul_world(seed: u64, percent: u32) -> (World, SocketAddr, SocketAddr) {
+fn foul_world(seed: u64, percent: u32) -> (World, Peer, Peer) {
     let mut world = World::new(seed, Weather::foul(percent));
     let (alice, bob) = (world.add(6001), world.add(6002));
     world.script(bob, obliging);
@@ -120,7 +120,7 @@ fn subscriptions_are_heard_again_after_a_restart_in_any_weather() {
             world.run(s(90));
             let names = world.names(alice);
             assert!(count(&names, "SubscriptionActive") >= 9, "seed {seed}, {percent} %: {names:?}");
-            world.agents.insert(bob, UserAgent::new(UaConfig::server(bob, "restarted", seed)));
+            world.agents.insert(bob, UserAgent::new(UaConfig::server(bob.address, "restarted", seed)));
             world.with(alice, |ua, now| keys.iter().for_each(|key| ua.renew(now, *key)));
             world.run(s(120));
             let mut states: BTreeMap<SubscriptionKey, &str> = BTreeMap::new();

@@ -27,20 +27,20 @@ impl Weather {
 pub struct World {
     pub now: Moment,
     pub weather: Weather,
-    pub agents: BTreeMap<SocketAddr, UserAgent>,
-    pub scripts: BTreeMap<SocketAddr, Script>,
-    pub events: Vec<(Moment, SocketAddr, Event)>,
+    pub agents: BTreeMap<Peer, UserAgent>,
+    pub scripts: BTreeMap<Peer, Script>,
+    pub events: Vec<(Moment, Peer, Event)>,
     /// Everything that was sent, lost or not.
-    pub sent: Vec<(Moment, SocketAddr, SocketAddr, Message)>,
+    pub sent: Vec<(Moment, Peer, Peer, Message)>,
     /// What came for an address without an agent.
-    pub mail: Vec<(SocketAddr, SocketAddr, Message)>,
-    flying: BTreeMap<(Moment, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    pub mail: Vec<(Peer, Peer, Message)>,
+    flying: BTreeMap<(Moment, u64), (Peer, Peer, Vec<u8>)>,
     rng: StdRng,
     count: u64,
 }
 
-pub fn at(port: u16) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], port))
+pub fn at(port: u16) -> Peer {
+    Peer::udp(([127, 0, 0, 1], port).into())
 }
 
 pub fn ms(ms: u64) -> Duration {
@@ -67,27 +67,27 @@ impl World {
         }
     }
 
-    pub fn add(&mut self, port: u16) -> SocketAddr {
+    pub fn add(&mut self, port: u16) -> Peer {
         let seed = self.rng.next_u64();
         // Takes everything, as a server does, and follows Contact, as a phone does.
-        let config = UaConfig { bound_to_peer: false, ..UaConfig::server(at(port), "test", seed) };
+        let config = UaConfig { bound_to_peer: false, ..UaConfig::server(at(port).address, "test", seed) };
         self.agents.insert(at(port), UserAgent::new(config));
         at(port)
     }
 
     /// An agent whose calls stay with the address that they came from or went to.
-    pub fn add_server(&mut self, port: u16) -> SocketAddr {
+    pub fn add_server(&mut self, port: u16) -> Peer {
         let seed = self.rng.next_u64();
-        self.agents.insert(at(port), UserAgent::new(UaConfig::server(at(port), "test", seed)));
+        self.agents.insert(at(port), UserAgent::new(UaConfig::server(at(port).address, "test", seed)));
         at(port)
     }
 
-    pub fn script(&mut self, who: SocketAddr, script: impl FnMut(&mut UserAgent, Moment, &Event) + 'static) {
+    pub fn script(&mut self, who: Peer, script: impl FnMut(&mut UserAgent, Moment, &Event) + 'static) {
         self.scripts.insert(who, Box::new(script));
     }
 
     /// Lets an agent do something, and what it sends fly.
-    pub fn with<T>(&mut self, who: SocketAddr, deed: impl FnOnce(&mut UserAgent, Moment) -> T) -> T {
+    pub fn with<T>(&mut self, who: Peer, deed: impl FnOnce(&mut UserAgent, Moment) -> T) -> T {
         let now = self.now;
         let result = deed(self.agents.get_mut(&who).unwrap(), now);
         self.drain(who);
@@ -95,11 +95,11 @@ impl World {
     }
 
     /// A datagram from an address without an agent.
-    pub fn inject(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+    pub fn inject(&mut self, from: Peer, to: Peer, bytes: Vec<u8>) {
         self.fly(from, to, bytes);
     }
 
-    fn drain(&mut self, who: SocketAddr) {
+    fn drain(&mut self, who: Peer) {
         loop {
             let agent = self.agents.get_mut(&who).unwrap();
             if let Some(transmit) = agent.poll_transmit() {
@@ -115,7 +115,7 @@ impl World {
         }
     }
 
-    fn fly(&mut self, from: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
+    fn fly(&mut self, from: Peer, to: Peer, bytes: Vec<u8>) {
         match read_datagram(&bytes) {
             Ok(message) => self.sent.push((self.now, from, to, message)),
             // An answer to something broken says what was broken.
@@ -158,15 +158,15 @@ impl World {
     }
 
     /// The events of one agent so far, taken away.
-    pub fn take_events(&mut self, who: SocketAddr) -> Vec<Event> {
+    pub fn take_events(&mut self, who: Peer) -> Vec<Event> {
         let (ours, others) = std::mem::take(&mut self.events).into_iter().partition(|(_, w, _)| *w == who);
         self.events = others;
-        let ours: Vec<(Moment, SocketAddr, Event)> = ours;
+        let ours: Vec<(Moment, Peer, Event)> = ours;
         ours.into_iter().map(|(_, _, event)| event).collect()
     }
 
     /// The names of the events of one agent so far, taken away.
-    pub fn names(&mut self, who: SocketAddr) -> Vec<String> {
+    pub fn names(&mut self, who: Peer) -> Vec<String> {
         self.take_events(who).iter().map(name).collect()
     }
 
