@@ -17,7 +17,13 @@
 //! | mutated messages | `mutations::…` (20,000 here; 1,000,000 with `--run-ignored`); `tests/terminal/hostile`; `fuzz/` |
 //! | RTP injection, garbage at 5,000/s | `io::sound::tests::injection_…`; `media::gate` |
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what helps a test may fail it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "what helps a test may fail it"
+)]
 
 mod authority;
 mod bodies;

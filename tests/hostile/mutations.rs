@@ -60,7 +60,7 @@ fn bend(bytes: &mut Vec<u8>, chance: &mut StdRng, others: &[Vec<u8>]) {
 }
 
 fn pelt(count: usize, seed: u64) {
-    println!("seed {seed}, {count} messages");
+    eprintln!("seed {seed}, {count} messages");
     let mut chance = StdRng::seed_from_u64(seed);
     let mut office = Office::open(8, seed);
     office.forgetful = false;
@@ -138,7 +138,7 @@ fn pelt(count: usize, seed: u64) {
     assert_eq!(census.subscriptions, 8, "{census:?}");
     assert!(census.dialogs <= 8, "{census:?}");
     let growth = memory_kb().saturating_sub(before);
-    println!("growth {growth} kB");
+    eprintln!("growth {growth} kB");
     assert!(growth < 20 * 1024, "{growth} kB");
 }
 

@@ -34,7 +34,6 @@ pub const fn s(s: u64) -> Duration {
 pub struct Heard {
     pub at: Duration,
     pub to: SocketAddr,
-    pub bytes: Vec<u8>,
     pub text: String,
 }
 
@@ -92,6 +91,8 @@ pub struct Office {
     pub asks: bool,
     /// Keep `heard` from growing in long runs.
     pub forgetful: bool,
+    /// How many 200s to NOTIFYs the console has sent.
+    pub answered_notifies: usize,
     flying: BTreeMap<(Duration, u64), (SocketAddr, Vec<u8>)>,
     count: u64,
 }
@@ -132,6 +133,7 @@ impl Office {
             refusals: BTreeMap::new(),
             asks: true,
             forgetful: false,
+            answered_notifies: 0,
             flying: BTreeMap::new(),
             count: 0,
         }
@@ -145,6 +147,7 @@ impl Office {
         let free = office.lamps().filter(|lamp| **lamp == Lamp::Free).count();
         assert_eq!(free, slots, "every slot is free at first");
         office.heard.clear();
+        office.answered_notifies = 0;
         office
     }
 
@@ -201,10 +204,12 @@ impl Office {
         while let Some(transmit) = self.engine.poll_transmit() {
             assert_eq!(transmit.to.transport, Transport::Udp);
             let text = String::from_utf8_lossy(&transmit.bytes).into_owned();
-            let heard = Heard { at: self.now, to: transmit.to.address, bytes: transmit.bytes, text };
+            let heard = Heard { at: self.now, to: transmit.to.address, text };
             if heard.to == SocketAddr::from(SERVER) && self.mood == Mood::Kind {
                 self.serve(&heard);
             }
+            let answers = heard.status() == Some(200) && heard.header("CSeq").ends_with(" NOTIFY");
+            self.answered_notifies += usize::from(answers);
             if !self.forgetful {
                 self.heard.push(heard);
             }
@@ -427,6 +432,12 @@ pub fn taken(name: &str) -> String {
         "<dialog id=\"a\" call-id=\"c\" local-tag=\"l\" remote-tag=\"r\" direction=\"initiator\"><state>confirmed</state>\
          <remote><identity display=\"{name}\">sip:jane@office.test</identity></remote></dialog>"
     )
+}
+
+/// How long this thread has been at work: what others do on the machine meanwhile doesn't count.
+pub fn busy() -> Duration {
+    let line = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(line.split_whitespace().next().unwrap().parse().unwrap())
 }
 
 /// Resident memory of this process in kB.

@@ -1,5 +1,8 @@
 //! SIPp without manners: a server or a caller whose every step is written here, for what polite peers never do.
 //!
+//! The console takes calls from its own server only. So a server has a *front*, one address for itself and for all who
+//! ring through it, and the front tells by the Call-ID whose a message is; it changes nothing and repeats nothing.
+//!
 //! A scenario is text made of the small pieces below. What it has seen it tells as lines of a *story*; an INFO with
 //! its Call-ID, from the test, lets it go on where it waits for an [`order`].
 
@@ -7,14 +10,21 @@ use super::baresip::on_path;
 use super::process::{Process, read_text};
 use super::{LOOPBACK, free_tcp_port, free_udp_port, wait_for};
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// A running SIPp.
 pub struct Rude {
     process: Process,
     folder: tempfile::TempDir,
+    /// Its own address, behind the front.
+    own: SocketAddr,
+    /// What the console knows.
     sip: SocketAddr,
     orders: u32,
+    _front: Option<Front>,
 }
 
 impl Rude {
@@ -24,47 +34,51 @@ impl Rude {
     }
 
     pub fn serve(script: &ServerScript) -> Self {
-        Self::start(&script.scenario(), None, "-timeout 600s")
+        let own = SocketAddr::from((LOOPBACK, free_udp_port(LOOPBACK)));
+        let front = Front::before(own);
+        let mut server = Self::start(&script.scenario(), own, front.address, "-timeout 600s");
+        server._front = Some(front);
+        server
     }
 
-    /// One caller who rings at `console` and goes through `steps`.
-    pub fn caller(console: SocketAddr, steps: &str) -> Self {
-        Self::callers(console, steps, 1)
+    /// One caller who rings at the console by way of this server, and goes through `steps`.
+    pub fn caller(server: &Self, steps: &str) -> Self {
+        Self::callers(server, steps, 1)
     }
 
     /// So many callers at the same moment.
-    pub fn callers(console: SocketAddr, steps: &str, count: usize) -> Self {
-        let limits = format!("-m {count} -l {count} -r {count} -rp 1000 -timeout 600s");
-        Self::start(&scenario(steps), Some(console), &limits)
+    pub fn callers(server: &Self, steps: &str, count: usize) -> Self {
+        let own = SocketAddr::from((LOOPBACK, free_udp_port(LOOPBACK)));
+        let limits = format!("-m {count} -l {count} -r {count} -rp 1000 -timeout 600s {}", server.sip);
+        Self::start(&scenario(steps), own, server.sip, &limits)
     }
 
-    fn start(scenario: &str, to: Option<SocketAddr>, more: &str) -> Self {
+    fn start(scenario: &str, own: SocketAddr, sip: SocketAddr, more: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("parkdeck-rude-").tempdir().unwrap();
-        let sip = SocketAddr::from((LOOPBACK, free_udp_port(LOOPBACK)));
+        // Whoever answers is to find the front.
+        let scenario = scenario.replace("[local_ip]:[local_port]", &sip.to_string());
         std::fs::write(folder.path().join("rude.xml"), scenario).unwrap();
-        let mut arguments: Vec<String> = to.iter().map(ToString::to_string).collect();
         let settings = format!(
-            "-sf rude.xml -i {LOOPBACK} -p {} -cp {} -cid_str rude-%u-{} -nostdin -default_behaviors none \
+            "-sf rude.xml -i {LOOPBACK} -p {port} -cp {} -cid_str rude-%u-{port} -nostdin -default_behaviors none \
              -deadcall_wait 0 -trace_err -error_file errors.txt -trace_logs -log_file story.txt -trace_msg \
              -message_file messages.txt {more}",
-            sip.port(),
             free_tcp_port(LOOPBACK),
-            sip.port(),
+            port = own.port(),
         );
-        arguments.extend(settings.split_whitespace().map(String::from));
+        let arguments: Vec<String> = settings.split_whitespace().map(String::from).collect();
         let process =
             Process::start(&on_path("sipp"), &arguments, folder.path(), &folder.path().join("output.txt"));
-        let mut running = Self { process, folder, sip, orders: 0 };
+        let mut running = Self { process, folder, own, sip, orders: 0, _front: None };
         let up = wait_for(Duration::from_secs(5), || match running.process.exited() {
             // A caller may have been quick.
             Some(status) => Some(status.success()),
-            None => UdpSocket::bind(sip).is_err().then_some(true),
+            None => UdpSocket::bind(own).is_err().then_some(true),
         });
         assert_eq!(up, Some(true), "SIPp doesn't start");
         running
     }
 
-    /// Where it takes SIP.
+    /// Where the console finds it.
     pub fn sip(&self) -> SocketAddr {
         self.sip
     }
@@ -104,7 +118,7 @@ impl Rude {
 
     /// Lets the `number`th call, from 1, go on where it waits for an [`order`].
     pub fn order(&mut self, number: usize) {
-        let call_id = format!("rude-{number}-{}", self.sip.port());
+        let call_id = format!("rude-{number}-{}", self.own.port());
         self.order_call(&call_id);
     }
 
@@ -115,10 +129,10 @@ impl Rude {
             "INFO sip:rude@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-order-{n}\r\n\
              From: <sip:test@127.0.0.1>;tag=order\r\nTo: <sip:rude@{sip}>\r\nCall-ID: {call_id}\r\n\
              CSeq: {n} INFO\r\nContent-Length: 0\r\n\r\n",
-            sip = self.sip,
+            sip = self.own,
             n = 900_000 + self.orders,
         );
-        UdpSocket::bind((LOOPBACK, 0)).unwrap().send_to(text.as_bytes(), self.sip).unwrap();
+        UdpSocket::bind((LOOPBACK, 0)).unwrap().send_to(text.as_bytes(), self.own).unwrap();
     }
 
     /// Waits for its end, and demands that every step went as written.
@@ -141,6 +155,53 @@ impl Drop for Rude {
         if std::thread::panicking() {
             eprintln!("── what SIPp saw ──\n{}", self.what_happened());
         }
+    }
+}
+
+/// One address for a server and for those who ring through it.
+struct Front {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Front {
+    fn before(server: SocketAddr) -> Self {
+        let socket = UdpSocket::bind((LOOPBACK, 0)).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let address = socket.local_addr().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let asked = stop.clone();
+        let thread = std::thread::spawn(move || pass_on(&socket, server, &asked));
+        Self { address, stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn pass_on(socket: &UdpSocket, server: SocketAddr, stop: &AtomicBool) {
+    let mut buffer = vec![0; 65_535];
+    let mut console = None;
+    while !stop.load(Ordering::Relaxed) {
+        let Ok((length, from)) = socket.recv_from(&mut buffer) else { continue };
+        let text = String::from_utf8_lossy(&buffer[..length]);
+        let call_id = text.lines().find_map(|line| line.strip_prefix("Call-ID:")).unwrap_or_default().trim();
+        // "rude-NUMBER-PORT" is a caller's.
+        let caller = call_id.strip_prefix("rude-").and_then(|rest| rest.rsplit_once('-')?.1.parse().ok());
+        let whose = caller.map_or(server, |port: u16| SocketAddr::from((LOOPBACK, port)));
+        let to = match from == whose {
+            true => console,
+            false => {
+                console = Some(from);
+                Some(whose)
+            }
+        };
+        let _ = to.map(|to| socket.send_to(&buffer[..length], to));
     }
 }
 
@@ -237,7 +298,7 @@ impl ServerScript {
             ),
             optional("BYE", "options", &tell("stray BYE")),
             optional("ACK", "end", ""),
-            recv("INVITE", &(tell("invited") + &remember_dialog())),
+            recv("INVITE", &(tell("invited") + &remember_dialog() + &find_moved())),
             self.calls.clone(),
             go("end"),
             label("register"),
@@ -258,11 +319,23 @@ impl ServerScript {
 /// Steps as a whole scenario.
 pub fn scenario(steps: &str) -> String {
     // SIPp takes it amiss when a variable is only set, and when one is named that is never set.
-    let set: Vec<&str> =
-        ["contact", "target", "watcher", "subscribed", "theirs", "ours", "via", "cseq", "to", "rseq", "tag"]
-            .into_iter()
-            .filter(|name| steps.contains(&format!("assign_to=\"{name}\"")))
-            .collect();
+    let set: Vec<&str> = [
+        "contact",
+        "target",
+        "watcher",
+        "subscribed",
+        "theirs",
+        "ours",
+        "via",
+        "cseq",
+        "to",
+        "rseq",
+        "tag",
+        "moved",
+    ]
+    .into_iter()
+    .filter(|name| steps.contains(&format!("assign_to=\"{name}\"")))
+    .collect();
     let used = match set.is_empty() {
         true => String::new(),
         false => format!("<Reference variables=\"{}\"/>\n", set.join(",")),
@@ -293,6 +366,16 @@ pub fn remember(variable: &str, header: &str) -> String {
 /// An action: keeps whereto requests in the dialog go, from the Contact of what came.
 pub fn remember_target() -> String {
     "<ereg regexp=\"sip:[^>]*\" search_in=\"hdr\" header=\"Contact:\" assign_to=\"target\"/>".into()
+}
+
+/// An action: whether the INVITE that came is for somebody who has moved ([`if_moved`]).
+pub fn find_moved() -> String {
+    "<ereg regexp=\"INVITE sip:moved\" search_in=\"msg\" assign_to=\"moved\"/>".into()
+}
+
+/// Goes elsewhere if it is.
+pub fn if_moved(next: &str) -> String {
+    format!("<nop next=\"{next}\" test=\"moved\"/>\n")
 }
 
 /// Of an INVITE that came: what answers to it must repeat even after other requests.

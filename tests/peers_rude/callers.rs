@@ -34,9 +34,9 @@ fn answers(caller: &Rude, status: &str, number: u32) -> usize {
 
 #[test]
 fn an_ack_that_comes_late_or_is_lost_twice_leaves_one_call() {
-    let (console, address, _server) = console();
+    let (console, server) = console();
     let steps = [answered(), order(), say("acknowledging"), ack(1, ""), order(), hangs_up(2)].concat();
-    let mut caller = Rude::caller(address, &steps);
+    let mut caller = Rude::caller(&server, &steps);
     answer(&console);
     // The answer is repeated until the ACK comes (RFC 3261 13.3.1.4), and heard once.
     wait_until("the answer to be repeated", SOON, || (answers(&caller, "200", 1) >= 4).then_some(()));
@@ -55,7 +55,7 @@ fn an_ack_that_comes_late_or_is_lost_twice_leaves_one_call() {
 
 #[test]
 fn a_call_without_an_offer_is_offered_to_and_the_answer_in_its_ack_counts() {
-    let (console, address, _server) = console();
+    let (console, server) = console();
     let offered = join()
         + "<ereg regexp=\"m=audio\" search_in=\"body\" check_it=\"true\" assign_to=\"tag\"/>"
         + &tell("offered");
@@ -67,7 +67,7 @@ fn a_call_without_an_offer_is_offered_to_and_the_answer_in_its_ack_counts() {
         order(),
         hangs_up(2),
     ];
-    let mut caller = Rude::caller(address, &steps.concat());
+    let mut caller = Rude::caller(&server, &steps.concat());
     answer(&console);
     caller.wait("offered", SOON);
     talking(&console);
@@ -78,7 +78,7 @@ fn a_call_without_an_offer_is_offered_to_and_the_answer_in_its_ack_counts() {
 
 #[test]
 fn a_cancel_that_crosses_the_answer_changes_nothing_and_the_bye_ends_the_call() {
-    let (console, address, _server) = console();
+    let (console, server) = console();
     let steps = [
         invite(1, "", SDP),
         maybe_status(&[100, 180]),
@@ -91,7 +91,7 @@ fn a_cancel_that_crosses_the_answer_changes_nothing_and_the_bye_ends_the_call() 
         order(),
         hangs_up(2),
     ];
-    let mut caller = Rude::caller(address, &steps.concat());
+    let mut caller = Rude::caller(&server, &steps.concat());
     answer(&console);
     talking(&console);
     // 200 by RFC 6026's lasting transaction, 481 by a server that has forgotten: never silence.
@@ -108,7 +108,7 @@ fn a_cancel_that_crosses_the_answer_changes_nothing_and_the_bye_ends_the_call() 
 
 #[test]
 fn an_update_before_the_answer_is_answered_and_the_call_rings_on() {
-    let (console, address, _server) = console();
+    let (console, server) = console();
     let steps = [
         invite(1, "", SDP),
         maybe_status(&[100]),
@@ -120,7 +120,7 @@ fn an_update_before_the_answer_is_answered_and_the_call_rings_on() {
         order(),
         hangs_up(3),
     ];
-    let mut caller = Rude::caller(address, &steps.concat());
+    let mut caller = Rude::caller(&server, &steps.concat());
     caller.wait("updated", SOON);
     answer(&console);
     caller.wait("answered", SOON);
@@ -132,7 +132,7 @@ fn an_update_before_the_answer_is_answered_and_the_call_rings_on() {
 
 #[test]
 fn who_hangs_up_while_being_held_is_gone_and_the_hold_with_him() {
-    let (console, address, _server) = console();
+    let (console, server) = console();
     let steps = [
         answered(),
         ack(1, ""),
@@ -142,7 +142,7 @@ fn who_hangs_up_while_being_held_is_gone_and_the_hold_with_him() {
         answer_invite("487 Request Terminated", "", "", ""),
         recv("ACK", ""),
     ];
-    let mut caller = Rude::caller(address, &steps.concat());
+    let mut caller = Rude::caller(&server, &steps.concat());
     answer(&console);
     talking(&console);
     console.keys("h");
@@ -153,7 +153,7 @@ fn who_hangs_up_while_being_held_is_gone_and_the_hold_with_him() {
 
 #[test]
 fn two_who_offer_at_once_both_get_491_and_the_hold_is_tried_again() {
-    let (console, address, _server) = console();
+    let (console, server) = console();
     let steps = [
         answered(),
         ack(1, ""),
@@ -170,7 +170,7 @@ fn two_who_offer_at_once_both_get_491_and_the_hold_is_tried_again() {
         order(),
         hangs_up(3),
     ];
-    let mut caller = Rude::caller(address, &steps.concat());
+    let mut caller = Rude::caller(&server, &steps.concat());
     answer(&console);
     talking(&console);
     console.keys("h");
@@ -188,7 +188,7 @@ fn two_who_offer_at_once_both_get_491_and_the_hold_is_tried_again() {
 
 #[test]
 fn a_caller_who_asks_us_to_call_somebody_else_is_not_obeyed() {
-    let (console, address, server) = console();
+    let (console, server) = console();
     let steps = [
         answered(),
         ack(1, ""),
@@ -198,7 +198,7 @@ fn a_caller_who_asks_us_to_call_somebody_else_is_not_obeyed() {
         order(),
         hangs_up(3),
     ];
-    let mut caller = Rude::caller(address, &steps.concat());
+    let mut caller = Rude::caller(&server, &steps.concat());
     answer(&console);
     caller.wait("declined", SOON);
     console
@@ -214,8 +214,8 @@ fn a_caller_who_asks_us_to_call_somebody_else_is_not_obeyed() {
 #[test]
 fn of_two_hundred_callers_at_once_as_many_ring_as_there_is_room_for_and_the_rest_is_busy() {
     const CALLERS: usize = 200;
-    let (console, address, _server) = console();
-    let first = Rude::caller(address, &[answered(), ack(1, ""), order(), hangs_up(2)].concat());
+    let (console, server) = console();
+    let first = Rude::caller(&server, &[answered(), ack(1, ""), order(), hangs_up(2)].concat());
     answer(&console);
     talking(&console);
     let steps = [
@@ -234,7 +234,7 @@ fn of_two_hundred_callers_at_once_as_many_ring_as_there_is_room_for_and_the_rest
         ack_refusal(1),
         label("over"),
     ];
-    let mut crowd = Rude::callers(address, &steps.concat(), CALLERS);
+    let mut crowd = Rude::callers(&server, &steps.concat(), CALLERS);
     wait_until("everybody to be answered", Duration::from_secs(20), || {
         (crowd.told("ringing") + crowd.told("busy") >= CALLERS).then_some(())
     });

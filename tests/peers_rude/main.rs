@@ -16,25 +16,21 @@ mod servers;
 
 use peers::console::{Console, ConsoleOptions, SOON};
 use peers::rude::{Rude, ServerScript};
-use std::net::SocketAddr;
 
 /// The slots that the rude server knows.
 const SLOTS: std::ops::Range<u16> = 701..703;
 
-/// A console at this server, ready for calls, and where it takes SIP.
-fn console_at(server: &Rude) -> (Console, SocketAddr) {
-    let mut options = ConsoleOptions::new(server.sip(), "reception", "reception-secret", SLOTS);
-    let address = options.choose_port();
-    let console = Console::start(&options);
+/// A console at this server, ready for calls.
+fn console_at(server: &Rude) -> Console {
+    let console = Console::start(&ConsoleOptions::new(server.sip(), "reception", "reception-secret", SLOTS));
     console.wait_ready(SLOTS);
-    (console, address)
+    console
 }
 
 /// The same at a server without any fault but what the test adds.
-fn console() -> (Console, SocketAddr, Rude) {
+fn console() -> (Console, Rude) {
     let server = Rude::serve(&ServerScript::default());
-    let (console, address) = console_at(&server);
-    (console, address, server)
+    (console_at(&server), server)
 }
 
 /// Nothing is left on the board, the lamps are fresh, and the console takes leave as it should.

@@ -50,7 +50,7 @@ fn of_two_phones_that_both_answer_one_is_kept_and_the_other_is_hung_up_on() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("one hung up", SOON);
     server.wait_told("acknowledged", 2, SOON);
@@ -82,7 +82,7 @@ fn early_dialogs_of_two_phones_are_no_trouble_and_the_second_may_answer() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("acknowledged", SOON);
     talking(&console);
@@ -103,7 +103,7 @@ fn a_bye_that_is_challenged_is_sent_again_with_credentials() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     talking(&console);
     console.keys("x");
@@ -116,6 +116,7 @@ fn a_bye_that_is_challenged_is_sent_again_with_credentials() {
 }
 
 #[test]
+#[ignore = "waits for the limit of two challenges"]
 fn a_server_that_asks_for_ever_is_answered_twice_at_most() {
     let challenge = "Proxy-Authenticate: Digest realm=\"rude\", nonce=\"n[cseq]-[msg_index]\", algorithm=MD5, stale=true\n";
     let server = Rude::server(
@@ -128,7 +129,7 @@ fn a_server_that_asks_for_ever_is_answered_twice_at_most() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("again", SOON);
     console.wait_calls(0, SOON);
@@ -139,15 +140,15 @@ fn a_server_that_asks_for_ever_is_answered_twice_at_most() {
 }
 
 #[test]
+#[ignore = "waits for redirections"]
 fn who_has_moved_is_called_where_he_is_now() {
-    let moved = "<ereg regexp=\"INVITE sip:moved@\" search_in=\"msg\" check_it=\"false\" assign_to=\"tag\"/>";
     // The new attempt may be a call of its own, or the old one's next INVITE (RFC 3261 8.1.3.4).
     let server = Rude::server(
         &[
-            format!("<nop><action><ereg regexp=\"sip:moved@\" search_in=\"msg\" assign_to=\"tag\"/></action></nop>\n<nop next=\"there\" test=\"tag\"/>\n"),
+            if_moved("there"),
             answer_invite("302 Moved Temporarily", "a", "", "").replace("<sip:rude@", "<sip:moved@"),
             recv("ACK", ""),
-            recv("INVITE", &(moved.to_owned() + &tell("invited") + &remember_dialog())),
+            recv("INVITE", &(tell("invited") + &remember_dialog())),
             label("there"),
             say("found"),
             accepts("b"),
@@ -155,7 +156,7 @@ fn who_has_moved_is_called_where_he_is_now() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("found", SOON);
     server.wait("acknowledged", SOON);
@@ -167,6 +168,7 @@ fn who_has_moved_is_called_where_he_is_now() {
 }
 
 #[test]
+#[ignore = "waits for redirections"]
 fn who_is_sent_round_in_circles_gives_up_after_five() {
     let server = Rude::server(
         &[
@@ -179,7 +181,7 @@ fn who_is_sent_round_in_circles_gives_up_after_five() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("again", SOON);
     console.wait_calls(0, SOON);
@@ -189,6 +191,7 @@ fn who_is_sent_round_in_circles_gives_up_after_five() {
 }
 
 #[test]
+#[ignore = "waits for PRACK"]
 fn a_reliable_ringing_is_acknowledged() {
     let server = Rude::server(
         &[
@@ -200,7 +203,7 @@ fn a_reliable_ringing_is_acknowledged() {
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("prack", SOON);
     let pracks = server.heard("PRACK");
@@ -213,6 +216,7 @@ fn a_reliable_ringing_is_acknowledged() {
 }
 
 #[test]
+#[ignore = "waits for session timers"]
 fn a_session_that_would_be_refreshed_too_often_is_asked_for_again_with_the_least_that_is_allowed() {
     let server = Rude::server(
         &[
@@ -224,7 +228,7 @@ fn a_session_that_would_be_refreshed_too_often_is_asked_for_again_with_the_least
         ]
         .concat(),
     );
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     dial(&console, "0200");
     server.wait("again", SOON);
     let invite = server.heard("INVITE").pop().expect("an INVITE");
@@ -250,7 +254,7 @@ fn a_state_that_comes_before_its_subscription_is_granted_counts() {
     ];
     let script = ServerScript { subscribes: subscribes.concat(), ..ServerScript::default() };
     let server = Rude::serve(&script);
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     server.wait_told("told first", 2, SOON);
     stands_as_before(console);
 }
@@ -264,7 +268,7 @@ fn a_registrar_that_is_overloaded_is_left_alone_for_as_long_as_it_says() {
     ];
     let script = ServerScript { registers: registers.concat(), ..ServerScript::default() };
     let server = Rude::serve(&script);
-    let (console, _) = console_at(&server);
+    let console = console_at(&server);
     let tries = server.heard("REGISTER");
     let waited = tries[1].at_s - tries[0].at_s;
     assert!((3.9..9.0).contains(&waited), "tried again after {waited} s");
