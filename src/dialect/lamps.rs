@@ -39,6 +39,7 @@ impl Phone {
                 event: "dialog".to_owned(),
                 accept: "application/dialog-info+xml".to_owned(),
                 expires_s: LAMP_EXPIRES_S,
+                list: false,
             };
             let key = self.ua.subscribe(now, subscribe);
             let watched = Watched {

@@ -270,6 +270,7 @@ impl Phone {
                 self.lamp_refused(subscription, status, &reason);
             }
             E::RequestReceived { key, .. } => self.ua.answer(now, key, 405, Vec::new(), Vec::new()),
+            E::SubscriptionRefreshed { .. } | E::NotifiedUnasked { .. } => {}
             E::Unregistered { .. }
             | E::InfoReceived { .. }
             | E::WatcherRefreshed { .. }

@@ -9,12 +9,18 @@ mod alarms;
 mod dialog;
 mod peer;
 mod transaction;
+mod xml;
 
 pub mod agent;
+pub mod callpark;
 pub mod dialog_info;
 pub mod digest;
 pub mod message;
+pub mod message_summary;
+pub mod multipart;
+pub mod presence;
 pub mod replaces;
+pub mod rlmi;
 pub mod sdp;
 pub mod sipfrag;
 
