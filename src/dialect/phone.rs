@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::calls::Leg;
-use super::lamps::Watched;
+use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
 use crate::desk::{CallId, Effect, Event};
 use crate::parking::{Moment, SlotId, Text};
@@ -89,7 +89,10 @@ pub struct Phone {
     pub(super) legs: BTreeMap<CallId, Leg>,
     pub(super) by_key: BTreeMap<CallKey, CallId>,
     pub(super) attempts: Vec<Attempt>,
-    pub(super) watched: BTreeMap<SubscriptionKey, Watched>,
+    pub(super) watched: BTreeMap<SlotId, Watched>,
+    pub(super) subscribed: BTreeMap<SubscriptionKey, Subscribed>,
+    /// The last version of the list of all lamps, and of the lists in it, by their URIs.
+    pub(super) list_versions: BTreeMap<String, u32>,
     pub(super) registered: bool,
     ports: VecDeque<u16>,
     said: VecDeque<Said>,
@@ -121,6 +124,8 @@ impl Phone {
             by_key: BTreeMap::new(),
             attempts: Vec::new(),
             watched: BTreeMap::new(),
+            subscribed: BTreeMap::new(),
+            list_versions: BTreeMap::new(),
             registered: false,
             ports: VecDeque::new(),
             said: VecDeque::new(),
@@ -141,7 +146,7 @@ impl Phone {
 
     /// Ends registration and subscriptions; calls were ended by the desk's effects.
     pub fn stop(&mut self, now: Moment) {
-        for subscription in self.watched.keys().copied().collect::<Vec<_>>() {
+        for subscription in self.subscribed.keys().copied().collect::<Vec<_>>() {
             self.ua.unsubscribe(now, subscription);
         }
         self.ua.unregister(now, self.account);
@@ -263,15 +268,19 @@ impl Phone {
             }
             // Nobody but the operator moves a call.
             E::ReferReceived { refer, .. } => self.ua.answer_refer(now, refer, 603, Vec::new()),
-            E::Notified { subscription, body, .. } => self.notified(now, subscription, &body),
+            E::Notified { subscription, content_type, body, .. } => {
+                self.notified(now, subscription, &content_type, &body);
+            }
+            E::NotifiedUnasked { account, body, .. } if account == self.account => self.hear_messages(&body),
+            E::SubscriptionRefreshed { subscription, .. } => self.subscription_refreshed(subscription),
             E::SubscriptionActive { subscription, .. } => self.subscription_active(subscription),
             E::SubscriptionStale { subscription, since } => self.lamp_stale(subscription, since),
             E::SubscriptionRefused { subscription, status, reason } => {
-                self.lamp_refused(subscription, status, &reason);
+                self.lamp_refused(now, subscription, status, &reason);
             }
             E::RequestReceived { key, .. } => self.ua.answer(now, key, 405, Vec::new(), Vec::new()),
-            E::SubscriptionRefreshed { .. } | E::NotifiedUnasked { .. } => {}
             E::Unregistered { .. }
+            | E::NotifiedUnasked { .. }
             | E::InfoReceived { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
@@ -288,6 +297,7 @@ impl Phone {
         self.say(Event::Registered);
         if !std::mem::replace(&mut self.registered, true) {
             self.watch_slots(now);
+            self.watch_messages(now);
         }
     }
 
