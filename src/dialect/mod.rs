@@ -5,6 +5,8 @@
 
 mod calls;
 mod identity;
+#[cfg(test)]
+mod lamp_tests;
 mod lamps;
 mod lists;
 mod messages;

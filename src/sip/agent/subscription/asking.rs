@@ -86,7 +86,14 @@ impl UserAgent {
             self.tell(Event::SubscriptionRefreshed { subscription: key, expires_s: granted_s });
         }
         let wait = self.refresh_wait(granted_s);
+        let wait = if refreshed { wait } else { self.spread(wait) };
         self.schedule_subscribe(now, key, wait);
+    }
+
+    /// Many that begin together are not to be refreshed together. And the more there are the sooner one of them finds
+    /// out that the server has restarted.
+    fn spread(&mut self, wait: Duration) -> Duration {
+        if self.subscriptions.len() > 1 { self.jitter(wait / 8, wait) } else { wait }
     }
 
     fn take_min_expires_of(&mut self, key: SubscriptionKey, answer: &Answer) -> bool {

@@ -63,9 +63,14 @@ impl UserAgent {
 
     /// Whether a NOTIFY belongs to this dialog and comes from its server. The first one may overtake the 200.
     fn is_ours(&mut self, from: Peer, key: SubscriptionKey, request: &Request) -> bool {
+        let account = self.subscriptions.get(&key).and_then(|held| held.order.account);
+        let own = self.is_server_of(account, from);
         let Some(held) = self.subscriptions.get_mut(&key) else { return false };
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
-        if from != held.order.send_to || held.afresh || tag.is_empty() {
+        // A server may open a connection of its own to us: then the port says nothing.
+        let same_host = from.ip().to_canonical() == held.order.send_to.ip().to_canonical();
+        let server = from == held.order.send_to || (from.transport.is_reliable() && same_host) || own;
+        if !server || held.afresh || tag.is_empty() {
             return false;
         }
         if held.dialog.remote_tag.is_none() {

@@ -164,14 +164,17 @@ impl UserAgent {
         Dialog::to_begin(self.long_token(), from, NameAddr::new(target.clone()), target, order.send_to)
     }
 
-    /// Leaves the old dialog to the server and begins another.
+    /// Leaves the old dialog to the server and begins another, with the server that serves the account now.
     fn begin_afresh(&mut self, key: SubscriptionKey) {
-        let Some(order) = self.subscriptions.get(&key).map(|s| s.order.clone()) else { return };
+        let serving = |order: &Subscribe| order.account.and_then(|account| self.server_of(account));
+        let Some(mut order) = self.subscriptions.get(&key).map(|s| s.order.clone()) else { return };
+        order.send_to = serving(&order).unwrap_or(order.send_to);
         let dialog = self.dialog_to_watch(&order);
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         self.dialogs.remove(&(held.dialog.call_id.clone(), held.dialog.local_tag.clone()));
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Subscription(key));
         held.dialog = dialog;
+        held.order.send_to = order.send_to;
         held.afresh = false;
         held.granted_at = None;
         held.recent.clear();

@@ -1,6 +1,7 @@
 //! The agent in virtual time: two or more of them, or one and a script, over a wire of any weather.
 
 mod calls;
+mod events;
 mod hostile;
 mod refers;
 mod registrations;
