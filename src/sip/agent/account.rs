@@ -2,6 +2,7 @@
 
 use crate::sip::Peer;
 use crate::sip::agent::AccountKey;
+use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
 use secrecy::SecretString;
 
@@ -18,8 +19,34 @@ pub struct Account {
     pub password: SecretString,
     /// The only realm that is answered; `None` pins the first one that the server names.
     pub realm: Option<String>,
+    /// Further realms that are answered, such as those of proxies on the way to the registrar; at most
+    /// [`super::MAX_REALMS`] in all.
+    pub further_realms: Vec<String>,
+    /// The weakest digest that is answered; a challenge that offers only weaker ones is refused.
+    pub weakest_digest: Algorithm,
     /// How long a registration shall hold.
     pub expires_s: u32,
+}
+
+impl Account {
+    /// An account whose registration holds for an hour and whose realm is the first that the server names.
+    pub fn new(
+        aor: NameAddr,
+        server: impl Into<Peer>,
+        username: impl Into<String>,
+        password: SecretString,
+    ) -> Self {
+        Self {
+            aor,
+            server: server.into(),
+            username: username.into(),
+            password,
+            realm: None,
+            further_realms: Vec::new(),
+            weakest_digest: Algorithm::Md5,
+            expires_s: 3600,
+        }
+    }
 }
 
 /// A call to begin.

@@ -4,6 +4,7 @@ use super::{
     AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
     WatcherKey,
 };
+use super::wallet::Answered;
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::message::{Headers, Method, Request, Response, Via};
@@ -34,17 +35,14 @@ pub(super) struct Errand {
     pub(super) purpose: Purpose,
     pub(super) account: Option<AccountKey>,
     pub(super) to: Peer,
-    pub(super) challenges: u8,
-    pub(super) answered_server: bool,
-    pub(super) answered_proxy: bool,
+    pub(super) answered: Answered,
     /// The ACKs given to 2xx, by the far end's tag: repeated with them (RFC 3261 13.2.2.4).
     pub(super) acks: Vec<(String, Transmit)>,
 }
 
 impl Errand {
     fn new(purpose: Purpose, account: Option<AccountKey>, to: Peer) -> Self {
-        let (challenges, answered_server, answered_proxy) = (0, false, false);
-        Self { purpose, account, to, challenges, answered_server, answered_proxy, acks: Vec::new() }
+        Self { purpose, account, to, answered: Answered::default(), acks: Vec::new() }
     }
 }
 
@@ -54,7 +52,12 @@ pub(super) struct Answer {
     pub(super) response: Response,
     /// True when nobody answered at all.
     pub(super) silent: bool,
+    /// True when the phrase is ours: it says more than the status.
+    pub(super) reworded: bool,
 }
+
+/// What is said of a server whose proof (`rspauth`) is wrong.
+pub(super) const UNPROVEN: &str = "the answer does not prove that the server knows the password";
 
 impl Answer {
     pub(super) fn status(&self) -> u16 {
@@ -83,10 +86,18 @@ impl Answer {
         quoted("Warning").or_else(|| quoted("Reason")).unwrap_or(&self.response.reason).to_owned()
     }
 
+    /// Says it in words of ours.
+    fn reword(&mut self, words: String) {
+        self.response.headers.remove("Warning");
+        self.response.headers.remove("Reason");
+        self.response.reason = words;
+        self.reworded = true;
+    }
+
     fn silence(from: Peer) -> Self {
         let reason = "no answer".to_owned();
         let response = Response { status: 408, reason, headers: Headers::new(), body: Vec::new() };
-        Self { from, response, silent: true }
+        Self { from, response, silent: true, reworded: false }
     }
 }
 
@@ -168,15 +179,21 @@ impl UserAgent {
             200..300 if invite => self.take_invite_ok(now, client, from, response),
             _ => {
                 let Some(mut errand) = self.errands.remove(&client) else { return };
-                if matches!(response.status, 401 | 407) && self.wants_retry(purpose) {
-                    let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
-                    let retry = asked
-                        .and_then(|request| self.answer_challenge(&mut errand, from, &request, &response));
-                    if let Some(request) = retry {
-                        return self.send_again(now, errand, request);
+                let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
+                let Some(asked) = asked else { return };
+                let mut answer = Answer { from, response, silent: false, reworded: false };
+                if matches!(answer.status(), 401 | 407) && self.wants_retry(purpose) {
+                    match self.answer_challenge(&mut errand, from, &asked, &answer.response) {
+                        Ok(request) => return self.send_again(now, errand, request),
+                        Err(words) => words.into_iter().for_each(|words| answer.reword(words)),
                     }
                 }
-                self.conclude(now, purpose, Answer { from, response, silent: false });
+                let party = (errand.account, errand.to);
+                if answer.is_ok() && !self.take_acknowledgement(party, from, &asked, &answer.response) {
+                    answer.response.status = 403;
+                    answer.reword(UNPROVEN.to_owned());
+                }
+                self.conclude(now, purpose, answer);
             }
         }
     }

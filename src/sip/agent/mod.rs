@@ -16,12 +16,14 @@ mod reply;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod wallet;
 mod watcher;
 
 pub use account::*;
 pub use config::*;
 pub use event::*;
 pub use keys::*;
+pub use wallet::MAX_REALMS;
 
 use crate::sip::Moment;
 use crate::sip::Peer;
@@ -261,7 +263,7 @@ impl UserAgent {
 
     /// 64 unguessable bits for a tag or branch.
     fn token(&mut self) -> String {
-        format!("{:016x}", self.rng.next_u64())
+        token_of(&mut self.rng)
     }
 
     /// 128 unguessable bits for a Call-ID.
@@ -280,4 +282,8 @@ impl UserAgent {
         let full = Duration::from_secs(1 << failures.clamp(1, 12)).min(most);
         self.jitter(full / 2, full)
     }
+}
+
+fn token_of(rng: &mut StdRng) -> String {
+    format!("{:016x}", rng.next_u64())
 }

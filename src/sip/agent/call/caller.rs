@@ -211,7 +211,7 @@ impl UserAgent {
         let (mut ack, to) = dialog.request_numbered(Method::Ack, number);
         if self.is_server_of(account, to) {
             for name in ["Authorization", "Proxy-Authorization"] {
-                if let Some(value) = invite.headers.get(name) {
+                for value in invite.headers.get_all(name) {
                     ack.headers.push(name, value);
                 }
             }
