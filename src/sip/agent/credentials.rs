@@ -48,7 +48,7 @@ impl UserAgent {
 
     /// Whether this is the address of the account's own server: credentials go nowhere else.
     pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: Peer) -> bool {
-        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.server == to)
+        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.servers.contains(&to))
     }
 
     /// Answers the challenge that is still good, before it is asked again.
@@ -60,7 +60,7 @@ impl UserAgent {
     ) {
         let Self { accounts, rng, .. } = self;
         let standing = account.and_then(|key| accounts.get_mut(&key));
-        if let Some(standing) = standing.filter(|s| s.account.server == to) {
+        if let Some(standing) = standing.filter(|s| s.account.servers.contains(&to)) {
             standing.sign(request, || super::token_of(rng));
         }
     }
@@ -76,8 +76,7 @@ impl UserAgent {
     ) -> Result<Request, Option<String>> {
         let Self { accounts, rng, .. } = self;
         let standing = errand.account.and_then(|key| accounts.get_mut(&key)).ok_or(None)?;
-        let server = standing.account.server;
-        if errand.to != server || from != server {
+        if !standing.account.servers.contains(&errand.to) || from != errand.to {
             return Err(None);
         }
         let weakest = standing.account.weakest_digest;
@@ -100,7 +99,7 @@ impl UserAgent {
     ) -> bool {
         let (account, to) = errand;
         let Some(standing) = account.and_then(|key| self.accounts.get_mut(&key)) else { return true };
-        if to != standing.account.server || from != to {
+        if !standing.account.servers.contains(&to) || from != to {
             return true;
         }
         let Account { username, password, .. } = &standing.account;
