@@ -76,14 +76,10 @@ impl Gate {
     }
 
     /// Looks at the credentials of a request.
-    pub(super) fn admit(
-        &mut self,
-        now: Moment,
-        from: Peer,
-        request: &Request,
-        plan: &Plan,
-    ) -> Admission {
-        let Some(credentials) = request.headers.get("Authorization") else { return self.challenge(now, from) };
+    pub(super) fn admit(&mut self, now: Moment, from: Peer, request: &Request, plan: &Plan) -> Admission {
+        let Some(credentials) = request.headers.get("Authorization") else {
+            return self.challenge(now, from);
+        };
         // The name is taken where the authenticator asks for its password: no second reading of the header that
         // could find another name in it and count the guess against nobody.
         let claimed = Cell::new(None);
@@ -194,11 +190,10 @@ mod tests {
     #[test]
     fn phones_that_know_only_md5_are_offered_nothing_else_where_the_administrator_says_so() {
         let mut gate = Gate::new("parkdeck", [1; 32]);
-        let offered =
-            |gate: &mut Gate| match gate.admit(Moment::ZERO, from(1), &register(), &plan()) {
-                Admission::Challenge(lines) => lines.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
-                other => panic!("{other:?}"),
-            };
+        let offered = |gate: &mut Gate| match gate.admit(Moment::ZERO, from(1), &register(), &plan()) {
+            Admission::Challenge(lines) => lines.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
         assert!(offered(&mut gate)[0].contains("algorithm=SHA-256"));
         gate.offer(DigestOffer::Md5);
         let lines = offered(&mut gate);

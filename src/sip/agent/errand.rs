@@ -1,10 +1,10 @@
 //! Errands: requests of ours on their way, what each is for, and what happens with its answer.
 
+use super::wallet::Answered;
 use super::{
     AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
     WatcherKey,
 };
-use super::wallet::Answered;
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::message::{Headers, Method, Request, Response, Via};

@@ -11,8 +11,10 @@ pub const MAX_REALMS: usize = 4;
 /// How often one request answers one realm: the second time only because the nonce was stale.
 const MAX_ANSWERS: u8 = 2;
 /// Where each kind of server looks for what was asked: the challenge's header, the answer's, the acknowledgement's.
-const HEADERS: [(bool, &str, &str); 2] =
-    [(false, "Authorization", "Authentication-Info"), (true, "Proxy-Authorization", "Proxy-Authentication-Info")];
+const HEADERS: [(bool, &str, &str); 2] = [
+    (false, "Authorization", "Authentication-Info"),
+    (true, "Proxy-Authorization", "Proxy-Authentication-Info"),
+];
 
 /// What of one request's challenges was answered: realm, whether a proxy's, how often.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,7 +102,10 @@ impl Wallet {
         }
         if let Some(other) = offered.first() {
             let ours = self.realms.join("\", \"");
-            return format!("the server asks for the password of \"{}\", ours is for \"{ours}\"", other.realm);
+            return format!(
+                "the server asks for the password of \"{}\", ours is for \"{ours}\"",
+                other.realm
+            );
         }
         match Challenge::unknown_algorithms(&response.headers, proxy).first() {
             Some(name) => format!("the server offers only {name}, which is not known here"),
@@ -123,8 +128,7 @@ impl Wallet {
         for nonce in &mut self.nonces {
             nonce.count = nonce.count.saturating_add(1);
             let asking = Asking { method: request.method.as_str(), uri: &uri, body: &request.body };
-            let value =
-                digest::answer(&nonce.challenge, username, password, asking, nonce.count, &cnonce());
+            let value = digest::answer(&nonce.challenge, username, password, asking, nonce.count, &cnonce());
             let header = if nonce.proxy { "Proxy-Authorization" } else { "Authorization" };
             request.headers.push(header, value);
         }
@@ -153,9 +157,10 @@ impl Wallet {
                 digest::acknowledgement(info, given, username, password, &response.body);
             proven &= proof.unwrap_or(true);
             let realm = digest::realm_of(given);
-            let held = self.nonces.iter_mut().find(|nonce| {
-                nonce.proxy == proxy && Some(&nonce.challenge.realm) == realm.as_ref()
-            });
+            let held = self
+                .nonces
+                .iter_mut()
+                .find(|nonce| nonce.proxy == proxy && Some(&nonce.challenge.realm) == realm.as_ref());
             if let (Some(held), Some(next)) = (held.filter(|_| proven), next_nonce) {
                 held.challenge.nonce = next;
                 held.count = 0;

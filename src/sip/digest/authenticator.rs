@@ -1,8 +1,8 @@
 //! The side that challenges: nonces bound to the source, nonce counts enforced, memory bounded.
 
+use super::Asking;
 use super::fields::Fields;
 use super::hash::{Algorithm, Asked, Protection, seal};
-use super::Asking;
 use crate::sip::message::{Uri, lexis};
 use secrecy::SecretString;
 use std::collections::BTreeMap;

@@ -13,8 +13,8 @@ use secrecy::SecretString;
 use subtle::ConstantTimeEq;
 
 pub use authenticator::{Authenticator, MAX_NONCES, NONCE_LIFE, Verdict};
-pub use hash::{Algorithm, Protection};
 pub(in crate::sip) use hash::seal;
+pub use hash::{Algorithm, Protection};
 
 /// The most challenges that are read from one response.
 pub const MAX_OFFERED: usize = 32;

@@ -51,7 +51,10 @@ fn the_vectors_of_rfc_7616() {
 fn session_algorithms_and_no_qop() {
     // Computed with Python's hashlib from RFC 7616 3.4.
     for (fields, expected) in [
-        (r#"qop="auth", algorithm=SHA-512-256"#, "dd17109a1c5d80bf1b3af28fbae6a016b6fa17ac3843fed501efe864f1152bea"),
+        (
+            r#"qop="auth", algorithm=SHA-512-256"#,
+            "dd17109a1c5d80bf1b3af28fbae6a016b6fa17ac3843fed501efe864f1152bea",
+        ),
         (
             r#"qop="auth", algorithm=SHA-512-256-sess"#,
             "04ce10605b3b511b456fc1128529c4b68ded8c4a5821a2b1af022b1b7511d363",
@@ -104,7 +107,9 @@ impl Server {
     }
 
     fn judge(&mut self, now: Duration, from: SocketAddr, header: &str) -> Verdict {
-        self.0.verify(now, from, get("INVITE", "sip:701@lot"), header, |user| (user == "100").then(|| "right".into()))
+        self.0.verify(now, from, get("INVITE", "sip:701@lot"), header, |user| {
+            (user == "100").then(|| "right".into())
+        })
     }
 }
 
@@ -226,7 +231,8 @@ fn a_changed_body_is_refused_where_the_body_was_protected() {
     for (count, body, right) in [(1, &b"pay 1"[..], true), (2, b"pay 1000", false)] {
         let asking = Asking { method: "MESSAGE", uri: "sip:701@lot", body: b"pay 1" };
         let header = answer(&challenge(&offered), "100", &"right".into(), asking, count, "cn");
-        let verdict = server.0.verify(NOW, source(5060), Asking { body, ..asking }, &header, |_| Some("right".into()));
+        let verdict =
+            server.0.verify(NOW, source(5060), Asking { body, ..asking }, &header, |_| Some("right".into()));
         assert_eq!(verdict == Verdict::Accepted { username: "100".into() }, right);
     }
 }
@@ -253,7 +259,14 @@ fn a_name_beyond_ascii_is_hashed_or_extended_as_the_server_wants_it() {
         nonce="5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK", charset=UTF-8, userhash=true"#;
     let asking = get("GET", "/doe.json");
     let answer_to = |challenge: &Challenge| {
-        answer(challenge, "Jäsøn Doe", &"Secret, or not?".into(), asking, 1, "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm")
+        answer(
+            challenge,
+            "Jäsøn Doe",
+            &"Secret, or not?".into(),
+            asking,
+            1,
+            "NTg6RKcb9boFIAS3KrFK9BGeh+niz/sm",
+        )
     };
     let hashed = answer_to(&challenge(asked));
     let field = |header: &str, name: &str| Fields::read(header).unwrap().get(name).map(str::to_owned);
@@ -275,12 +288,17 @@ fn only_who_knows_the_password_can_make_the_proof_of_the_answer() {
         ("SHA-512-256-sess", "0dcd80a0cddf19b41fac725a7bdc6dd73a3301b2b362f77e088577e36c2e7af2"),
     ] {
         let asked = format!(r#"Digest realm="pbx", nonce="abc", qop="auth", algorithm={algorithm}"#);
-        let given = answer(&challenge(&asked), "100", &"s3cret".into(), get("REGISTER", "sip:pbx"), 1, "0a4f113b");
+        let given =
+            answer(&challenge(&asked), "100", &"s3cret".into(), get("REGISTER", "sip:pbx"), 1, "0a4f113b");
         let told = |info: &str| acknowledgement(info, &given, "100", &"s3cret".into(), b"");
         let info = format!(r#"rspauth="{proof}", qop=auth, cnonce="0a4f113b", nc=00000001, nextnonce="n2""#);
         let right = Acknowledgement { next_nonce: Some("n2".into()), proven: Some(true) };
         assert_eq!(told(&info), right, "{algorithm}");
-        assert_eq!(told(&info.replace("nc=00000001", "nc=00000002")).proven, Some(false), "another request's");
+        assert_eq!(
+            told(&info.replace("nc=00000001", "nc=00000002")).proven,
+            Some(false),
+            "another request's"
+        );
         assert_eq!(told(r#"rspauth="00""#).proven, Some(false));
         assert_eq!(told("nextnonce=\"n3\"").proven, None);
     }

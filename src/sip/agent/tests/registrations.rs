@@ -35,7 +35,13 @@ fn add_registrar(world: &mut World) -> (Peer, Rc<Cell<u16>>) {
         let Event::RequestReceived { key, from, request } = event else { return };
         let authorization = request.headers.get("Authorization").unwrap_or_default();
         let password = |user: &str| (user == "alice").then(|| "secret".to_owned().into());
-        let verdict = digest.verify(now, from.address, asking(request, &request.uri.to_string()), authorization, password);
+        let verdict = digest.verify(
+            now,
+            from.address,
+            asking(request, &request.uri.to_string()),
+            authorization,
+            password,
+        );
         if !matches!(verdict, Verdict::Accepted { .. }) {
             let headers = digest.challenge(now, from.address).into_iter();
             let headers = headers.map(|value| ("WWW-Authenticate".to_owned(), value)).collect();
@@ -243,7 +249,13 @@ fn a_challenged_invite_is_sent_again_and_the_ack_carries_the_answer() {
             let Event::CallReceived { call, from, request } = event else { return };
             let authorization = request.headers.get("Authorization").unwrap_or_default();
             let password = |user: &str| (user == "alice").then(|| "secret".to_owned().into());
-            match digest.verify(now, from.address, asking(request, &request.uri.to_string()), authorization, password) {
+            match digest.verify(
+                now,
+                from.address,
+                asking(request, &request.uri.to_string()),
+                authorization,
+                password,
+            ) {
                 Verdict::Accepted { .. } => ua.accept(now, *call, ANSWER.to_vec()),
                 _ => {
                     let headers = digest.challenge(now, from.address).into_iter();
