@@ -13,11 +13,16 @@ mod transaction;
 pub mod agent;
 pub mod dialog_info;
 pub mod digest;
+pub mod dtmf_info;
 pub mod framing;
+pub mod history;
+pub mod identity;
 pub mod message;
 pub mod replaces;
+pub mod ring;
 pub mod sdp;
 pub mod sipfrag;
+pub mod target_dialog;
 
 pub use agent::*;
 pub use peer::{Peer, Transport};

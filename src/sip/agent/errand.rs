@@ -16,6 +16,8 @@ use std::net::IpAddr;
 pub(super) enum Purpose {
     Register(AccountKey),
     Invite(CallKey),
+    /// PRACK in that branch of an INVITE.
+    Prack(CallKey, u32),
     Reinvite(CallKey),
     /// UPDATE, INFO, REFER, or a REFER's NOTIFY inside a call: its wish in hand.
     Wish(CallKey),
@@ -25,6 +27,8 @@ pub(super) enum Purpose {
     Subscribe(SubscriptionKey),
     Notify(WatcherKey),
     ReferNotify(ReferKey),
+    /// A REFER outside of calls.
+    Refer(ReferKey),
     Probe(ProbeKey, Moment),
     Ask(SentKey),
 }
@@ -52,6 +56,8 @@ pub(super) struct Answer {
     pub(super) response: Response,
     /// True when nobody answered at all.
     pub(super) silent: bool,
+    /// The request that it answers, unless nobody answered.
+    pub(super) asked: Option<Box<Request>>,
     /// True when the phrase is ours: it says more than the status.
     pub(super) reworded: bool,
 }
@@ -87,7 +93,7 @@ impl Answer {
     }
 
     /// Says it in words of ours.
-    fn reword(&mut self, words: String) {
+    pub(super) fn reword(&mut self, words: String) {
         self.response.headers.remove("Warning");
         self.response.headers.remove("Reason");
         self.response.reason = words;
@@ -97,7 +103,7 @@ impl Answer {
     fn silence(from: Peer) -> Self {
         let reason = "no answer".to_owned();
         let response = Response { status: 408, reason, headers: Headers::new(), body: Vec::new() };
-        Self { from, response, silent: true, reworded: false }
+        Self { from, response, silent: true, asked: None, reworded: false }
     }
 }
 
@@ -181,7 +187,7 @@ impl UserAgent {
                 let Some(mut errand) = self.errands.remove(&client) else { return };
                 let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
                 let Some(asked) = asked else { return };
-                let mut answer = Answer { from, response, silent: false, reworded: false };
+                let mut answer = Answer { from, response, silent: false, asked: None, reworded: false };
                 if matches!(answer.status(), 401 | 407) && self.wants_retry(purpose) {
                     match self.answer_challenge(&mut errand, from, &asked, &answer.response) {
                         Ok(request) => return self.send_again(now, errand, request),
@@ -193,6 +199,7 @@ impl UserAgent {
                     answer.response.status = 403;
                     answer.reword(UNPROVEN.to_owned());
                 }
+                answer.asked = Some(Box::new(asked));
                 self.conclude(now, purpose, answer);
             }
         }
@@ -215,14 +222,17 @@ impl UserAgent {
         }
     }
 
-    fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
+    pub(super) fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
         let dialog = match purpose {
             Purpose::Invite(call) | Purpose::Reinvite(call) | Purpose::Wish(call) | Purpose::Bye(call) => {
                 self.calls.get_mut(&call).map(|call| &mut call.dialog)
             }
+            Purpose::Prack(call, fork) => self.calls.get_mut(&call).and_then(|call| call.dialog_of(fork)),
             Purpose::Subscribe(key) => self.subscriptions.get_mut(&key).map(|s| &mut s.dialog),
             Purpose::Notify(key) => self.watchers.get_mut(&key).map(|w| &mut w.dialog),
-            Purpose::ReferNotify(key) => self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut()),
+            Purpose::ReferNotify(key) | Purpose::Refer(key) => {
+                self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut())
+            }
             Purpose::Register(key) => {
                 return self.accounts.get_mut(&key).map_or(old + 1, |s| s.registration.next_cseq());
             }
@@ -245,7 +255,9 @@ impl UserAgent {
             Purpose::Reinvite(call) => self.conclude_reinvite(now, call, answer),
             Purpose::Wish(call) => self.conclude_wish(now, call, answer),
             Purpose::Bye(call) => self.conclude_bye(call),
-            Purpose::Farewell => {}
+            // A branch that does not take its PRACK repeats itself, or gives up.
+            Purpose::Farewell | Purpose::Prack(..) => {}
+            Purpose::Refer(key) => self.conclude_refer(now, key, &answer),
             Purpose::Subscribe(key) => self.conclude_subscribe(now, key, answer),
             Purpose::Notify(key) => self.conclude_notify(now, key, answer),
             Purpose::ReferNotify(key) => self.conclude_refer_notify(now, key, answer),

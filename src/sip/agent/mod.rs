@@ -23,6 +23,7 @@ mod wallet;
 mod watcher;
 
 pub use account::*;
+pub use call::MIN_SESSION_S;
 pub use config::*;
 pub use event::*;
 pub use flows::{MAX_FLOWS, Secured};
@@ -92,6 +93,14 @@ enum Why {
     AcceptLapses(CallKey),
     /// The owner has not answered an offer.
     OfferLapses(CallKey),
+    /// A reliable provisional response has no PRACK yet: send it again.
+    ReliableRepeats(CallKey),
+    /// It has had none for 64·T1.
+    ReliableLapses(CallKey),
+    /// The session is to be refreshed.
+    SessionRefreshDue(CallKey),
+    /// Nobody has refreshed the session.
+    SessionEnds(CallKey),
     /// A ringing response is due again (RFC 3261 13.3.1.1).
     RingingRepeats(CallKey),
     /// Our CANCEL brought no final response.
@@ -237,6 +246,10 @@ impl UserAgent {
             Why::AcceptRepeats(call) => self.repeat_accept(now, call),
             Why::AcceptLapses(call) => self.lapse_accept(now, call),
             Why::OfferLapses(call) => self.lapse_offer(now, call),
+            Why::ReliableRepeats(call) => self.repeat_reliable(now, call),
+            Why::ReliableLapses(call) => self.lapse_reliable(now, call),
+            Why::SessionRefreshDue(call) => self.refresh_session(now, call),
+            Why::SessionEnds(call) => self.end_session(now, call),
             Why::RingingRepeats(call) => self.repeat_ringing(now, call),
             Why::CancelLapses(call) => self.lapse_cancel(now, call),
             Why::GlareEnds(call) => self.end_glare(now, call),
