@@ -135,6 +135,20 @@ pub enum Event {
         /// Who.
         party: Identity,
     },
+    /// Something worth knowing of a call: where it was diverted from or to, whom it was joined to.
+    CallRemarked {
+        /// Which.
+        call: CallId,
+        /// In words.
+        remark: Text,
+    },
+    /// The other end asks to be put through to somebody. Nothing is done about it.
+    TransferWished {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        to: Text,
+    },
     /// The park is proven: by the lamp, or by the lot's own word. Our leg is ending.
     ParkProven {
         /// Which.

@@ -33,6 +33,13 @@ impl Desk {
             Event::CallResumed { call } => self.call_resumed(call),
             Event::HoldRefused { call, reason } => self.hold_refused(call, &reason),
             Event::PartyTold { call, party } => self.party_told(call, party),
+            Event::CallRemarked { call, remark } => {
+                if let Some(call) = self.call_mut(call) {
+                    call.remark = remark;
+                }
+                Vec::new()
+            }
+            Event::TransferWished { call, to } => self.transfer_wished(call, &to),
             Event::ParkProven { call, slot } => self.park_proven(call, slot),
             Event::ParkDoubted { slots } => self.park_doubted(&slots),
             Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
@@ -272,6 +279,7 @@ impl Desk {
             Phase::Retrieving { target } | Phase::Verifying { target, .. } => {
                 self.retrieve_failed(&call, &target.slot.clone(), reason);
             }
+            Phase::Ringing if !reason.is_empty() => self.say(Severity::Info, &format!("{who}: {reason}")),
             Phase::Ringing => self.say(Severity::Info, &format!("{who} gave up ringing")),
             Phase::Parking { .. } | Phase::PuttingBack { .. } => {
                 let why = if reason.is_empty() { "hung up".to_owned() } else { reason.to_string() };
@@ -341,6 +349,16 @@ impl Desk {
                 Vec::new()
             }
         }
+    }
+
+    /// The operator decides: nobody is put through because he asked for it.
+    fn transfer_wished(&mut self, id: CallId, to: &Text) -> Vec<Effect> {
+        let Some(call) = self.call(id) else { return Vec::new() };
+        let who = Self::called(&call.party);
+        let first = if self.in_hand == Some(id) { "" } else { "choose that call, then " };
+        let text = format!("{who} asks to be put through to {to} · {first}t does it");
+        self.say(Severity::Warning, &text);
+        Vec::new()
     }
 
     fn transfer_done(&mut self, id: CallId) -> Vec<Effect> {

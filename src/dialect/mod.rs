@@ -14,6 +14,7 @@ mod parking;
 mod phone;
 #[cfg(test)]
 mod tests;
+mod told;
 mod words;
 
 pub use phone::{Phone, PhoneConfig, Said, SoundStep};

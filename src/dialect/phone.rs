@@ -229,7 +229,7 @@ impl Phone {
             Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
             Effect::AskLamp(slot) => self.ask_lamp(now, &slot),
             Effect::Transfer { call, to } => self.transfer(now, call, &to),
-            Effect::SendDigit { call, digit } => self.say_sound(SoundStep::Digit { call, digit }),
+            Effect::SendDigit { call, digit } => self.send_digit(now, call, digit),
             Effect::TellNote { slot, key, note } => self.tell_note(now, &slot, key.as_ref(), &note),
             Effect::SaveMemory | Effect::Leave => {}
         }
@@ -252,9 +252,11 @@ impl Phone {
             }
             E::ProbeAnswered { probe, round_trip, .. } => self.probe_answered(now, probe, round_trip),
             E::ProbeLost { probe } => self.probe_lost(now, probe),
+            E::CallReceived { call, from, request } if self.takes_over(now, call, from, &request) => {}
             E::CallReceived { call, from, request } => self.arriving.push_back((call, from, request)),
+            E::CallRedirected { call, to, .. } => self.redirected(call, &to),
             E::CallProgress { call, sdp, .. } => self.progressed(call, sdp),
-            E::CallAnswered { call, headers, sdp } => self.answered(now, call, &headers, sdp),
+            E::CallAnswered { call, headers, sdp, .. } => self.answered(now, call, &headers, sdp),
             E::CallConfirmed { call } => self.confirmed(call),
             E::CallEnded { call, cause } => self.ended(now, call, &cause),
             E::OfferReceived { call, sdp, .. } => self.offer_received(now, call, &sdp),
@@ -266,8 +268,10 @@ impl Phone {
             E::ReferProgress { call, refer, status, ended, .. } => {
                 self.refer_progressed(now, call, refer, status, ended);
             }
-            // Nobody but the operator moves a call.
-            E::ReferReceived { refer, .. } => self.ua.answer_refer(now, refer, 603, Vec::new()),
+            E::ReferSent { refer } => self.refer_sent(now, refer),
+            E::ReferReceived { call, refer, request, from } => {
+                self.refer_received(now, call, refer, &request, from);
+            }
             E::Notified { subscription, content_type, body, .. } => {
                 self.notified(now, subscription, &content_type, &body);
             }
@@ -278,10 +282,10 @@ impl Phone {
             E::SubscriptionRefused { subscription, status, reason } => {
                 self.lamp_refused(now, subscription, status, &reason);
             }
-            E::RequestReceived { key, .. } => self.ua.answer(now, key, 405, Vec::new(), Vec::new()),
+            E::RequestReceived { key, from, request } => self.request_received(now, key, from, &request),
+            E::InfoReceived { call, content_type, body } => self.info_received(call, &content_type, &body),
             E::Unregistered { .. }
             | E::NotifiedUnasked { .. }
-            | E::InfoReceived { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
             | E::RequestAnswered { .. }

@@ -2,10 +2,14 @@
 
 mod calls;
 mod events;
+mod challenges;
+mod dialogs;
 mod hostile;
+mod redirects;
 mod refers;
 mod registrations;
 mod requests;
+mod sessions;
 mod subscriptions;
 mod weather;
 mod wire;
