@@ -19,6 +19,7 @@ mod jitter;
 mod level;
 mod resample;
 mod rtp;
+mod srtp;
 mod stream;
 mod tone;
 
@@ -27,6 +28,7 @@ pub use command::{Command, Cue, Report, RingPattern, Role, Sink, Source, StreamC
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
 pub use resample::{Resampler, resample};
+pub use srtp::{SrtpKey, SrtpSession, SrtpSuite};
 pub use stream::{Prepared, Stream};
 pub use tone::{Pattern, Sine};
 
