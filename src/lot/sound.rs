@@ -210,5 +210,8 @@ fn stream_config(settled: &Negotiated) -> StreamConfig {
         send: matches!(settled.direction, Direction::SendRecv | Direction::SendOnly),
         receive: matches!(settled.direction, Direction::SendRecv | Direction::RecvOnly),
         fec: settled.fec,
+        signalling: None,
+        rtcp_mux: settled.rtcp_mux,
+        rtcp_remote: settled.rtcp_remote,
     }
 }
