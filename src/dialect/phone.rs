@@ -7,7 +7,7 @@ use super::parking::Attempt;
 use crate::desk::{CallId, Effect, Event};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::sdp::{Codec, Direction, LocalMedia, Negotiated};
+use crate::sip::sdp::{Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, Seed, SubscriptionKey, UaConfig, UserAgent};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -430,6 +430,7 @@ impl Phone {
             direction: Direction::SendRecv,
             session_id: self.next_session,
             version: 1,
+            security: LocalSecurity::default(),
         })
     }
 

@@ -147,6 +147,7 @@ impl Scene {
             direction: sdp::Direction::SendRecv,
             session_id: 1,
             version: 1,
+            security: sdp::LocalSecurity::default(),
         };
         let invite = Invite {
             account: None,
