@@ -7,7 +7,7 @@
 
 use parkdeck::sip::message::{Headers, Message, Method, NameAddr, Request, Response, Uri, read_datagram};
 use parkdeck::sip::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -63,6 +63,10 @@ struct World {
     watchers: Vec<WatcherKey>,
     subscriptions: Vec<SubscriptionKey>,
     accounts: Vec<AccountKey>,
+    /// Connections that are up.
+    flows: BTreeSet<Peer>,
+    /// Those that the agent wants opened.
+    wanted: BTreeSet<Peer>,
     steps: usize,
     made_up: u32,
 }
@@ -170,8 +174,14 @@ fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
 }
 
-fn peers() -> [Peer; 3] {
-    [Peer::udp(address(7001)), Peer::udp(address(7002)), Peer::new(Transport::Tcp, address(7003))]
+fn peers() -> [Peer; 4] {
+    let stream = |transport, port| Peer::new(transport, address(port));
+    [
+        Peer::udp(address(7001)),
+        Peer::udp(address(7002)),
+        stream(Transport::Tcp, 7003),
+        stream(Transport::Tls, 7004),
+    ]
 }
 
 fn me() -> Option<NameAddr> {
@@ -197,17 +207,19 @@ impl World {
             watchers: Vec::new(),
             subscriptions: Vec::new(),
             accounts: Vec::new(),
+            flows: BTreeSet::new(),
+            wanted: BTreeSet::new(),
             steps: 0,
             made_up: 0,
         }
     }
 
     fn step(&mut self, script: &mut Script<'_>) -> Option<()> {
-        match script.byte()? % 12 {
+        match script.byte()? % 13 {
             0 => {
                 let peer = *script.pick(&peers())?;
                 let bytes = script.bytes()?;
-                self.agent.receive(self.now, peer, bytes);
+                self.deliver(peer, bytes);
             }
             1 => self.ask_outside(script)?,
             2..=4 => self.respond(script)?,
@@ -215,7 +227,52 @@ impl World {
             7 => self.repeat(script)?,
             8 => self.pass(Duration::from_millis(u64::from(script.byte()?).pow(2) * 4)),
             9 | 10 => self.own_call(script)?,
-            _ => self.own_other(script)?,
+            11 => self.own_other(script)?,
+            _ => self.network(script)?,
+        }
+        Some(())
+    }
+
+    /// A datagram, or on a connection, which is up from then on, the same in two slices.
+    fn deliver(&mut self, from: Peer, bytes: &[u8]) {
+        if !from.transport.is_reliable() {
+            return self.agent.receive(self.now, from, bytes);
+        }
+        self.open_flow(from);
+        let (first, second) = bytes.split_at(bytes.len() / 3);
+        self.agent.receive_stream(self.now, from, first);
+        self.agent.receive_stream(self.now, from, second);
+    }
+
+    fn open_flow(&mut self, peer: Peer) {
+        self.wanted.remove(&peer);
+        if self.flows.insert(peer) {
+            let secured = if peer.transport == Transport::Tls { Secured::Tls } else { Secured::No };
+            self.agent.flow_opened(self.now, peer, secured);
+        }
+    }
+
+    fn close_flow(&mut self, peer: Peer) {
+        self.wanted.remove(&peer);
+        self.flows.remove(&peer);
+        self.agent.flow_closed(self.now, peer, "reset");
+    }
+
+    /// Connections come and go, servers are found, our own address changes.
+    fn network(&mut self, script: &mut Script<'_>) -> Option<()> {
+        let peer = *script.pick(&peers())?;
+        match script.byte()? % 8 {
+            0 | 1 if peer.transport.is_reliable() => self.open_flow(peer),
+            2 | 3 if peer.transport.is_reliable() => self.close_flow(peer),
+            4 if self.flows.contains(&peer) => self.agent.receive_stream(self.now, peer, b"\r\n\r\n\r\n"),
+            5 if self.flows.contains(&peer) => self.agent.receive_stream(self.now, peer, script.bytes()?),
+            6 => {
+                let account = *script.pick(&self.accounts)?;
+                let servers = peers()[..usize::from(script.byte()? % 5)].to_vec();
+                self.agent.set_servers(self.now, account, servers);
+            }
+            7 => self.agent.network_changed(self.now, address(6000 + u16::from(script.byte()? % 2))),
+            _ => {}
         }
         Some(())
     }
@@ -271,7 +328,7 @@ impl World {
     /// Further headers and a body from the menu, then off with it.
     fn give(&mut self, script: &mut Script<'_>, peer: Peer, mut request: Request) -> Option<()> {
         dress(script, &mut request.headers, &mut request.body)?;
-        self.agent.receive(self.now, peer, &request.to_bytes());
+        self.deliver(peer, &request.to_bytes());
         remember(&mut self.given, (peer, request));
         Some(())
     }
@@ -288,7 +345,7 @@ impl World {
         }
         dress(script, &mut response.headers, &mut response.body)?;
         let from = if script.byte()? % 16 == 0 { *script.pick(&peers())? } else { peer };
-        self.agent.receive(self.now, from, &response.to_bytes());
+        self.deliver(from, &response.to_bytes());
         Some(())
     }
 
@@ -314,7 +371,7 @@ impl World {
         if let Some(to) = answer.filter(|_| request.method == Method::Ack) {
             request.headers.set("To", to.to_string());
         }
-        self.agent.receive(self.now, peer, &request.to_bytes());
+        self.deliver(peer, &request.to_bytes());
         Some(())
     }
 
@@ -437,6 +494,9 @@ impl World {
         while let Some(transmit) = self.agent.poll_transmit() {
             transmits += 1;
             assert!(transmits < 4_000, "a storm");
+            if transmit.to.transport.is_reliable() && !self.flows.contains(&transmit.to) {
+                self.wanted.insert(transmit.to);
+            }
             if let Ok(message) = read_datagram(&transmit.bytes) {
                 remember(&mut self.sent, (transmit.to, message));
             } else {
@@ -446,6 +506,9 @@ impl World {
         }
         while let Some(event) = self.agent.poll_event() {
             self.hear(&event);
+        }
+        while let Some(peer) = self.agent.poll_close() {
+            self.flows.remove(&peer);
         }
         let census = self.agent.census();
         let most = 8 * (self.steps + 8);
@@ -493,8 +556,12 @@ impl World {
         self.watchers.clone().into_iter().for_each(|key| self.agent.dismiss(now, key, "noresource"));
         self.settle();
         self.pass(Duration::from_secs(120));
+        self.wanted.clone().into_iter().for_each(|peer| self.close_flow(peer));
         let now = self.now;
         self.accounts.iter().for_each(|key| self.agent.unregister(now, *key));
+        self.pass(Duration::from_secs(7_200));
+        let left: Vec<Peer> = self.flows.union(&self.wanted).copied().collect();
+        left.into_iter().for_each(|peer| self.close_flow(peer));
         self.pass(Duration::from_secs(7_200));
         assert!(self.agent.is_idle(), "left over: {:?}", self.agent.census());
         let open: Vec<_> = self.calls.iter().filter(|(_, told)| !told.ended).map(|(key, _)| key).collect();
@@ -513,6 +580,7 @@ fn call_of(event: &Event) -> Option<CallKey> {
         | Event::OfferAnswered { call, .. }
         | Event::OfferFailed { call, .. }
         | Event::IdentityChanged { call, .. }
+        | Event::MediaAddressWanted { call }
         | Event::InfoReceived { call, .. } => Some(*call),
         _ => None,
     }
@@ -544,14 +612,10 @@ fn dress(script: &mut Script<'_>, headers: &mut Headers, body: &mut Vec<u8>) -> 
 }
 
 fn account(server: Peer) -> Account {
-    Account {
-        aor: NameAddr::new(Uri::sip("me", "127.0.0.1")),
-        server,
-        username: "me".to_owned(),
-        password: "secret".to_owned().into(),
-        realm: None,
-        expires_s: 600,
-    }
+    let aor = NameAddr::new(Uri::sip("me", "127.0.0.1"));
+    let mut account = Account::new(aor, server, "me", "secret".to_owned().into());
+    account.expires_s = 600;
+    account
 }
 
 fn subscribe(script: &mut Script<'_>, accounts: &[AccountKey]) -> Option<Subscribe> {
