@@ -1,7 +1,7 @@
 //! The way to the server: found by name, bound towards, tried again until it works; and the signals that end the wait.
 
 use super::settings::first_desk;
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::desk::{Command, Desk, Effect, Event};
 use crate::io::clock::{Clock, entropy};
 use crate::io::names::{self, Wanted};
@@ -37,15 +37,16 @@ impl Signals {
 /// Finds the server and binds a socket towards it; shows what is wrong until it works. `None`: the operator left.
 pub(super) async fn find_server(
     config: &Config,
+    account: &Account,
     clock: &Clock,
     commanded: &mut mpsc::Receiver<Command>,
     shown: &watch::Sender<Arc<Desk>>,
 ) -> Option<(SocketAddr, UdpSocket)> {
-    let mut desk = first_desk(config);
+    let mut desk = first_desk(account);
     loop {
         // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
         let reached = tokio::select! {
-            reached = reach(config) => reached,
+            reached = reach(config, account) => reached,
             () = leave_asked(&mut desk, clock, commanded, shown) => return None,
         };
         let reason = match reached {
@@ -86,9 +87,9 @@ async fn leave_asked(
     }
 }
 
-async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
-    let server = &config.account.server;
-    let wanted = Wanted { host: server.host.clone(), port: Some(server.port), transport: None };
+async fn reach(config: &Config, account: &Account) -> Result<(SocketAddr, UdpSocket), String> {
+    let server = &account.server;
+    let wanted = Wanted { host: server.host.clone(), port: Some(server.port_or_default()), transport: None };
     let found = names::resolve(&wanted, entropy()).await.map_err(|e| e.to_string())?;
     let address = found.first().ok_or("no server")?.address;
     let local = match config.network.address {
