@@ -464,6 +464,7 @@ impl Scene {
             direction: sdp::Direction::SendRecv,
             session_id: 2,
             version: 1,
+            security: sdp::LocalSecurity::default(),
         };
         let invite = Invite {
             account: None,
@@ -574,7 +575,8 @@ fn a_call_of_our_server_may_take_the_place_of_another_and_nobody_elses_may() {
     assert!(scene.heard.iter().all(|e| !matches!(e, Event::PartyTold { .. } | Event::CallArrived(_))));
     scene.ring_with(&[("Replaces", &named), ("Require", "replaces")]);
     scene.run(Duration::from_millis(50));
-    let joined = |e: &Event| matches!(e, Event::PartyTold { call: CALL, party } if party.name.as_str() == "Mallory");
+    let joined =
+        |e: &Event| matches!(e, Event::PartyTold { call: CALL, party } if party.name.as_str() == "Mallory");
     assert!(scene.heard.iter().any(joined), "{:?}", scene.heard);
     assert_eq!(scene.server.ended, Some(true), "the old leg got its BYE");
     assert_eq!(scene.phone.legs(), 1, "and the operator's call goes on");

@@ -49,7 +49,7 @@ impl UserAgent {
     /// The server has restarted: a nonce of before is probably refused, so that each request would be sent twice.
     pub(super) fn forget_nonce(&mut self, account: Option<AccountKey>) {
         if let Some(standing) = account.and_then(|key| self.accounts.get_mut(&key)) {
-            standing.nonce = None;
+            standing.wallet.forget_nonces();
         }
     }
 

@@ -1,9 +1,9 @@
 //! The agent in virtual time: two or more of them, or one and a script, over a wire of any weather.
 
 mod calls;
-mod events;
 mod challenges;
 mod dialogs;
+mod events;
 mod hostile;
 mod redirects;
 mod refers;

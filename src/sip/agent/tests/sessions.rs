@@ -140,7 +140,8 @@ fn granted(more: &str) -> (Option<String>, bool) {
     world.run(ms(10));
     let theirs = the_call(&world, bob);
     world.with(bob, |ua, now| ua.accept(now, theirs, ANSWER.to_vec()));
-    let ok = world.sent.iter().rev().find(|(_, _, _, m)| matches!(m, Message::Response(r) if r.status == 200));
+    let ok =
+        world.sent.iter().rev().find(|(_, _, _, m)| matches!(m, Message::Response(r) if r.status == 200));
     let headers = ok.unwrap().3.headers();
     let requires = headers.list("Require").contains(&"timer".to_owned());
     (headers.get("Session-Expires").map(str::to_owned), requires)
