@@ -11,8 +11,10 @@ const SERVER: u16 = 5060;
 fn field(header: &str, name: &str) -> Option<String> {
     let at = header.find(&format!(" {name}="))? + name.len() + 2;
     let rest = &header[at..];
-    let end = if rest.starts_with('"') { rest[1..].find('"')? + 1 } else { rest.find(',').unwrap_or(rest.len()) };
-    Some(rest[..end].trim_matches('"').to_owned())
+    Some(match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?.to_owned(),
+        None => rest.split(',').next()?.to_owned(),
+    })
 }
 
 /// A MESSAGE of this account on its way to the server.
@@ -41,7 +43,13 @@ fn message(key: AccountKey) -> Ask {
 }
 
 /// Answers with these headers; what is asked next, if anything is.
-fn reply(world: &mut World, alice: Peer, asked: &Message, status: u16, headers: &[(&str, &str)]) -> Option<Message> {
+fn reply(
+    world: &mut World,
+    alice: Peer,
+    asked: &Message,
+    status: u16,
+    headers: &[(&str, &str)],
+) -> Option<Message> {
     world.inject(at(SERVER), alice, reply_to(asked, status, headers));
     world.run(ms(10));
     let next = world.mail.pop().map(|(_, _, message)| message);
@@ -113,7 +121,11 @@ fn the_strongest_is_answered_and_nothing_weaker_than_allowed() {
         (&["MD5", "SHA3-512"], Algorithm::Md5, Ok("MD5")),
         (&["MD5", "SHA-256"], Algorithm::Sha256, Ok("SHA-256")),
         (&["MD5"], Algorithm::Sha256, Err("the server offers only MD5, the configuration forbids it")),
-        (&["SHA-256", "MD5"], Algorithm::Sha512256, Err("the server offers only SHA-256, the configuration forbids it")),
+        (
+            &["SHA-256", "MD5"],
+            Algorithm::Sha512256,
+            Err("the server offers only SHA-256, the configuration forbids it"),
+        ),
         (&["SHA3-512"], Algorithm::Md5, Err("the server offers only SHA3-512, which is not known here")),
     ] {
         let account = Account { weakest_digest: weakest, ..account(SERVER, "secret", Some("pbx")) };
@@ -181,7 +193,7 @@ fn the_next_nonce_is_used_and_a_false_proof_is_not_believed() {
     let mut world = World::new(3, Weather::default());
     let alice = world.add(6001);
     let key = world.with(alice, |ua, _| ua.add_account(account(SERVER, "secret", None)));
-    let mut send = |world: &mut World| {
+    let send = |world: &mut World| {
         world.with(alice, |ua, now| ua.request(now, message(key)));
         world.run(ms(10));
         world.mail.remove(0).2
@@ -192,7 +204,10 @@ fn the_next_nonce_is_used_and_a_false_proof_is_not_believed() {
     reply(&mut world, alice, &again, 200, &[("Authentication-Info", "nextnonce=\"second\"")]);
     let third = send(&mut world);
     let given = third.headers().get("Authorization").unwrap();
-    assert_eq!((field(given, "nonce").as_deref(), field(given, "nc").as_deref()), (Some("second"), Some("00000001")));
+    assert_eq!(
+        (field(given, "nonce").as_deref(), field(given, "nc").as_deref()),
+        (Some("second"), Some("00000001"))
+    );
     world.names(alice);
     reply(&mut world, alice, &third, 200, &[("Authentication-Info", "rspauth=\"00\", qop=auth")]);
     let (status, words) = refusal(&mut world, alice);
@@ -207,7 +222,10 @@ fn a_stale_nonce_is_no_wrong_password() {
     let second = reply(&mut world, alice, &asked, 401, &[("WWW-Authenticate", &line(1))]).unwrap();
     let third = reply(&mut world, alice, &second, 401, &[("WWW-Authenticate", &line(2))]).unwrap();
     let given = third.headers().get("Authorization").unwrap();
-    assert_eq!((field(given, "nonce").as_deref(), field(given, "nc").as_deref()), (Some("2"), Some("00000001")));
+    assert_eq!(
+        (field(given, "nonce").as_deref(), field(given, "nc").as_deref()),
+        (Some("2"), Some("00000001"))
+    );
     reply(&mut world, alice, &third, 200, &[]);
     assert_eq!(refusal(&mut world, alice).0, 200);
 }

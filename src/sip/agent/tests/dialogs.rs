@@ -152,13 +152,20 @@ fn reliable_responses_are_acknowledged_in_their_order_and_once() {
         respond(&asked, status, tag, &[("Require", "100rel"), ("RSeq", rseq)], body)
     };
     // The first of each branch begins anywhere; repetitions and what overtook its forerunner are not for now.
-    for (rseq, tag) in [("5", "one"), ("5", "one"), ("7", "one"), ("900", "two"), ("6", "one"), ("5", "one")] {
+    for (rseq, tag) in [("5", "one"), ("5", "one"), ("7", "one"), ("900", "two"), ("6", "one"), ("5", "one")]
+    {
         world.inject(at(7000), alice, reliable(rseq, tag, 183, b"v=0 early"));
     }
     world.run(ms(10));
     let pracks: Vec<_> = mail(&mut world, "PRACK")
         .iter()
-        .map(|h| (h.get("RAck").unwrap().to_owned(), h.to().unwrap().tag().unwrap().to_owned(), h.cseq().unwrap().0))
+        .map(|h| {
+            (
+                h.get("RAck").unwrap().to_owned(),
+                h.to().unwrap().tag().unwrap().to_owned(),
+                h.cseq().unwrap().0,
+            )
+        })
         .collect();
     let expected = [("5 1 INVITE", "one", 2), ("900 1 INVITE", "two", 2), ("6 1 INVITE", "one", 3)];
     assert_eq!(pracks, expected.map(|(rack, tag, cseq)| (rack.to_owned(), tag.to_owned(), cseq)));
@@ -178,7 +185,10 @@ fn a_branch_that_was_acknowledged_goes_on_counting_in_its_bye() {
         let fits = |m: &Message| is_request(m, method) && m.headers().to().unwrap().tag() == Some(tag);
         mail.iter().find(|(_, _, m)| fits(m)).map(|(_, _, m)| m.headers().cseq().unwrap().0)
     };
-    assert_eq!((number("PRACK", "one"), number("ACK", "one"), number("BYE", "one")), (Some(2), Some(1), Some(3)));
+    assert_eq!(
+        (number("PRACK", "one"), number("ACK", "one"), number("BYE", "one")),
+        (Some(2), Some(1), Some(3))
+    );
 }
 
 /// An agent at 6002 that 7000 calls with these headers and that description.
@@ -285,10 +295,17 @@ fn offers_before_the_answer_wait_back_off_or_are_the_owners_matter() {
     let sdp = "Content-Type: application/sdp\r\n";
     world.inject(at(7000), bob, next(&world, theirs, "UPDATE", 2, sdp, "v=0 hold"));
     world.run(ms(10));
-    assert!(world.ladder().ends_with("6002 > 7000 500 UPDATE\n"), "with Retry-After: our answer is still to come");
+    assert!(
+        world.ladder().ends_with("6002 > 7000 500 UPDATE\n"),
+        "with Retry-After: our answer is still to come"
+    );
     world.with(bob, |ua, now| ua.ring(now, theirs, Some(ANSWER.to_vec())));
     let rseq = world.agents[&bob].calls[&theirs].inbound.as_ref().map(|_| ()).and_then(|()| {
-        world.sent.iter().rev().find_map(|(_, _, _, m)| m.headers().get("RSeq").and_then(|n| n.parse::<u32>().ok()))
+        world
+            .sent
+            .iter()
+            .rev()
+            .find_map(|(_, _, _, m)| m.headers().get("RSeq").and_then(|n| n.parse::<u32>().ok()))
     });
     let rack = format!("RAck: {} 1 INVITE\r\n", rseq.unwrap());
     world.inject(at(7000), bob, next(&world, theirs, "PRACK", 3, &rack, ""));
@@ -403,7 +420,11 @@ fn who_replaces_what_follows_the_rfc() {
     world.run(ms(10));
     let agent = &world.agents[&alice];
     let first = Replaces { from_tag: "one".into(), ..named(agent, ours, true) };
-    assert_eq!((agent.replaceable(&first), agent.find_call(&first)), (Ok(ours), Some(ours)), "any branch of it");
+    assert_eq!(
+        (agent.replaceable(&first), agent.find_call(&first)),
+        (Ok(ours), Some(ours)),
+        "any branch of it"
+    );
     let (world, bob, theirs) = called("", "v=0 offer");
     let agent = &world.agents[&bob];
     assert_eq!(agent.replaceable(&named(agent, theirs, false)), Err(481), "it rings here");

@@ -33,7 +33,10 @@ fn the_places_are_tried_in_their_order_and_the_call_stays_what_it_was() {
         let again = newest(&mut world).unwrap();
         places.push(target(&again));
         let (old, new) = (asked.headers(), again.headers());
-        assert_eq!((old.get("From"), old.get("To"), old.call_id()), (new.get("From"), new.get("To"), new.call_id()));
+        assert_eq!(
+            (old.get("From"), old.get("To"), old.call_id()),
+            (new.get("From"), new.get("To"), new.call_id())
+        );
         assert_eq!((new.get("Subject"), new.get("Replaces")), (None, None), "their headers are not taken");
         assert_eq!(again.body(), OFFER);
         world.inject(at(7000), alice, respond(&again, status, "s", &[], b""));
@@ -42,7 +45,10 @@ fn the_places_are_tried_in_their_order_and_the_call_stays_what_it_was() {
     assert_eq!(places, ["sip:best@x", "tel:+44161", "sip:low@x"]);
     let names = world.names(alice);
     assert_eq!(names, ["CallRedirected", "CallRedirected", "CallRedirected", "CallEnded Remote 480"]);
-    assert!(world.sent.iter().all(|(_, from, to, _)| *from != alice || *to == at(7000)), "to the same server");
+    assert!(
+        world.sent.iter().all(|(_, from, to, _)| *from != alice || *to == at(7000)),
+        "to the same server"
+    );
     let _ = ours;
     world.assert_empty();
 }
@@ -108,5 +114,9 @@ fn a_server_sends_nobody_on_and_a_declined_call_is_not_tried_elsewhere() {
     let again = newest(&mut world).unwrap();
     world.inject(at(7000), alice, respond(&again, 603, "s", &[], b""));
     world.run(ms(10));
-    assert_eq!(world.names(alice), ["CallRedirected", "CallEnded Remote 603"], "nobody there wants it (RFC 3261 21.6)");
+    assert_eq!(
+        world.names(alice),
+        ["CallRedirected", "CallEnded Remote 603"],
+        "nobody there wants it (RFC 3261 21.6)"
+    );
 }

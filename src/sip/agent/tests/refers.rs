@@ -138,7 +138,10 @@ fn a_far_end_that_tells_nothing_is_told_as_408() {
     world.run(ms(10));
     world.agents.remove(&bob);
     world.run(s(400));
-    assert_eq!(world.names(alice), ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 408"]);
+    assert_eq!(
+        world.names(alice),
+        ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 408"]
+    );
     let _ = theirs;
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     world.assert_empty();
@@ -269,7 +272,8 @@ fn a_refer_outside_of_a_call_names_the_call_that_it_is_about() {
     let [Event::ReferReceived { call: None, refer, request, .. }] = &events[..] else { panic!("{events:?}") };
     let about = TargetDialog::read(request.headers.get("Target-Dialog").unwrap()).unwrap();
     assert_eq!(world.agents[&bob].find_dialog(&about), Some(theirs));
-    let turned = TargetDialog { local_tag: about.remote_tag.clone(), remote_tag: about.local_tag.clone(), ..about };
+    let turned =
+        TargetDialog { local_tag: about.remote_tag.clone(), remote_tag: about.local_tag.clone(), ..about };
     assert_eq!(world.agents[&bob].find_dialog(&turned), None);
     let refer = *refer;
     world.with(bob, |ua, now| {
@@ -277,7 +281,10 @@ fn a_refer_outside_of_a_call_names_the_call_that_it_is_about() {
         ua.report_refer(now, refer, 200);
     });
     world.run(s(1));
-    assert_eq!(world.names(alice), ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 200"]);
+    assert_eq!(
+        world.names(alice),
+        ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 200"]
+    );
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     world.assert_empty();
 }
