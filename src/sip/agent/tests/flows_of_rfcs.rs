@@ -65,7 +65,10 @@ fn rfc_3665_3_8_nobody_answers_and_3_9_busy() {
     });
     world.with(alice, |ua, now| ua.invite(now, invite(6002)));
     world.run(ms(10));
-    assert_eq!(world.ladder(), "6001 > 6002 INVITE\n6002 > 6001 100 INVITE\n6002 > 6001 486 INVITE\n6001 > 6002 ACK\n");
+    assert_eq!(
+        world.ladder(),
+        "6001 > 6002 INVITE\n6002 > 6001 100 INVITE\n6002 > 6001 486 INVITE\n6001 > 6002 ACK\n"
+    );
     world.assert_empty();
 }
 
