@@ -24,6 +24,12 @@ pub struct ConsoleOptions<'a> {
     pub card: Option<&'a SoundCard>,
     /// As in the file.
     pub codecs: &'static str,
+    /// Its own SIP port; 0: any.
+    pub port: u16,
+    /// More lines of the account.
+    pub account: String,
+    /// More tables at the file's end.
+    pub more: String,
 }
 
 impl ConsoleOptions<'_> {
@@ -38,16 +44,26 @@ impl ConsoleOptions<'_> {
             directed_prefix: None,
             card: None,
             codecs: r#"["pcmu"]"#,
+            port: 0,
+            account: String::new(),
+            more: String::new(),
         }
+    }
+
+    /// Where it will take SIP: its port is chosen now.
+    pub fn choose_port(&mut self) -> SocketAddr {
+        self.port = super::free_udp_port(super::LOOPBACK);
+        SocketAddr::from((super::LOOPBACK, self.port))
     }
 
     fn file(&self) -> String {
         let mut text = format!(
-            "[account]\nuser = \"{}\"\nserver = \"{}\"\npassword_file = \"password\"\n\
+            "[account]\nuser = \"{}\"\nserver = \"{}\"\npassword_file = \"password\"\n{}\
              [sound]\nenabled = {}\ncodecs = {}\n\
              [lot]\nname = \"front\"\ndialect = \"{}\"\npark_extension = \"700\"\nslots = \"{}\"\n",
             self.user,
             self.server,
+            self.account,
             self.card.is_some(),
             self.codecs,
             self.dialect,
@@ -59,7 +75,10 @@ impl ConsoleOptions<'_> {
         if let Some(prefix) = self.directed_prefix {
             text += &format!("directed_prefix = \"{prefix}\"\n");
         }
-        text
+        if self.port != 0 {
+            text += &format!("[network]\nport = {}\n", self.port);
+        }
+        text + &self.more
     }
 }
 
