@@ -1,6 +1,6 @@
 //! The SIP user agent, sans-IO (RFC 3261): bytes and time come in, bytes and events go out.
 //!
-//! `message` reads and writes, `transaction` repeats and absorbs, `dialog` numbers and routes, `agent` holds what lives:
+//! `framing` cuts streams, `message` reads and writes, `transaction` repeats and absorbs, `dialog` numbers and routes, `agent` holds what lives:
 //! calls, registrations, subscriptions, watchers, REFERs. An owner gives a [`UserAgent`] every datagram (`receive`) and
 //! every due moment (`wake` at `next_wake`), then takes what it has to send and to tell (`poll_transmit`, `poll_event`).
 //! Nothing here reads a clock or opens a socket, and the same seed tells the same story.
@@ -13,6 +13,7 @@ mod transaction;
 pub mod agent;
 pub mod dialog_info;
 pub mod digest;
+pub mod framing;
 pub mod message;
 pub mod replaces;
 pub mod sdp;

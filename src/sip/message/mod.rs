@@ -20,6 +20,7 @@ pub use name_addr::NameAddr;
 pub use params::{MAX_PARAMS, Params};
 pub use phrases::reason_phrase;
 pub use reader::{MAX_DATAGRAM, MAX_HEADER_LINE, MAX_HEADERS, Refusal, read_datagram};
+pub(in crate::sip) use reader::{is_start_line, is_token_byte, length_of, refuse};
 pub use uri::{Scheme, Uri};
 pub use via::Via;
 

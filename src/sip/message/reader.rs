@@ -31,7 +31,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn silent(reason: &'static str) -> Self {
+    pub(in crate::sip) fn silent(reason: &'static str) -> Self {
         Self { status: None, reason, request_head: None }
     }
 }
@@ -75,6 +75,49 @@ pub fn read_datagram(bytes: &[u8]) -> Result<Message, Refusal> {
         let answer = answerable(&headers).then(|| Box::new(Response::to_headers(&headers, status)));
         Refusal { status: Some(status), reason, request_head: answer }
     })
+}
+
+/// The refusal of a message on a stream for what is wrong with its framing: `head` is what could be made out of its
+/// start line and headers, whole lines.
+pub(in crate::sip) fn refuse(head: &[u8], status: u16, reason: &'static str) -> Refusal {
+    let (first, rest) = line(head).unwrap_or((head, &[]));
+    match request_line(&String::from_utf8_lossy(first)) {
+        Ok((method, ..)) if method != Method::Ack => {
+            let mut headers = Headers::new();
+            // What stands above the fault is enough for an answer, or isn't.
+            let _ = read_headers(&[rest, b"\r\n"].concat(), &mut headers);
+            let answer = answerable(&headers).then(|| Box::new(Response::to_headers(&headers, status)));
+            Refusal { status: Some(status), reason, request_head: answer }
+        }
+        _ => Refusal::silent(reason),
+    }
+}
+
+/// Whether a message may begin with that byte.
+pub(in crate::sip) fn is_token_byte(byte: u8) -> bool {
+    lexis::is_token_char(char::from(byte))
+}
+
+/// Whether that line, without its end, begins a SIP message of any version, sound or not.
+pub(in crate::sip) fn is_start_line(line: &[u8]) -> bool {
+    line.starts_with(b"SIP/") || request_line(&String::from_utf8_lossy(line)).is_ok()
+}
+
+/// What one whole header, its folds and line ends included, says of the body's length; `None` if it is another header.
+pub(in crate::sip) fn length_of(field: &[u8]) -> Result<Option<usize>, &'static str> {
+    let colon = field.iter().position(|b| *b == b':').ok_or("a header has no colon")?;
+    let end = field[..colon].iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |at| at + 1);
+    let name = &field[..end];
+    if name.is_empty() || !name.iter().all(|b| is_token_byte(*b)) {
+        return Err("a header's name isn't one");
+    }
+    if !name.eq_ignore_ascii_case(b"Content-Length") && !name.eq_ignore_ascii_case(b"l") {
+        return Ok(None);
+    }
+    let value = std::str::from_utf8(&field[colon + 1..]).unwrap_or_default();
+    let length = lexis::number(value.trim_matches([' ', '\t', '\r', '\n']), u64::from(u32::MAX));
+    let length = length.and_then(|n| usize::try_from(n).ok());
+    length.map(Some).ok_or("Content-Length isn't a length")
 }
 
 /// Whether a response to a request with these headers would find its way and its transaction.
