@@ -53,9 +53,11 @@ impl UserAgent {
 
     /// Whether a NOTIFY belongs to this dialog and comes from its server. The first one may overtake the 200.
     fn is_ours(&mut self, from: Peer, key: SubscriptionKey, request: &Request) -> bool {
+        let Some(held) = self.subscriptions.get(&key) else { return false };
+        let server = from == held.order.send_to || self.is_server_of(held.order.account, from);
         let Some(held) = self.subscriptions.get_mut(&key) else { return false };
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
-        if from != held.order.send_to || held.afresh || tag.is_empty() {
+        if !server || held.afresh || tag.is_empty() {
             return false;
         }
         if held.dialog.remote_tag.is_none() {
@@ -79,7 +81,7 @@ impl UserAgent {
     fn accept_notify(&mut self, now: Moment, from: Peer, request: &Request) {
         if let Some(server) = self.open(from, request) {
             let mut response = self.reply_outside(request, 200);
-            response.headers.push("Contact", self.contact(&user_of(request)));
+            response.headers.push("Contact", self.contact(&user_of(request), from));
             self.transactions.respond(now, server, &response);
         }
     }

@@ -7,7 +7,7 @@ mod hearing;
 mod pace;
 
 use super::errand::bare;
-use super::{Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
+use super::{AccountKey, Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
 use crate::sip::Moment;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
@@ -58,6 +58,12 @@ pub(super) struct Subscription {
     last_heard: Moment,
     next: Option<Alarm>,
     lapse: Option<Alarm>,
+}
+
+impl Subscription {
+    pub(super) fn account(&self) -> Option<AccountKey> {
+        self.order.account
+    }
 }
 
 impl UserAgent {

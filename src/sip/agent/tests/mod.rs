@@ -1,7 +1,11 @@
 //! The agent in virtual time: two or more of them, or one and a script, over a wire of any weather.
 
 mod calls;
+mod failover;
+mod flows;
 mod hostile;
+mod moving;
+mod net;
 mod refers;
 mod registrations;
 mod requests;
