@@ -109,7 +109,7 @@ impl Lot {
         let lots = config.lots.iter().map(|lot| ParkingLot::new(lot.clone(), chance.random())).collect();
         Self {
             plan: Plan::new(&config),
-            agent: UserAgent::new(UaConfig::server(local, PRODUCT, chance.random::<[u8; 32]>())),
+            agent: UserAgent::new(ua_config(&config, chance.random())),
             gate: Gate::new(&config.realm, chance.random()).offering(config.digest),
             registrar: Registrar::default(),
             lots,
@@ -319,6 +319,14 @@ impl Lot {
     fn parking(&self, lot: usize) -> Option<&ParkingConfig> {
         self.lots.get(lot).map(ParkingLot::config)
     }
+}
+
+/// What the user agent has to know.
+fn ua_config(config: &LotConfig, seed: [u8; 32]) -> UaConfig {
+    let listens = [(Transport::Tcp, config.listen_tcp), (Transport::Tls, config.listen_tls)];
+    let listens =
+        listens.into_iter().filter_map(|(how, at)| Some(Peer::new(how, config.stream_address(at?))));
+    UaConfig { listens: listens.collect(), ..UaConfig::server(config.contact_address(), PRODUCT, seed) }
 }
 
 #[cfg(test)]

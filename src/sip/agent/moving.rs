@@ -62,7 +62,8 @@ impl UserAgent {
         let standing = self.account_at(to, user).and_then(|key| self.accounts.get(&key));
         let seen =
             standing.and_then(|standing| standing.place.seen).filter(|(by, _)| by.transport == to.transport);
-        let mut uri = Uri::at(user, seen.map_or(self.config.local, |(_, address)| address));
+        let mut uri =
+            Uri::at(user, seen.map_or_else(|| self.config.local_over(to.transport), |(_, address)| address));
         if standing.is_some_and(|standing| standing.is_sips()) {
             uri.scheme = Scheme::Sips;
         } else if to.transport != Transport::Udp {
@@ -75,7 +76,7 @@ impl UserAgent {
     /// how a server tells us by which address it knows it).
     pub(super) fn fresh_via(&mut self, to: Peer) -> String {
         let branch = format!("{}{}", Via::MAGIC, self.token());
-        let local = self.config.local;
+        let local = self.config.local_over(to.transport);
         let host = match local.ip() {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
