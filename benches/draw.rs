@@ -158,17 +158,26 @@ fn engine(slots: u32) -> Engine {
     let dialect = Dialect::named("parkdeck", desks::slot_id("700"), None).unwrap();
     let desk = Desk::new("reception@lot", "front", ids.clone(), dialect.abilities(Some(120)));
     let account = Account {
-        aor: NameAddr::new(Uri::sip("reception", "10.0.0.1")),
-        server: server_address().into(),
-        username: "reception".into(),
-        password: "unused".to_owned().into(),
         realm: None,
         expires_s: 3600,
+        ..Account::new(
+            NameAddr::new(Uri::sip("reception", "10.0.0.1")),
+            server_address(),
+            "reception",
+            "unused".to_owned().into(),
+        )
     };
     let local = console_address();
     let codecs = vec![Codec::Pcmu];
-    let phone =
-        PhoneConfig { local, media_address: local.ip(), account, dialect, slots: ids, codecs, seed: 7 };
+    let phone = PhoneConfig {
+        local,
+        media_address: local.ip(),
+        account,
+        dialect,
+        slots: ids,
+        codecs,
+        seed: 7.into(),
+    };
     let mut engine = Engine::new(desk, phone);
     engine.report(Duration::ZERO, Report::PortsBound { ports: (0..64).map(|i| 40_000 + 2 * i).collect() });
     engine

@@ -84,12 +84,9 @@ impl Line {
         let uri = |user: &str| Uri::sip(user, &plan.server.ip().to_string()).with_port(plan.server.port());
         let account = plan.login.map(|(user, password)| {
             agent.add_account(Account {
-                aor: NameAddr::new(uri(&user)),
-                server: plan.server.into(),
-                username: user,
-                password: password.into(),
                 realm: None,
                 expires_s: 300,
+                ..Account::new(NameAddr::new(uri(&user)), plan.server, user, password.into())
             })
         });
         let invite = Invite {

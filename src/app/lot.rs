@@ -2,7 +2,7 @@
 
 use crate::config::load;
 use crate::config::{ConfigError, secret};
-use crate::io::clock::{Clock, entropy};
+use crate::io::clock::{Clock, entropy, key_entropy};
 use crate::io::net;
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
 use crate::lot::{Lot, LotConfig};
@@ -93,7 +93,7 @@ pub async fn serve(
     options.streams_max = STREAMS_MAX;
     let media =
         MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
-    let mut lot = Lot::new(config, entropy());
+    let mut lot = Lot::new(config, key_entropy());
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);
     }

@@ -3,7 +3,7 @@
 use crate::config::{self, Config};
 use crate::desk::Desk;
 use crate::dialect::{Dialect, PhoneConfig};
-use crate::io::clock::entropy;
+use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, sdp};
@@ -80,16 +80,13 @@ pub(super) fn phone_config(
         local,
         media_address: if local.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { local.ip() },
         account: Account {
-            aor,
-            server: server.into(),
-            username: account.auth_user.clone(),
-            password,
             realm: account.realm.clone(),
             expires_s: account.expires_s,
+            ..Account::new(aor, server, account.auth_user.as_str(), password)
         },
         dialect: dialect(&account.lot)?,
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
-        seed: entropy(),
+        seed: key_entropy().into(),
     })
 }

@@ -66,7 +66,8 @@ impl Phone {
     /// A telephone at `local`; incoming calls are answered in one of `codecs`.
     pub fn new(local: SocketAddr, account: Account, codecs: &[Codec], seed: u64) -> Self {
         let product = concat!("parkdeck-demo/", env!("CARGO_PKG_VERSION"));
-        let (server, domain) = (account.server, account.aor.uri.host.clone());
+        let domain = account.aor.uri.host.clone();
+        let server = account.servers.first().copied().unwrap_or_else(|| local.into());
         let mut agent = UserAgent::new(UaConfig::new(local, product, seed));
         let account = agent.add_account(account);
         Self { agent, account, server, domain, codecs: codecs.to_vec(), legs: BTreeMap::new() }

@@ -118,12 +118,14 @@ impl World {
         let mut lot = Lot::new(config, seed);
         lot.set_music(Some("front"), Music::new(&[1_000; 8_000], 8_000));
         let account = Account {
-            aor: NameAddr::new(Uri::sip(RECEPTION_USER, &domain)),
-            server: local(LOT).into(),
-            username: RECEPTION_USER.to_owned(),
-            password: secret,
             realm: None,
             expires_s: 600,
+            ..Account::new(
+                NameAddr::new(Uri::sip(RECEPTION_USER, &domain)),
+                local(LOT),
+                RECEPTION_USER.to_owned(),
+                secret,
+            )
         };
         let desk = Phone::new(local(DESK), account, &[Codec::Opus, Codec::Pcma], seed);
         let mut exchange = Exchange::new(local(0).ip());
@@ -368,12 +370,14 @@ async fn answer_somebody(lot: SocketAddr, users: &[User]) -> (String, f32) {
     let mut media = crate::io::sound::MediaEngine::start(options, move || wake.notify_one()).unwrap();
     let clock = crate::io::clock::Clock::start();
     let account = Account {
-        aor: NameAddr::new(Uri::sip(RECEPTION_USER, "parkdeck")),
-        server: lot.into(),
-        username: RECEPTION_USER.to_owned(),
-        password: users[0].secret.clone(),
         realm: None,
         expires_s: 600,
+        ..Account::new(
+            NameAddr::new(Uri::sip(RECEPTION_USER, "parkdeck")),
+            lot,
+            RECEPTION_USER.to_owned(),
+            users[0].secret.clone(),
+        )
     };
     let mut desk = Phone::new(socket.local_addr().unwrap(), account, &[Codec::Opus], 5);
     let mut exchange = Exchange::new(local(0).ip());

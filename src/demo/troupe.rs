@@ -203,12 +203,14 @@ impl Troupe {
 fn account(script: &Script, name: &str) -> Account {
     let user = script.users.iter().find(|user| user.name == name);
     Account {
-        aor: NameAddr::new(Uri::sip(name, &script.domain)).with_display(user.map_or("", |u| u.display_name)),
-        server: script.lot.into(),
-        username: name.to_owned(),
-        password: user.map(|user| user.secret.clone()).unwrap_or_default(),
         realm: Some(script.domain.clone()),
         expires_s: EXPIRES_S,
+        ..Account::new(
+            NameAddr::new(Uri::sip(name, &script.domain)).with_display(user.map_or("", |u| u.display_name)),
+            script.lot,
+            name.to_owned(),
+            user.map(|user| user.secret.clone()).unwrap_or_default(),
+        )
     }
 }
 

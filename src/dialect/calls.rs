@@ -46,7 +46,7 @@ impl Phone {
         request: &Request,
     ) {
         // Only our own server rings here: anybody else could claim any name.
-        if from.ip() != self.config.account.server.ip() {
+        if !self.ua.is_own_server(self.account, from) {
             return self.ua.reject_unkept(now, key, 403, Vec::new());
         }
         // No dialog of ours may be taken over: nobody has been given its names.
@@ -163,7 +163,7 @@ impl Phone {
                 account: Some(self.account),
                 from: None,
                 target,
-                send_to: self.config.account.server,
+                send_to: self.server(),
                 sdp: offer.clone(),
                 headers,
             },

@@ -35,7 +35,7 @@ impl Phone {
             let subscribe = Subscribe {
                 account: Some(self.account),
                 target: self.uri_of(slot.as_str()),
-                send_to: self.config.account.server,
+                send_to: self.server(),
                 event: "dialog".to_owned(),
                 accept: "application/dialog-info+xml".to_owned(),
                 expires_s: LAMP_EXPIRES_S,

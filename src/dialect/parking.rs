@@ -439,7 +439,7 @@ impl Phone {
             from: None,
             method: crate::sip::message::Method::Message,
             target: self.uri_of(slot.as_str()),
-            send_to: self.config.account.server,
+            send_to: self.server(),
             headers: vec![
                 ("Content-Type".to_owned(), "text/plain;charset=utf-8".to_owned()),
                 ("Parkdeck-Call".to_owned(), key.0.clone()),

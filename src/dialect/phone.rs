@@ -8,7 +8,7 @@ use crate::desk::{CallId, Effect, Event};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::{Codec, Direction, LocalMedia, Negotiated};
-use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, SubscriptionKey, UaConfig, UserAgent};
+use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, Seed, SubscriptionKey, UaConfig, UserAgent};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub struct PhoneConfig {
     /// Codecs in preference.
     pub codecs: Vec<Codec>,
     /// Where tags and jitter come from.
-    pub seed: u64,
+    pub seed: Seed,
 }
 
 /// A step of the sound path; the app performs it on the media threads.
@@ -106,14 +106,14 @@ pub struct Phone {
 impl Phone {
     /// A phone that has not said anything yet.
     pub fn new(config: PhoneConfig) -> Self {
-        let mut ua_config = UaConfig::new(config.local, PRODUCT, config.seed);
+        let mut ua_config = UaConfig::new(config.local, PRODUCT, config.seed.clone());
         ua_config.ringing_max = crate::desk::MAX_CALLS;
         // A silent server is no reason to end a call whose sound may well go on.
         ua_config.keeps_silent_calls = true;
         let mut ua = UserAgent::new(ua_config);
         let account = ua.add_account(config.account.clone());
         Self {
-            next_session: (config.seed >> 16) | 1,
+            next_session: (config.seed.number("session") >> 16) | 1,
             config,
             ua,
             account,
@@ -275,6 +275,9 @@ impl Phone {
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
             | E::RequestAnswered { .. }
+            | E::ServersWanted { .. }
+            | E::FlowLost { .. }
+            | E::MediaAddressWanted { .. }
             | E::Malformed { .. } => {}
         }
     }
@@ -298,7 +301,7 @@ impl Phone {
             // The user agent says in words whose credentials, and why.
             Some(401 | 403 | 404 | 407) => reason.to_owned(),
             Some(status) => format!("the server refused: {reason} ({status})"),
-            None => format!("no answer from {}", self.config.account.server),
+            None => format!("no answer from {}", self.server()),
         };
         let retry_at = retry.map(|d| now + d);
         self.met_silence = status.is_none();
@@ -315,7 +318,7 @@ impl Phone {
             return;
         }
         if self.next_probe.is_some_and(|at| now >= at) {
-            let server = self.config.account.server;
+            let server = self.server();
             let target = self.uri_of("");
             let probe = self.ua.probe(now, Some(self.account), target, server);
             self.probing = Some((probe, now + PROBE_PATIENCE));
@@ -359,6 +362,12 @@ impl Phone {
             self.ua.register(now, self.account);
             self.renew_stale_lamps(now);
         }
+    }
+
+    /// Where requests for our phone system go at the moment.
+    pub(super) fn server(&self) -> sip::Peer {
+        let first = || self.config.account.servers.first().copied();
+        self.ua.server_of(self.account).or_else(first).unwrap_or_else(|| self.config.local.into())
     }
 
     /// A URI at our server; `user` empty for the server itself.

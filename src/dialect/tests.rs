@@ -98,12 +98,14 @@ impl Scene {
     /// Registered, three lamps free, Jane talks.
     fn talking() -> Self {
         let account = Account {
-            aor: NameAddr::new(Uri::sip("reception", "10.0.0.1")),
-            server: address(1).into(),
-            username: "reception".into(),
-            password: "secret".into(),
             realm: None,
             expires_s: 300,
+            ..Account::new(
+                NameAddr::new(Uri::sip("reception", "10.0.0.1")),
+                address(1),
+                "reception",
+                "secret".into(),
+            )
         };
         let config = PhoneConfig {
             local: address(2),
@@ -112,7 +114,7 @@ impl Scene {
             dialect: Dialect::named("asterisk", slot("700"), None).unwrap(),
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
-            seed: 1,
+            seed: 1.into(),
         };
         let mut phone = Phone::new(config);
         phone.add_ports(&[20_000, 20_002]);

@@ -39,7 +39,12 @@ impl Clock {
     }
 }
 
-/// Unguessable bits from the system, for tags, nonces and keys.
+/// Unguessable bits from the system, for jitter and the like.
 pub fn entropy() -> u64 {
+    rand::random()
+}
+
+/// As many as a key has: for a user agent's tags, nonces and keys.
+pub fn key_entropy() -> [u8; 32] {
     rand::random()
 }

@@ -46,7 +46,7 @@ use crate::media::{Command, Music, Report};
 use crate::parking::Moment;
 use crate::sip::Peer;
 use crate::sip::message::Method;
-use crate::sip::{CallKey, Event, Transmit, UaConfig, UserAgent};
+use crate::sip::{CallKey, Event, Seed, Transmit, UaConfig, UserAgent};
 use config::ParkingConfig;
 use gate::Gate;
 use legs::{Attempt, AttemptId, Leg};
@@ -104,13 +104,13 @@ pub struct LotCensus {
 impl Lot {
     /// A lot that runs with `config` (which has no [`LotConfig::problems`]). `seed` decides tickets, tags and nonces
     /// and must not be guessable outside of tests.
-    pub fn new(config: LotConfig, seed: u64) -> Self {
-        let mut chance = StdRng::seed_from_u64(seed);
+    pub fn new(config: LotConfig, seed: impl Into<Seed>) -> Self {
+        let mut chance = StdRng::from_seed(seed.into().bits());
         let local = config.contact_address();
         let lots = config.lots.iter().map(|lot| ParkingLot::new(lot.clone(), chance.random())).collect();
         Self {
             plan: Plan::new(&config),
-            agent: UserAgent::new(UaConfig::server(local, PRODUCT, chance.random())),
+            agent: UserAgent::new(UaConfig::server(local, PRODUCT, chance.random::<[u8; 32]>())),
             gate: Gate::new(&config.realm, chance.random()).offering(config.digest),
             registrar: Registrar::default(),
             lots,

@@ -19,12 +19,14 @@ pub fn address(host: u8) -> SocketAddr {
 
 fn account(user: &str, name: &str) -> Account {
     Account {
-        aor: NameAddr::new(Uri::sip(user, "lot.test")).with_display(name),
-        server: address(1).into(),
-        username: user.into(),
-        password: format!("secret of {user}").into(),
         realm: None,
         expires_s: 600,
+        ..Account::new(
+            NameAddr::new(Uri::sip(user, "lot.test")).with_display(name),
+            address(1),
+            user,
+            format!("secret of {user}").into(),
+        )
     }
 }
 
@@ -161,7 +163,7 @@ impl Operator {
             dialect,
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
-            seed,
+            seed: seed.into(),
         };
         Self { user, address, engine: Engine::new(desk, config), next_port: 20_000 }
     }

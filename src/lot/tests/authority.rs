@@ -100,12 +100,14 @@ fn nobody_registers_for_somebody_else() {
     let liar = world.add_phone("bob", "bob", "Bob");
     let server = world.lot_address();
     let account = world.phones[liar].agent.add_account(crate::sip::Account {
-        aor: NameAddr::new(Uri::sip("ann", "parkdeck")),
-        server,
-        username: "bob".into(),
-        password: secrecy::SecretString::from("bob"),
         realm: None,
         expires_s: 600,
+        ..crate::sip::Account::new(
+            NameAddr::new(Uri::sip("ann", "parkdeck")),
+            server,
+            "bob",
+            secrecy::SecretString::from("bob"),
+        )
     });
     let now = world.now;
     world.phones[liar].agent.register(now, account);

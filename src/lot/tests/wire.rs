@@ -105,12 +105,14 @@ impl World {
         let address = Peer::udp(([192, 0, 2, 10 + index as u8], 5060).into());
         let mut agent = UserAgent::new(UaConfig::new(address.address, "phone", 1_000 + index as u64));
         let account = agent.add_account(Account {
-            aor: NameAddr::new(Uri::sip(user, "parkdeck")).with_display(display),
-            server: self.lot_address(),
-            username: user.to_owned(),
-            password: secrecy::SecretString::from(password),
             realm: None,
             expires_s: 3_600,
+            ..Account::new(
+                NameAddr::new(Uri::sip(user, "parkdeck")).with_display(display),
+                self.lot_address(),
+                user.to_owned(),
+                secrecy::SecretString::from(password),
+            )
         });
         self.phones.push(Phone {
             name: user.to_owned(),

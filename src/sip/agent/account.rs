@@ -2,24 +2,62 @@
 
 use crate::sip::Peer;
 use crate::sip::agent::AccountKey;
+use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
 use secrecy::SecretString;
 
-/// Who we are at a server. Credentials go only to `server`, and only for its realm.
+/// Who we are at a phone system. Credentials go only to its `servers`, and only for its realm.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Our address of record: From, and To of a REGISTER; its user part is also that of our Contact.
+    /// Our address of record: From, and To of a REGISTER; its user part is also that of our Contact. With a `sips:` one
+    /// nothing of this account goes over anything but TLS.
     pub aor: NameAddr,
-    /// The registrar and outbound proxy.
-    pub server: Peer,
+    /// Where requests go first, in order of preference (RFC 3263): the registrar's addresses, or the outbound proxy's if
+    /// there is one. [`super::UserAgent::set_servers`] replaces them.
+    pub servers: Vec<Peer>,
+    /// The route that every request outside a dialog is sent along (RFC 3261 8.1.2): the outbound proxy, if there is one.
+    pub outbound: Vec<Uri>,
     /// For digest.
     pub username: String,
     /// For digest.
     pub password: SecretString,
     /// The only realm that is answered; `None` pins the first one that the server names.
     pub realm: Option<String>,
+    /// The weakest digest that is answered.
+    pub weakest_digest: Algorithm,
     /// How long a registration shall hold.
     pub expires_s: u32,
+    /// `urn:uuid:…`, the same after every restart: names this device, so that a new registration of it replaces the old
+    /// one (RFC 5626 4.1).
+    pub instance: Option<String>,
+    /// Whether a request that is too long for a datagram may go over TCP instead (RFC 3261 18.1.1).
+    pub udp_to_tcp: bool,
+    /// Whether our Contact says the address from which the server sees us come, where that differs from our own (NAT).
+    pub learns_address: bool,
+}
+
+impl Account {
+    /// An account at one server, with what most have: an hour's registration, any digest, any one realm.
+    pub fn new(
+        aor: NameAddr,
+        server: impl Into<Peer>,
+        username: impl Into<String>,
+        password: SecretString,
+    ) -> Self {
+        Self {
+            aor,
+            servers: vec![server.into()],
+            outbound: Vec::new(),
+            username: username.into(),
+            password,
+            realm: None,
+            weakest_digest: Algorithm::Md5,
+            expires_s: 3600,
+            instance: None,
+            udp_to_tcp: true,
+            learns_address: true,
+        }
+    }
 }
 
 /// A call to begin.
@@ -31,7 +69,7 @@ pub struct Invite {
     pub from: Option<NameAddr>,
     /// Request-URI and To.
     pub target: Uri,
-    /// Where the INVITE goes.
+    /// Where the INVITE goes. One of the account's own servers means whichever of them serves at the moment.
     pub send_to: Peer,
     /// The offer, never empty.
     pub sdp: Vec<u8>,
@@ -46,7 +84,8 @@ pub struct Subscribe {
     pub account: Option<AccountKey>,
     /// Whose state: Request-URI and To.
     pub target: Uri,
-    /// The server; NOTIFY is taken from nobody else.
+    /// The server; NOTIFY is taken from nobody else. One of the account's own servers means whichever of them serves at
+    /// the moment.
     pub send_to: Peer,
     /// Event package, for example `dialog`.
     pub event: String,
@@ -67,7 +106,7 @@ pub struct Ask {
     pub method: crate::sip::message::Method,
     /// Request-URI and To.
     pub target: Uri,
-    /// Where it goes.
+    /// Where it goes. One of the account's own servers means whichever of them serves at the moment.
     pub send_to: Peer,
     /// Further headers; `Content-Type` among them if there is a body.
     pub headers: Vec<(String, String)>,

@@ -1,6 +1,9 @@
 //! What an agent is told when it is made, and the named maximum of everything it keeps.
 
 use crate::sip::message::Method;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -46,7 +49,7 @@ pub struct UaConfig {
     /// The value of User-Agent and Server.
     pub product: String,
     /// Where tags, branches, Call-IDs and jitter come from. Must be unguessable outside of tests.
-    pub seed: u64,
+    pub seed: Seed,
     /// Methods that are understood; the others get 405. Add `Register` and `Subscribe` for a server.
     pub allow: Vec<Method>,
     /// Option tags that are understood; `Require` of any other gets 420.
@@ -61,11 +64,49 @@ pub struct UaConfig {
     /// from other addresses get 481. For a server, whose phones are where they registered and whose dialogs' names are
     /// published by lamps; a phone follows Contact and Record-Route instead.
     pub bound_to_peer: bool,
+    /// Whether connections are opened. A server answers on those that its phones opened, and opens none.
+    pub opens_connections: bool,
+}
+
+/// What all randomness of an agent is drawn from: 256 bits, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Seed([u8; 32]);
+
+impl Seed {
+    /// The bits, for a generator or a key.
+    pub fn bits(&self) -> [u8; 32] {
+        self.0
+    }
+
+    /// A number for that purpose, which says nothing about any other or about the seed.
+    pub fn number(&self, purpose: &str) -> u64 {
+        let sealed = crate::sip::digest::seal(&self.0, purpose);
+        sealed.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    }
+}
+
+impl From<[u8; 32]> for Seed {
+    fn from(bits: [u8; 32]) -> Self {
+        Self(bits)
+    }
+}
+
+/// For tests, which print the number and tell the same story again.
+impl From<u64> for Seed {
+    fn from(number: u64) -> Self {
+        Self(StdRng::seed_from_u64(number).random())
+    }
+}
+
+impl fmt::Debug for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Seed(…)")
+    }
 }
 
 impl UaConfig {
     /// An agent for a phone: all methods of a call, MESSAGE, NOTIFY; Replaces; no REGISTER or SUBSCRIBE to us.
-    pub fn new(local: SocketAddr, product: &str, seed: u64) -> Self {
+    pub fn new(local: SocketAddr, product: &str, seed: impl Into<Seed>) -> Self {
         let allow = vec![
             Method::Invite,
             Method::Ack,
@@ -83,22 +124,24 @@ impl UaConfig {
         Self {
             local,
             product: product.to_owned(),
-            seed,
+            seed: seed.into(),
             allow,
             supported,
             answers_options: true,
             keeps_silent_calls: false,
             ringing_max,
             bound_to_peer: false,
+            opens_connections: true,
         }
     }
 
     /// The same, and REGISTER and SUBSCRIBE reach the owner as well.
-    pub fn server(local: SocketAddr, product: &str, seed: u64) -> Self {
+    pub fn server(local: SocketAddr, product: &str, seed: impl Into<Seed>) -> Self {
         let mut config = Self::new(local, product, seed);
         config.allow.extend([Method::Register, Method::Subscribe]);
         config.ringing_max = MAX_RINGING_SERVER;
         config.bound_to_peer = true;
+        config.opens_connections = false;
         config
     }
 }

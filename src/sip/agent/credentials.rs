@@ -59,7 +59,7 @@ impl UserAgent {
 
     /// Whether this is the address of the account's own server: credentials go nowhere else.
     pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: Peer) -> bool {
-        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.server == to)
+        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.servers.contains(&to))
     }
 
     /// Answers the challenge that is still good, before it is asked again.
@@ -71,7 +71,7 @@ impl UserAgent {
     ) {
         let cnonce = self.token();
         let standing = account.and_then(|key| self.accounts.get_mut(&key));
-        if let Some(standing) = standing.filter(|s| s.account.server == to) {
+        if let Some(standing) = standing.filter(|s| s.account.servers.contains(&to)) {
             standing.sign(request, &cnonce);
         }
     }
@@ -87,8 +87,7 @@ impl UserAgent {
         let proxy = response.status == 407;
         let cnonce = self.token();
         let standing = self.accounts.get_mut(&errand.account?)?;
-        let server = standing.account.server;
-        if errand.to != server || from != server {
+        if !standing.account.servers.contains(&errand.to) || from != errand.to {
             return None;
         }
         let challenge = standing.choose(response, proxy)?;

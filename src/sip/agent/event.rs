@@ -8,12 +8,12 @@ use crate::sip::Peer;
 use crate::sip::message::{Headers, Request};
 use std::time::Duration;
 
-/// A datagram to be sent.
+/// A message to be sent: as one datagram, or on the connection to `to`, which is opened if there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transmit {
     /// Where to.
     pub to: Peer,
-    /// One whole SIP message.
+    /// One whole SIP message, or a keep-alive.
     pub bytes: Vec<u8>,
 }
 
@@ -308,6 +308,26 @@ pub enum Event {
         headers: Box<Headers>,
         /// Of the response.
         body: Vec<u8>,
+    },
+    /// All servers of an account failed, or their list is old: look their names up again and tell `set_servers`. Nothing
+    /// stops meanwhile.
+    ServersWanted {
+        /// Of which account.
+        account: AccountKey,
+    },
+    /// The connection over which an account was registered is gone. It comes back by itself, and with it registration and
+    /// subscriptions.
+    FlowLost {
+        /// Of which account.
+        account: AccountKey,
+        /// In words.
+        reason: String,
+    },
+    /// We are reached at another address than before: give this running call a new description (`reoffer`), with the
+    /// address at which media now arrives. Its re-INVITE tells the far end the new Contact as well.
+    MediaAddressWanted {
+        /// Which call.
+        call: CallKey,
     },
     /// Bytes that are no SIP message. Rate-limited; [`super::UserAgent::malformed_total`] counts them all.
     Malformed {

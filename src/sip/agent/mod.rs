@@ -7,12 +7,15 @@ mod config;
 mod credentials;
 mod errand;
 mod event;
+mod flows;
 mod inbound;
 mod keys;
+mod moving;
 mod reception;
 mod refer;
 mod registration;
 mod reply;
+mod servers;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -21,6 +24,7 @@ mod watcher;
 pub use account::*;
 pub use config::*;
 pub use event::*;
+pub use flows::{MAX_FLOWS, Secured};
 pub use keys::*;
 
 use crate::sip::Moment;
@@ -31,6 +35,7 @@ use crate::sip::transaction::{ClientId, Transactions};
 use call::Call;
 use credentials::Standing;
 use errand::Errand;
+use flows::Flows;
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 use reception::Visit;
@@ -61,6 +66,9 @@ pub struct UserAgent {
     watchers: BTreeMap<WatcherKey, Watcher>,
     visits: BTreeMap<RequestKey, Visit>,
     malformed: Malformed,
+    flows: Flows,
+    /// Makes the tags of answers of which nothing is kept.
+    tag_key: [u8; 32],
     keys_total: u64,
 }
 
@@ -117,8 +125,10 @@ struct Malformed {
 impl UserAgent {
     /// An agent that knows nobody yet.
     pub fn new(config: UaConfig) -> Self {
+        let mut rng = StdRng::from_seed(config.seed.bits());
         Self {
-            rng: StdRng::seed_from_u64(config.seed),
+            tag_key: rng.random(),
+            rng,
             config,
             transactions: Transactions::new(),
             alarms: Alarms::new(),
@@ -135,6 +145,7 @@ impl UserAgent {
             watchers: BTreeMap::new(),
             visits: BTreeMap::new(),
             malformed: Malformed::default(),
+            flows: Flows::default(),
             keys_total: 0,
         }
     }

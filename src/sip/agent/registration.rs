@@ -81,6 +81,13 @@ impl UserAgent {
         self.wish_registration(now, account, Wish::Unregistered);
     }
 
+    /// Registers again, if it is to be registered at all.
+    pub(super) fn register_again(&mut self, now: Moment, account: AccountKey) {
+        if self.accounts.get(&account).is_some_and(|s| s.registration.wish == Wish::Registered) {
+            self.register(now, account);
+        }
+    }
+
     fn wish_registration(&mut self, now: Moment, key: AccountKey, wish: Wish) {
         let Some(standing) = self.accounts.get_mut(&key) else { return };
         let registration = &mut standing.registration;
@@ -119,7 +126,7 @@ impl UserAgent {
         let expires_s =
             if leaving { 0 } else { registration.expires_s.unwrap_or(standing.account.expires_s) };
         let aor = &standing.account.aor;
-        let server = standing.account.server;
+        let Some(server) = standing.account.servers.first().copied() else { return };
         let registrar = Uri { user: None, headers: Vec::new(), ..aor.uri.clone() };
         let mut request = Request::new(Method::Register, registrar);
         request.headers.push("Max-Forwards", "70");

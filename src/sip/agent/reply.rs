@@ -2,8 +2,8 @@
 
 use super::UserAgent;
 use crate::sip::Peer;
+use crate::sip::digest::seal;
 use crate::sip::message::{Method, NameAddr, Request, Response, Uri};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 impl UserAgent {
     /// A response to `request`; the To tag, where the request has none, is `tag`.
@@ -25,9 +25,10 @@ impl UserAgent {
     }
 
     fn tag_of(&self, via: Option<&str>, call_id: Option<&str>) -> String {
-        let mut hasher = DefaultHasher::new();
-        (self.config.seed, via, call_id).hash(&mut hasher);
-        format!("{:016x}", hasher.finish())
+        // Keyed, and of a key that serves nothing else: whoever collects tags learns nothing of what comes next.
+        let mut tag = seal(&self.tag_key, &format!("{via:?} {call_id:?}"));
+        tag.truncate(24);
+        tag
     }
 
     /// Answers without a transaction: for what anybody may send in any number.

@@ -90,8 +90,8 @@ impl Asked<'_> {
     }
 }
 
-/// Keyed hash (HMAC-SHA-256, RFC 2104) for nonces that only their maker can make.
-pub(super) fn seal(secret: &[u8; 32], text: &str) -> String {
+/// Keyed hash (HMAC-SHA-256, RFC 2104) for nonces and tags that only their maker can make.
+pub(in crate::sip) fn seal(secret: &[u8; 32], text: &str) -> String {
     let pad = |with: u8| {
         let mut block = [with; 64];
         block.iter_mut().zip(secret).for_each(|(b, s)| *b ^= s);

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 pub use authenticator::{Authenticator, MAX_NONCES, NONCE_LIFE, Verdict};
 pub use hash::Algorithm;
+pub(in crate::sip) use hash::seal;
 
 /// The most parameters that are read from one challenge or answer.
 const MAX_FIELDS: usize = 32;

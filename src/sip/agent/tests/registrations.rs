@@ -10,12 +10,14 @@ const REGISTRAR: u16 = 5060;
 
 pub fn account(port: u16, password: &str, realm: Option<&str>) -> Account {
     Account {
-        aor: NameAddr::new(Uri::sip("alice", "127.0.0.1")),
-        server: at(port),
-        username: "alice".to_owned(),
-        password: password.to_owned().into(),
         realm: realm.map(str::to_owned),
         expires_s: 300,
+        ..Account::new(
+            NameAddr::new(Uri::sip("alice", "127.0.0.1")),
+            at(port),
+            "alice".to_owned(),
+            password.to_owned().into(),
+        )
     }
 }
 
