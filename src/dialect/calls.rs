@@ -152,6 +152,10 @@ impl Phone {
         target: crate::sip::message::Uri,
         headers: Vec<(String, String)>,
     ) {
+        if self.ua.server_of(self.account).is_none() {
+            let reason = Text::new("this account's server has not been found yet");
+            return self.say(Event::CallEnded { call, reason, by_them: false });
+        }
         let Some(local) = self.take_port() else {
             let reason = Text::new("no media port is free");
             return self.say(Event::CallEnded { call, reason, by_them: false });
