@@ -1,7 +1,7 @@
 //! The phone against a scripted server that says what a real Asterisk was heard to say, in virtual time.
 
 use super::*;
-use crate::desk::{CallId, Effect, Event};
+use crate::desk::{CallId, Effect, Event, LineId};
 use crate::parking::{Lamp, Moment, Text};
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState};
 use crate::sip::message::{Method, NameAddr, Uri};
@@ -33,7 +33,7 @@ struct Server {
 
 struct Scene {
     now: Moment,
-    phone: Phone,
+    phone: Switchboard,
     server: Server,
     heard: Vec<Event>,
 }
@@ -114,9 +114,10 @@ impl Scene {
             dialect: Dialect::named("asterisk", slot("700"), None).unwrap(),
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
+            tls_verified: true,
             seed: 1.into(),
         };
-        let mut phone = Phone::new(config);
+        let mut phone = Switchboard::new([config]).unwrap();
         phone.add_ports(&[20_000, 20_002]);
         let server = Server {
             ua: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
@@ -132,7 +133,7 @@ impl Scene {
         assert_eq!(scene.lamps(), [Lamp::Free, Lamp::Free, Lamp::Free]);
         scene.ring(address(1));
         scene.run(Duration::from_millis(100));
-        scene.phone.perform(scene.now, Effect::Answer(CALL));
+        scene.phone.perform(scene.now, LineId(0), Effect::Answer(CALL));
         scene.run(Duration::from_millis(100));
         assert!(scene.heard.contains(&Event::CallAnswered { call: CALL }));
         scene.heard.clear();
@@ -160,11 +161,18 @@ impl Scene {
     }
 
     fn lamps(&self) -> Vec<Lamp> {
-        ["701", "702", "703"].iter().map(|s| self.phone.lamp(&slot(s)).cloned().unwrap_or_default()).collect()
+        ["701", "702", "703"]
+            .iter()
+            .map(|s| self.phone.first().lamp(&slot(s)).cloned().unwrap_or_default())
+            .collect()
     }
 
     fn park(&mut self) {
-        self.phone.perform(self.now, Effect::Park { call: CALL, slot: None, note: Text::default() });
+        self.phone.perform(
+            self.now,
+            LineId(0),
+            Effect::Park { call: CALL, slot: None, note: Text::default() },
+        );
         self.run(Duration::from_millis(1));
     }
 
@@ -213,7 +221,7 @@ impl Scene {
                 self.phone.admit(self.now, CALL);
             }
             while let Some(said) = self.phone.poll_said() {
-                if let Said::Desk(event) = said {
+                if let (_, Said::Desk(event)) = said {
                     self.heard.push(event);
                 }
             }
@@ -370,9 +378,9 @@ fn nothing_is_ever_referred_to_a_slot() {
     for typed in ["701", "700"] {
         let effect = Effect::Park { call: CALL, slot: Some(slot("701")), note: Text::default() };
         if typed == "701" {
-            scene.phone.perform(scene.now, effect);
+            scene.phone.perform(scene.now, LineId(0), effect);
         } else {
-            scene.phone.perform(scene.now, Effect::Transfer { call: CALL, to: typed.into() });
+            scene.phone.perform(scene.now, LineId(0), Effect::Transfer { call: CALL, to: typed.into() });
         }
         scene.run(Duration::from_millis(5));
     }
@@ -398,7 +406,7 @@ fn a_silent_server_makes_every_lamp_stale_and_a_talking_one_fresh() {
     while scene.now < until {
         while scene.phone.poll_transmit().is_some() {}
         while let Some(said) = scene.phone.poll_said() {
-            if let Said::Desk(event) = said {
+            if let (_, Said::Desk(event)) = said {
                 scene.heard.push(event);
             }
         }
@@ -415,7 +423,7 @@ fn a_silent_server_makes_every_lamp_stale_and_a_talking_one_fresh() {
 #[test]
 fn what_an_operator_types_becomes_a_uri_of_ours() {
     let scene = Scene::talking();
-    let typed = |text: &str| scene.phone.uri_typed(text).map(|u| u.to_string());
+    let typed = |text: &str| scene.phone.first().uri_typed(text).map(|u| u.to_string());
     assert_eq!(typed("0161 496-0100").as_deref(), Some("sip:01614960100@10.0.0.1"));
     assert_eq!(typed("+44 (20) 7946").as_deref(), Some("sip:+44207946@10.0.0.1"));
     assert_eq!(typed("sam").as_deref(), Some("sip:sam@10.0.0.1"));
