@@ -1,7 +1,7 @@
 //! Who lives in the simulation: callers and a colleague with plain phones, and operators at real consoles.
 
 use parkdeck::app::Engine;
-use parkdeck::desk::{Abilities, Command, Desk, Phase};
+use parkdeck::desk::{Abilities, Command, Desk, Phase, Slot};
 use parkdeck::dialect::{Dialect, PhoneConfig};
 use parkdeck::media::{self, Report};
 use parkdeck::parking::SlotId;
@@ -164,9 +164,10 @@ impl Operator {
             dialect,
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
+            tls_verified: true,
             seed: seed.into(),
         };
-        Self { user, address, engine: Engine::new(desk, config), next_port: 20_000 }
+        Self { user, address, engine: Engine::new(desk, [config]).unwrap(), next_port: 20_000 }
     }
 
     pub fn start(&mut self, now: Duration) {
@@ -196,7 +197,7 @@ impl Operator {
     /// A key, as likely as in a busy hour. `None`: both hands on the coffee.
     pub fn key(&self, rng: &mut StdRng) -> Option<Command> {
         let desk = self.engine.desk();
-        let slot = desk.slots.get(rng.random_range(0..desk.slots.len())).map(|s| s.id.clone())?;
+        let slot = desk.slots.get(rng.random_range(0..desk.slots.len())).map(Slot::key)?;
         let ringing = desk.longest_ringing().is_some();
         Some(match rng.random_range(0..100) {
             0..30 if ringing => Command::Answer,

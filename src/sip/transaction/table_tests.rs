@@ -212,9 +212,9 @@ impl Bench {
         match (event, self.id) {
             ("resend" | "end", _) => return self.fire(event),
             ("request", _) => {
-                return Some(said(self.layer.receive_request(now, &request(self.method.clone()))));
+                return Some(said(self.layer.receive_request(now, peer, &request(self.method.clone()))));
             }
-            ("ack", _) => return Some(said(self.layer.receive_request(now, &request(Method::Ack)))),
+            ("ack", _) => return Some(said(self.layer.receive_request(now, peer, &request(Method::Ack)))),
             (event, Id::Client(_)) => {
                 self.layer.receive_response(now, peer, response(&self.method, status_of(event)));
             }
