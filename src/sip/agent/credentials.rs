@@ -2,6 +2,7 @@
 
 use super::errand::Errand;
 use super::registration::Registration;
+use super::servers::Place;
 use super::{Account, AccountKey, UserAgent};
 use crate::sip::Peer;
 use crate::sip::digest::{self, Challenge};
@@ -14,6 +15,8 @@ pub(super) struct Standing {
     /// Configured, or the first that the server named.
     realm: Option<String>,
     nonce: Option<Nonce>,
+    /// Where it is served.
+    pub(super) place: Place,
 }
 
 /// A nonce that may be used again, so that not every request is refused once.
@@ -36,7 +39,8 @@ impl UserAgent {
         let key = AccountKey(self.next_key());
         let registration = Registration::new(self.long_token(), self.token());
         let realm = account.realm.clone();
-        self.accounts.insert(key, Standing { account, registration, realm, nonce: None });
+        self.accounts
+            .insert(key, Standing { account, registration, realm, nonce: None, place: Place::default() });
         key
     }
 
@@ -66,7 +70,7 @@ impl UserAgent {
 
     /// Whether this is the address of the account's own server: credentials go nowhere else.
     pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: Peer) -> bool {
-        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.servers.contains(&to))
+        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.is_own(to))
     }
 
     /// Answers the challenge that is still good, before it is asked again.
@@ -78,7 +82,7 @@ impl UserAgent {
     ) {
         let cnonce = self.token();
         let standing = account.and_then(|key| self.accounts.get_mut(&key));
-        if let Some(standing) = standing.filter(|s| s.account.servers.contains(&to)) {
+        if let Some(standing) = standing.filter(|s| s.is_own(to)) {
             standing.sign(request, &cnonce);
         }
     }
@@ -94,7 +98,7 @@ impl UserAgent {
         let proxy = response.status == 407;
         let cnonce = self.token();
         let standing = self.accounts.get_mut(&errand.account?)?;
-        if !standing.account.servers.contains(&errand.to) || from != errand.to {
+        if !standing.is_own(errand.to) || from != errand.to {
             return None;
         }
         let challenge = standing.choose(response, proxy)?;

@@ -24,8 +24,9 @@ mod watcher;
 pub use account::*;
 pub use config::*;
 pub use event::*;
-pub use flows::{MAX_FLOWS, Secured};
+pub use flows::{MAX_FLOWS, OPENING_PATIENCE, PONG_PATIENCE, Secured, UNUSED_AFTER};
 pub use keys::*;
+pub use servers::MAX_SERVERS_OF_ACCOUNT;
 
 use crate::sip::Moment;
 use crate::sip::Peer;
@@ -163,6 +164,12 @@ impl UserAgent {
         if keep_alive || self.events.len() >= MAX_EVENTS {
             return;
         }
+        self.receive_message(now, from, bytes);
+        self.take_news(now);
+    }
+
+    /// One message, from a datagram or cut from a stream.
+    fn receive_message(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
         match read_datagram(bytes) {
             Ok(Message::Request(request)) => self.receive_request(now, from, request),
             Ok(Message::Response(response)) => self.transactions.receive_response(now, from, response),
@@ -173,7 +180,6 @@ impl UserAgent {
                 self.tell_malformed(now, from, refusal.reason.to_owned());
             }
         }
-        self.take_news(now);
     }
 
     /// Does what is due at `now`.
@@ -184,17 +190,21 @@ impl UserAgent {
             self.go_off(now, why);
             self.take_news(now);
         }
+        self.wake_flows(now);
     }
 
     /// When `wake` is to be called next.
     pub fn next_wake(&self) -> Option<Moment> {
-        [self.transactions.next_wake(), self.alarms.next()].into_iter().flatten().min()
+        [self.transactions.next_wake(), self.alarms.next(), self.flows.next_wake()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// The next datagram to send.
+    /// The next message to send; see [`Self::poll_close`] for the order of the two.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.send_trying();
-        self.transactions.poll_transmit()
+        self.next_transmit()
     }
 
     /// The next event, in the order in which things happened.
@@ -205,7 +215,7 @@ impl UserAgent {
     /// Whether nothing is left over: no transaction, dialog, or request of anybody's.
     pub fn is_idle(&self) -> bool {
         let registering = self.accounts.values().filter(|a| a.registration.has_alarm()).count();
-        Census { alarms: registering, ..Census::default() } == self.census()
+        Census { alarms: registering, flows: self.flows.len(), ..Census::default() } == self.census()
     }
 
     /// How many of everything it keeps.
@@ -222,6 +232,7 @@ impl UserAgent {
             requests: self.visits.len(),
             errands: self.errands.len(),
             alarms: self.alarms.len() + self.transactions.alarms_set(),
+            flows: self.flows.len(),
         }
     }
 

@@ -142,7 +142,7 @@ fn timer_i_absorbs_repeated_acks_for_5_s() {
     let id = layer.open(at(1), &request(Method::Invite)).unwrap();
     layer.respond(Duration::ZERO, id, &response(Method::Invite, 486));
     for _ in 0..2 {
-        assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Ack)), Arrival::Absorbed);
+        assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Ack)), Arrival::Absorbed);
     }
     assert_eq!(layer.next_wake(), Some(timers::I));
     let (sent, _) = run(&mut layer, FOREVER);
@@ -153,10 +153,10 @@ fn timer_i_absorbs_repeated_acks_for_5_s() {
 fn timer_j_answers_repetitions_for_64_t1() {
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &request(Method::Options)).unwrap();
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Options)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Options)), Arrival::Absorbed);
     assert!(layer.poll_transmit().is_none(), "nothing to say yet");
     layer.respond(Duration::ZERO, id, &response(Method::Options, 200));
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Options)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Options)), Arrival::Absorbed);
     assert_eq!(layer.next_wake(), Some(timers::LIMIT));
     let (sent, _) = run(&mut layer, FOREVER);
     assert_eq!((sent, layer.counts()), (vec![0, 0], (0, 0)));
@@ -167,8 +167,8 @@ fn timer_l_absorbs_repeated_invites_and_the_2xx_is_the_users_to_repeat() {
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &request(Method::Invite)).unwrap();
     layer.respond(Duration::ZERO, id, &response(Method::Invite, 200));
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Invite)), Arrival::Absorbed);
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Ack)), Arrival::New);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Invite)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Ack)), Arrival::New);
     layer.repeat_last(id);
     assert_eq!(layer.next_wake(), Some(timers::LIMIT));
     let (sent, _) = run(&mut layer, FOREVER);
@@ -180,7 +180,7 @@ fn a_cancel_is_matched_by_branch_and_method() {
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &request(Method::Invite)).unwrap();
     assert_eq!(
-        layer.receive_request(Duration::ZERO, &cancel_of(&request(Method::Invite))),
+        layer.receive_request(Duration::ZERO, at(1), &cancel_of(&request(Method::Invite))),
         Arrival::Cancels(id)
     );
     // And the answer to our CANCEL is not taken for one to our INVITE.
@@ -200,10 +200,10 @@ fn branches_of_the_old_kind_are_matched_by_everything_else() {
     };
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &old(Method::Invite)).unwrap();
-    assert_eq!(layer.receive_request(Duration::ZERO, &old(Method::Invite)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &old(Method::Invite)), Arrival::Absorbed);
     layer.respond(Duration::ZERO, id, &response(Method::Invite, 486));
-    assert_eq!(layer.receive_request(Duration::ZERO, &old(Method::Ack)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &old(Method::Ack)), Arrival::Absorbed);
     let mut other = old(Method::Invite);
     other.headers.set("Call-ID", "other");
-    assert_eq!(layer.receive_request(Duration::ZERO, &other), Arrival::New);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &other), Arrival::New);
 }

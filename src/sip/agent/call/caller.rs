@@ -39,7 +39,7 @@ impl UserAgent {
         call.contact_user = from.uri.user.clone().unwrap_or_default();
         call.local_sdp.clone_from(&invite.sdp);
         let (mut request, to) = call.dialog.request(Method::Invite);
-        request.headers.push("Contact", self.contact(&call.contact_user));
+        request.headers.push("Contact", self.contact(&call.contact_user, to));
         self.add_abilities(&mut request.headers);
         if !invite.sdp.is_empty() {
             request.headers.push("Content-Type", "application/sdp");
@@ -216,7 +216,7 @@ impl UserAgent {
                 }
             }
         }
-        self.add_via(&mut ack);
+        self.add_via(&mut ack, to);
         Transmit { to, bytes: ack.to_bytes() }
     }
 

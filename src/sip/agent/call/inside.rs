@@ -29,6 +29,7 @@ impl UserAgent {
         if !call.dialog.advance(number) {
             return self.answer_at_once(from, &request, 500);
         }
+        call.dialog.moves_to(from);
         let over = call.phase == Phase::Over;
         match request.method {
             Method::Bye => self.receive_bye(now, from, key, &request),

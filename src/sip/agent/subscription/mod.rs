@@ -12,7 +12,7 @@ mod state;
 pub(super) mod table_tests;
 
 use super::errand::bare;
-use super::{Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
+use super::{AccountKey, Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
 use crate::sip::Moment;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
@@ -89,6 +89,12 @@ struct Old {
     number: u32,
     /// Whether a SUBSCRIBE was sent since: the NOTIFY that follows it must be in order.
     asked_since: bool,
+}
+
+impl Subscription {
+    pub(super) fn account(&self) -> Option<AccountKey> {
+        self.order.account
+    }
 }
 
 impl UserAgent {

@@ -2,7 +2,11 @@
 
 mod calls;
 mod events;
+mod failover;
+mod flows;
 mod hostile;
+mod moving;
+mod net;
 mod refers;
 mod registrations;
 mod requests;
