@@ -21,7 +21,7 @@ subscriber | asking                | 503-after-100       | stale      | -       
 subscriber | asking                | silence             | stale      | -         | -         | 0-1
 subscriber | asking, refreshing    | 403, 489            | refused    | -         | Refused   | 300-600
 subscriber | asking, refreshing    | 404-after-100       | refused    | -         | Refused   | 100-113
-subscriber | refreshing            | 200                 | active     | -         | Refreshed | 449-541
+subscriber | refreshing            | 200                 | promised   | -         | Refreshed | 449-541
 subscriber | refreshing            | 423                 | refreshing | SUBSCRIBE | -         | -
 subscriber | refreshing            | 481, silence        | stale      | -         | Stale     | 0-1
 subscriber | refreshing            | 408                 | active     | -         | -         | 0-2
@@ -63,7 +63,9 @@ subscriber | promised              | lapse               | stale      | -       
 subscriber | active                | lapse               | stale      | -         | Stale     | 0-1
 subscriber | refreshing            | lapse               | asking-anew | -        | Stale     | -
 subscriber | asking, stale, refused, leaving | lapse     | no timer   |           |           |
-subscriber | promised, active, stale, refused | renew    | same       | -         | -         | 0-0
+subscriber | promised, active, refused | renew           | same       | -         | -         | 0-0
+# Retry-After holds against everybody.
+subscriber | stale                 | renew               | same       | -         | -         | same
 subscriber | asking, refreshing, leaving | renew         | same       | -         | -         | -
 subscriber | promised, active      | unsubscribe         | leaving    | SUBSCRIBE | -         | -
 subscriber | asking, refreshing    | unsubscribe         | leaving    | -         | -         | -
@@ -331,15 +333,14 @@ fn subscriber_event(bench: &mut Bench, event: &str) -> Option<()> {
         "notify" => bench.notify(2000, "active"),
         "old-notify" => bench.notify(3, "active"),
         "jumped-notify" => bench.notify(2_000_000_000, "active"),
-        "due" => return bench.until(bench.subscription()?.next.map(|alarm| alarm.at())),
+        "due" => {
+            bench.now = bench.subscription()?.next?.at();
+            bench.ua.queue_subscribe(bench.now, key);
+        }
+        // While leaving it is the last NOTIFY that is waited for no longer, and set by the answer only.
         "lapse" => {
-            return bench.until(
-                bench
-                    .subscription()?
-                    .lapse
-                    .map(|alarm| alarm.at())
-                    .filter(|_| !bench.subscription().unwrap().leaving),
-            );
+            bench.now = bench.subscription().filter(|held| !held.leaving)?.lapse?.at();
+            bench.ua.lapse_subscription(bench.now, key);
         }
         "renew" => bench.ua.renew(bench.now, key),
         "unsubscribe" => bench.ua.unsubscribe(bench.now, key),
