@@ -2,7 +2,7 @@
 
 use crate::names::{names, senders};
 use crate::rig::*;
-use parkdeck::desk::Command;
+use parkdeck::desk::{Command, LineId};
 use parkdeck::journal::Snapshot;
 use parkdeck::parking::Lamp;
 use serde_json::Value;

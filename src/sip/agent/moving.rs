@@ -17,6 +17,8 @@ impl UserAgent {
         }
         self.close_own_flows(now, "our address changed");
         for account in self.accounts.keys().copied().collect::<Vec<_>>() {
+            // Until it is told again, whatever was told may have changed.
+            self.doubt_subscriptions(account);
             if self.is_to_be_registered(account) {
                 // What hangs on the account follows once the registrar knows the new address.
                 self.begin_registration_anew(now, account);

@@ -227,3 +227,21 @@ pub(super) fn same_event(one: &str, other: &str) -> bool {
     };
     parts(one) == parts(other)
 }
+
+#[cfg(test)]
+impl Watcher {
+    /// Its state, in a word (for the table of transitions).
+    pub(super) fn stands(&self) -> &'static str {
+        match (&self.in_flight, &self.pending, self.retry) {
+            (_, _, Some(_)) => "put-off",
+            (Some(_), Some(_), _) => "crowded",
+            (Some(_), None, _) => "telling",
+            (None, ..) => "idle",
+        }
+    }
+
+    /// When the NOTIFY that was put off is tried again.
+    pub(super) fn retries_at(&self) -> Option<Moment> {
+        self.retry.map(Alarm::at)
+    }
+}

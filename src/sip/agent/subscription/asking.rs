@@ -46,6 +46,9 @@ impl UserAgent {
             return self.conclude_leaving(now, key, answer);
         }
         let in_force = held.is_in_force() && !answer.silent;
+        if !answer.is_ok() {
+            held.notify_by = None;
+        }
         let after_s = answer.retry_after_s();
         match answer.status() {
             200..300 => self.take_subscribed(now, key, &answer),
