@@ -148,3 +148,34 @@ fn nobody_but_the_operator_makes_the_console_call_or_transfer() {
     assert!(!office.heard.iter().any(|h| h.is("NOTIFY")), "nor is anybody told of calls that there are not");
     assert_eq!(office.engine.desk().calls.len(), 1);
 }
+
+#[test]
+fn a_stranger_rings_nobody_and_makes_no_lamp_change() {
+    let mut office = Office::open(2, 6);
+    for method in [
+        "INVITE",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "MESSAGE",
+        "REFER",
+        "INFO",
+        "BYE",
+        "UPDATE",
+        "PRACK",
+        "PUBLISH",
+        "REGISTER",
+    ] {
+        let (call, bytes) =
+            office.request(method, b"\"Jane Doe\" <sip:200@office.test>", "Event: dialog\r\n", SDP);
+        office.tell(STRANGER, &bytes);
+        office.run(s(25));
+        let status = office.status_of(&call);
+        assert!(status.is_some_and(|s| s >= 400), "{method}: {status:?}");
+    }
+    // In the name of the server, from another address.
+    let lit = office.notification(0, &taken("Mallory"));
+    office.tell(STRANGER, &lit);
+    office.run(s(1));
+    assert_eq!(office.engine.desk().calls.len(), 0);
+    assert!(office.lamps().all(|lamp| *lamp == parkdeck::parking::Lamp::Free));
+}

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// How a console is configured.
 pub struct ConsoleOptions<'a> {
     pub server: SocketAddr,
+    /// What stands for its address in the file, where that matters: the name that a certificate must prove.
+    pub host: Option<&'static str>,
     pub user: String,
     pub password: String,
     /// "asterisk" or "parkdeck".
@@ -36,6 +38,7 @@ impl ConsoleOptions<'_> {
     pub fn new(server: SocketAddr, user: &str, password: &str, slots: std::ops::Range<u16>) -> Self {
         Self {
             server,
+            host: None,
             user: user.into(),
             password: password.into(),
             dialect: "asterisk",
@@ -62,7 +65,7 @@ impl ConsoleOptions<'_> {
              [sound]\nenabled = {}\ncodecs = {}\n\
              [lot]\nname = \"front\"\ndialect = \"{}\"\npark_extension = \"700\"\nslots = \"{}\"\n",
             self.user,
-            self.server,
+            self.host.map_or(self.server.to_string(), |host| format!("{host}:{}", self.server.port())),
             self.account,
             self.card.is_some(),
             self.codecs,

@@ -21,6 +21,7 @@ pub mod sipp;
 pub mod sound_card;
 pub mod tone;
 pub mod voice;
+pub mod wire;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::PathBuf;
