@@ -137,12 +137,12 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
         Err(error) => return Err(error.into()),
     };
     let base = paths.config.parent().unwrap_or(Path::new("."));
-    let password = secret::password(&config.account.password, base, |name| std::env::var_os(name))?;
+    let passwords = passwords(&config, base)?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
     let start = console::Start {
         config,
-        password,
+        passwords,
         memory: Some(paths.memory.clone()),
         themes: Some(base.join("themes")),
         log: Some(log),
@@ -150,6 +150,19 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     };
     console::run(start)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The password of each account. One that asks for a passphrase does so before the screen is taken.
+fn passwords(config: &Config, base: &Path) -> color_eyre::Result<Vec<secrecy::SecretString>> {
+    let several = config.accounts.len() > 1;
+    let of = |account: &crate::config::Account| {
+        let found = secret::password(&account.password, base, |name| std::env::var_os(name));
+        found.map_err(|error| match several {
+            true => color_eyre::eyre::eyre!("account “{}”: {error}", account.name),
+            false => error.into(),
+        })
+    };
+    config.accounts.iter().map(of).collect()
 }
 
 /// Lines that may wait to be written; beyond it a line is lost, never a call delayed.

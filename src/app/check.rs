@@ -2,8 +2,8 @@
 
 use super::theme::theme;
 use crate::config::load::{self, LoadError};
-use crate::config::paths::Paths;
-use crate::config::secret;
+use crate::config::paths::{self, Paths};
+use crate::config::{Config, PasswordSource, secret};
 use crate::console::Keymap;
 use std::path::Path;
 
@@ -28,15 +28,7 @@ pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
             if let Err(error) = theme(config.screen.theme.as_deref(), Some(&base.join("themes"))) {
                 found.bad(&format!("[screen] {error}"));
             }
-            if let crate::config::PasswordSource::File(file) = &config.account.password
-                && let Err(error) = secret::check_file(&crate::config::paths::resolve(
-                    file,
-                    base,
-                    crate::config::paths::home().as_deref(),
-                ))
-            {
-                found.bad(&error.to_string());
-            }
+            files(&config, base, &mut found);
         }
         Err(LoadError::Absent { .. }) if lot.is_some() => {}
         Err(error) => found.bad(&error.to_string()),
@@ -50,6 +42,34 @@ pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
         }
     }
     found
+}
+
+/// The files that the configuration names: whether they are there, and secret ones for their owner only.
+fn files(config: &Config, base: &Path, found: &mut Findings) {
+    let home = paths::home();
+    let place = |file: &Path| paths::resolve(file, base, home.as_deref());
+    for account in &config.accounts {
+        if let PasswordSource::File(file) = &account.password
+            && let Err(error) = secret::check_file(&place(file), "password file")
+        {
+            match config.accounts.len() {
+                1 => found.bad(&error.to_string()),
+                _ => found.bad(&format!("account “{}”: {error}", account.name)),
+            }
+        }
+    }
+    if let Some(own) = &config.tls.own
+        && let Err(error) = secret::check_file(&place(&own.key_file), "key file")
+    {
+        found.bad(&format!("[tls] {error}"));
+    }
+    let certificates =
+        [config.tls.ca_file.as_ref(), config.tls.own.as_ref().map(|own| &own.certificate_file)];
+    for file in certificates.into_iter().flatten() {
+        if let Err(error) = std::fs::File::open(place(file)) {
+            found.bad(&format!("[tls] {} can't be read: {error}", place(file).display()));
+        }
+    }
 }
 
 impl Findings {

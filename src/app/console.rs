@@ -3,9 +3,9 @@
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
 use super::server::{Signals, find_server};
-use super::settings::{first_desk, label, phone_config, start_sound};
+use super::settings::{first_desk, phone_config, start_sound};
 use super::theme::{fitted, theme};
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::console::{Console, Keymap};
 use crate::desk::{Command, Desk, Severity};
 use crate::io::clock::Clock;
@@ -36,8 +36,8 @@ const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
 pub struct Start {
     /// The configuration.
     pub config: Config,
-    /// The account's password.
-    pub password: SecretString,
+    /// The passwords of the accounts, in their order.
+    pub passwords: Vec<SecretString>,
     /// Where who is parked is remembered; `None`: nowhere (the demo).
     pub memory: Option<PathBuf>,
     /// The folder of the user's own themes.
@@ -57,18 +57,19 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
         eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
     let theme = fitted(theme(start.config.screen.theme.as_deref(), start.themes.as_deref())?);
+    let account = start.config.accounts.first().cloned().ok_or_else(|| eyre!("there is no account"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the screen is taken: from then on a signal must not end us where we stand.
     let signals = runtime.block_on(async { Signals::listen() })?;
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
-    let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
+    let (shown, desk) = watch::channel(Arc::new(first_desk(&account)));
     let clock = Clock::start();
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
         .name("screen".into())
         .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
-    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown));
+    let served = runtime.block_on(Carrier::serve(start, account, clock, signals, commanded, shown));
     // A name that is still being looked up must not keep us.
     runtime.shutdown_background();
     // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
@@ -113,22 +114,24 @@ struct Carrier {
 impl Carrier {
     async fn serve(
         start: Start,
+        account: Account,
         clock: Clock,
         mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
         let found = tokio::select! {
-            found = find_server(&start.config, &clock, &mut commanded, &shown) => found,
+            found = find_server(&start.config, &account, &clock, &mut commanded, &shown) => found,
             () = signals.come() => None,
         };
         let Some((server, socket)) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
         let local = socket.local_addr()?;
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
+        let password = start.passwords.first().cloned().unwrap_or_default();
         let mut engine = Engine::new(
-            first_desk(&start.config),
-            phone_config(&start.config, start.password.clone(), server, local)?,
+            first_desk(&account),
+            phone_config(&start.config, &account, password, server, local)?,
         );
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
@@ -139,8 +142,7 @@ impl Carrier {
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
-        let memory =
-            start.memory.map(|file| Memory::open(&file, &label(&start.config), clock.origin_wall_ms()));
+        let memory = start.memory.map(|file| Memory::open(&file, &account.label(), clock.origin_wall_ms()));
         let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
         carrier.recall();
         carrier.engine.start(clock.now());

@@ -48,7 +48,7 @@ pub fn read(path: &Path) -> color_eyre::Result<LotConfig> {
     }
     if !config.users.is_empty() {
         // It holds the phones' secrets.
-        secret::check_file(path)?;
+        secret::check_file(path, "lot's file, which has the secrets,")?;
     }
     Ok(config)
 }

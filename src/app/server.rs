@@ -1,7 +1,7 @@
 //! The way to the server: found by name, bound towards, tried again until it works; and the signals that end the wait.
 
 use super::settings::first_desk;
-use crate::config::Config;
+use crate::config::{Account, Config};
 use crate::desk::{Command, Desk, Effect, Event};
 use crate::io::clock::Clock;
 use crate::io::net;
@@ -36,15 +36,16 @@ impl Signals {
 /// Finds the server and binds a socket towards it; shows what is wrong until it works. `None`: the operator left.
 pub(super) async fn find_server(
     config: &Config,
+    account: &Account,
     clock: &Clock,
     commanded: &mut mpsc::Receiver<Command>,
     shown: &watch::Sender<Arc<Desk>>,
 ) -> Option<(SocketAddr, UdpSocket)> {
-    let mut desk = first_desk(config);
+    let mut desk = first_desk(account);
     loop {
         // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
         let reached = tokio::select! {
-            reached = reach(config) => reached,
+            reached = reach(config, account) => reached,
             () = leave_asked(&mut desk, clock, commanded, shown) => return None,
         };
         let reason = match reached {
@@ -85,9 +86,9 @@ async fn leave_asked(
     }
 }
 
-async fn reach(config: &Config) -> Result<(SocketAddr, UdpSocket), String> {
-    let server = &config.account.server;
-    let address = net::resolve(&server.host, server.port)
+async fn reach(config: &Config, account: &Account) -> Result<(SocketAddr, UdpSocket), String> {
+    let server = &account.server;
+    let address = net::resolve(&server.host, server.port_or_default())
         .await
         .map_err(|e| format!("can't find the server “{}”: {e}", server.host))?;
     let local = match config.network.address {

@@ -16,24 +16,19 @@ use tokio::sync::Notify;
 /// Media ports kept ready.
 const SPARE_PORTS: usize = 8;
 
-fn dialect(config: &Config) -> color_eyre::Result<Dialect> {
-    let name = match config.lot.dialect {
+fn dialect(lot: &config::Lot) -> color_eyre::Result<Dialect> {
+    let name = match lot.dialect {
         config::Dialect::Asterisk => "asterisk",
         config::Dialect::Parkdeck => "parkdeck",
     };
-    let lot = &config.lot;
     Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
         .ok_or_else(|| eyre!("no dialect “{name}”"))
 }
 
-/// The account in one word.
-pub(super) fn label(config: &Config) -> String {
-    format!("{}@{}", config.account.user, config.account.server)
-}
-
-pub(super) fn first_desk(config: &Config) -> Desk {
-    let abilities = dialect(config).map(|d| d.abilities(config.lot.parking_time_s)).unwrap_or_default();
-    Desk::new(&label(config), config.lot.name.as_str(), config.lot.slots.clone(), abilities)
+pub(super) fn first_desk(account: &config::Account) -> Desk {
+    let lot = &account.lot;
+    let abilities = dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default();
+    Desk::new(&account.label(), lot.name.as_str(), lot.slots.clone(), abilities)
 }
 
 pub(super) fn start_sound(
@@ -65,15 +60,13 @@ pub(super) fn start_sound(
 /// What the phone needs to know; `local` is our address towards the server.
 pub(super) fn phone_config(
     config: &Config,
+    account: &config::Account,
     password: SecretString,
     server: SocketAddr,
     local: SocketAddr,
 ) -> color_eyre::Result<PhoneConfig> {
-    let account = &config.account;
     let mut uri = Uri::sip(&account.user, &account.server.uri_host());
-    if account.server.port != config::Server::DEFAULT_PORT {
-        uri.port = Some(account.server.port);
-    }
+    uri.port = account.server.port.filter(|port| *port != config::Server::DEFAULT_PORT);
     let mut aor = NameAddr::new(uri);
     if !account.display_name.is_empty() {
         aor = aor.with_display(account.display_name.as_str());
@@ -91,8 +84,8 @@ pub(super) fn phone_config(
             expires_s: account.expires_s,
             ..Account::new(aor, server, account.auth_user.as_str(), password)
         },
-        dialect: dialect(config)?,
-        slots: config.lot.slots.clone(),
+        dialect: dialect(&account.lot)?,
+        slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
         seed: key_entropy().into(),
     })

@@ -62,6 +62,10 @@ pub(super) fn of_value(message: &str, path: &[String]) -> Meaning {
             return Meaning::plain(format!("expected {}, found {found}", words_for_type(expected)));
         }
     }
+    if message == "wanted string or table" {
+        // The reader's words for a number or a truth value where one of several words is wanted.
+        return Meaning::plain("expected one word in quotes");
+    }
     Meaning::plain(Text::new(message).to_string())
 }
 
@@ -123,14 +127,19 @@ fn is_bare_text(value: &str) -> bool {
 }
 
 /// `[account]`, `entry 2 of [users]`, `the file`.
-pub(super) fn section(path: &[String]) -> String {
+pub(super) fn section<S: AsRef<str>>(path: &[S]) -> String {
+    let index = |key: &S| key.as_ref().parse::<usize>().ok();
+    let joined =
+        |path: &[S]| Text::new(&path.iter().map(S::as_ref).collect::<Vec<_>>().join(".")).to_string();
     match path {
         [] => "the file".to_owned(),
-        [parent @ .., index] if index.parse::<usize>().is_ok() && !parent.is_empty() => {
-            let number = index.parse::<usize>().map_or(0, |i| i + 1);
-            format!("entry {number} of [{}]", Text::new(&parent.join(".")))
+        [parent @ .., last] if index(last).is_some() && !parent.is_empty() => {
+            format!("entry {} of [{}]", index(last).map_or(0, |i| i + 1), joined(parent))
         }
-        path => format!("[{}]", Text::new(&path.join("."))),
+        [list, number, inner @ ..] if index(number).is_some() => {
+            format!("[{}.{}] of entry {}", list.as_ref(), joined(inner), index(number).map_or(0, |i| i + 1))
+        }
+        path => format!("[{}]", joined(path)),
     }
 }
 

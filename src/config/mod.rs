@@ -3,6 +3,8 @@
 //! [`Config`] is the console's file; [`read`] reads any other type as strictly (the lot's file). Parsing is pure;
 //! only [`load`](mod@load) and [`secret`] touch files, environment and processes, and [`paths`] asks where files belong.
 
+mod account;
+mod check;
 pub mod load;
 mod mask;
 mod meaning;
@@ -10,18 +12,21 @@ pub mod paths;
 mod problem;
 mod raw;
 pub mod secret;
+mod server;
 mod slots;
 mod strict;
 #[cfg(test)]
 mod tests;
 
+pub use account::{
+    Account, Dialect, Digest, IdentitySource, KeyExchange, Lot, MAX_ACCOUNTS, PasswordCommand,
+    PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
+};
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
 pub use slots::slot_list;
 pub use strict::{MAX_FILE, read};
 
-use crate::parking::{SlotId, Text};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -33,10 +38,10 @@ const LOT_EXAMPLE: &str = include_str!("../../assets/lot.example.toml");
 /// The console's configuration, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// With whom the console registers, and as whom.
-    pub account: Account,
-    /// The parking lot of that server.
-    pub lot: Lot,
+    /// With whom the console registers, and as whom: at least one, at most [`MAX_ACCOUNTS`].
+    pub accounts: Vec<Account>,
+    /// Certificates, for the accounts that use TLS.
+    pub tls: Tls,
     /// Headset and ringer.
     pub sound: Sound,
     /// What the board looks like.
@@ -55,7 +60,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigError> {
-        raw::parse(text, file_name)
+        check::parse(text, file_name)
     }
 
     /// The annotated example, which parses as it is.
@@ -69,97 +74,30 @@ impl Config {
     }
 }
 
-/// An account at a SIP server.
+/// Certificates of TLS connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// The user part of the address of record.
-    pub user: String,
-    /// The registrar.
-    pub server: Server,
-    /// The name that others see; empty for none.
-    pub display_name: Text,
-    /// The name in the digest; the user's when the file says nothing.
-    pub auth_user: String,
-    /// The only realm that is given credentials; `None`: the first that the registrar names.
-    pub realm: Option<String>,
-    /// Where the password is.
-    pub password: PasswordSource,
-    /// Seconds that a registration lasts.
-    pub expires_s: u32,
+pub struct Tls {
+    /// Authorities that are trusted besides the system's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate (with its chain) in PEM, and its key.
+    pub own: Option<OwnCertificate>,
+    /// Whether a server must prove who it is.
+    pub verify: bool,
 }
 
-/// A server by name or address. Shown as `host` or `host:port`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
-    /// Host name or address; an IPv6 address without brackets.
-    pub host: String,
-    /// UDP port.
-    pub port: u16,
-}
-
-impl Server {
-    /// The port of SIP over UDP (RFC 3261 19.1.2).
-    pub const DEFAULT_PORT: u16 = 5060;
-
-    /// The host as it stands in a URI: an IPv6 address in brackets.
-    pub fn uri_host(&self) -> String {
-        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+impl Default for Tls {
+    fn default() -> Self {
+        Self { ca_file: None, own: None, verify: true }
     }
 }
 
-impl fmt::Display for Server {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.uri_host())?;
-        if self.port == Self::DEFAULT_PORT { Ok(()) } else { write!(f, ":{}", self.port) }
-    }
-}
-
-/// Where a password is kept. The file never has it; [`secret::password`] fetches it.
+/// What we show to a server that asks who we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PasswordSource {
-    /// A file that only its owner may read.
-    File(PathBuf),
-    /// An environment variable.
-    Environment(String),
-    /// What a command prints: a program with its arguments, or a line for `sh -c`.
-    Command(PasswordCommand),
-}
-
-/// A command that prints a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PasswordCommand {
-    /// Run by the shell.
-    Shell(String),
-    /// Run as it is: program and arguments. Never empty.
-    Program(Vec<String>),
-}
-
-/// How the server parks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    /// Asterisk's `res_parking`.
-    #[default]
-    Asterisk,
-    /// Our own lot.
-    Parkdeck,
-}
-
-/// A parking lot as the console needs to know it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lot {
-    /// The name in the panel's title.
-    pub name: Text,
-    /// How the server parks.
-    pub dialect: Dialect,
-    /// What a call is referred to in order to be parked in any slot.
-    pub park_extension: SlotId,
-    /// The slots in the order of the board; at least one, none twice.
-    pub slots: Vec<SlotId>,
-    /// Seconds until a parked call comes back; 0: never; `None`: not known.
-    pub parking_time_s: Option<u32>,
-    /// What is dialled before a slot's number to park there, where the dialplan has such a thing.
-    pub directed_prefix: Option<String>,
+pub struct OwnCertificate {
+    /// The certificate and its chain, in PEM.
+    pub certificate_file: PathBuf,
+    /// Its private key, in PEM, readable by its owner only.
+    pub key_file: PathBuf,
 }
 
 /// Headset and ringer. A device is named as the system names it; `None` is the system's default.
@@ -244,11 +182,26 @@ impl LogLevel {
     }
 }
 
+/// Whether a trace of all SIP messages is written. Credentials and keys are never in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trace {
+    /// No.
+    #[default]
+    Off,
+    /// Yes.
+    On,
+    /// Yes, with numbers and names replaced.
+    Anonymous,
+}
+
 /// The log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     /// How much.
     pub level: LogLevel,
+    /// The trace of SIP messages.
+    pub trace: Trace,
     /// Where; `None`: the state directory (see [`paths`]).
     pub file: Option<PathBuf>,
 }

@@ -16,6 +16,8 @@ use zeroize::Zeroizing;
 
 /// The longest password, in bytes.
 pub const MAX_PASSWORD: usize = 4_096;
+/// What a file with a password is called.
+const PASSWORD_FILE: &str = "password file";
 /// How long a command may take: there may be somebody typing a passphrase.
 pub const COMMAND_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -23,16 +25,20 @@ pub const COMMAND_PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// Others may read the file.
-    #[error("others may read the password file {file} (mode {mode:04o}): run `chmod 600 {file}`")]
+    #[error("others may read the {what} {file} (mode {mode:04o}): run `chmod 600 {file}`")]
     Exposed {
+        /// What kind of file it is.
+        what: &'static str,
         /// The file.
         file: String,
         /// Its permission bits.
         mode: u32,
     },
     /// The file can't be read.
-    #[error("the password file {file} can't be read: {reason}")]
+    #[error("the {what} {file} can't be read: {reason}")]
     File {
+        /// What kind of file it is.
+        what: &'static str,
         /// The file.
         file: String,
         /// Why.
@@ -104,16 +110,20 @@ fn take(bytes: Zeroizing<Vec<u8>>, place: &'static str) -> Result<SecretString, 
 
 fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let file = path.display().to_string();
-    let told = |error: io::Error| SecretError::File { file: file.clone(), reason: error.to_string() };
+    let told = |error: io::Error| SecretError::File {
+        what: PASSWORD_FILE,
+        file: file.clone(),
+        reason: error.to_string(),
+    };
     // Not to wait for the writer of a named pipe; what was opened is what is looked at.
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(told)?;
     let facts = opened.metadata().map_err(told)?;
     if !facts.is_file() {
-        return Err(SecretError::File { file, reason: "it is not a file".to_owned() });
+        return Err(SecretError::File { what: PASSWORD_FILE, file, reason: "it is not a file".to_owned() });
     }
     let mode = facts.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(SecretError::Exposed { file, mode });
+        return Err(SecretError::Exposed { what: PASSWORD_FILE, file, mode });
     }
     bounded(opened).map_err(told)
 }
@@ -186,15 +196,15 @@ fn end(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Whether a file would be refused for its mode, for a look ahead without reading it.
+/// Whether a file would be refused for its mode, for a look ahead without reading it; `what` names its kind.
 ///
 /// # Errors
 /// [`SecretError::Exposed`] or [`SecretError::File`].
-pub fn check_file(path: &Path) -> Result<(), SecretError> {
+pub fn check_file(path: &Path, what: &'static str) -> Result<(), SecretError> {
     let file = path.display().to_string();
-    let told = |error: io::Error| SecretError::File { file: file.clone(), reason: error.to_string() };
+    let told = |error: io::Error| SecretError::File { what, file: file.clone(), reason: error.to_string() };
     let mode = File::open(path).and_then(|f| f.metadata()).map_err(told)?.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(SecretError::Exposed { file, mode }) }
+    if mode & 0o077 == 0 { Ok(()) } else { Err(SecretError::Exposed { what, file, mode }) }
 }
 
 #[cfg(test)]
@@ -243,7 +253,7 @@ mod tests {
             assert!(!refusal.contains("hunter2"));
         }
         let (_dir, path) = file_with(b"x", 0o644);
-        assert!(matches!(check_file(&path), Err(SecretError::Exposed { mode: 0o644, .. })));
+        assert!(matches!(check_file(&path, PASSWORD_FILE), Err(SecretError::Exposed { mode: 0o644, .. })));
     }
 
     #[test]

@@ -87,10 +87,17 @@ impl<T: DeserializeOwned> Reading<T> {
         self.removed.iter().any(inside)
     }
 
-    /// Whether a secret was refused and left out in the section of this name.
-    pub fn left_out_secret(&self, section: &str) -> bool {
-        let secret =
-            |path: &Vec<String>| matches!(path.as_slice(), [s, key] if s == section && is_secret_key(key));
+    /// Whether anything inside the value at `path` was refused and left out.
+    pub fn left_out_inside(&self, path: &[&str]) -> bool {
+        self.removed.iter().any(|gone| gone.len() > path.len() && gone.iter().zip(path).all(|(a, b)| a == b))
+    }
+
+    /// Whether a secret was refused and left out in the section at this path.
+    pub fn left_out_secret(&self, section: &[&str]) -> bool {
+        let secret = |path: &Vec<String>| match path.split_last() {
+            Some((key, parent)) => is_secret_key(key) && parent.iter().eq(section.iter()),
+            None => false,
+        };
         self.removed.iter().any(secret)
     }
 

@@ -33,24 +33,43 @@ fn the_example_parses_and_is_the_default_with_a_password_file() {
         "plain",
     );
     assert_eq!(example, plain.unwrap());
-    assert_eq!(example.account.server, Server { host: "pbx.example.com".to_owned(), port: 5060 });
-    assert_eq!(example.lot.slots.len(), 9);
+    assert_eq!(example.accounts[0].server, Server { host: "pbx.example.com".to_owned(), port: None });
+    assert_eq!(example.accounts[0].lot.slots.len(), 9);
 }
 
 #[test]
 fn every_line_that_the_example_has_commented_out_parses_as_well() {
     let sources = ["# password_env", "# password_command"];
     let lines = Config::example().lines().map(|line| match line.strip_prefix("# ") {
-        Some(rest) if rest.contains(" = ") && !sources.iter().any(|s| line.starts_with(s)) => rest,
+        Some(rest)
+            if rest.contains(" = ")
+                && !rest.starts_with(' ')
+                && !sources.iter().any(|s| line.starts_with(s)) =>
+        {
+            rest
+        }
         _ => line,
     });
     let text: Vec<&str> = lines.collect();
     let full = Config::parse(&text.join("\n"), "full").unwrap();
+    let account = &full.accounts[0];
     assert_eq!(full.keys["answer"], ["enter", "f12"]);
     assert_eq!(full.network.rtp_ports, Some((16384, 16484)));
-    assert_eq!((full.lot.parking_time_s, full.lot.directed_prefix.as_deref()), (Some(45), Some("97")));
+    assert_eq!((account.lot.parking_time_s, account.lot.directed_prefix.as_deref()), (Some(45), Some("97")));
     assert_eq!(full.screen.theme.as_deref(), Some("dark"));
-    assert_eq!(full.account.realm.as_deref(), Some("asterisk"));
+    assert_eq!(account.realm.as_deref(), Some("asterisk"));
+    assert_eq!((account.name.as_str(), account.voicemail.as_deref()), ("front desk", Some("*97")));
+    assert_eq!(account.outbound_proxy.as_ref().unwrap().uri(), "sip:proxy.example.com;transport=tls;lr");
+    assert_eq!(account.lot.list.as_ref().unwrap().as_str(), "lamps");
+    assert_eq!(full.tls.own.unwrap().key_file, PathBuf::from("reception.key"));
+}
+
+#[test]
+fn the_examples_several_accounts_parse_as_they_stand() {
+    let lines: Vec<&str> = Config::example().lines().filter_map(|line| line.strip_prefix("#  ")).collect();
+    let config = Config::parse(&lines.join("\n"), "several").unwrap();
+    let names: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+    assert_eq!(names, ["front desk", "warehouse"]);
 }
 
 #[test]
@@ -62,9 +81,15 @@ fn the_lots_example_is_toml() {
 #[test]
 fn what_is_not_said_has_a_default() {
     let config = config("");
-    assert_eq!((config.account.auth_user.as_str(), config.account.expires_s), ("reception", 300));
-    assert_eq!(config.lot.park_extension.as_str(), "700");
-    assert_eq!((config.lot.slots[0].as_str(), config.lot.slots.len()), ("701", 9));
+    let [account] = config.accounts.as_slice() else { panic!("{config:?}") };
+    assert_eq!((account.auth_user.as_str(), account.expires_s), ("reception", 300));
+    assert_eq!((account.name.as_str(), account.transport), ("reception@pbx", TransportChoice::Auto));
+    assert_eq!((account.digest, account.secure_media), (Digest::Md5, SecureMedia::Off));
+    assert_eq!(account.identity, [IdentitySource::Pai, IdentitySource::Rpid, IdentitySource::From]);
+    assert_eq!(account.lot.park_extension.as_str(), "700");
+    assert_eq!((account.lot.slots[0].as_str(), account.lot.slots.len()), ("701", 9));
+    assert_eq!((account.lot.name.as_str(), &config.tls), ("front", &Tls::default()));
+    assert_eq!(config.log.trace, Trace::Off);
     assert_eq!(config.sound, Sound::default());
     assert_eq!(config.log.level.word(), "info");
     assert!(config.screen.mouse && config.keys.is_empty());
@@ -73,14 +98,15 @@ fn what_is_not_said_has_a_default() {
 #[test]
 fn servers_are_hosts_with_or_without_a_port() {
     for (text, host, port, shown) in [
-        ("pbx", "pbx", 5060, "pbx"),
-        ("10.0.0.1:5080", "10.0.0.1", 5080, "10.0.0.1:5080"),
-        ("[::1]:5070", "::1", 5070, "[::1]:5070"),
-        ("[2001:db8::1]", "2001:db8::1", 5060, "[2001:db8::1]"),
-        ("::1", "::1", 5060, "[::1]"),
+        ("pbx", "pbx", None, "pbx"),
+        ("pbx:5060", "pbx", Some(5060), "pbx"),
+        ("10.0.0.1:5080", "10.0.0.1", Some(5080), "10.0.0.1:5080"),
+        ("[::1]:5070", "::1", Some(5070), "[::1]:5070"),
+        ("[2001:db8::1]", "2001:db8::1", None, "[2001:db8::1]"),
+        ("::1", "::1", None, "[::1]"),
     ] {
         let text = ACCOUNT.replace("\"pbx\"", &format!("\"{text}\""));
-        let server = Config::parse(&text, "c").unwrap().account.server;
+        let server = Config::parse(&text, "c").unwrap().accounts.remove(0).server;
         assert_eq!((server.host.as_str(), server.port, server.to_string().as_str()), (host, port, shown));
     }
     for (text, part, remedy) in [
@@ -135,7 +161,7 @@ fn there_is_exactly_one_source_of_the_password() {
 
 #[test]
 fn a_password_command_is_a_line_or_a_list() {
-    let of = |line: &str| Config::parse(&with_source(line), "c").unwrap().account.password;
+    let of = |line: &str| Config::parse(&with_source(line), "c").unwrap().accounts.remove(0).password;
     let shell = PasswordCommand::Shell("pass pbx | head -1".to_owned());
     assert_eq!(of("password_command = \"pass pbx | head -1\""), PasswordSource::Command(shell));
     let program = PasswordCommand::Program(vec!["pass".to_owned(), "pbx".to_owned()]);

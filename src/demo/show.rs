@@ -5,7 +5,9 @@ use super::stage::{self, Performance};
 use super::troupe::Script;
 use super::{RECEPTION, RECEPTION_USER, User, users};
 use crate::app::{console, lot};
-use crate::config::{Account, Config, Dialect, Log, Lot, Network, PasswordSource, Screen, Server, Sound};
+use crate::config::{
+    Account, Config, Dialect, Log, Lot, Network, PasswordSource, Screen, Server, Sound, Tls,
+};
 use crate::io::clock::entropy;
 use crate::io::net;
 use crate::lot::LotConfig;
@@ -68,8 +70,14 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
     };
     let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
     let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
-    let start =
-        console::Start { config, password, memory: None, themes: None, log, greeting: Some(greeting) };
+    let start = console::Start {
+        config,
+        passwords: vec![password],
+        memory: None,
+        themes: None,
+        log,
+        greeting: Some(greeting),
+    };
     let left = console::run(start);
     show.end();
     drop(house);
@@ -78,25 +86,26 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
 
 /// The console's configuration for the demo's lot.
 fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, silent: bool) -> Config {
+    let server = Server { host: lot.ip().to_string(), port: Some(lot.port()) };
+    let lot = Lot {
+        name: Text::new(&parking.name),
+        dialect: Dialect::Parkdeck,
+        park_extension: parking.parkext.clone(),
+        slots,
+        list: None,
+        parking_time_s: Some(parking.parkingtime),
+        directed_prefix: None,
+    };
+    // Never looked up: the password goes to the console directly.
+    let password = PasswordSource::Environment(String::new());
+    let account = Account {
+        display_name: Text::new("Reception"),
+        realm: Some(LotConfig::default().realm),
+        ..Account::new(RECEPTION_USER, server, password, lot)
+    };
     Config {
-        account: Account {
-            user: RECEPTION_USER.to_owned(),
-            server: Server { host: lot.ip().to_string(), port: lot.port() },
-            display_name: Text::new("Reception"),
-            auth_user: RECEPTION_USER.to_owned(),
-            realm: Some(LotConfig::default().realm),
-            // Never looked up: the password goes to the console directly.
-            password: PasswordSource::Environment(String::new()),
-            expires_s: 300,
-        },
-        lot: Lot {
-            name: Text::new(&parking.name),
-            dialect: Dialect::Parkdeck,
-            park_extension: parking.parkext.clone(),
-            slots,
-            parking_time_s: Some(parking.parkingtime),
-            directed_prefix: None,
-        },
+        accounts: vec![account],
+        tls: Tls::default(),
         sound: Sound { enabled: !silent, ..Sound::default() },
         screen: Screen::default(),
         keys: std::collections::BTreeMap::new(),

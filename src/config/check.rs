@@ -1,0 +1,184 @@
+//! The second look at the console's file: what the types alone can't say, and how it becomes a [`Config`].
+
+mod account;
+mod lot;
+#[cfg(test)]
+mod tests;
+
+use super::problem::{ConfigError, Problem, Source};
+use super::raw::{RawConfig, RawSound, RawTls, remedy};
+use super::strict::Reading;
+use super::{Account, Config, Log, MAX_ACCOUNTS, Network, OwnCertificate, Screen, Sound, Tls};
+use crate::desk::MAX_SLOTS;
+use std::path::PathBuf;
+use toml::Spanned;
+
+/// Longest time an option may name, in seconds: a day.
+const MAX_TIME_S: u32 = 86_400;
+/// The most characters of a name, a host or a path.
+const MAX_LENGTH: usize = 1_024;
+
+pub(super) fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
+    let source = Source::new(text, file_name);
+    let mut reading = Reading::<RawConfig>::of(&source, remedy)?;
+    let mut check =
+        Check { source: &source, problems: std::mem::take(&mut reading.problems), reading: &reading };
+    let config = reading.value.as_ref().and_then(|raw| check.config(raw));
+    match (config, ConfigError::of(file_name, check.problems)) {
+        (Some(config), None) => Ok(config),
+        (_, Some(error)) => Err(error),
+        (None, None) => Err(source.refusal("the file can't be read".to_owned())),
+    }
+}
+
+struct Check<'t> {
+    source: &'t Source<'t>,
+    reading: &'t Reading<RawConfig>,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn say<T>(&mut self, at: &Spanned<T>, meaning: impl Into<String>, did_you_mean: Option<String>) {
+        self.problems.push(self.source.problem(at.span(), meaning.into(), did_you_mean));
+    }
+
+    fn config(&mut self, raw: &RawConfig) -> Option<Config> {
+        let accounts = self.all_accounts(raw);
+        let sound = self.sound(&raw.sound);
+        let tls = self.tls(&raw.tls);
+        let rtp_ports = raw.network.rtp_ports.as_ref().and_then(|ports| self.rtp_ports(ports));
+        Some(Config {
+            accounts: accounts?,
+            tls: tls?,
+            sound,
+            screen: Screen { theme: raw.screen.theme.clone(), mouse: raw.screen.mouse.unwrap_or(true) },
+            keys: raw.keys.iter().map(|(command, keys)| (command.clone(), keys.items.clone())).collect(),
+            log: Log { level: raw.log.level, trace: raw.log.trace, file: raw.log.file.clone() },
+            network: Network { address: raw.network.address, port: raw.network.port.unwrap_or(0), rtp_ports },
+        })
+    }
+
+    /// The accounts in either form: `[account]` with `[lot]`, or `[[accounts]]` each with its own.
+    fn all_accounts(&mut self, raw: &RawConfig) -> Option<Vec<Account>> {
+        let accounts: Option<Vec<Account>> = match (&raw.account, raw.accounts.as_slice()) {
+            (Some(one), []) => {
+                if let Some(lot) = &one.get_ref().lot {
+                    self.say(lot, "the lot of the one account is [lot]", Some("[lot]".to_owned()));
+                }
+                let place = ["account"];
+                self.account(one, &place, raw.lot.as_ref()).map(|account| vec![account])
+            }
+            (Some(_), [first, ..]) => {
+                let words = "there is [account] as well as [[accounts]]: keep one form; several accounts are all written \
+                             [[accounts]], each with its [accounts.lot]";
+                self.say(first, words, None);
+                return None;
+            }
+            (None, []) => {
+                let refused =
+                    [["account", "0"], ["accounts", "0"]].iter().any(|path| self.reading.left_out(path));
+                if !refused {
+                    self.problems.push(self.source.problem(
+                        0..0,
+                        "the file lacks “account”".to_owned(),
+                        None,
+                    ));
+                }
+                return None;
+            }
+            (None, several) => {
+                if let Some(lot) = &raw.lot {
+                    let words = "with [[accounts]] each account has a lot of its own, written behind it";
+                    self.say(lot, words, Some("[accounts.lot]".to_owned()));
+                }
+                self.several(several)
+            }
+        };
+        accounts.filter(|accounts| !accounts.is_empty())
+    }
+
+    fn several(&mut self, several: &[Spanned<super::raw::RawAccount>]) -> Option<Vec<Account>> {
+        if let Some(beyond) = several.get(MAX_ACCOUNTS) {
+            self.say(beyond, format!("a console has at most {MAX_ACCOUNTS} accounts"), None);
+            return None;
+        }
+        let mut accounts: Vec<Option<Account>> = Vec::with_capacity(several.len());
+        for (index, raw) in several.iter().enumerate() {
+            let number = index.to_string();
+            let account = self.account(raw, &["accounts", &number], raw.get_ref().lot.as_ref());
+            if let Some(account) = &account {
+                let others: Vec<&Account> = accounts.iter().flatten().collect();
+                self.unlike(raw.get_ref(), account, &others);
+            }
+            accounts.push(account);
+        }
+        let all: Option<Vec<Account>> = accounts.into_iter().collect();
+        let all = all?;
+        if all.iter().map(|account| account.lot.slots.len()).sum::<usize>() > MAX_SLOTS
+            && let Some(slots) =
+                several.iter().rev().find_map(|a| a.get_ref().lot.as_ref()?.get_ref().slots.as_ref())
+        {
+            self.say(
+                slots,
+                format!("a board has at most {MAX_SLOTS} slots, those of all accounts together"),
+                None,
+            );
+        }
+        Some(all)
+    }
+
+    fn tls(&mut self, raw: &RawTls) -> Option<Tls> {
+        for file in [&raw.ca_file, &raw.certificate_file, &raw.key_file].into_iter().flatten() {
+            if file.get_ref().as_os_str().is_empty() {
+                self.say(file, "the name of the file is empty", None);
+            }
+        }
+        let path = |file: &Spanned<PathBuf>| file.get_ref().clone();
+        let own = match (&raw.certificate_file, &raw.key_file) {
+            (Some(certificate), Some(key)) => {
+                Some(OwnCertificate { certificate_file: path(certificate), key_file: path(key) })
+            }
+            (Some(lonely), None) if !self.reading.left_out(&["tls", "key_file"]) => {
+                self.say(lonely, "a certificate of our own needs its key: add key_file", None);
+                None
+            }
+            (None, Some(lonely)) if !self.reading.left_out(&["tls", "certificate_file"]) => {
+                self.say(lonely, "a key needs its certificate: add certificate_file", None);
+                None
+            }
+            _ => None,
+        };
+        Some(Tls { ca_file: raw.ca_file.as_ref().map(path), own, verify: raw.verify.unwrap_or(true) })
+    }
+
+    fn sound(&mut self, raw: &RawSound) -> Sound {
+        let default = Sound::default();
+        if let Some(codecs) = &raw.codecs {
+            let list = codecs.get_ref();
+            if list.is_empty() && !self.reading.left_out_inside(&["sound", "codecs"]) {
+                self.say(codecs, "at least one codec is needed: \"opus\", \"pcmu\", \"pcma\"", None);
+            } else if (1..list.len()).any(|i| list[..i].contains(&list[i])) {
+                self.say(codecs, "a codec is listed twice", None);
+            }
+        }
+        let device = |name: &Option<String>| name.clone().filter(|n| !n.is_empty() && n != "default");
+        Sound {
+            enabled: raw.enabled.unwrap_or(default.enabled),
+            headset_in: device(&raw.headset_in),
+            headset_out: device(&raw.headset_out),
+            ringer: device(&raw.ringer),
+            codecs: raw.codecs.as_ref().map_or(default.codecs, |codecs| codecs.get_ref().clone()),
+        }
+    }
+
+    fn rtp_ports(&mut self, ports: &Spanned<String>) -> Option<(u16, u16)> {
+        let ends = ports.get_ref().split_once('-').map(|(a, b)| (a.trim().parse(), b.trim().parse()));
+        match ends {
+            Some((Ok(first), Ok(last))) if first >= 1_024 && last > first => Some((first, last)),
+            _ => {
+                self.say(ports, "ports are written first-last, from 1024 on: \"16384-16484\"", None);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The checks of one lot.
+
+use super::super::raw::RawLot;
+use super::super::{Dialect, Lot, slot_list};
+use super::{Check, MAX_TIME_S};
+use crate::parking::{SlotId, Text};
+
+impl Check<'_> {
+    /// Checks a lot; `name` is what it is called when the file doesn't say.
+    pub(super) fn lot(&mut self, raw: &RawLot, name: &str) -> Option<Lot> {
+        let park_extension =
+            raw.park_extension.as_ref().map(|e| e.get_ref().clone()).or_else(|| SlotId::new("700"))?;
+        let default = ["701-709"];
+        let slots = match &raw.slots {
+            None => slot_list(default),
+            Some(slots) => slot_list(slots.get_ref().items.iter().map(String::as_str)),
+        };
+        match (&raw.slots, &slots) {
+            (Some(at), Err(meaning)) => self.say(at, meaning.clone(), None),
+            (Some(at), Ok(slots)) if slots.contains(&park_extension) => {
+                self.say(at, format!("{park_extension} is the park extension, not a slot"), None);
+            }
+            (None, Ok(slots)) if slots.contains(&park_extension) => {
+                if let Some(at) = &raw.park_extension {
+                    self.say(at, format!("{park_extension} is a slot already (slots are \"701-709\")"), None);
+                }
+            }
+            _ => {}
+        }
+        if let (Some(list), Ok(slots)) = (&raw.list, &slots)
+            && (slots.contains(list.get_ref()) || *list.get_ref() == park_extension)
+        {
+            let words = "the list of all lamps has an extension of its own, not that of a slot or of the lot";
+            self.say(list, words, None);
+        }
+        if let Some(time) = raw.parking_time.as_ref().filter(|time| *time.get_ref() > MAX_TIME_S) {
+            self.say(time, format!("between 0 (never) and {MAX_TIME_S} seconds"), None);
+        }
+        if let Some(prefix) = &raw.directed_prefix {
+            if SlotId::new(prefix.get_ref()).is_none() {
+                self.say(
+                    prefix,
+                    "the prefix is what is dialled before the slot: digits, letters, “*” or “#”",
+                    None,
+                );
+            } else if raw.dialect == Dialect::Parkdeck {
+                self.say(
+                    prefix,
+                    "the parkdeck lot takes a slot's number as it is: leave directed_prefix out",
+                    None,
+                );
+            }
+        }
+        Some(Lot {
+            name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
+            dialect: raw.dialect,
+            park_extension,
+            slots: slots.ok()?,
+            list: raw.list.as_ref().map(|list| list.get_ref().clone()),
+            parking_time_s: raw.parking_time.as_ref().map(|time| *time.get_ref()),
+            directed_prefix: raw.directed_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
+        })
+    }
+}

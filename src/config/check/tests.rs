@@ -1,0 +1,184 @@
+//! Several accounts, transports, proxies, security and certificates: what may be said, and what contradicts itself.
+
+use crate::config::*;
+
+const ONE: &str = "[account]\nuser = \"reception\"\nserver = \"pbx\"\npassword_env = \"PW\"\n";
+/// Two accounts: line 1 begins the first, line 8 the second.
+const TWO: &str = "[[accounts]]\nname = \"Front\"\nuser = \"reception\"\nserver = \"pbx\"\npassword_env = \"A\"\n\
+                   [accounts.lot]\nslots = \"701-703\"\n[[accounts]]\nname = \"Yard\"\nuser = \"100\"\n\
+                   server = \"10.0.0.5:5080\"\npassword_env = \"B\"\n[accounts.lot]\nslots = \"701-702\"\n\
+                   dialect = \"parkdeck\"\n";
+
+/// Line, meaning and remedy of the only problem.
+fn wrong(text: &str) -> (usize, String, Option<String>) {
+    let mut problems = Config::parse(text, "config.toml").unwrap_err().problems;
+    assert_eq!(problems.len(), 1, "{text}: {problems:#?}");
+    let problem = problems.remove(0);
+    (problem.line, problem.meaning, problem.did_you_mean)
+}
+
+fn right(text: &str) -> Config {
+    Config::parse(text, "config.toml").unwrap_or_else(|error| panic!("{text}\n{error}"))
+}
+
+#[test]
+fn several_accounts_have_names_passwords_and_lots_of_their_own() {
+    let config = right(TWO);
+    let [front, yard] = config.accounts.as_slice() else { panic!("{config:?}") };
+    assert_eq!((front.name.as_str(), front.label().as_str()), ("Front", "reception@pbx"));
+    assert_eq!((yard.name.as_str(), yard.label().as_str()), ("Yard", "100@10.0.0.5:5080"));
+    assert_eq!((front.lot.dialect, front.lot.slots.len()), (Dialect::Asterisk, 3));
+    assert_eq!(
+        (yard.lot.dialect, yard.lot.slots.len()),
+        (Dialect::Parkdeck, 2),
+        "the same numbers may be in both"
+    );
+    assert_eq!((front.lot.name.as_str(), yard.lot.name.as_str()), ("Front", "Yard"));
+    assert_eq!(yard.password, PasswordSource::Environment("B".to_owned()));
+}
+
+#[test]
+fn the_two_forms_are_not_mixed() {
+    let (line, meaning, _) = wrong(&format!("{ONE}{TWO}"));
+    assert!(line == 5 && meaning.contains("[account] as well as [[accounts]]"), "{line}: {meaning}");
+    let (line, meaning, remedy) = wrong(&format!("{TWO}[lot]\nslots = \"701\"\n"));
+    assert!(line == 16 && meaning.contains("a lot of its own"), "{line}: {meaning}");
+    assert_eq!(remedy.as_deref(), Some("[accounts.lot]"));
+    let (line, meaning, remedy) = wrong(&format!("{ONE}[account.lot]\nslots = \"701\"\n"));
+    assert!(line == 5 && meaning.contains("the lot of the one account"), "{line}: {meaning}");
+    assert_eq!(remedy.as_deref(), Some("[lot]"));
+    let (_, meaning, _) = wrong(&ONE.replace("[account]", "[[account]]"));
+    assert!(meaning.contains("several are written [[accounts]]"), "{meaning}");
+    let (_, meaning, remedy) = wrong(&ONE.replace("[account]", "[accounts]"));
+    assert!(meaning.contains("double brackets"), "{meaning}");
+    assert_eq!(remedy.as_deref(), Some("[[accounts]]"));
+}
+
+#[test]
+fn no_two_accounts_are_the_same() {
+    let (line, meaning, _) = wrong(&TWO.replace("\"Yard\"", "\"FRONT\""));
+    assert!(line == 9 && meaning.contains("“FRONT” already"), "{line}: {meaning}");
+    let same = TWO.replace("\"100\"", "\"reception\"").replace("10.0.0.5:5080", "PBX:5060");
+    let (line, meaning, _) = wrong(&same);
+    assert!(line == 10 && meaning.contains("registers once"), "{line}: {meaning}");
+    right(&TWO.replace("10.0.0.5:5080", "pbx"));
+    let (line, meaning, _) = wrong(&TWO.replace("name = \"Yard\"\n", ""));
+    assert!(line == 8 && meaning.contains("entry 2 of [accounts] lacks “name”"), "{line}: {meaning}");
+    assert!(wrong(&TWO.replace("\"Yard\"", "\" \"")).1.contains("empty"));
+    assert!(wrong(&TWO.replace("\"Yard\"", "\"the yard behind the warehouse\"")).1.contains("at most 24"));
+}
+
+#[test]
+fn what_is_wrong_in_one_of_several_names_its_entry() {
+    let (line, meaning, _) = wrong(&TWO.replace("password_env = \"B\"\n", ""));
+    assert!(
+        line == 8 && meaning.starts_with("entry 2 of [accounts] doesn't say where the password"),
+        "{meaning}"
+    );
+    let (_, meaning, _) = wrong(&TWO.replace("password_env = \"B\"", "password = \"hunter2\""));
+    assert!(meaning.contains("not kept in this file"), "{meaning}");
+    let (line, meaning, _) = wrong(&TWO.replace("server = \"pbx\"\n", ""));
+    assert_eq!((line, meaning.as_str()), (1, "entry 1 of [accounts] lacks “server”"));
+    let (line, meaning, remedy) =
+        wrong(&TWO.replace("server = \"pbx\"", "server = \"pbx\"\ntransprot = \"tls\""));
+    assert_eq!((line, meaning.as_str()), (5, "there is no key “transprot” in entry 1 of [accounts]"));
+    assert_eq!(remedy.as_deref(), Some("“transport”"));
+    let (_, meaning, _) = wrong(&TWO.replace("slots = \"701-702\"", "slots = \"701-702\"\ncolour = 1"));
+    assert!(meaning.contains("“colour” in [accounts.lot] of entry 2"), "{meaning}");
+    let (_, meaning, _) = wrong(&TWO.replace("user = \"100\"", "user = \"100\"\nslots = \"701\""));
+    assert_eq!(meaning, "“slots” belongs in [accounts.lot]");
+    let (_, meaning, _) = wrong(&TWO.replace("dialect =", "transport = \"tls\"\ndialect ="));
+    assert_eq!(meaning, "“transport” belongs in [[accounts]]");
+}
+
+#[test]
+fn slots_within_an_account_are_all_different_and_all_fit_on_one_board() {
+    let (line, meaning, _) = wrong(&TWO.replace("\"701-702\"", "[\"701-702\", \"702\"]"));
+    assert!(line == 14 && meaning.contains("702 is listed twice"), "{line}: {meaning}");
+    let many = TWO.replace("701-703", "1001-1300").replace("701-702", "1001-1300");
+    let (line, meaning, _) = wrong(&many);
+    assert!(line == 14 && meaning.contains("those of all accounts together"), "{line}: {meaning}");
+    let (line, meaning, _) = wrong(&format!("{ONE}[lot]\nlist = \"700\"\n"));
+    assert!(line == 6 && meaning.contains("extension of its own"), "{line}: {meaning}");
+}
+
+#[test]
+fn there_are_at_most_so_many_accounts() {
+    let entry = |n: usize| {
+        format!("[[accounts]]\nname = \"a{n}\"\nuser = \"u{n}\"\nserver = \"pbx\"\npassword_env = \"A\"\n")
+    };
+    assert_eq!(right(&(0..MAX_ACCOUNTS).map(entry).collect::<String>()).accounts.len(), MAX_ACCOUNTS);
+    assert!(wrong(&(0..=MAX_ACCOUNTS).map(entry).collect::<String>()).1.contains("at most 8 accounts"));
+}
+
+#[test]
+fn a_proxy_is_a_server_or_a_uri() {
+    for (text, uri) in [
+        ("proxy", "sip:proxy;lr"),
+        ("proxy:5080", "sip:proxy:5080;lr"),
+        ("sip:proxy.example.com;transport=TCP;lr", "sip:proxy.example.com;transport=tcp;lr"),
+        ("sips:proxy", "sip:proxy;transport=tls;lr"),
+        ("sip:[2001:db8::1]:5070;lr", "sip:[2001:db8::1]:5070;lr"),
+    ] {
+        let config = right(&format!("{ONE}outbound_proxy = \"{text}\"\n"));
+        assert_eq!(config.accounts[0].outbound_proxy.as_ref().unwrap().uri(), uri);
+    }
+    for (text, part) in [
+        ("sip:ann@proxy", "has no user"),
+        ("", "the proxy is a host"),
+        ("sip:proxy;maddr=1.2.3.4", "“maddr” means nothing"),
+        ("sip:proxy;transport=sctp", "udp, tcp or tls"),
+        ("sips:proxy;transport=udp", "always TLS"),
+        ("http://proxy", "the proxy is a host"),
+    ] {
+        let (line, meaning, _) = wrong(&format!("{ONE}outbound_proxy = \"{text}\"\n"));
+        assert!(line == 5 && meaning.contains(part), "{text}: {meaning}");
+    }
+    let both = format!("{ONE}transport = \"udp\"\noutbound_proxy = \"sips:proxy\"\n");
+    assert!(wrong(&both).1.contains("tls here and udp in transport"));
+    let same = right(&format!("{ONE}transport = \"tls\"\noutbound_proxy = \"proxy\"\n"));
+    assert_eq!(same.accounts[0].outbound_proxy.as_ref().unwrap().transport, TransportChoice::Tls);
+}
+
+#[test]
+fn security_that_could_not_be_kept_is_refused() {
+    let with = |lines: &str| format!("{ONE}{lines}\n");
+    for (lines, part) in [
+        (
+            "transport = \"udp\"\nsecure_media = \"required\"\nkey_exchange = \"sdes\"",
+            "anybody on the way can read over udp",
+        ),
+        ("transport = \"tcp\"\nsecure_media = \"optional\"\nkey_exchange = \"sdes\"", "read over tcp"),
+        ("key_exchange = \"dtls\"", "no keys to exchange"),
+        ("digest = \"sha256\"", "not one of: md5, sha-256, sha-512-256"),
+        ("transport = \"sctp\"", "not one of: auto, udp, tcp, tls"),
+        ("secure_media = true", "expected one word in quotes"),
+        ("identity = []", "nobody would have a name"),
+        ("identity = [\"pai\", \"pai\"]", "listed twice"),
+        ("identity = [\"pid\"]", "not one of: pai, rpid, from"),
+        ("voicemail = \"the box\"", "what is dialled"),
+    ] {
+        let (_, meaning, _) = wrong(&with(lines));
+        assert!(meaning.contains(part), "{lines}: {meaning}");
+    }
+    for lines in [
+        "transport = \"tls\"\nsecure_media = \"required\"\nkey_exchange = \"sdes\"",
+        "transport = \"udp\"\nsecure_media = \"required\"\nkey_exchange = \"dtls\"",
+        "secure_media = \"required\"",
+    ] {
+        right(&with(lines));
+    }
+}
+
+#[test]
+fn a_certificate_has_its_key() {
+    let with = |lines: &str| format!("{ONE}[tls]\n{lines}\n");
+    assert!(wrong(&with("certificate_file = \"a.pem\"")).1.contains("add key_file"));
+    assert!(wrong(&with("key_file = \"a.key\"")).1.contains("add certificate_file"));
+    assert!(wrong(&with("ca_file = \"\"")).1.contains("empty"));
+    assert!(wrong(&with("verify = \"no\"")).1.contains("true or false"));
+    let tls = right(&with("ca_file = \"ca.pem\"\nverify = false")).tls;
+    assert_eq!(tls, Tls { ca_file: Some(PathBuf::from("ca.pem")), own: None, verify: false });
+    assert!(wrong(&format!("{ONE}verify = false\n")).1.contains("belongs in [tls]"));
+    assert!(wrong(&format!("{ONE}[log]\ntrace = \"full\"\n")).1.contains("not one of: off, on, anonymous"));
+}
