@@ -25,11 +25,15 @@ impl UserAgent {
         self.close_own_flows(now, "our address changed");
         self.transactions.lose_datagrams("our address changed");
         for account in registered {
+            // Lamps are in doubt at once, and asked for at once.
+            self.begin_subscriptions_afresh(now, account);
             self.register(now, account);
         }
-        for account in others.into_iter().map(Some).chain([None]) {
-            self.renew_account(now, account);
+        for account in others {
+            self.begin_subscriptions_afresh(now, account);
+            self.renew_calls(Some(account));
         }
+        self.renew_account(now, None);
         self.take_news(now);
     }
 
@@ -51,6 +55,10 @@ impl UserAgent {
         for subscription in watched.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.renew(now, subscription);
         }
+        self.renew_calls(account);
+    }
+
+    pub(super) fn renew_calls(&mut self, account: Option<AccountKey>) {
         let calls = self.calls.iter().filter(|(_, call)| {
             call.account == account && !call.ended && matches!(call.phase, Phase::Accepted | Phase::Confirmed)
         });

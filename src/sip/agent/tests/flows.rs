@@ -19,6 +19,7 @@ pub fn watch(account: AccountKey, server: Peer, user: &str) -> Subscribe {
         event: "dialog".to_owned(),
         accept: "text/plain".to_owned(),
         expires_s: 600,
+        list: false,
     }
 }
 
