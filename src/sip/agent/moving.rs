@@ -15,33 +15,50 @@ impl UserAgent {
         for standing in self.accounts.values_mut() {
             standing.place.seen = None;
         }
+        // What hangs on an account follows once the registrar knows the new address.
+        let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
+        let (registered, others): (Vec<_>, Vec<_>) =
+            accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
+        for account in &registered {
+            self.forget_registration(*account);
+        }
         self.close_own_flows(now, "our address changed");
-        for account in self.accounts.keys().copied().collect::<Vec<_>>() {
+        self.transactions.lose_datagrams("our address changed");
+        for account in registered {
             // Until it is told again, whatever was told may have changed.
             self.doubt_subscriptions(account);
-            if self.is_to_be_registered(account) {
-                // What hangs on the account follows once the registrar knows the new address.
-                self.begin_registration_anew(now, account);
-            } else {
-                self.renew_account(now, Some(account));
-            }
+            self.register(now, account);
+        }
+        for account in others {
+            self.doubt_subscriptions(account);
+            self.renew_account(now, Some(account));
         }
         self.renew_account(now, None);
         self.take_news(now);
     }
 
+    /// A phone of ours, as its new registration proves, is at `to` now: dialogs that stay with the address they came from
+    /// ([`super::UaConfig::bound_to_peer`], watchers) go on there.
+    pub fn peer_moved(&mut self, from: Peer, to: Peer) {
+        let calls = self.calls.values_mut().map(|call| &mut call.dialog);
+        let watchers = self.watchers.values_mut().map(|watcher| &mut watcher.dialog);
+        let refers = self.refers.values_mut().filter_map(|refer| refer.own_dialog_mut());
+        for dialog in calls.chain(watchers).chain(refers).filter(|dialog| dialog.peer == from) {
+            dialog.peer = to;
+        }
+    }
+
     /// Brings what an account holds to the address that its server now knows: subscriptions, at the pace that all keep
     /// to, and running calls, whose owner gives the new descriptions.
     pub(super) fn renew_account(&mut self, now: Moment, account: Option<AccountKey>) {
-        match account {
-            Some(account) => self.begin_subscriptions_afresh(now, account),
-            None => {
-                let watched = self.subscriptions.iter().filter(|(_, held)| held.account().is_none());
-                for subscription in watched.map(|(key, _)| *key).collect::<Vec<_>>() {
-                    self.renew(now, subscription);
-                }
-            }
+        let watched = self.subscriptions.iter().filter(|(_, held)| held.account() == account);
+        for subscription in watched.map(|(key, _)| *key).collect::<Vec<_>>() {
+            self.renew(now, subscription);
         }
+        self.renew_calls(account);
+    }
+
+    pub(super) fn renew_calls(&mut self, account: Option<AccountKey>) {
         let calls = self.calls.iter().filter(|(_, call)| {
             call.account == account && !call.ended && matches!(call.phase, Phase::Accepted | Phase::Confirmed)
         });
