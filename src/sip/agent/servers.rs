@@ -3,7 +3,6 @@
 
 use super::credentials::Standing;
 use super::errand::{Errand, Purpose};
-use super::wallet::Answered;
 use super::{AccountKey, Event, UserAgent};
 use crate::sip::message::{Method, NameAddr, Request, Scheme, Uri};
 use crate::sip::{Moment, Peer, Transport};
