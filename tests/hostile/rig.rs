@@ -122,11 +122,12 @@ impl Office {
             dialect,
             slots: ids,
             codecs: vec![Codec::Pcmu],
+            tls_verified: true,
             seed: bytes.into(),
         };
         Self {
             now: s(100),
-            engine: Engine::new(desk, phone),
+            engine: Engine::new(desk, [phone]).expect("one line"),
             mood: Mood::Kind,
             heard: Vec::new(),
             watchers: Vec::new(),

@@ -2,7 +2,7 @@
 
 use crate::names::{names, senders};
 use crate::rig::*;
-use parkdeck::desk::Command;
+use parkdeck::desk::{Command, LineId};
 use parkdeck::journal::Snapshot;
 use parkdeck::parking::Lamp;
 use serde_json::Value;
@@ -26,7 +26,7 @@ fn is_harmful(c: char) -> bool {
 /// What the screen is drawn from, and what the journal would keep.
 fn assert_harmless(office: &Office, what: &str) {
     let desk = office.engine.desk();
-    let kept = Snapshot::of("reception@office.test", &desk.memory(), 0);
+    let kept = Snapshot::of([("reception@office.test", &desk.memory(LineId::default())[..])], 0);
     let mut found = Vec::new();
     strings(&serde_json::to_value(desk).unwrap(), &mut found);
     strings(&serde_json::to_value(&kept).unwrap(), &mut found);

@@ -138,8 +138,8 @@ impl UserAgent {
     }
 
     fn contact_in(&self, key: CallKey) -> String {
-        let user = self.calls.get(&key).map(|call| call.contact_user.clone()).unwrap_or_default();
-        self.contact(&user)
+        let call = self.calls.get(&key);
+        call.map(|call| self.contact(&call.contact_user, call.dialog.peer)).unwrap_or_default()
     }
 
     /// Sends the request of a wish; says its number.

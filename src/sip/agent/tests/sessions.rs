@@ -55,13 +55,13 @@ fn we_refresh_at_half_time_by_update_where_the_far_end_takes_that() {
 fn we_refresh_by_a_reinvite_that_changes_nothing_where_it_does_not() {
     let timer = ("Session-Expires", "90;refresher=uac");
     let (mut world, alice, _) = answered(&[timer]);
-    world.run(s(46));
+    world.run(ms(45_100));
     let Message::Request(again) = &world.mail[0].2 else { panic!() };
     assert_eq!((again.method.as_str(), &again.body[..]), ("INVITE", OFFER));
     answer_mail(&mut world, &[timer]);
     assert_eq!(mail(&mut world, "ACK").len(), 1);
     assert!(world.names(alice).is_empty());
-    world.run(s(46));
+    world.run(ms(45_100));
     assert_eq!(mail(&mut world, "INVITE").len(), 1, "and again");
 }
 
