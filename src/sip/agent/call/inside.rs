@@ -31,7 +31,8 @@ impl UserAgent {
         if !call.dialog_with(&tag).is_some_and(|dialog| dialog.advance(number)) {
             return self.answer_at_once(from, &request, 500);
         }
-        let over = call.phase == Phase::Over;
+        // The owner was told that it has ended: nothing of it is his any more, though our CANCEL may be under way.
+        let over = call.phase == Phase::Over || call.ended;
         match request.method {
             Method::Bye => self.receive_bye(now, from, key, &request),
             Method::Notify => self.receive_refer_notify(now, from, key, &request),
