@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// The most accounts of one console.
 pub const MAX_ACCOUNTS: usize = 8;
 
+/// The most realms of an account beside its own.
+pub const MAX_FURTHER_REALMS: usize = 3;
+
 /// An account at a SIP server, with that server's parking lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -26,6 +29,8 @@ pub struct Account {
     pub auth_user: String,
     /// The only realm that is given credentials; `None`: the first that the registrar names.
     pub realm: Option<String>,
+    /// Others that are given them too: proxies' on the way; at most [`MAX_FURTHER_REALMS`].
+    pub further_realms: Vec<String>,
     /// Where the password is.
     pub password: PasswordSource,
     /// The weakest digest that is answered.
@@ -56,6 +61,7 @@ impl Account {
             display_name: Text::default(),
             auth_user: user.to_owned(),
             realm: None,
+            further_realms: Vec::new(),
             password,
             digest: Digest::default(),
             expires_s: 300,
@@ -244,6 +250,21 @@ pub enum Dialect {
     Parkdeck,
 }
 
+/// By which event package the lamps are asked for first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lamps {
+    /// As the dialect has it.
+    #[default]
+    Auto,
+    /// `dialog` (RFC 4235).
+    Dialog,
+    /// `presence` (RFC 3856): for servers that know only that.
+    Presence,
+    /// BroadWorks' callpark.
+    Callpark,
+}
+
 /// A parking lot as the console needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
@@ -255,6 +276,8 @@ pub struct Lot {
     pub park_extension: SlotId,
     /// The slots in the order of the board; at least one, none twice.
     pub slots: Vec<SlotId>,
+    /// By which event package the lamps are asked for first.
+    pub lamps: Lamps,
     /// The extension of a list of all lamps (RFC 4662), watched instead of each slot by itself.
     pub list: Option<SlotId>,
     /// Seconds until a parked call comes back; 0: never; `None`: not known.

@@ -4,7 +4,7 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Dialect, Digest, IdentitySource, KeyExchange, LogLevel, SecureMedia, Trace, TransportChoice,
+    Codec, Dialect, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, SecureMedia, Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -47,6 +47,7 @@ pub(super) struct RawAccount {
     pub display_name: Option<String>,
     pub auth_user: Option<Spanned<String>>,
     pub realm: Option<Spanned<String>>,
+    pub further_realms: Option<Vec<Spanned<String>>>,
     pub password_file: Option<Spanned<PathBuf>>,
     pub password_env: Option<Spanned<String>>,
     pub password_command: Option<Spanned<OneOrMany>>,
@@ -64,6 +65,7 @@ pub(super) struct RawAccount {
 pub(super) struct RawLot {
     pub name: Option<String>,
     pub dialect: Dialect,
+    pub lamps: Lamps,
     pub park_extension: Option<Spanned<SlotId>>,
     pub slots: Option<Spanned<OneOrMany>>,
     pub list: Option<Spanned<SlotId>>,
@@ -147,8 +149,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
 const KEYS: [(&str, &[&str]); 9] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
-    ("account", &["key_exchange", "identity", "voicemail"]),
-    ("lot", &["dialect", "park_extension", "slots", "list", "parking_time", "directed_prefix"]),
+    ("account", &["key_exchange", "identity", "voicemail", "further_realms"]),
+    ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),

@@ -23,6 +23,8 @@ impl Desk {
             Event::Reached { round_trip_ms } => self.reached(Some(round_trip_ms)),
             Event::Unreachable => self.reached(None),
             Event::LampChanged { slot, report } => self.lamp_changed(&slot, report),
+            Event::LampConfirmed { slot, until } => self.lamp_confirmed(&slot, until),
+            Event::MessagesTold(messages) => self.messages_told(messages),
             Event::CallArrived(arrival) => self.call_arrived(arrival),
             Event::CallProgressed { call } => self.call_progressed(call),
             Event::CallAnswered { call } => self.call_answered(call),
@@ -68,7 +70,9 @@ impl Desk {
             Phase::Verifying { until, .. } if *until != Moment::MAX => Some(*until),
             _ => None,
         });
-        asking.chain(remarks).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
+        let lamps = self.slots.iter().filter_map(|s| s.fresh_until).filter(|until| *until != Moment::MAX);
+        let lamps = lamps.map(|until| until + Duration::from_millis(1));
+        asking.chain(remarks).chain(lamps).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
     }
 
     fn registered(&mut self) -> Vec<Effect> {
@@ -114,6 +118,7 @@ impl Desk {
         if fresh {
             slot.heard_at = Some(now);
         }
+        slot.fresh_until = report.fresh_until.filter(|_| fresh);
         let was_asking = slot.asking.clone();
         let before = std::mem::replace(&mut slot.lamp, report.lamp.clone());
         let mut effects = Vec::new();
@@ -386,6 +391,7 @@ impl Desk {
         if self.undo.as_ref().is_some_and(|u| now >= u.until) {
             self.undo = None;
         }
+        self.outdate_lamps();
         let mut overdue = Vec::new();
         for slot in &mut self.slots {
             if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {

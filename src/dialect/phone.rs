@@ -2,12 +2,12 @@
 
 use super::Dialect;
 use super::calls::Leg;
-use super::lamps::Watched;
+use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
 use crate::desk::{CallId, Effect, Event};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::sdp::{Codec, Direction, LocalMedia, Negotiated};
+use crate::sip::sdp::{Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, Seed, SubscriptionKey, UaConfig, UserAgent};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
@@ -89,7 +89,10 @@ pub struct Phone {
     pub(super) legs: BTreeMap<CallId, Leg>,
     pub(super) by_key: BTreeMap<CallKey, CallId>,
     pub(super) attempts: Vec<Attempt>,
-    pub(super) watched: BTreeMap<SubscriptionKey, Watched>,
+    pub(super) watched: BTreeMap<SlotId, Watched>,
+    pub(super) subscribed: BTreeMap<SubscriptionKey, Subscribed>,
+    /// The last version of the list of all lamps, and of the lists in it, by their URIs.
+    pub(super) list_versions: BTreeMap<String, u32>,
     pub(super) registered: bool,
     ports: VecDeque<u16>,
     said: VecDeque<Said>,
@@ -121,6 +124,8 @@ impl Phone {
             by_key: BTreeMap::new(),
             attempts: Vec::new(),
             watched: BTreeMap::new(),
+            subscribed: BTreeMap::new(),
+            list_versions: BTreeMap::new(),
             registered: false,
             ports: VecDeque::new(),
             said: VecDeque::new(),
@@ -141,7 +146,7 @@ impl Phone {
 
     /// Ends registration and subscriptions; calls were ended by the desk's effects.
     pub fn stop(&mut self, now: Moment) {
-        for subscription in self.watched.keys().copied().collect::<Vec<_>>() {
+        for subscription in self.subscribed.keys().copied().collect::<Vec<_>>() {
             self.ua.unsubscribe(now, subscription);
         }
         self.ua.unregister(now, self.account);
@@ -267,15 +272,20 @@ impl Phone {
             E::ReferReceived { call, refer, request, from } => {
                 self.refer_received(now, call, refer, &request, from);
             }
-            E::Notified { subscription, body, .. } => self.notified(now, subscription, &body),
+            E::Notified { subscription, content_type, body, .. } => {
+                self.notified(now, subscription, &content_type, &body);
+            }
+            E::NotifiedUnasked { account, body, .. } if account == self.account => self.hear_messages(&body),
+            E::SubscriptionRefreshed { subscription, .. } => self.subscription_refreshed(subscription),
             E::SubscriptionActive { subscription, .. } => self.subscription_active(subscription),
             E::SubscriptionStale { subscription, since } => self.lamp_stale(subscription, since),
             E::SubscriptionRefused { subscription, status, reason } => {
-                self.lamp_refused(subscription, status, &reason);
+                self.lamp_refused(now, subscription, status, &reason);
             }
             E::RequestReceived { key, from, request } => self.request_received(now, key, from, &request),
             E::InfoReceived { call, content_type, body } => self.info_received(call, &content_type, &body),
             E::Unregistered { .. }
+            | E::NotifiedUnasked { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
             | E::RequestAnswered { .. }
@@ -291,6 +301,7 @@ impl Phone {
         self.say(Event::Registered);
         if !std::mem::replace(&mut self.registered, true) {
             self.watch_slots(now);
+            self.watch_messages(now);
         }
     }
 
@@ -419,6 +430,7 @@ impl Phone {
             direction: Direction::SendRecv,
             session_id: self.next_session,
             version: 1,
+            security: LocalSecurity::default(),
         })
     }
 

@@ -147,6 +147,7 @@ impl Scene {
             direction: sdp::Direction::SendRecv,
             session_id: 1,
             version: 1,
+            security: sdp::LocalSecurity::default(),
         };
         let invite = Invite {
             account: None,
@@ -459,6 +460,7 @@ impl Scene {
             direction: sdp::Direction::SendRecv,
             session_id: 2,
             version: 1,
+            security: sdp::LocalSecurity::default(),
         };
         let invite = Invite {
             account: None,

@@ -78,13 +78,12 @@ fn entries(headers: &Headers, name: &str) -> Vec<(String, Vec<(String, String)>)
     let read = |value: String| {
         let rest = value.trim_start().strip_prefix('<')?;
         let (uri, params) = rest.split_once('>')?;
-        let params =
-            lexis::split_outside(params, ';')?.into_iter().filter(|p| !p.trim().is_empty()).map(|param| {
-                let (name, value) = param.split_once('=').unwrap_or((param, ""));
-                let value = value.trim();
-                let plain = lexis::unquote(value).unwrap_or_else(|| value.to_owned());
-                (name.trim().to_ascii_lowercase(), plain)
-            });
+        let params = lexis::split_outside(params, ';')?.filter(|p| !p.trim().is_empty()).map(|param| {
+            let (name, value) = param.split_once('=').unwrap_or((param, ""));
+            let value = value.trim();
+            let plain = lexis::unquote(value).unwrap_or_else(|| value.to_owned());
+            (name.trim().to_ascii_lowercase(), plain)
+        });
         Some((uri.to_owned(), params.take(MAX_ENTRIES).collect()))
     };
     headers.list(name).into_iter().take(MAX_ENTRIES).filter_map(read).collect()

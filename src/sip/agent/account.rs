@@ -118,6 +118,8 @@ pub struct Subscribe {
     pub accept: String,
     /// How long; refreshed by itself.
     pub expires_s: u32,
+    /// Whether `target` may be a resource list (RFC 4662): NOTIFYs of several resources at once are understood.
+    pub list: bool,
 }
 
 /// A request outside a dialog.

@@ -46,6 +46,13 @@ impl UserAgent {
         }
     }
 
+    /// The server has restarted: a nonce of before is probably refused, so that each request would be sent twice.
+    pub(super) fn forget_nonce(&mut self, account: Option<AccountKey>) {
+        if let Some(standing) = account.and_then(|key| self.accounts.get_mut(&key)) {
+            standing.wallet.forget_nonces();
+        }
+    }
+
     /// Whether this is the address of the account's own server: credentials go nowhere else.
     pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: Peer) -> bool {
         account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.servers.contains(&to))

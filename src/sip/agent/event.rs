@@ -265,6 +265,24 @@ pub enum Event {
         /// For how long until the next refresh is due.
         expires_s: u32,
     },
+    /// The server has confirmed by a refresh that it still tells us.
+    SubscriptionRefreshed {
+        /// Which subscription.
+        subscription: SubscriptionKey,
+        /// For how long until the next refresh is due.
+        expires_s: u32,
+    },
+    /// A NOTIFY that nobody asked for, from the server of an account: answered 200, and of no consequence to the agent.
+    NotifiedUnasked {
+        /// The account.
+        account: AccountKey,
+        /// The event package, without parameters, in small letters.
+        event: String,
+        /// Its Content-Type.
+        content_type: String,
+        /// Its body.
+        body: Vec<u8>,
+    },
     /// What was heard no longer holds; it is being subscribed to again.
     SubscriptionStale {
         /// Which subscription.

@@ -22,7 +22,7 @@ impl Fields {
         if !scheme.eq_ignore_ascii_case("Digest") {
             return None;
         }
-        Self::of_parts(lexis::split_outside(rest, ',')?.into_iter())
+        Self::of_parts(lexis::split_outside(rest, ',')?)
     }
 
     /// The fields of every Digest challenge in a line, which may hold several, of other schemes too (RFC 7235 4.1).
@@ -32,7 +32,7 @@ impl Fields {
         }
         let Some(parts) = lexis::split_outside(header, ',') else { return Vec::new() };
         let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
-        for part in parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()) {
+        for part in parts.map(|part| part.trim()).filter(|part| !part.is_empty()) {
             match scheme_of(part) {
                 Some((scheme, rest)) if found.len() < MAX_CHALLENGES => found.push((scheme, vec![rest])),
                 Some(_) => break,
@@ -48,7 +48,7 @@ impl Fields {
         if header.len() > MAX_LENGTH {
             return None;
         }
-        Self::of_parts(lexis::split_outside(header, ',')?.into_iter())
+        Self::of_parts(lexis::split_outside(header, ',')?)
     }
 
     fn of_parts<'a>(parts: impl Iterator<Item = &'a str>) -> Option<Self> {

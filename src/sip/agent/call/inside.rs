@@ -43,8 +43,11 @@ impl UserAgent {
             Method::Prack => self.receive_prack(now, from, key, request),
             Method::Info => {
                 self.answer_within(now, from, &request, 200);
-                let content_type = request.headers.get("Content-Type").unwrap_or_default().to_owned();
-                self.tell(Event::InfoReceived { call: key, content_type, body: request.body });
+                // A call whose end was told (it is being cancelled) has nothing more to tell.
+                if self.calls.get(&key).is_some_and(|call| !call.ended) {
+                    let content_type = request.headers.get("Content-Type").unwrap_or_default().to_owned();
+                    self.tell(Event::InfoReceived { call: key, content_type, body: request.body });
+                }
             }
             Method::Refer => self.receive_refer(now, from, Some(key), request),
             Method::Message => self.receive_visit(now, from, request),

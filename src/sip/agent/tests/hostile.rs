@@ -61,6 +61,7 @@ fn bent_traffic_brings_nothing_down_and_leaves_nothing() {
             event: "dialog".to_owned(),
             accept: "text/plain".to_owned(),
             expires_s: 600,
+            list: false,
         };
         let reliable = vec![
             ("Require".to_owned(), "100rel".to_owned()),

@@ -3,6 +3,7 @@
 mod calls;
 mod challenges;
 mod dialogs;
+mod events;
 mod flows_of_rfcs;
 mod hostile;
 mod redirects;
