@@ -147,6 +147,7 @@ fn phone_config(
             servers,
             outbound: proxy.transpose()?.into_iter().collect(),
             realm: account.realm.clone(),
+            further_realms: account.further_realms.clone(),
             expires_s: account.expires_s,
             weakest_digest: weakest(account.digest),
             identity: account.identity.iter().map(source).collect(),
