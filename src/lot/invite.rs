@@ -53,10 +53,14 @@ impl Lot {
         self.agent.answer(now, key, answer.status, answer.headers, Vec::new());
         for change in changes {
             let user = user.clone();
-            self.say(match change {
-                Change::Registered { source, expires_s } => Notice::Registered { user, source, expires_s },
-                Change::Unregistered => Notice::Unregistered { user },
-            });
+            match change {
+                Change::Registered { source, expires_s } => {
+                    self.say(Notice::Registered { user, source, expires_s });
+                }
+                Change::Unregistered => self.say(Notice::Unregistered { user }),
+                // Its calls and lamps come along.
+                Change::Moved { from, to } => self.agent.peer_moved(from, to),
+            }
         }
     }
 

@@ -15,19 +15,35 @@ impl UserAgent {
         for standing in self.accounts.values_mut() {
             standing.place.seen = None;
         }
-        self.close_own_flows(now, "our address changed");
-        for account in self.accounts.keys().copied().collect::<Vec<_>>() {
-            // Until it is told again, whatever was told may have changed.
-            self.doubt_subscriptions(account);
-            if self.is_to_be_registered(account) {
-                // What hangs on the account follows once the registrar knows the new address.
-                self.begin_registration_anew(now, account);
-            } else {
-                self.renew_account(now, Some(account));
-            }
+        // What hangs on an account follows once the registrar knows the new address.
+        let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
+        // Until it is told again, whatever was told may have changed.
+        accounts.iter().for_each(|account| self.doubt_subscriptions(*account));
+        let (registered, others): (Vec<_>, Vec<_>) =
+            accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
+        for account in &registered {
+            self.forget_registration(*account);
         }
-        self.renew_account(now, None);
+        self.close_own_flows(now, "our address changed");
+        self.transactions.lose_datagrams("our address changed");
+        for account in registered {
+            self.register(now, account);
+        }
+        for account in others.into_iter().map(Some).chain([None]) {
+            self.renew_account(now, account);
+        }
         self.take_news(now);
+    }
+
+    /// A phone of ours, as its new registration proves, is at `to` now: dialogs that stay with the address they came from
+    /// ([`super::UaConfig::bound_to_peer`], watchers) go on there.
+    pub fn peer_moved(&mut self, from: Peer, to: Peer) {
+        let calls = self.calls.values_mut().map(|call| &mut call.dialog);
+        let watchers = self.watchers.values_mut().map(|watcher| &mut watcher.dialog);
+        let refers = self.refers.values_mut().filter_map(|refer| refer.own_dialog_mut());
+        for dialog in calls.chain(watchers).chain(refers).filter(|dialog| dialog.peer == from) {
+            dialog.peer = to;
+        }
     }
 
     /// Brings what an account holds to the address that its server now knows: subscriptions, at the pace that all keep
