@@ -17,6 +17,8 @@ impl UserAgent {
         }
         // What hangs on an account follows once the registrar knows the new address.
         let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
+        // Until it is told again, whatever was told may have changed.
+        accounts.iter().for_each(|account| self.doubt_subscriptions(*account));
         let (registered, others): (Vec<_>, Vec<_>) =
             accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
         for account in &registered {
@@ -25,15 +27,11 @@ impl UserAgent {
         self.close_own_flows(now, "our address changed");
         self.transactions.lose_datagrams("our address changed");
         for account in registered {
-            // Until it is told again, whatever was told may have changed.
-            self.doubt_subscriptions(account);
             self.register(now, account);
         }
-        for account in others {
-            self.doubt_subscriptions(account);
-            self.renew_account(now, Some(account));
+        for account in others.into_iter().map(Some).chain([None]) {
+            self.renew_account(now, account);
         }
-        self.renew_account(now, None);
         self.take_news(now);
     }
 
