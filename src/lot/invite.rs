@@ -56,8 +56,24 @@ impl Lot {
             self.say(match change {
                 Change::Registered { source, expires_s } => Notice::Registered { user, source, expires_s },
                 Change::Unregistered => Notice::Unregistered { user },
+                Change::Moved { old, new } => {
+                    self.follow_phone(&user, old, new);
+                    continue;
+                }
             });
         }
+    }
+
+    /// A phone of this user has registered from another address: its calls, and nobody else's, go on there.
+    fn follow_phone(&mut self, user: &str, old: Peer, new: Peer) {
+        let mut calls = Vec::new();
+        for (call, leg) in &mut self.legs {
+            if leg.user.as_deref() == Some(user) && leg.source == old {
+                leg.source = new;
+                calls.push(*call);
+            }
+        }
+        self.agent.calls_moved(&calls, old, new);
     }
 
     /// An INVITE outside a dialog.

@@ -2,7 +2,7 @@
 //! suspend, a NAT that sees us otherwise, a connection that had to be opened anew.
 
 use super::call::Phase;
-use super::{AccountKey, Event, UserAgent};
+use super::{AccountKey, CallKey, Event, UserAgent};
 use crate::sip::message::{NameAddr, Response, Scheme, Uri, Via};
 use crate::sip::{Moment, Peer, Transport};
 use std::net::{IpAddr, SocketAddr};
@@ -26,6 +26,19 @@ impl UserAgent {
         }
         self.renew_account(now, None);
         self.take_news(now);
+    }
+
+    /// The far end of these calls, which was at `old`, has proven to be at `new` now: those that are bound to the old
+    /// place go on at the new one. What was agreed over TLS stays where TLS is.
+    pub fn calls_moved(&mut self, calls: &[CallKey], old: Peer, new: Peer) {
+        if old.transport == Transport::Tls && new.transport != Transport::Tls {
+            return;
+        }
+        for call in calls {
+            if let Some(call) = self.calls.get_mut(call) {
+                call.dialog.follow(old, new);
+            }
+        }
     }
 
     /// Brings what an account holds to the address that its server now knows: subscriptions, at the pace that all keep
