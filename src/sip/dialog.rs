@@ -105,13 +105,6 @@ impl Dialog {
         self.peer == from
     }
 
-    /// The far end, if it was at `old`, is at `new` now.
-    pub(crate) fn follow(&mut self, old: Peer, new: Peer) {
-        if self.bound && self.peer == old {
-            self.peer = new;
-        }
-    }
-
     /// Learns the far end's tag, target and route from a response to our first request (RFC 3261 12.1.2).
     pub(crate) fn learn(&mut self, response: &Response, from: Peer) {
         let Some(to) = response.headers.to() else { return };

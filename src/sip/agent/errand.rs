@@ -5,7 +5,7 @@ use super::{
     AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
     WatcherKey,
 };
-use crate::sip::message::{Headers, Method, Request, Response, Scheme};
+use crate::sip::message::{Headers, Method, NameAddr, Request, Response, Scheme};
 use crate::sip::transaction::{ClientId, Loss, News, cancel_of};
 use crate::sip::{Moment, Peer, Transport};
 
@@ -44,6 +44,8 @@ pub(super) struct Errand {
     pub(super) way: Way,
     /// Servers that it was sent to in vain.
     pub(super) tried: Vec<Peer>,
+    /// Whether its Contact is the one that we make, and so is made anew when it is sent again.
+    pub(super) own_contact: bool,
     /// Whether it was sent a second time after the connection was lost.
     pub(super) reopened: bool,
     /// Whether it goes over TCP only because it is too long for a datagram.
@@ -63,6 +65,7 @@ impl Errand {
             answered_proxy: false,
             way,
             tried: Vec::new(),
+            own_contact: false,
             reopened: false,
             grown: false,
             acks: Vec::new(),
@@ -71,11 +74,11 @@ impl Errand {
 
     /// The same for another attempt.
     pub(super) fn begun_again(&self) -> Self {
-        let Self { purpose, account, to, challenges, way, reopened, grown, .. } = *self;
+        let Self { purpose, account, to, challenges, way, own_contact, reopened, grown, .. } = *self;
         let tried = self.tried.clone();
         let (answered_server, answered_proxy) = (self.answered_server, self.answered_proxy);
         let new = Self::new(purpose, account, way, to);
-        Self { challenges, answered_server, answered_proxy, tried, reopened, grown, ..new }
+        Self { challenges, answered_server, answered_proxy, tried, own_contact, reopened, grown, ..new }
     }
 }
 
@@ -167,12 +170,19 @@ impl UserAgent {
             self.add_via(&mut request, errand.to);
         }
         let to = errand.to;
+        errand.own_contact = self.has_own_contact(&request, to);
         let client = match self.may_go(now, &errand, &request) {
             Ok(()) => self.transactions.send(now, to, request),
             Err(reason) => self.transactions.refuse(to, request, reason),
         };
         self.errands.insert(client, errand);
         client
+    }
+
+    fn has_own_contact(&self, request: &Request, to: Peer) -> bool {
+        let Some(contact) = request.headers.get("Contact") else { return false };
+        let user = NameAddr::parse(contact).and_then(|contact| contact.uri.user).unwrap_or_default();
+        contact == self.contact(&user, to)
     }
 
     /// Whether a request may go there; a connection that it needs is asked for.
@@ -287,6 +297,11 @@ impl UserAgent {
     /// Sends a request again that was challenged, or found no server, with the next number of its dialog (RFC 3261 22.2).
     pub(super) fn send_again(&mut self, now: Moment, errand: Errand, mut request: Request) {
         let purpose = errand.purpose;
+        if errand.own_contact {
+            let contact = request.headers.contacts().into_iter().next();
+            let user = contact.and_then(|contact| contact.uri.user).unwrap_or_default();
+            request.headers.set("Contact", self.contact(&user, errand.to));
+        }
         if let Purpose::Register(account) = purpose {
             // The refusal may have said from where we are seen to come.
             self.write_contacts(account, errand.to, &mut request.headers);

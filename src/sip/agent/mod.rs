@@ -193,12 +193,11 @@ impl UserAgent {
         self.wake_flows(now);
     }
 
-    /// When `wake` is to be called next.
+    /// When `wake` is to be called next: at once, if something has failed that its caller is still to be told of.
     pub fn next_wake(&self) -> Option<Moment> {
-        [self.transactions.next_wake(), self.alarms.next(), self.flows.next_wake()]
-            .into_iter()
-            .flatten()
-            .min()
+        let at_once = self.transactions.has_news().then_some(Moment::ZERO);
+        let timers = [self.transactions.next_wake(), self.alarms.next(), self.flows.next_wake()];
+        timers.into_iter().chain([at_once]).flatten().min()
     }
 
     /// The next message to send; see [`Self::poll_close`] for the order of the two.

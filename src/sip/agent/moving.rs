@@ -2,7 +2,7 @@
 //! suspend, a NAT that sees us otherwise, a connection that had to be opened anew.
 
 use super::call::Phase;
-use super::{AccountKey, CallKey, Event, UserAgent};
+use super::{AccountKey, CallKey, Event, UserAgent, WatcherKey};
 use crate::sip::message::{NameAddr, Response, Scheme, Uri, Via};
 use crate::sip::{Moment, Peer, Transport};
 use std::net::{IpAddr, SocketAddr};
@@ -15,28 +15,36 @@ impl UserAgent {
         for standing in self.accounts.values_mut() {
             standing.place.seen = None;
         }
-        self.close_own_flows(now, "our address changed");
-        for account in self.accounts.keys().copied().collect::<Vec<_>>() {
-            if self.is_to_be_registered(account) {
-                // What hangs on the account follows once the registrar knows the new address.
-                self.begin_registration_anew(now, account);
-            } else {
-                self.renew_account(now, Some(account));
-            }
+        // What hangs on an account follows once the registrar knows the new address.
+        let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
+        let (registered, others): (Vec<_>, Vec<_>) =
+            accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
+        for account in &registered {
+            self.forget_registration(*account);
         }
-        self.renew_account(now, None);
+        self.close_own_flows(now, "our address changed");
+        self.transactions.lose_datagrams("our address changed");
+        for account in registered {
+            self.register(now, account);
+        }
+        for account in others.into_iter().map(Some).chain([None]) {
+            self.renew_account(now, account);
+        }
         self.take_news(now);
     }
 
-    /// The far end of these calls, which was at `old`, has proven to be at `new` now: those that are bound to the old
-    /// place go on at the new one. What was agreed over TLS stays where TLS is.
-    pub fn calls_moved(&mut self, calls: &[CallKey], old: Peer, new: Peer) {
-        if old.transport == Transport::Tls && new.transport != Transport::Tls {
+    /// The far end of these calls and watchers, which was at `from`, has proven to be at `to` now: where they stay with
+    /// the address that they came from ([`super::UaConfig::bound_to_peer`], watchers), they go on there. Which ones are
+    /// his is the owner's to say: several may share one address. What was agreed over TLS stays where TLS is.
+    pub fn peer_moved(&mut self, calls: &[CallKey], watchers: &[WatcherKey], from: Peer, to: Peer) {
+        if from.transport == Transport::Tls && to.transport != Transport::Tls {
             return;
         }
-        for call in calls {
-            if let Some(call) = self.calls.get_mut(call) {
-                call.dialog.follow(old, new);
+        let calls = self.calls.iter_mut().filter(|(key, _)| calls.contains(key)).map(|(_, c)| &mut c.dialog);
+        let watchers = self.watchers.iter_mut().filter(|(key, _)| watchers.contains(key));
+        for dialog in calls.chain(watchers.map(|(_, watcher)| &mut watcher.dialog)) {
+            if dialog.peer == from {
+                dialog.peer = to;
             }
         }
     }

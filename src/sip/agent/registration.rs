@@ -349,8 +349,8 @@ impl UserAgent {
         }
     }
 
-    /// Registers again at once, whatever is under way: that was sent from an address which is no longer ours.
-    pub(super) fn begin_registration_anew(&mut self, now: Moment, key: AccountKey) {
+    /// What is registered, or under way, is worth nothing any more: it was sent from an address which is no longer ours.
+    pub(super) fn forget_registration(&mut self, key: AccountKey) {
         let under_way = |errand: &super::errand::Errand| errand.purpose == Purpose::Register(key);
         let stale = self.errands.iter().filter(|(_, errand)| under_way(errand)).map(|(client, _)| *client);
         for client in stale.collect::<Vec<_>>() {
@@ -363,7 +363,6 @@ impl UserAgent {
         registration.renews = true;
         registration.corrected = false;
         registration.granted = None;
-        self.schedule_register(now, key, Duration::ZERO);
     }
 
     pub(super) fn is_to_be_registered(&self, key: AccountKey) -> bool {

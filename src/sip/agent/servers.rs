@@ -226,7 +226,7 @@ impl UserAgent {
             return false;
         };
         let mut request = request.clone();
-        self.change_server(&mut request, &mut errand, next);
+        change_server(&mut request, &mut errand, next);
         self.send_again(now, errand, request);
         true
     }
@@ -237,20 +237,6 @@ impl UserAgent {
         let hop =
             request.headers.routes("Route").into_iter().next().map_or_else(|| request.uri.clone(), |r| r.uri);
         hop.host_port_addr().is_none() && self.is_server_of(Some(account), errand.to)
-    }
-
-    /// Addresses a request to another server: what was said for the old one alone is taken back.
-    fn change_server(&mut self, request: &mut Request, errand: &mut Errand, next: Peer) {
-        for name in ["Authorization", "Proxy-Authorization"] {
-            request.headers.remove(name);
-        }
-        (errand.answered_server, errand.answered_proxy) = (false, false);
-        let user = request.headers.contacts().into_iter().next().and_then(|c| c.uri.user).unwrap_or_default();
-        let ours = self.contact(&user, errand.to);
-        if request.headers.get("Contact") == Some(ours.as_str()) {
-            request.headers.set("Contact", self.contact(&user, next));
-        }
-        errand.to = next;
     }
 
     /// Which way a request of that account takes that the owner sends there, and to which server.
@@ -298,4 +284,13 @@ impl UserAgent {
 /// twice is seen to be: its first server lost the connection to us, or never answered.
 fn can_repeat(method: &Method) -> bool {
     !matches!(method, Method::Refer | Method::Info | Method::Message)
+}
+
+/// Addresses a request to another server: what was said to the old one alone is taken back.
+fn change_server(request: &mut Request, errand: &mut Errand, next: Peer) {
+    for name in ["Authorization", "Proxy-Authorization"] {
+        request.headers.remove(name);
+    }
+    (errand.answered_server, errand.answered_proxy) = (false, false);
+    errand.to = next;
 }

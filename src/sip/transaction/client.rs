@@ -35,8 +35,9 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn awaits_answer_from(&self, flow: Peer) -> bool {
-        self.to == flow && matches!(self.state, State::Trying | State::Proceeding)
+    /// From where a final answer is still awaited.
+    pub(super) fn awaits_answer(&self) -> Option<Peer> {
+        matches!(self.state, State::Trying | State::Proceeding).then_some(self.to)
     }
 }
 

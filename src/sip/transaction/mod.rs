@@ -119,9 +119,13 @@ impl Transactions {
         }
     }
 
-    /// When `wake` is wanted: at once while there is something to tell.
     pub(crate) fn next_wake(&self) -> Option<Moment> {
-        if self.news.is_empty() { self.alarms.next() } else { Some(Moment::ZERO) }
+        self.alarms.next()
+    }
+
+    /// Whether there is something to tell.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.is_empty()
     }
 
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
@@ -158,23 +162,27 @@ impl Transactions {
     /// A connection is gone. What was asked on it has failed; answers to what it brought go the way that the Via names,
     /// if `opens_connections` (RFC 3261 18.2.2), else nowhere.
     pub(crate) fn lose_flow(&mut self, flow: Peer, was_open: bool, reason: &str, opens_connections: bool) {
-        let asked: Vec<ClientId> = self
-            .clients
-            .iter()
-            .filter(|(_, client)| client.awaits_answer_from(flow))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in asked {
-            self.fail_client(id, was_open, reason);
-        }
+        self.fail_clients(was_open, reason, |to| to == flow);
         for server in self.servers.values_mut().filter(|_| opens_connections) {
             server.lose_flow(flow);
         }
     }
 
+    /// Our address is another: answers to what was asked by datagrams go to the old one.
+    pub(crate) fn lose_datagrams(&mut self, reason: &str) {
+        self.fail_clients(true, reason, |to| !to.transport.is_reliable());
+    }
+
+    fn fail_clients(&mut self, was_open: bool, reason: &str, fails: impl Fn(Peer) -> bool) {
+        let asked = self.clients.iter().filter(|(_, client)| client.awaits_answer().is_some_and(&fails));
+        for id in asked.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.fail_client(id, was_open, reason);
+        }
+    }
+
     /// Whether any transaction still wants to hear or say something on that connection.
     pub(crate) fn has_use_for(&self, flow: Peer) -> bool {
-        self.clients.values().any(|client| client.awaits_answer_from(flow))
+        self.clients.values().any(|client| client.awaits_answer() == Some(flow))
             || self.servers.values().any(|server| server.owes_answer_to(flow))
     }
 

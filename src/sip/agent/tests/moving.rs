@@ -31,7 +31,7 @@ fn a_new_address_brings_one_register_all_lamps_and_the_media_of_running_calls() 
         net.names(phone);
         net.sent.clear();
         let phone = carry(&mut net, phone, 2);
-        net.run(s(8));
+        net.run(s(25));
         let names = net.names(phone);
         assert_eq!(names.iter().filter(|n| *n == "MediaAddressWanted").count(), 1, "seed {seed}: {names:?}");
         let told = names.iter().filter(|n| *n == "Notified").count();
@@ -39,7 +39,7 @@ fn a_new_address_brings_one_register_all_lamps_and_the_media_of_running_calls() 
         let registers = net.requests(phone, "REGISTER");
         let most = if server.transport.is_reliable() { 2 } else { 1 };
         assert!(registers.len() <= most, "seed {seed}: {}", registers.len());
-        assert_eq!(registers[0].0, net.now - s(8), "at once");
+        assert_eq!(registers[0].0, net.now - s(25), "at once");
         // The old address is given back.
         assert!(
             registers[0]
@@ -152,18 +152,16 @@ fn a_nat_that_changes_its_mind_with_every_register_makes_no_loop() {
     let (phone, office) = (net.add_phone(1), net.add_server(9));
     net.nat.insert(phone, public(61_000));
     net.script(office, obliging);
-    let key = net.with(phone, |ua, now| {
+    net.with(phone, |ua, now| {
         let key = ua.add_account(account(udp(9)));
         ua.register(now, key);
-        key
     });
     for n in 0..600u16 {
         net.nat.insert(phone, public(61_000 + n));
         net.run(ms(100));
     }
-    let count = net.requests(phone, "REGISTER").len();
-    assert!(count <= 3, "{count} in a minute");
-    let _ = key;
+    let sent = net.requests(phone, "REGISTER").into_iter().map(|(_, _, r)| r.headers.cseq().unwrap().0);
+    assert!(sent.clone().max() <= Some(3), "{:?} in a minute", sent.collect::<Vec<_>>());
 }
 
 #[test]

@@ -99,7 +99,9 @@ impl Net {
 
     pub fn add_server(&mut self, number: u8) -> SocketAddr {
         let seed = self.rng.next_u64();
-        self.agents.insert(host(number), UserAgent::new(UaConfig::server(host(number), "server", seed)));
+        // Follows a Contact that moves, as most phone systems do.
+        let config = UaConfig { bound_to_peer: false, ..UaConfig::server(host(number), "server", seed) };
+        self.agents.insert(host(number), UserAgent::new(config));
         host(number)
     }
 
