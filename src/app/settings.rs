@@ -2,11 +2,12 @@
 
 use crate::config::{self, Config};
 use crate::desk::{Desk, NewLine};
-use crate::dialect::{Dialect, PhoneConfig};
+use crate::dialect::{Dialect, LampEvent, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::{Account, Peer, sdp};
+use crate::sip::{Account, Peer, identity, sdp};
 use color_eyre::eyre::eyre;
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,8 +22,20 @@ fn dialect(lot: &config::Lot) -> color_eyre::Result<Dialect> {
         config::Dialect::Asterisk => "asterisk",
         config::Dialect::Parkdeck => "parkdeck",
     };
-    Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
-        .ok_or_else(|| eyre!("no dialect “{name}”"))
+    let mut dialect = Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
+        .ok_or_else(|| eyre!("no dialect “{name}”"))?;
+    dialect.list = lot.list.clone();
+    let first = match lot.lamps {
+        config::Lamps::Auto => None,
+        config::Lamps::Dialog => Some(LampEvent::Dialog),
+        config::Lamps::Presence => Some(LampEvent::Presence),
+        config::Lamps::Callpark => Some(LampEvent::CallPark),
+    };
+    if let Some(first) = first {
+        dialect.lamp_events.retain(|event| *event != first);
+        dialect.lamp_events.insert(0, first);
+    }
+    Ok(dialect)
 }
 
 /// The desk before anything is heard: every line, every slot, all lamps unknown.
@@ -83,6 +96,22 @@ pub(super) fn start_sound(
     }
 }
 
+fn weakest(digest: config::Digest) -> Algorithm {
+    match digest {
+        config::Digest::Md5 => Algorithm::Md5,
+        config::Digest::Sha256 => Algorithm::Sha256,
+        config::Digest::Sha512_256 => Algorithm::Sha512256,
+    }
+}
+
+fn source(source: &config::IdentitySource) -> identity::Source {
+    match source {
+        config::IdentitySource::Pai => identity::Source::Asserted,
+        config::IdentitySource::Rpid => identity::Source::RemoteParty,
+        config::IdentitySource::From => identity::Source::From,
+    }
+}
+
 /// What each line's phone needs to know, in the order of the accounts; `local` is our address, `servers` are those found
 /// so far.
 pub(super) fn phone_configs(
@@ -129,9 +158,11 @@ fn phone_config(
             outbound: proxy.transpose()?.into_iter().collect(),
             realm: account.realm.clone(),
             expires_s: account.expires_s,
+            weakest_digest: weakest(account.digest),
+            identity: account.identity.iter().map(source).collect(),
             ..Account::new(aor, local, account.auth_user.as_str(), password)
         },
-        dialect: dialect(&account.lot)?,
+        dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
         tls_verified: config.tls.verify,

@@ -1,6 +1,6 @@
 //! Lines: one account each, with its server's lot and what that server can do; and which of them a new call goes out by.
 
-use super::{Abilities, Desk, Severity, Slot};
+use super::{Abilities, Desk, Messages, Severity, Slot};
 use crate::parking::{Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -87,6 +87,9 @@ pub struct Account {
     pub registered_until: Option<Moment>,
     /// Round trip of the last answered probe in ms; `None` while the server doesn't answer.
     pub round_trip_ms: Option<u32>,
+    /// The messages in its mailbox; `None` where there is none, or nothing is known of it.
+    #[serde(default)]
+    pub messages: Option<Messages>,
     /// How the server is reached.
     pub way: Way,
     /// What went wrong last, and when.

@@ -6,6 +6,7 @@
 mod call;
 mod command;
 mod event;
+mod freshness;
 mod learn;
 mod line;
 #[cfg(test)]
@@ -21,7 +22,8 @@ mod tests;
 
 pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
-pub use event::{CallArrival, Effect, Event, LampReport};
+pub use event::{CallArrival, Effect, Event, LampReport, Messages};
+pub use freshness::Freshness;
 pub use line::{Account, Line, LineId, MAX_LINES, NewLine, Protection, Registration, SlotKey, Way};
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};

@@ -202,6 +202,13 @@ impl Switchboard {
         &self.phones[0]
     }
 
+    /// Lets the phone of the first line do something, and whatever follows from it.
+    #[cfg(test)]
+    pub(super) fn with_first(&mut self, now: Moment, deed: impl FnOnce(&mut Phone)) {
+        self.turn(LineId::default(), deed);
+        self.settle(now);
+    }
+
     /// How many calls the phones keep, and media ports in use.
     pub fn legs(&self) -> usize {
         self.phones.iter().map(|phone| phone.legs.len()).sum()

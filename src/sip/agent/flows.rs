@@ -450,5 +450,7 @@ impl UserAgent {
 
     pub(super) fn tell_flow_lost(&mut self, account: AccountKey, reason: &str) {
         self.tell(Event::FlowLost { account, reason: reason.to_owned() });
+        // What comes by it comes no more: no lamp of the account is to be believed until it is told again.
+        self.doubt_subscriptions(account);
     }
 }

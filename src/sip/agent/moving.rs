@@ -25,11 +25,15 @@ impl UserAgent {
         self.close_own_flows(now, "our address changed");
         self.transactions.lose_datagrams("our address changed");
         for account in registered {
+            // Until it is told again, whatever was told may have changed.
+            self.doubt_subscriptions(account);
             self.register(now, account);
         }
-        for account in others.into_iter().map(Some).chain([None]) {
-            self.renew_account(now, account);
+        for account in others {
+            self.doubt_subscriptions(account);
+            self.renew_account(now, Some(account));
         }
+        self.renew_account(now, None);
         self.take_news(now);
     }
 
@@ -56,6 +60,10 @@ impl UserAgent {
         for subscription in watched.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.renew(now, subscription);
         }
+        self.renew_calls(account);
+    }
+
+    pub(super) fn renew_calls(&mut self, account: Option<AccountKey>) {
         let calls = self.calls.iter().filter(|(_, call)| {
             call.account == account && !call.ended && matches!(call.phase, Phase::Accepted | Phase::Confirmed)
         });
