@@ -2,7 +2,7 @@
 //! suspend, a NAT that sees us otherwise, a connection that had to be opened anew.
 
 use super::call::Phase;
-use super::{AccountKey, Event, UserAgent};
+use super::{AccountKey, CallKey, Event, UserAgent, WatcherKey};
 use crate::sip::message::{NameAddr, Response, Scheme, Uri, Via};
 use crate::sip::{Moment, Peer, Transport};
 use std::net::{IpAddr, SocketAddr};
@@ -35,14 +35,19 @@ impl UserAgent {
         self.take_news(now);
     }
 
-    /// A phone of ours, as its new registration proves, is at `to` now: dialogs that stay with the address they came from
-    /// ([`super::UaConfig::bound_to_peer`], watchers) go on there.
-    pub fn peer_moved(&mut self, from: Peer, to: Peer) {
-        let calls = self.calls.values_mut().map(|call| &mut call.dialog);
-        let watchers = self.watchers.values_mut().map(|watcher| &mut watcher.dialog);
-        let refers = self.refers.values_mut().filter_map(|refer| refer.own_dialog_mut());
-        for dialog in calls.chain(watchers).chain(refers).filter(|dialog| dialog.peer == from) {
-            dialog.peer = to;
+    /// The far end of these calls and watchers, which was at `from`, has proven to be at `to` now: where they stay with
+    /// the address that they came from ([`super::UaConfig::bound_to_peer`], watchers), they go on there. Which ones are
+    /// his is the owner's to say: several may share one address. What was agreed over TLS stays where TLS is.
+    pub fn peer_moved(&mut self, calls: &[CallKey], watchers: &[WatcherKey], from: Peer, to: Peer) {
+        if from.transport == Transport::Tls && to.transport != Transport::Tls {
+            return;
+        }
+        let calls = self.calls.iter_mut().filter(|(key, _)| calls.contains(key)).map(|(_, c)| &mut c.dialog);
+        let watchers = self.watchers.iter_mut().filter(|(key, _)| watchers.contains(key));
+        for dialog in calls.chain(watchers.map(|(_, watcher)| &mut watcher.dialog)) {
+            if dialog.peer == from {
+                dialog.peer = to;
+            }
         }
     }
 
