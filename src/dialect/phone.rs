@@ -316,6 +316,8 @@ impl Phone {
             // The user agent says in words whose credentials, and why.
             Some(401 | 403 | 404 | 407) => reason.to_owned(),
             Some(status) => format!("the server refused: {reason} ({status})"),
+            // Refused, reset, a certificate: what is known of the connection.
+            None if reason.starts_with("no connection") => reason.to_owned(),
             None => format!("no answer from {}", self.server()),
         };
         let retry_at = retry.map(|d| now + d);
