@@ -18,6 +18,7 @@ pub mod message;
 pub mod replaces;
 pub mod sdp;
 pub mod sipfrag;
+pub mod trace;
 
 pub use agent::*;
 pub use peer::{Peer, Transport};
