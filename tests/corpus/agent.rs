@@ -626,5 +626,6 @@ fn subscribe(script: &mut Script<'_>, accounts: &[AccountKey]) -> Option<Subscri
         event: ["dialog", "presence", "message-summary"][usize::from(script.byte()? % 3)].to_owned(),
         accept: "application/dialog-info+xml".to_owned(),
         expires_s: u32::from(script.byte()?) * 20,
+        list: script.byte()? % 4 == 0,
     })
 }

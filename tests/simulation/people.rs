@@ -66,6 +66,7 @@ impl Phone {
             direction: Direction::SendRecv,
             session_id: u64::from(self.next_port),
             version: 1,
+            security: sdp::LocalSecurity::default(),
         }
     }
 

@@ -382,6 +382,7 @@ impl World {
             event: "dialog".to_owned(),
             accept: "application/dialog-info+xml".to_owned(),
             expires_s: 600,
+            list: false,
         };
         phone.agent.subscribe(self.now, subscribe)
     }
@@ -569,7 +570,9 @@ impl Phone {
 
     fn local(&self, port: u16, direction: Direction, version: u64) -> LocalMedia {
         let codecs = self.codecs.clone();
-        LocalMedia { address: self.address.ip(), port, codecs, direction, session_id: port.into(), version }
+        let security = sdp::LocalSecurity::default();
+        let session_id = port.into();
+        LocalMedia { address: self.address.ip(), port, codecs, direction, session_id, version, security }
     }
 
     fn on_event(&mut self, now: Moment, event: Event) {
