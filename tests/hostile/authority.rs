@@ -64,7 +64,6 @@ fn credentials_go_to_the_accounts_server_and_realm_and_to_nobody_else() {
 }
 
 #[test]
-#[ignore = "waits for the limit of two challenges"]
 fn challenges_without_end_are_answered_twice_at_most() {
     for (status, kind) in [("401 Unauthorized", "WWW"), ("407 Proxy Authentication Required", "Proxy")] {
         let mut office = Office::open(2, 3);

@@ -169,6 +169,8 @@ impl Front {
     fn before(server: SocketAddr) -> Self {
         let socket = UdpSocket::bind((LOOPBACK, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        // A crowd at once overruns the usual buffer.
+        let _ = socket2::SockRef::from(&socket).set_recv_buffer_size(4 << 20);
         let address = socket.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let asked = stop.clone();

@@ -201,9 +201,8 @@ fn a_caller_who_asks_us_to_call_somebody_else_is_not_obeyed() {
     let mut caller = Rude::caller(&server, &steps.concat());
     answer(&console);
     caller.wait("declined", SOON);
-    console
-        .terminal
-        .never("a call that nobody asked for", Duration::from_secs(1), |screen| screen.contains("00900"));
+    console.terminal.never("a call that nobody asked for", Duration::from_secs(1), |s| s.contains("calling"));
+    console.wait_calls(1, SOON);
     assert_eq!(server.told("invited"), 0);
     talking(&console);
     caller.order(1);
@@ -226,8 +225,9 @@ fn of_two_hundred_callers_at_once_as_many_ring_as_there_is_room_for_and_the_rest
         if_status(486, "busy", &tell("busy after all")),
         order(),
         cancel(1),
-        recv_status(200, ""),
-        recv_status(487, &tell("cancelled")),
+        // The answer to the CANCEL itself may come later.
+        maybe_status(&[200]),
+        recv_status(487, ""),
         ack_refusal(1),
         go("over"),
         label("busy"),
