@@ -28,7 +28,7 @@ const PARKDECK: &str = env!("CARGO_BIN_EXE_parkdeck");
 /// What should be there at once may take this long on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
 /// How long everything may take to come back after the address has changed: a look around, a REGISTER, a re-INVITE.
-const COMES_BACK: Duration = Duration::from_secs(30);
+const COMES_BACK: Duration = Duration::from_secs(40);
 const OFFICE: &str = "10.77.0.1";
 
 fn ip(arguments: &[&str]) -> String {

@@ -10,7 +10,7 @@ use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, Peer, identity, sdp};
 use color_eyre::eyre::eyre;
 use secrecy::SecretString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -60,6 +60,16 @@ pub(super) fn first_desk(config: &Config) -> Desk {
     Desk::with_lines(config.accounts.iter().map(line))
 }
 
+/// Where sound arrives: at every address of ours, so that a call goes on when the one in use is another tomorrow; at that
+/// one alone if the operator chose it, or nobody else is to reach it.
+fn media_bind(address: IpAddr, chosen: Option<IpAddr>) -> IpAddr {
+    match address {
+        _ if address.is_loopback() || chosen.is_some() => address,
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
 pub(super) fn start_sound(
     config: &Config,
     address: IpAddr,
@@ -71,7 +81,7 @@ pub(super) fn start_sound(
         None => Device::Default,
     };
     let options = SoundOptions {
-        address,
+        address: media_bind(address, config.network.address),
         ports: config.network.rtp_ports.map(|(first, last)| first..=last),
         spare: SPARE_PORTS,
         streams_max: crate::desk::MAX_CALLS,
@@ -147,6 +157,7 @@ fn phone_config(
             servers,
             outbound: proxy.transpose()?.into_iter().collect(),
             realm: account.realm.clone(),
+            further_realms: account.further_realms.clone(),
             expires_s: account.expires_s,
             weakest_digest: weakest(account.digest),
             identity: account.identity.iter().map(source).collect(),

@@ -654,3 +654,26 @@ fn a_park_that_was_given_up_before_it_was_asked_for_is_never_asked_for() {
     scene.run(Duration::from_secs(40));
     assert!(scene.server.refers.is_empty(), "the REFER that waited was taken back");
 }
+
+#[test]
+fn digits_go_in_info_where_the_other_end_takes_no_telephone_event() {
+    let mut scene = Scene::talking();
+    scene.phone.perform(scene.now, LineId::default(), Effect::SendDigit { call: CALL, digit: '5' });
+    let by_sound = |said: &Said| matches!(said, Said::Sound(SoundStep::Digit { digit: '5', .. }));
+    assert!(std::iter::from_fn(|| scene.phone.poll_said()).any(|(_, said)| by_sound(&said)));
+    let offer =
+        b"v=0\r\no=- 1 9 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n";
+    let now = scene.now;
+    scene.phone.with_first(now, |phone| {
+        let key = *phone.by_key.keys().next().unwrap();
+        phone.offer_received(now, key, offer);
+    });
+    scene.phone.perform(scene.now, LineId::default(), Effect::SendDigit { call: CALL, digit: '6' });
+    assert!(
+        !std::iter::from_fn(|| scene.phone.poll_said())
+            .any(|(_, s)| matches!(s, Said::Sound(SoundStep::Digit { .. })))
+    );
+    let sent = std::iter::from_fn(|| scene.phone.poll_transmit()).map(|t| t.bytes);
+    let told: Vec<String> = sent.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    assert!(told.iter().any(|text| text.starts_with("INFO ") && text.contains("Signal=6")), "{told:?}");
+}

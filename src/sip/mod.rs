@@ -29,6 +29,7 @@ pub mod rlmi;
 pub mod sdp;
 pub mod sipfrag;
 pub mod target_dialog;
+pub mod trace;
 
 pub use agent::*;
 pub use peer::{Peer, Transport};

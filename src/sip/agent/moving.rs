@@ -2,7 +2,7 @@
 //! suspend, a NAT that sees us otherwise, a connection that had to be opened anew.
 
 use super::call::Phase;
-use super::{AccountKey, Event, UserAgent};
+use super::{AccountKey, CallKey, Event, UserAgent, WatcherKey};
 use crate::sip::message::{NameAddr, Response, Scheme, Uri, Via};
 use crate::sip::{Moment, Peer, Transport};
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +17,8 @@ impl UserAgent {
         }
         // What hangs on an account follows once the registrar knows the new address.
         let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
+        // Until it is told again, whatever was told may have changed.
+        accounts.iter().for_each(|account| self.doubt_subscriptions(*account));
         let (registered, others): (Vec<_>, Vec<_>) =
             accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
         for account in &registered {
@@ -25,26 +27,27 @@ impl UserAgent {
         self.close_own_flows(now, "our address changed");
         self.transactions.lose_datagrams("our address changed");
         for account in registered {
-            // Until it is told again, whatever was told may have changed.
-            self.doubt_subscriptions(account);
             self.register(now, account);
         }
-        for account in others {
-            self.doubt_subscriptions(account);
-            self.renew_account(now, Some(account));
+        for account in others.into_iter().map(Some).chain([None]) {
+            self.renew_account(now, account);
         }
-        self.renew_account(now, None);
         self.take_news(now);
     }
 
-    /// A phone of ours, as its new registration proves, is at `to` now: dialogs that stay with the address they came from
-    /// ([`super::UaConfig::bound_to_peer`], watchers) go on there.
-    pub fn peer_moved(&mut self, from: Peer, to: Peer) {
-        let calls = self.calls.values_mut().map(|call| &mut call.dialog);
-        let watchers = self.watchers.values_mut().map(|watcher| &mut watcher.dialog);
-        let refers = self.refers.values_mut().filter_map(|refer| refer.own_dialog_mut());
-        for dialog in calls.chain(watchers).chain(refers).filter(|dialog| dialog.peer == from) {
-            dialog.peer = to;
+    /// The far end of these calls and watchers, which was at `from`, has proven to be at `to` now: where they stay with
+    /// the address that they came from ([`super::UaConfig::bound_to_peer`], watchers), they go on there. Which ones are
+    /// his is the owner's to say: several may share one address. What was agreed over TLS stays where TLS is.
+    pub fn peer_moved(&mut self, calls: &[CallKey], watchers: &[WatcherKey], from: Peer, to: Peer) {
+        if from.transport == Transport::Tls && to.transport != Transport::Tls {
+            return;
+        }
+        let calls = self.calls.iter_mut().filter(|(key, _)| calls.contains(key)).map(|(_, c)| &mut c.dialog);
+        let watchers = self.watchers.iter_mut().filter(|(key, _)| watchers.contains(key));
+        for dialog in calls.chain(watchers.map(|(_, watcher)| &mut watcher.dialog)) {
+            if dialog.peer == from {
+                dialog.peer = to;
+            }
         }
     }
 
