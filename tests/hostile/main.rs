@@ -15,6 +15,8 @@
 //! | digest leak | `authority::credentials_…`; `sip::agent::tests::registrations` |
 //! | REFER from the peer | `authority::nobody_but_the_operator_…`; by SIPp: `tests/peers_rude/callers` |
 //! | mutated messages | `mutations::…` (20,000 here; 1,000,000 with `--run-ignored`); `tests/terminal/hostile`; `fuzz/` |
+//! | strangers | `authority::a_stranger_rings_nobody_…` |
+//! | bad certificates, stalled handshake, cut connections | `tests/peers_streams`; `io::tls`, `io::net` |
 //! | RTP injection, garbage at 5,000/s | `io::sound::tests::injection_…`; `media::gate` |
 
 #![allow(

@@ -203,7 +203,11 @@ impl Office {
 
     fn drain(&mut self) {
         while let Some(transmit) = self.engine.poll_transmit() {
-            assert_eq!(transmit.to.transport, Transport::Udp);
+            if transmit.to.transport != Transport::Udp {
+                // What is too long for a datagram would go by a connection: here nobody takes any.
+                self.engine.flow_closed(self.now, transmit.to, "refused");
+                continue;
+            }
             let text = String::from_utf8_lossy(&transmit.bytes).into_owned();
             let heard = Heard { at: self.now, to: transmit.to.address, text };
             if heard.to == SocketAddr::from(SERVER) && self.mood == Mood::Kind {
