@@ -5,8 +5,9 @@ use crate::desk::Desk;
 use crate::dialect::{Dialect, LampEvent, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::{Account, sdp};
+use crate::sip::{Account, identity, sdp};
 use color_eyre::eyre::eyre;
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -69,6 +70,22 @@ pub(super) fn start_sound(
     }
 }
 
+fn weakest(digest: config::Digest) -> Algorithm {
+    match digest {
+        config::Digest::Md5 => Algorithm::Md5,
+        config::Digest::Sha256 => Algorithm::Sha256,
+        config::Digest::Sha512_256 => Algorithm::Sha512256,
+    }
+}
+
+fn source(source: &config::IdentitySource) -> identity::Source {
+    match source {
+        config::IdentitySource::Pai => identity::Source::Asserted,
+        config::IdentitySource::Rpid => identity::Source::RemoteParty,
+        config::IdentitySource::From => identity::Source::From,
+    }
+}
+
 /// What the phone needs to know; `local` is our address towards the server.
 pub(super) fn phone_config(
     config: &Config,
@@ -93,7 +110,10 @@ pub(super) fn phone_config(
         media_address: if local.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { local.ip() },
         account: Account {
             realm: account.realm.clone(),
+            further_realms: account.further_realms.clone(),
             expires_s: account.expires_s,
+            weakest_digest: weakest(account.digest),
+            identity: account.identity.iter().map(source).collect(),
             ..Account::new(aor, server, account.auth_user.as_str(), password)
         },
         dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },

@@ -499,3 +499,23 @@ mod random {
         }
     }
 }
+
+#[test]
+fn a_transfer_that_the_caller_asks_for_is_told_and_left_to_the_operator() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    let effects = desk.learn(at(20), Event::TransferWished { call, to: "Sam".into() });
+    assert!(effects.is_empty(), "nobody is put through unasked");
+    assert_eq!(last_words(&desk), "Jane Doe asks to be put through to Sam · t does it");
+}
+
+#[test]
+fn a_call_says_where_it_was_diverted_from_and_that_somebody_else_took_it() {
+    let mut desk = desk();
+    let call = ring(&mut desk, 10, jane());
+    desk.learn(at(11), Event::CallRemarked { call, remark: "diverted from Sam".into() });
+    assert_eq!(desk.call(call).unwrap().remark.as_str(), "diverted from Sam");
+    let reason = Text::new("answered elsewhere");
+    desk.learn(at(20), Event::CallEnded { call, reason, by_them: true });
+    assert_eq!(last_words(&desk), "Jane Doe: answered elsewhere");
+}

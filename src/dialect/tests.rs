@@ -453,10 +453,6 @@ impl Scene {
 
     /// Another call of the server's with these headers, which gets the number 7 unless it takes the place of one.
     fn ring_with(&mut self, headers: &[(&str, &str)]) -> CallKey {
-        let before = self.server.call;
-        self.ring(address(1));
-        let call = std::mem::replace(&mut self.server.call, before).unwrap();
-        self.server.ua.hang_up(self.now, call);
         let media = LocalMedia {
             address: address(1).ip(),
             port: 30_002,
@@ -512,7 +508,9 @@ fn a_message_of_our_server_is_shown_scrubbed_and_one_of_a_stranger_is_not() {
         headers: vec![("Content-Type".into(), "text/plain".into())],
         body: b"Mr. \x1b]52;c;x\x07Lopez is \xffhere".to_vec(),
     };
-    scene.server_says(|ua, now, _| drop(ua.request(now, ask("Sam"))));
+    scene.server_says(|ua, now, _| {
+        ua.request(now, ask("Sam"));
+    });
     scene.server_says(|ua, now, call| ua.message(now, call, "text/plain", b"two minutes".to_vec()));
     let told = scene.told();
     assert_eq!(told.len(), 2);
@@ -640,4 +638,24 @@ fn a_park_that_was_given_up_before_it_was_asked_for_is_never_asked_for() {
     assert!(scene.phone.attempts.is_empty());
     scene.run(Duration::from_secs(40));
     assert!(scene.server.refers.is_empty(), "the REFER that waited was taken back");
+}
+
+#[test]
+fn digits_go_in_info_where_the_other_end_takes_no_telephone_event() {
+    let mut scene = Scene::talking();
+    scene.phone.perform(scene.now, Effect::SendDigit { call: CALL, digit: '5' });
+    let by_sound = |said: &Said| matches!(said, Said::Sound(SoundStep::Digit { digit: '5', .. }));
+    assert!(std::iter::from_fn(|| scene.phone.poll_said()).any(|said| by_sound(&said)));
+    let key = *scene.phone.by_key.keys().next().unwrap();
+    let offer =
+        b"v=0\r\no=- 1 9 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n";
+    scene.phone.offer_received(scene.now, key, offer);
+    scene.phone.perform(scene.now, Effect::SendDigit { call: CALL, digit: '6' });
+    assert!(
+        !std::iter::from_fn(|| scene.phone.poll_said())
+            .any(|s| matches!(s, Said::Sound(SoundStep::Digit { .. })))
+    );
+    let sent = std::iter::from_fn(|| scene.phone.poll_transmit()).map(|t| t.bytes);
+    let told: Vec<String> = sent.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    assert!(told.iter().any(|text| text.starts_with("INFO ") && text.contains("Signal=6")), "{told:?}");
 }

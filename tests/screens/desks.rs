@@ -66,6 +66,7 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         comeback: None,
         strength: None,
         told: None,
+        remark: Text::default(),
         digits: String::new(),
     });
     id

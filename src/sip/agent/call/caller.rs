@@ -61,6 +61,7 @@ impl UserAgent {
             call.invite = Some(client);
             if let Phase::Calling { heard, .. } = &mut call.phase {
                 *heard = false;
+                call.forks.clear();
             }
         }
     }

@@ -32,7 +32,8 @@ impl UserAgent {
             return self.answer_at_once(from, &request, 500);
         }
         call.dialog.moves_to(from);
-        let over = call.phase == Phase::Over;
+        // The owner was told that it has ended: nothing of it is his any more, though our CANCEL may be under way.
+        let over = call.phase == Phase::Over || call.ended;
         match request.method {
             Method::Bye => self.receive_bye(now, from, key, &request),
             Method::Notify => self.receive_refer_notify(now, from, key, &request),

@@ -322,6 +322,12 @@ impl UserAgent {
         } else if matches!(wish, Wish::Refresh) {
             if answer.status() == 422 && self.take_min_session(key, &answer.response) {
                 self.put_back(key, wish);
+            } else if matches!(answer.status(), 405 | 501) {
+                // It said that it takes UPDATE and does not: a re-INVITE does as well.
+                if let Some(call) = self.calls.get_mut(&key) {
+                    call.peer_allows = None;
+                }
+                self.put_back(key, wish);
             } else {
                 self.refresh_later(now, key);
             }

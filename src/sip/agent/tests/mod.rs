@@ -6,6 +6,7 @@ mod dialogs;
 mod events;
 mod failover;
 mod flows;
+mod flows_of_rfcs;
 mod hostile;
 mod moving;
 mod net;
