@@ -183,7 +183,7 @@ fn engine(slots: u32) -> Engine {
         codecs,
         seed: 7.into(),
     };
-    let mut engine = Engine::new(desk, phone);
+    let mut engine = Engine::new(desk, [phone]).unwrap();
     engine.report(Duration::ZERO, Report::PortsBound { ports: (0..64).map(|i| 40_000 + 2 * i).collect() });
     engine
 }

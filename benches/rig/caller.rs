@@ -78,6 +78,7 @@ impl Line {
             direction: Direction::SendRecv,
             session_id: u64::from(address.port()),
             version: 1,
+            security: sdp::LocalSecurity::default(),
         };
         let seed = u64::from(address.port()) << 16 | u64::from(std::process::id());
         let mut agent = UserAgent::new(UaConfig::new(address, "parkdeck-bench", seed));

@@ -149,5 +149,8 @@ pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
         send: sends,
         receive: receives,
         fec: negotiated.fec,
+        signalling: None,
+        rtcp_mux: negotiated.rtcp_mux,
+        rtcp_remote: negotiated.rtcp_remote,
     }
 }

@@ -200,6 +200,7 @@ impl Leg {
             direction: Direction::SendRecv,
             session_id: stream.0,
             version: 1,
+            security: sdp::LocalSecurity::default(),
         };
         Some(Self { stream, local, settled: None })
     }

@@ -25,6 +25,8 @@ pub(super) struct Leg {
     pub transfer: Option<ReferKey>,
     /// Whether the sound path knows the port.
     pub open: bool,
+    /// Whether the other end takes telephone-event; else digits go in INFO.
+    pub takes_tone_events: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +51,6 @@ impl Phone {
         if !self.ua.is_own_server(self.account, from) {
             return self.ua.reject_unkept(now, key, 403, Vec::new());
         }
-        // No dialog of ours may be taken over: nobody has been given its names.
-        if request.headers.get("Replaces").is_some() {
-            return self.ua.reject(now, key, 481, Vec::new());
-        }
         let offered = sdp::codecs_of(&request.body);
         if !request.body.is_empty() && !offered.iter().any(|c| self.config.codecs.contains(c)) {
             return self.ua.reject(now, key, 488, Vec::new());
@@ -61,7 +59,7 @@ impl Phone {
             return self.ua.reject(now, key, 486, Vec::new());
         };
         let headers = &request.headers;
-        let party = identity::caller(headers);
+        let party = identity::caller(headers, &self.config.account.identity);
         let called = headers.to().and_then(|to| to.uri.user).unwrap_or_default();
         let ours = self.config.account.aor.uri.user.clone();
         let referred_by = headers.name_addr("Referred-By").and_then(|r| r.uri.user);
@@ -75,12 +73,22 @@ impl Phone {
             referred_by_us: referred_by.is_some() && referred_by == ours,
             note: identity::note(headers),
         }));
+        self.remark_on(call, headers);
     }
 
     fn insert(&mut self, call: CallId, key: CallKey, local: LocalMedia, state: LegState, offer: Vec<u8>) {
         let port = local.port;
-        let leg =
-            Leg { key, local, offer, state, asked_hold: None, next_hold: None, transfer: None, open: true };
+        let leg = Leg {
+            key,
+            local,
+            offer,
+            state,
+            asked_hold: None,
+            next_hold: None,
+            transfer: None,
+            open: true,
+            takes_tone_events: true,
+        };
         self.legs.insert(call, leg);
         self.by_key.insert(key, call);
         self.say_sound(SoundStep::Open { call, port });
@@ -98,7 +106,7 @@ impl Phone {
         match sdp::answer(&leg.offer, &leg.local) {
             Ok((answer, negotiated)) => {
                 self.ua.accept(now, key, answer);
-                self.say_sound(SoundStep::Configure { call, negotiated });
+                self.configure(call, negotiated);
             }
             Err(refusal) => {
                 let reason = format!("their phone can't be understood: {refusal}");
@@ -152,6 +160,10 @@ impl Phone {
         target: crate::sip::message::Uri,
         headers: Vec<(String, String)>,
     ) {
+        if self.ua.server_of(self.account).is_none() {
+            let reason = Text::new("this account's server has not been found yet");
+            return self.say(Event::CallEnded { call, reason, by_them: false });
+        }
         let Some(local) = self.take_port() else {
             let reason = Text::new("no media port is free");
             return self.say(Event::CallEnded { call, reason, by_them: false });
@@ -188,7 +200,7 @@ impl Phone {
     pub(super) fn progressed(&mut self, key: CallKey, early: Option<Vec<u8>>) {
         let Some(&call) = self.by_key.get(&key) else { return };
         if let Some(negotiated) = early.and_then(|sdp| self.agree(call, &sdp)) {
-            self.say_sound(SoundStep::Configure { call, negotiated });
+            self.configure(call, negotiated);
         }
         self.say(Event::CallProgressed { call });
     }
@@ -208,13 +220,13 @@ impl Phone {
                 self.say(Event::CallEnded { call, reason, by_them: true });
                 return self.forget(call);
             };
-            self.say_sound(SoundStep::Configure { call, negotiated });
+            self.configure(call, negotiated);
         }
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.state = LegState::Up;
         }
         self.say(Event::CallAnswered { call });
-        if let Some(party) = identity::asserted(headers) {
+        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
             self.say(Event::PartyTold { call, party });
         }
     }
@@ -233,6 +245,7 @@ impl Phone {
             self.forget(call);
             return self.ask_next(now);
         }
+        let rang = self.legs.get(&call).is_some_and(|l| l.state == LegState::Ringing);
         let was_up =
             self.legs.get(&call).is_some_and(|l| matches!(l.state, LegState::Up | LegState::Accepted));
         let transferring = self.legs.get(&call).is_some_and(|l| l.transfer.is_some());
@@ -242,7 +255,12 @@ impl Phone {
             return self.forget(call);
         }
         let reason = match (cause.by, cause.status) {
+            (EndedBy::Timeout, None) if was_up && !cause.reason.is_empty() => cause.reason.clone(),
             (EndedBy::Timeout, _) => "the other end no longer answers".to_owned(),
+            // RFC 3326 3.1: whoever else was called has taken it, or turned it away; nobody gave up.
+            (EndedBy::Remote, Some(200..300)) if rang => "answered elsewhere".to_owned(),
+            (EndedBy::Remote, Some(603 | 600)) if rang => "declined elsewhere".to_owned(),
+            (EndedBy::Remote, _) if rang => String::new(),
             (EndedBy::Remote, Some(status)) if !was_up && status >= 300 => {
                 words::of_status(status, &cause.reason)
             }
@@ -272,10 +290,22 @@ impl Phone {
         self.ua.reoffer(now, key, offer);
     }
 
+    /// Gives a running call a new description from where we are now; held or not, it stays as it is. Where an offer of
+    /// ours is under way, the user agent queues this one behind it.
+    pub(super) fn tell_new_address(&mut self, now: Moment, key: CallKey) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        let address = self.config.media_address;
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        leg.local.address = address;
+        leg.local.version += 1;
+        let offer = sdp::offer(&leg.local);
+        self.ua.reoffer(now, key, offer);
+    }
+
     pub(super) fn offer_answered(&mut self, now: Moment, key: CallKey, answer: &[u8]) {
         let Some(&call) = self.by_key.get(&key) else { return };
         match self.agree(call, answer) {
-            Some(negotiated) => self.say_sound(SoundStep::Configure { call, negotiated }),
+            Some(negotiated) => self.configure(call, negotiated),
             None => return self.offer_failed(now, key, 488, "the answer makes no sense"),
         }
         let asked = self.legs.get_mut(&call).and_then(|l| l.asked_hold.take());
@@ -326,7 +356,7 @@ impl Phone {
         match sdp::answer(offer, &leg.local) {
             Ok((answer, negotiated)) => {
                 self.ua.answer_offer(now, key, Ok(answer));
-                self.say_sound(SoundStep::Configure { call, negotiated });
+                self.configure(call, negotiated);
             }
             Err(_) => self.ua.answer_offer(now, key, Err(488)),
         }
@@ -335,7 +365,7 @@ impl Phone {
     pub(super) fn identity_changed(&mut self, now: Moment, key: CallKey, headers: &Headers) {
         let Some(&call) = self.by_key.get(&key) else { return };
         self.sign_of_failure(now, call);
-        if let Some(party) = identity::asserted(headers) {
+        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
             self.say(Event::PartyTold { call, party });
         }
     }

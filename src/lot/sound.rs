@@ -2,7 +2,7 @@
 //! `media::Command`s. What a leg hears follows from where it is; nothing else decides it.
 
 use crate::media::{self, Command, Music, Source, StreamConfig, StreamId};
-use crate::sip::sdp::{self, Codec, Direction, LocalMedia, Negotiated};
+use crate::sip::sdp::{self, Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
@@ -56,6 +56,7 @@ impl LegSound {
             direction: Direction::SendRecv,
             session_id: self.session_id,
             version: self.version,
+            security: LocalSecurity::default(),
         }
     }
 }
@@ -209,5 +210,8 @@ fn stream_config(settled: &Negotiated) -> StreamConfig {
         send: matches!(settled.direction, Direction::SendRecv | Direction::SendOnly),
         receive: matches!(settled.direction, Direction::SendRecv | Direction::RecvOnly),
         fec: settled.fec,
+        signalling: None,
+        rtcp_mux: settled.rtcp_mux,
+        rtcp_remote: settled.rtcp_remote,
     }
 }

@@ -1,7 +1,7 @@
 //! The words between the owner of the calls and the media thread: commands in, reports out. Plain data only.
 
-use super::{Clip, Codec, Music, StreamFigures};
-use std::net::SocketAddr;
+use super::{Clip, Codec, Music, SrtpKey, StreamFigures};
+use std::net::{IpAddr, SocketAddr};
 
 /// One call's media, as its owner numbers it. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,12 @@ pub struct StreamConfig {
     pub receive: bool,
     /// Opus carries in-band forward error correction (RFC 7587 `useinbandfec`).
     pub fec: bool,
+    /// The host that the signalling of this leg comes from: a phone behind NAT is learned there.
+    pub signalling: Option<IpAddr>,
+    /// RTCP shares RTP's port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Where reports go; `None`: nowhere.
+    pub rtcp_remote: Option<SocketAddr>,
 }
 
 impl StreamConfig {
@@ -48,8 +54,42 @@ impl StreamConfig {
             send: true,
             receive: true,
             fec: true,
+            signalling: None,
+            rtcp_mux: true,
+            rtcp_remote: Some(remote),
         }
     }
+}
+
+/// Who begins a DTLS handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DtlsRole {
+    /// We do: the client.
+    Active,
+    /// They do: we are the server.
+    Passive,
+}
+
+/// How a stream's packets are protected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Protection {
+    /// Not at all.
+    #[default]
+    Clear,
+    /// With these keys (SDES, RFC 4568).
+    Srtp {
+        /// For what we send.
+        send: SrtpKey,
+        /// For what the far end sends.
+        receive: SrtpKey,
+    },
+    /// With keys that a handshake makes (RFC 5763); until then nothing is sent and nothing taken.
+    Dtls {
+        /// Who begins it.
+        role: DtlsRole,
+        /// SHA-256 of the certificate that the far end must show.
+        fingerprint: [u8; 32],
+    },
 }
 
 /// What a stream sends.
@@ -138,6 +178,14 @@ pub enum Command {
         stream: StreamId,
         /// All of it.
         config: StreamConfig,
+    },
+    /// Says how the stream is protected from its next [`Command::Configure`] on; never said, it is in clear. The same
+    /// again changes nothing.
+    Protect {
+        /// The stream.
+        stream: StreamId,
+        /// From then on.
+        protection: Protection,
     },
     /// Chooses what the stream sends.
     Send {
@@ -281,6 +329,18 @@ pub enum Report {
     StreamHeard {
         /// The stream.
         stream: StreamId,
+    },
+    /// The handshake is done: the stream's packets are protected, both ways.
+    Protected {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// The handshake failed: nothing is sent and nothing taken.
+    ProtectionFailed {
+        /// The stream.
+        stream: StreamId,
+        /// In words.
+        reason: String,
     },
     /// The engine fell behind and dropped so many reports.
     ReportsDropped {

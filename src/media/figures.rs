@@ -32,4 +32,16 @@ pub struct StreamFigures {
     pub tone_hz: Option<u16>,
     /// The far end is known and locked: from the negotiated or a learned address.
     pub locked: bool,
+    /// Packets that pretended to have the key and hadn't, or were changed on their way (SRTP, SRTCP).
+    pub forged: u64,
+    /// Genuine packets that came again (SRTP, SRTCP).
+    pub replayed: u64,
+    /// Reports of the far end that were understood (RTCP).
+    pub reports: u64,
+    /// Round trip to the far end in ms, as its reports tell.
+    pub round_trip_ms: Option<f32>,
+    /// Share of our packets that the far end missed lately, in percent.
+    pub remote_lost_percent: Option<f32>,
+    /// Interarrival jitter of our packets over there, in ms.
+    pub remote_jitter_ms: Option<f32>,
 }

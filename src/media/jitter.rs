@@ -157,6 +157,11 @@ impl JitterBuffer {
         self.lost_before + now
     }
 
+    /// The highest sequence number seen, with its wraps counted (RFC 3550 6.4.1).
+    pub(crate) fn highest(&self) -> u32 {
+        self.seen.as_ref().map_or(0, |seen| seen.highest as u32)
+    }
+
     /// Counts a packet that is not for playing here, so that its number is not missed (telephone events, and what a
     /// bridge forwards). `false`: it came before.
     pub(crate) fn count(&mut self, sequence: u16, timestamp: u32) -> bool {

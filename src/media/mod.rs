@@ -1,6 +1,6 @@
 //! One call's sound: frames to RTP and back. No device, no socket, no clock.
 //!
-//! A frame out: source → [`Stream::push`] → encoder → RTP. A packet in: gate (whose is it?) → jitter buffer →
+//! A frame out: source → [`Stream::push`] → encoder → RTP → SRTP. A packet in: SRTP → gate (whose is it?) → jitter buffer →
 //! [`Stream::pull`] → decoder, or concealment → frame. A bridge between two streams of one codec forwards the packet
 //! with numbers of its own and touches nothing else.
 //!
@@ -18,16 +18,21 @@ mod gate;
 mod jitter;
 mod level;
 mod resample;
+mod rtcp;
 mod rtp;
+mod srtp;
 mod stream;
 mod tone;
 
 pub use clip::{Clip, Music};
-pub use command::{Command, Cue, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId};
+pub use command::{
+    Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId,
+};
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
 pub use resample::{Resampler, resample};
-pub use stream::{Prepared, Stream};
+pub use srtp::{SrtpKey, SrtpSession, SrtpSuite};
+pub use stream::{Cover, Prepared, Stream};
 pub use tone::{Pattern, Sine};
 
 use std::time::Duration;

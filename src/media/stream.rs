@@ -2,17 +2,22 @@
 
 mod inbound;
 mod outbound;
+mod reports;
 
 use super::codec::{Decoder, Encoder, duration_ticks};
 use super::gate::Gate;
 use super::jitter::{Arrival, MAX_PAYLOAD};
+use super::rtcp::Reports;
 use super::rtp::{self, Packet};
-use super::{Codec, FRAME, RATE_HZ, StreamConfig, StreamFigures};
+use super::srtp::{Opened, SrtpSession};
+use super::{Codec, FRAME, MAX_PACKET, RATE_HZ, StreamConfig, StreamFigures};
 use inbound::{CONCEALED_MAX, Inbound, recovers};
 use outbound::Outbound;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+/// What isn't counted of a packet in reports (RFC 3550 6.4.1).
+const RTP_HEADER: usize = 12;
 /// The static payload type of comfort noise (RFC 3551 table 4).
 const COMFORT_NOISE: u8 = 13;
 
@@ -23,6 +28,22 @@ pub struct Stream {
     gate: Gate,
     inbound: Inbound,
     outbound: Outbound,
+    cover: Cover,
+    reports: Reports,
+    /// Where reports of the far end come from, when it isn't where they were agreed to (RTCP behind NAT).
+    reports_from: Option<SocketAddr>,
+}
+
+/// What covers a stream's packets.
+#[derive(Default)]
+pub enum Cover {
+    /// Nothing: they go in clear.
+    #[default]
+    Clear,
+    /// There will be keys: nothing goes, nothing is taken.
+    Awaited,
+    /// SRTP.
+    Srtp(Box<SrtpSession>),
 }
 
 /// What a packet carries.
@@ -71,9 +92,68 @@ impl Stream {
         Self {
             config,
             figures: StreamFigures::default(),
-            gate: Gate::new(config.remote),
+            gate: Gate::new(config.remote, config.signalling),
             inbound: Inbound::new(&config),
             outbound: Outbound::new(&config, seed),
+            cover: Cover::Clear,
+            reports: Reports::new(seed.rotate_left(32)),
+            reports_from: None,
+        }
+    }
+
+    /// Covers the packets from now on; what is returned is to be dropped. Keys that stay the same keep their counters.
+    #[must_use]
+    pub fn cover(&mut self, mut new: Cover) -> Cover {
+        if let (Cover::Srtp(new), Cover::Srtp(old)) = (&mut new, &mut self.cover) {
+            new.continues(old);
+        }
+        std::mem::replace(&mut self.cover, new)
+    }
+
+    /// Whether packets are covered, with keys.
+    pub fn is_covered(&self) -> bool {
+        matches!(self.cover, Cover::Srtp(_))
+    }
+
+    fn may_send(&self) -> bool {
+        self.config.send && !matches!(self.cover, Cover::Awaited)
+    }
+
+    /// Covers the packet of `length` bytes at the beginning of `out`; 0 when it must not go.
+    fn seal(&mut self, out: &mut [u8], length: usize) -> usize {
+        let sealed = match &mut self.cover {
+            Cover::Clear => length,
+            Cover::Awaited => 0,
+            Cover::Srtp(_) if length == 0 => 0,
+            Cover::Srtp(session) => session.seal(out, length),
+        };
+        if sealed > 0 {
+            self.figures.sent += 1;
+            self.outbound.octets += length.saturating_sub(RTP_HEADER) as u64;
+        }
+        sealed
+    }
+
+    /// Uncovers a packet in place with `open`; its length, and whether it has proven to be the far end's. Counts others.
+    fn uncover(
+        &mut self,
+        packet: &mut [u8],
+        open: fn(&mut SrtpSession, &mut [u8]) -> Opened,
+    ) -> Option<(usize, bool)> {
+        match &mut self.cover {
+            Cover::Clear => Some((packet.len(), false)),
+            Cover::Awaited => None,
+            Cover::Srtp(session) => match open(session, packet) {
+                Opened::Genuine(length) => Some((length, true)),
+                Opened::Replayed => {
+                    self.figures.replayed += 1;
+                    None
+                }
+                Opened::Forged => {
+                    self.figures.forged += 1;
+                    None
+                }
+            },
         }
     }
 
@@ -105,7 +185,10 @@ impl Stream {
                 self.outbound.begin_anew();
             }
         }
-        self.gate.renegotiate(config.remote);
+        self.gate.renegotiate(config.remote, config.signalling);
+        if config.rtcp_remote != self.config.rtcp_remote {
+            self.reports_from = None;
+        }
         self.gate.listen_from(now);
         if config.dtmf_payload_type.is_none() {
             self.outbound.events.clear();
@@ -118,10 +201,13 @@ impl Stream {
 
     /// Takes a datagram that came `from` there. Returns a digit the far end pressed, once.
     ///
-    /// Only the negotiated source is heard; when that one is silent from the start, the first that proves itself with
-    /// consecutive packets is learned, and locked.
+    /// Only the negotiated source is heard, or the far end behind NAT once it has proven itself; it is locked then.
     pub fn receive(&mut self, now: Duration, from: SocketAddr, datagram: &[u8]) -> Option<char> {
-        let mut admitted = self.admit(now, from, datagram)?;
+        // Opened in place, and this is lent only.
+        let mut packet = [0; MAX_PACKET];
+        let packet = packet.get_mut(..datagram.len())?;
+        packet.copy_from_slice(datagram);
+        let mut admitted = self.admit(now, from, packet)?;
         self.store(now, &mut admitted);
         admitted.digit
     }
@@ -131,9 +217,9 @@ impl Stream {
         &mut self,
         now: Duration,
         from: SocketAddr,
-        datagram: &'a [u8],
+        datagram: &'a mut [u8],
     ) -> Option<Admitted<'a>> {
-        let admitted = self.config.receive.then(|| self.screen(now, from, datagram)).flatten();
+        let admitted = if self.config.receive { self.screen(now, from, datagram) } else { None };
         let Some((packet, kind)) = admitted else {
             self.figures.refused += 1;
             return None;
@@ -160,9 +246,10 @@ impl Stream {
         &mut self,
         now: Duration,
         from: SocketAddr,
-        datagram: &'a [u8],
+        datagram: &'a mut [u8],
     ) -> Option<(Packet<'a>, Kind)> {
-        let packet = rtp::read(datagram)?;
+        let (length, proven) = self.uncover(datagram, SrtpSession::open)?;
+        let packet = rtp::read(datagram.get(..length)?)?;
         let kind = if packet.payload_type == self.config.receive_payload_type {
             Kind::Sound
         } else if Some(packet.payload_type) == self.config.dtmf_receive_payload_type {
@@ -172,7 +259,7 @@ impl Stream {
         } else {
             return None;
         };
-        self.gate.admits(now, from, &packet).then_some((packet, kind))
+        self.gate.admits(now, from, &packet, proven).then_some((packet, kind))
     }
 
     /// Puts an admitted packet's sound into the jitter buffer.
@@ -216,7 +303,7 @@ impl Stream {
     /// numbers of its own, so that sound from elsewhere can follow). Returns its length, 0 when it isn't to be sent.
     pub(crate) fn forward(&mut self, now: Duration, admitted: &Admitted<'_>, out: &mut [u8]) -> usize {
         // While a key is being sent, it takes the sound's place.
-        if !self.config.send || admitted.repeated || (self.is_dialling() && admitted.kind != Kind::Event) {
+        if !self.may_send() || admitted.repeated || (self.is_dialling() && admitted.kind != Kind::Event) {
             return 0;
         }
         let payload_type = match (admitted.kind, self.config.dtmf_payload_type) {
@@ -238,9 +325,8 @@ impl Stream {
             payload: source.payload,
         };
         let length = rtp::write(out, &packet);
-        self.figures.sent += u64::from(length > 0);
         self.outbound.sent_at = Some(now);
-        length
+        self.seal(out, length)
     }
 
     /// The next 20 ms to be heard.
@@ -251,7 +337,7 @@ impl Stream {
     /// Makes the packet for the next 20 ms in `packet`; returns its length, 0 when nothing is to be sent.
     pub fn push(&mut self, now: Duration, frame: &[i16; FRAME], packet: &mut [u8]) -> usize {
         let mut payload = [0; MAX_PAYLOAD];
-        if !self.config.send {
+        if !self.may_send() {
             return 0;
         }
         // The encoder hears the frame even when a key is sent instead, so that it doesn't stumble afterwards.
@@ -261,7 +347,7 @@ impl Stream {
 
     /// As [`Stream::push`], with a frame of 20 ms that is encoded already.
     pub(crate) fn push_encoded(&mut self, now: Duration, payload: &[u8], packet: &mut [u8]) -> usize {
-        if !self.config.send { 0 } else { self.push_payload(now, payload, packet) }
+        if !self.may_send() { 0 } else { self.push_payload(now, payload, packet) }
     }
 
     fn push_payload(&mut self, now: Duration, payload: &[u8], out: &mut [u8]) -> usize {
@@ -299,9 +385,8 @@ impl Stream {
             // Sound after a key begins a talkspurt.
             outbound.mark = event.is_some();
             outbound.sequence = outbound.sequence.wrapping_add(1);
-            self.figures.sent += 1;
         }
-        length
+        self.seal(out, length)
     }
 
     /// Queues a telephone event; `false` when the far end takes none, the queue is full or it is no key.
@@ -332,6 +417,7 @@ impl Stream {
     /// Counters and state.
     pub fn figures(&self) -> StreamFigures {
         let clock_per_ms = self.config.codec.clock_hz() as f32 / 1_000.0;
+        let heard = self.reports.heard;
         let decoded_ms = self.inbound.sound_length as f32 / (RATE_HZ / 1_000) as f32;
         StreamFigures {
             lost: self.inbound.jitter.lost(),
@@ -340,6 +426,10 @@ impl Stream {
             level_dbfs: self.inbound.meter.level_dbfs(),
             tone_hz: self.inbound.meter.tone_hz(),
             locked: self.gate.locked().is_some(),
+            reports: self.reports.packets,
+            round_trip_ms: heard.round_trip_ms,
+            remote_lost_percent: heard.lost_percent,
+            remote_jitter_ms: heard.jitter_ticks.map(|ticks| ticks as f32 / clock_per_ms),
             ..self.figures
         }
     }

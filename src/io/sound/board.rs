@@ -3,10 +3,11 @@
 
 use super::order::{Feed, Frame, Notice, Trash};
 use crate::media::{
-    Codec, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
+    Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
 };
 use mio::net::UdpSocket;
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Streams that can take what one other receives (a bridge, and somebody listening in).
@@ -18,16 +19,22 @@ const DIGIT_MS: u16 = super::DIGIT_MS;
 /// When silence of the far end is told, in ms; after the last every 30 s.
 const SILENCE_TOLD_MS: [u32; 3] = [3_000, 10_000, 30_000];
 const SILENCE_AGAIN_MS: u32 = 30_000;
+/// First bytes of DTLS records (RFC 7983).
+const DTLS: std::ops::RangeInclusive<u8> = 20..=63;
 
 /// Where the board puts what it has to tell and what is to be dropped.
 pub(super) trait Outlet {
     fn tell(&mut self, notice: Notice);
     fn discard(&mut self, trash: Trash);
+    /// A record of a DTLS handshake came (RFC 7983: told by its first byte).
+    fn shake(&mut self, stream: StreamId, from: SocketAddr, record: &[u8]);
 }
 
 pub(super) struct Line {
     pub id: StreamId,
     pub socket: UdpSocket,
+    /// Where reports come in that don't share the sound's port.
+    pub reports: Option<UdpSocket>,
     media: Option<Box<Stream>>,
     feed: Feed,
     sink: Sink,
@@ -41,6 +48,22 @@ pub(super) struct Line {
     pub pending: bool,
     silent_from: Duration,
     silence_told: u32,
+}
+
+impl Line {
+    /// Sends a report: from its own socket where reports don't share the sound's port.
+    fn send_report(&self, media: &Stream, report: &[u8]) {
+        let socket = if media.config().rtcp_mux { Some(&self.socket) } else { self.reports.as_ref() };
+        if let (Some(socket), Some(to), false) = (socket, media.reports_to(), report.is_empty()) {
+            let _ = socket.send_to(report, to);
+        }
+    }
+
+    /// Whether reports want a socket of their own and have none.
+    pub(super) fn lacks_reports(&self) -> bool {
+        let apart = |media: &Stream| !media.config().rtcp_mux && media.config().rtcp_remote.is_some();
+        self.reports.is_none() && self.media.as_deref().is_some_and(apart)
+    }
 }
 
 /// All streams.
@@ -80,6 +103,7 @@ impl Board {
             *line = Some(Line {
                 id,
                 socket,
+                reports: None,
                 media: None,
                 feed: Feed::Silence,
                 sink: Sink::Discard,
@@ -95,11 +119,18 @@ impl Board {
         self.relink();
     }
 
-    /// Takes a stream out; its socket is for the caller to deregister and drop.
-    pub(super) fn close(&mut self, id: StreamId, outlet: &mut impl Outlet) -> Option<UdpSocket> {
+    /// Takes a stream out and says good-bye; its sockets are for the caller to deregister and drop.
+    pub(super) fn close(
+        &mut self,
+        id: StreamId,
+        now: Duration,
+        outlet: &mut impl Outlet,
+    ) -> Option<(UdpSocket, Option<UdpSocket>)> {
         let place = self.places.remove(&id)?;
-        let line = self.lines.get_mut(place)?.take()?;
-        if let Some(media) = line.media {
+        let mut line = self.lines.get_mut(place)?.take()?;
+        if let Some(mut media) = line.media.take() {
+            let length = media.farewell(now, &mut self.out);
+            line.send_report(&media, self.out.get(..length).unwrap_or(&[]));
             outlet.discard(Trash::Stream(media));
         }
         outlet.discard(Trash::Feed(line.feed));
@@ -109,7 +140,11 @@ impl Board {
             }
         }
         self.relink();
-        Some(line.socket)
+        Some((line.socket, line.reports))
+    }
+
+    pub(super) fn place(&self, id: StreamId) -> Option<usize> {
+        self.places.get(&id).copied()
     }
 
     pub(super) fn line_mut(&mut self, id: StreamId) -> Option<&mut Line> {
@@ -159,6 +194,21 @@ impl Board {
             outlet.discard(Trash::Prepared(prepared));
         }
         self.relink();
+    }
+
+    pub(super) fn cover(&mut self, id: StreamId, cover: Cover, outlet: &mut impl Outlet) {
+        let old = match self.line_mut(id).and_then(|line| line.media.as_mut()) {
+            Some(media) => media.cover(cover),
+            None => cover,
+        };
+        outlet.discard(Trash::Cover(old));
+    }
+
+    /// Sends a record of our handshake.
+    pub(super) fn shake(&mut self, id: StreamId, to: Option<SocketAddr>, record: &[u8]) {
+        let Some(line) = self.line_mut(id) else { return };
+        let Some(media) = &line.media else { return };
+        let _ = line.socket.send_to(record, to.unwrap_or(media.remote()));
     }
 
     pub(super) fn send(&mut self, id: StreamId, feed: Feed, outlet: &mut impl Outlet) {
@@ -226,6 +276,24 @@ impl Board {
         self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.passes)
     }
 
+    /// Takes the reports that wait at a socket of their own. What one turn doesn't take comes too fast to be true.
+    pub(super) fn receive_reports(&mut self, place: usize, now: Duration) {
+        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+        let Some(socket) = &line.reports else { return };
+        for _ in 0..BURST {
+            match socket.recv_from(&mut self.packet) {
+                Ok((length, from)) => {
+                    let datagram = self.packet.get_mut(..length).unwrap_or_default();
+                    if let Some(media) = &mut line.media {
+                        media.receive_report(now, from, datagram);
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(_) => {}
+            }
+        }
+    }
+
     /// Takes what waits at a socket, up to a turn's worth.
     pub(super) fn receive(&mut self, place: usize, now: Duration, outlet: &mut impl Outlet) {
         for _ in 0..BURST {
@@ -248,15 +316,26 @@ impl Board {
         place: usize,
         now: Duration,
         length: usize,
-        from: std::net::SocketAddr,
+        from: SocketAddr,
         outlet: &mut impl Outlet,
     ) {
         let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
+        let datagram = self.packet.get_mut(..length).unwrap_or_default();
+        if let (Some(media), Some(first)) = (&mut line.media, datagram.first()) {
+            if DTLS.contains(first) {
+                if media.knows(from) {
+                    outlet.shake(line.id, from, datagram);
+                }
+                return;
+            }
+            if media.is_report(datagram) {
+                return media.receive_report(now, from, datagram);
+            }
+        }
         // Out of its place while others are written to; moving the box allocates nothing.
         let Some(mut media) = line.media.take() else { return };
         let (id, listeners, decodes, told) = (line.id, line.listeners, line.decodes, line.silence_told);
         let first = media.heard_at().is_none();
-        let datagram = self.packet.get(..length).unwrap_or(&[]);
         if let Some(mut admitted) = media.admit(now, from, datagram) {
             if decodes {
                 media.store(now, &mut admitted);
@@ -367,7 +446,10 @@ impl Board {
     /// Four times a second: figures, and who has fallen silent.
     pub(super) fn review(&mut self, now: Duration, outlet: &mut impl Outlet) {
         for line in self.lines.iter_mut().flatten() {
+            let Some(media) = &mut line.media else { continue };
+            let length = media.report(now, &mut self.out);
             let Some(media) = &line.media else { continue };
+            line.send_report(media, self.out.get(..length).unwrap_or(&[]));
             outlet.tell(Notice::Figures { stream: line.id, figures: media.figures() });
             if !media.config().receive {
                 continue;

@@ -2,11 +2,13 @@
 
 use super::board::{Board, Outlet, Peak};
 use super::devices::Wants;
+use super::handshake::{Record, Shaken};
 use super::order::{Notice, Order, Trash, Wiring};
 use super::ports::Pool;
 use super::{QUEUE, Wake};
-use crate::media::{FRAME, FRAME_TIME, Pattern, StreamId};
+use crate::media::{Cover, FRAME, FRAME_TIME, Pattern, StreamId};
 use mio::{Events, Interest, Poll, Token};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Thread;
@@ -14,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// The token of orders; sockets have their place on the board.
 pub(super) const WAKE: Token = Token(usize::MAX);
+/// The token of a place's reports, besides that of its sound.
+const REPORTS: usize = 1 << (usize::BITS - 2);
 /// How often streams are reviewed.
 const REVIEW: Duration = Duration::from_millis(250);
 /// Ticks between two level reports.
@@ -35,12 +39,19 @@ pub(super) struct Links {
     pub device_thread: Thread,
     pub wake: Wake,
     pub stop: Arc<AtomicBool>,
+    /// From the thread of the handshakes.
+    pub shaken: rtrb::Consumer<Shaken>,
+    /// To it.
+    pub records: rtrb::Producer<Record>,
+    pub handshake_thread: Thread,
 }
 
 /// The way out for notices and trash.
 struct Out {
     notices: rtrb::Producer<Notice>,
     trash: rtrb::Producer<Trash>,
+    records: rtrb::Producer<Record>,
+    handshake_thread: Thread,
     told: bool,
     dropped: u32,
 }
@@ -58,6 +69,14 @@ impl Outlet for Out {
         // Nobody collects: then it is freed here after all.
         drop(self.trash.push(trash));
     }
+
+    fn shake(&mut self, stream: StreamId, from: SocketAddr, record: &[u8]) {
+        // Full: lost, as it might have been on its way; it comes again.
+        if let Some(record) = Record::new(stream, Some(from), record) {
+            let _ = self.records.push(record);
+            self.handshake_thread.unpark();
+        }
+    }
 }
 
 pub(super) struct Engine {
@@ -66,6 +85,7 @@ pub(super) struct Engine {
     board: Board,
     out: Out,
     orders: rtrb::Consumer<Order>,
+    shaken: rtrb::Consumer<Shaken>,
     wiring: rtrb::Consumer<Wiring>,
     wants: Arc<Wants>,
     device_thread: Thread,
@@ -89,7 +109,15 @@ impl Engine {
             poll,
             pool,
             board: Board::new(streams_max),
-            out: Out { notices: links.notices, trash: links.trash, told: false, dropped: 0 },
+            out: Out {
+                notices: links.notices,
+                trash: links.trash,
+                records: links.records,
+                handshake_thread: links.handshake_thread,
+                told: false,
+                dropped: 0,
+            },
+            shaken: links.shaken,
             orders: links.orders,
             wiring: links.wiring,
             wants: links.wants,
@@ -124,8 +152,12 @@ impl Engine {
             self.obey();
             let now = self.origin.elapsed();
             for event in &events {
-                if event.token() != WAKE {
-                    self.board.receive(event.token().0, now, &mut self.out);
+                match event.token() {
+                    WAKE => {}
+                    Token(reports) if reports >= REPORTS => {
+                        self.board.receive_reports(reports - REPORTS, now)
+                    }
+                    Token(place) => self.board.receive(place, now, &mut self.out),
                 }
             }
             for place in 0..self.board.places() {
@@ -167,6 +199,14 @@ impl Engine {
             obeyed = true;
             self.execute(order);
         }
+        while let Ok(shaken) = self.shaken.pop() {
+            match shaken {
+                Shaken::Record(record) => self.board.shake(record.stream, record.other, record.bytes()),
+                Shaken::Keys { stream, session } => {
+                    self.board.cover(stream, Cover::Srtp(session), &mut self.out);
+                }
+            }
+        }
         if obeyed {
             self.want();
         }
@@ -176,16 +216,23 @@ impl Engine {
         let now = self.origin.elapsed();
         match order {
             Order::Open { stream, port } => self.open(stream, port, now),
-            Order::Begin { stream, media } => self.board.begin(stream, media, now, &mut self.out),
+            Order::Begin { stream, media } => {
+                self.board.begin(stream, media, now, &mut self.out);
+                self.open_reports(stream);
+            }
+            Order::Cover { stream, cover } => self.board.cover(stream, cover, &mut self.out),
             Order::Configure { stream, config, prepared } => {
                 self.board.configure(stream, config, prepared, now, &mut self.out);
+                self.open_reports(stream);
             }
             Order::Send { stream, feed } => self.board.send(stream, feed, &mut self.out),
             Order::Hear { stream, sink } => self.board.hear(stream, sink),
             Order::Digit { stream, digit } => self.board.press(stream, digit),
             Order::Close { stream } => {
-                if let Some(mut socket) = self.board.close(stream, &mut self.out) {
-                    let _ = self.poll.registry().deregister(&mut socket);
+                if let Some((socket, reports)) = self.board.close(stream, now, &mut self.out) {
+                    for mut socket in std::iter::once(socket).chain(reports) {
+                        let _ = self.poll.registry().deregister(&mut socket);
+                    }
                 }
                 self.top_up();
             }
@@ -212,6 +259,17 @@ impl Engine {
             self.out.tell(Notice::OpenRefused { stream, port });
         }
         self.top_up();
+    }
+
+    /// Binds the port after the sound's for reports, where they don't share it. Where it is taken, there are none.
+    fn open_reports(&mut self, stream: StreamId) {
+        let Some(place) = self.board.place(stream) else { return };
+        let Some(line) = self.board.line_mut(stream).filter(|line| line.lacks_reports()) else { return };
+        let Ok(mut socket) = super::ports::next_to(&line.socket) else { return };
+        let token = Token(REPORTS + place);
+        if self.poll.registry().register(&mut socket, token, Interest::READABLE).is_ok() {
+            line.reports = Some(socket);
+        }
     }
 
     fn top_up(&mut self) {

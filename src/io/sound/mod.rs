@@ -1,10 +1,11 @@
-//! The media engine: a media thread outside tokio (UDP sockets by mio, the 20 ms tick), and the sound devices on
-//! threads of their own. Commands go in by a wait-free ring, reports come out by one.
+//! The media engine: a media thread outside tokio (UDP sockets by mio, the 20 ms tick), the sound devices and the
+//! handshakes for encrypted sound on threads of their own. Commands go in by a wait-free ring, reports come out by one.
 
 mod board;
 mod card;
 mod devices;
 mod engine;
+mod handshake;
 mod options;
 mod order;
 mod ports;
@@ -13,9 +14,12 @@ mod voice;
 pub use card::device_names;
 pub use options::{Device, SoundOptions};
 
-use crate::media::{Command, Prepared, Report, Source, Stream, StreamConfig, StreamId};
+use crate::media::{
+    Command, Cover, Prepared, Protection, Report, Source, SrtpSession, Stream, StreamConfig, StreamId,
+};
 use devices::{DeviceThread, Wants};
 use engine::{Engine, Links};
+use handshake::{Certificate, Handshakes, RECORDS, Rings, Wanted};
 use mio::{Poll, Waker};
 use order::{Feed, Notice, Order, Trash};
 use ports::Pool;
@@ -44,12 +48,12 @@ impl MediaEngine {
     /// [`MediaHandle::try_recv`]; a `tokio::sync::Notify::notify_one` is good.
     ///
     /// # Errors
-    /// When the poller or the threads can't be made, or not one port can be bound on `options.address`.
+    /// When the poller, the threads or a certificate can't be made, or not one port can be bound on `options.address`.
     pub fn start(options: SoundOptions, wake: impl Fn() + Send + Sync + 'static) -> io::Result<MediaHandle> {
         let wake: Wake = Arc::new(wake);
         let pool = Pool::new(options.address, options.ports.clone(), options.spare)?;
         let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), engine::WAKE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), engine::WAKE)?);
         let stop = Arc::new(AtomicBool::new(false));
         let (orders_in, orders) = rtrb::RingBuffer::new(QUEUE);
         let (notices, notices_out) = rtrb::RingBuffer::new(QUEUE);
@@ -60,7 +64,27 @@ impl MediaEngine {
         let devices = DeviceThread::new(&options, wants.clone(), wiring_in, device_reports_in, wake.clone());
         let devices =
             std::thread::Builder::new().name("sound-devices".into()).spawn(move || devices.run())?;
+        let certificate = Certificate::generate()?;
+        let (wanted_in, wanted) = rtrb::RingBuffer::new(QUEUE);
+        let (records_in, records) = rtrb::RingBuffer::new(RECORDS);
+        let (shaken_in, shaken) = rtrb::RingBuffer::new(RECORDS);
+        let (handshake_reports_in, handshake_reports) = rtrb::RingBuffer::new(QUEUE);
+        let rings = Rings {
+            wanted,
+            records,
+            shaken: shaken_in,
+            reports: handshake_reports_in,
+            media: waker.clone(),
+            wake: wake.clone(),
+            stop: stop.clone(),
+        };
+        let handshakes = Handshakes::new(rings, &certificate)?;
+        let handshakes =
+            std::thread::Builder::new().name("handshakes".into()).spawn(move || handshakes.run())?;
         let links = Links {
+            shaken,
+            records: records_in,
+            handshake_thread: handshakes.thread().clone(),
             orders,
             notices,
             trash,
@@ -77,11 +101,14 @@ impl MediaEngine {
             notices: notices_out,
             trash: trash_out,
             device_reports,
+            handshake_reports,
+            wanted: wanted_in,
+            fingerprint: certificate.fingerprint,
             waker,
             stop,
             wants,
-            threads: [Some(media), Some(devices)],
-            configured: HashMap::new(),
+            threads: [Some(media), Some(devices), Some(handshakes)],
+            known: HashMap::new(),
             random: SmallRng::seed_from_u64(options.seed),
         })
     }
@@ -93,21 +120,32 @@ pub struct MediaHandle {
     notices: rtrb::Consumer<Notice>,
     trash: rtrb::Consumer<Trash>,
     device_reports: rtrb::Consumer<Report>,
-    waker: Waker,
+    handshake_reports: rtrb::Consumer<Report>,
+    wanted: rtrb::Producer<Wanted>,
+    fingerprint: [u8; 32],
+    waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
     wants: Arc<Wants>,
-    threads: [Option<JoinHandle<()>>; 2],
-    /// What each stream was last configured to, to know when codecs have to be made.
-    configured: HashMap<StreamId, Option<StreamConfig>>,
+    threads: [Option<JoinHandle<()>>; 3],
+    known: HashMap<StreamId, Known>,
     random: SmallRng,
+}
+
+/// What a stream was last told, to know when codecs, keys or a handshake have to be made.
+#[derive(Default)]
+struct Known {
+    config: Option<StreamConfig>,
+    protection: Protection,
+    /// From the next configuration on.
+    wanted: Option<Protection>,
 }
 
 impl MediaHandle {
     /// Gives a command. `false`: [`QUEUE`] commands wait already and this one is dropped.
     pub fn send(&mut self, command: Command) -> bool {
         self.empty_trash();
-        // A bridge is two orders: all or nothing.
-        if self.orders.slots() < 2 {
+        // A bridge is two orders, and so are new keys with their configuration: all or nothing.
+        if self.orders.slots() < 2 || self.wanted.is_full() {
             return false;
         }
         if let Command::Bridge { a, b } = command {
@@ -129,19 +167,25 @@ impl MediaHandle {
     fn order(&mut self, command: Command) -> Option<Order> {
         Some(match command {
             Command::Open { stream, port } => {
-                if self.configured.contains_key(&stream) {
+                if self.known.contains_key(&stream) {
                     return None;
                 }
-                self.configured.insert(stream, None);
+                self.known.insert(stream, Known::default());
                 Order::Open { stream, port }
             }
             Command::Configure { stream, config } => return self.configure(stream, config),
+            Command::Protect { stream, protection } => {
+                self.known.get_mut(&stream)?.wanted = Some(protection);
+                return None;
+            }
             Command::Send { stream, source } => Order::Send { stream, feed: source.into() },
             Command::Hear { stream, sink } => Order::Hear { stream, sink },
             Command::Bridge { a, b } => Order::Send { stream: a, feed: Source::Bridge(b).into() },
             Command::Digit { stream, digit } => Order::Digit { stream, digit },
             Command::Close { stream } => {
-                self.configured.remove(&stream);
+                if matches!(self.known.remove(&stream)?.protection, Protection::Dtls { .. }) {
+                    self.want(Wanted::End { stream });
+                }
                 Order::Close { stream }
             }
             Command::Ring { pattern } => Order::Ring { pattern },
@@ -151,20 +195,70 @@ impl MediaHandle {
     }
 
     fn configure(&mut self, stream: StreamId, config: StreamConfig) -> Option<Order> {
-        let before = self.configured.get_mut(&stream)?.replace(config);
+        let known = self.known.get_mut(&stream)?;
+        let before = known.config.replace(config);
+        let moved = before.is_some_and(|before| before.remote != config.remote);
+        let cover = self.protect(stream, moved);
         let Some(before) = before else {
-            let media = Box::new(Stream::new(config, self.random.next_u64()));
+            let mut media = Box::new(Stream::new(config, self.random.next_u64()));
+            drop(media.cover(cover.unwrap_or_default()));
             return Some(Order::Begin { stream, media });
         };
+        if let Some(cover) = cover {
+            self.put(Order::Cover { stream, cover });
+        }
         let changes = (before.codec, before.fec) != (config.codec, config.fec);
         let prepared = changes.then(|| Box::new(Prepared::new(&config)));
         Some(Order::Configure { stream, config, prepared })
+    }
+
+    /// Puts the protection that was asked for in force. Returns the new cover, if the old one doesn't stay.
+    fn protect(&mut self, stream: StreamId, moved: bool) -> Option<Cover> {
+        let known = self.known.get_mut(&stream)?;
+        let wanted = known.wanted.take().unwrap_or_else(|| known.protection.clone());
+        let by_dtls = matches!(wanted, Protection::Dtls { .. });
+        // Another address is another association (RFC 5763 6.6).
+        if wanted == known.protection && !(moved && by_dtls) {
+            return None;
+        }
+        let before = std::mem::replace(&mut known.protection, wanted.clone());
+        if matches!(before, Protection::Dtls { .. }) && !by_dtls {
+            self.want(Wanted::End { stream });
+        }
+        match wanted {
+            Protection::Clear => Some(Cover::Clear),
+            // Keys of the right length make a session; anything else is no reason to go on in clear.
+            Protection::Srtp { send, receive } => Some(
+                SrtpSession::new(&send, &receive)
+                    .map_or(Cover::Awaited, |session| Cover::Srtp(Box::new(session))),
+            ),
+            Protection::Dtls { role, fingerprint } => {
+                self.want(Wanted::Begin { stream, role, fingerprint });
+                // The keys in use stay until the new ones are there; sound in clear doesn't.
+                (before == Protection::Clear).then_some(Cover::Awaited)
+            }
+        }
+    }
+
+    fn want(&mut self, wanted: Wanted) {
+        let _ = self.wanted.push(wanted);
+        if let Some(thread) = self.threads.last().and_then(Option::as_ref) {
+            thread.thread().unpark();
+        }
+    }
+
+    /// SHA-256 of the certificate that this engine shows in handshakes.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
     }
 
     /// The next report, if one waits.
     pub fn try_recv(&mut self) -> Option<Report> {
         self.empty_trash();
         if let Ok(report) = self.device_reports.pop() {
+            return Some(report);
+        }
+        if let Ok(report) = self.handshake_reports.pop() {
             return Some(report);
         }
         let mut report = self.notices.pop().ok()?.into_report();
@@ -175,7 +269,7 @@ impl MediaHandle {
             }
         }
         if let Report::OpenRefused { stream, .. } = &report {
-            self.configured.remove(stream);
+            self.known.remove(stream);
         }
         Some(report)
     }

@@ -2,8 +2,8 @@
 //! is made and dropped on the owner's side.
 
 use crate::media::{
-    Clip, Codec, Cue, FRAME, Music, Pattern, Prepared, Report, RingPattern, Sine, Sink, Source, Stream,
-    StreamConfig, StreamFigures, StreamId,
+    Clip, Codec, Cover, Cue, FRAME, Music, Pattern, Prepared, Report, RingPattern, Sine, Sink, Source,
+    Stream, StreamConfig, StreamFigures, StreamId,
 };
 use std::io;
 
@@ -22,6 +22,11 @@ pub(super) enum Order {
         stream: StreamId,
         config: StreamConfig,
         prepared: Option<Box<Prepared>>,
+    },
+    /// Covers the stream's packets in another way.
+    Cover {
+        stream: StreamId,
+        cover: Cover,
     },
     Send {
         stream: StreamId,
@@ -125,6 +130,7 @@ pub(super) enum Trash {
     Stream(Box<Stream>),
     Prepared(Box<Prepared>),
     Feed(Feed),
+    Cover(Cover),
     Capture(rtrb::Consumer<i16>),
     Playback(rtrb::Producer<i16>),
 }

@@ -99,6 +99,14 @@ impl Pool {
     }
 }
 
+/// Binds the port after a socket's (RFC 3550 11: RTCP's).
+pub(super) fn next_to(socket: &UdpSocket) -> io::Result<UdpSocket> {
+    let mut address = socket.local_addr()?;
+    let port = address.port().checked_add(1).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    address.set_port(port);
+    UdpSocket::bind(address)
+}
+
 /// Marks the packets as voice, where the system lets us.
 fn expedited(socket: UdpSocket) -> UdpSocket {
     let reference = socket2::SockRef::from(&socket);

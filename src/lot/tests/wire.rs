@@ -572,7 +572,9 @@ impl Phone {
 
     fn local(&self, port: u16, direction: Direction, version: u64) -> LocalMedia {
         let codecs = self.codecs.clone();
-        LocalMedia { address: self.address.ip(), port, codecs, direction, session_id: port.into(), version }
+        let security = sdp::LocalSecurity::default();
+        let session_id = port.into();
+        LocalMedia { address: self.address.ip(), port, codecs, direction, session_id, version, security }
     }
 
     fn on_event(&mut self, now: Moment, event: Event) {

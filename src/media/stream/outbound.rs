@@ -17,6 +17,8 @@ pub(super) struct Outbound {
     pub timestamp: u32,
     pub event_timestamp: u32,
     pub sent_at: Option<Duration>,
+    /// Bytes of payload and header, for reports.
+    pub octets: u64,
     /// The next packet begins a talkspurt (RFC 3551 4.1).
     pub mark: bool,
     relayed: Option<Relayed>,
@@ -41,6 +43,7 @@ impl Outbound {
             timestamp: random.next_u32(),
             event_timestamp: 0,
             sent_at: None,
+            octets: 0,
             mark: true,
             relayed: None,
         }

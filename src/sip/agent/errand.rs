@@ -1,6 +1,7 @@
 //! Errands: requests of ours on their way, what each is for, and what happens with its answer.
 
 use super::servers::{Trouble, Way};
+use super::wallet::Answered;
 use super::{
     AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
     WatcherKey,
@@ -18,6 +19,8 @@ const DATAGRAM_REQUEST_MAX: usize = 1300;
 pub(super) enum Purpose {
     Register(AccountKey),
     Invite(CallKey),
+    /// PRACK in that branch of an INVITE.
+    Prack(CallKey, u32),
     Reinvite(CallKey),
     /// UPDATE, INFO, REFER, or a REFER's NOTIFY inside a call: its wish in hand.
     Wish(CallKey),
@@ -27,6 +30,8 @@ pub(super) enum Purpose {
     Subscribe(SubscriptionKey),
     Notify(WatcherKey),
     ReferNotify(ReferKey),
+    /// A REFER outside of calls.
+    Refer(ReferKey),
     Probe(ProbeKey, Moment),
     Ask(SentKey),
 }
@@ -37,9 +42,7 @@ pub(super) struct Errand {
     pub(super) purpose: Purpose,
     pub(super) account: Option<AccountKey>,
     pub(super) to: Peer,
-    pub(super) challenges: u8,
-    pub(super) answered_server: bool,
-    pub(super) answered_proxy: bool,
+    pub(super) answered: Answered,
     /// Which other ways it may take.
     pub(super) way: Way,
     /// Servers that it was sent to in vain.
@@ -60,9 +63,7 @@ impl Errand {
             purpose,
             account,
             to,
-            challenges: 0,
-            answered_server: false,
-            answered_proxy: false,
+            answered: Answered::default(),
             way,
             tried: Vec::new(),
             own_contact: false,
@@ -74,11 +75,9 @@ impl Errand {
 
     /// The same for another attempt.
     pub(super) fn begun_again(&self) -> Self {
-        let Self { purpose, account, to, challenges, way, own_contact, reopened, grown, .. } = *self;
-        let tried = self.tried.clone();
-        let (answered_server, answered_proxy) = (self.answered_server, self.answered_proxy);
-        let new = Self::new(purpose, account, way, to);
-        Self { challenges, answered_server, answered_proxy, tried, own_contact, reopened, grown, ..new }
+        let Self { purpose, account, to, way, own_contact, reopened, grown, .. } = *self;
+        let (answered, tried) = (self.answered.clone(), self.tried.clone());
+        Self { answered, tried, own_contact, reopened, grown, ..Self::new(purpose, account, way, to) }
     }
 }
 
@@ -88,7 +87,14 @@ pub(super) struct Answer {
     pub(super) response: Response,
     /// True when nobody answered at all: 408, or 503 when there was no connection (RFC 3261 8.1.3.1).
     pub(super) silent: bool,
+    /// The request that it answers, unless nobody answered.
+    pub(super) asked: Option<Box<Request>>,
+    /// True when the phrase is ours: it says more than the status.
+    pub(super) reworded: bool,
 }
+
+/// What is said of a server whose proof (`rspauth`) is wrong.
+pub(super) const UNPROVEN: &str = "the answer does not prove that the server knows the password";
 
 impl Answer {
     pub(super) fn status(&self) -> u16 {
@@ -117,6 +123,14 @@ impl Answer {
         quoted("Warning").or_else(|| quoted("Reason")).unwrap_or(&self.response.reason).to_owned()
     }
 
+    /// Says it in words of ours.
+    pub(super) fn reword(&mut self, words: String) {
+        self.response.headers.remove("Warning");
+        self.response.headers.remove("Reason");
+        self.response.reason = words;
+        self.reworded = true;
+    }
+
     fn silence(from: Peer) -> Self {
         Self::none(from, 408, "no answer")
     }
@@ -129,7 +143,7 @@ impl Answer {
     fn none(from: Peer, status: u16, reason: &str) -> Self {
         let (headers, body) = (Headers::new(), Vec::new());
         let response = Response { status, reason: reason.to_owned(), headers, body };
-        Self { from, response, silent: true }
+        Self { from, response, silent: true, asked: None, reworded: false }
     }
 }
 
@@ -272,23 +286,25 @@ impl UserAgent {
                 if let Purpose::Register(account) = purpose {
                     self.learn_address(account, from, &response);
                 }
-                let answer = Answer { from, response, silent: false };
-                if answer.status() == 503 {
-                    let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
-                    let trouble = Trouble::Busy(answer.retry_after_s());
-                    if asked.is_some_and(|request| self.try_elsewhere(now, &errand, &request, trouble)) {
-                        return;
+                let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
+                let Some(asked) = asked else { return };
+                let mut answer = Answer { from, response, silent: false, asked: None, reworded: false };
+                let busy = Trouble::Busy(answer.retry_after_s());
+                if answer.status() == 503 && self.try_elsewhere(now, &errand, &asked, busy) {
+                    return;
+                }
+                if matches!(answer.status(), 401 | 407) && self.wants_retry(purpose) {
+                    match self.answer_challenge(&mut errand, from, &asked, &answer.response) {
+                        Ok(request) => return self.send_again(now, errand, request),
+                        Err(words) => words.into_iter().for_each(|words| answer.reword(words)),
                     }
                 }
-                let Answer { response, .. } = &answer;
-                if matches!(response.status, 401 | 407) && self.wants_retry(purpose) {
-                    let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
-                    let retry = asked
-                        .and_then(|request| self.answer_challenge(&mut errand, from, &request, response));
-                    if let Some(request) = retry {
-                        return self.send_again(now, errand, request);
-                    }
+                let party = (errand.account, errand.to);
+                if answer.is_ok() && !self.take_acknowledgement(party, from, &asked, &answer.response) {
+                    answer.response.status = 403;
+                    answer.reword(UNPROVEN.to_owned());
                 }
+                answer.asked = Some(Box::new(asked));
                 self.conclude(now, purpose, answer);
             }
         }
@@ -320,14 +336,17 @@ impl UserAgent {
         }
     }
 
-    fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
+    pub(super) fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
         let dialog = match purpose {
             Purpose::Invite(call) | Purpose::Reinvite(call) | Purpose::Wish(call) | Purpose::Bye(call) => {
                 self.calls.get_mut(&call).map(|call| &mut call.dialog)
             }
+            Purpose::Prack(call, fork) => self.calls.get_mut(&call).and_then(|call| call.dialog_of(fork)),
             Purpose::Subscribe(key) => self.subscriptions.get_mut(&key).map(|s| &mut s.dialog),
             Purpose::Notify(key) => self.watchers.get_mut(&key).map(|w| &mut w.dialog),
-            Purpose::ReferNotify(key) => self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut()),
+            Purpose::ReferNotify(key) | Purpose::Refer(key) => {
+                self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut())
+            }
             Purpose::Register(key) => {
                 return self.accounts.get_mut(&key).map_or(old + 1, |s| s.registration.next_cseq());
             }
@@ -350,7 +369,9 @@ impl UserAgent {
             Purpose::Reinvite(call) => self.conclude_reinvite(now, call, answer),
             Purpose::Wish(call) => self.conclude_wish(now, call, answer),
             Purpose::Bye(call) => self.conclude_bye(call),
-            Purpose::Farewell => {}
+            // A branch that does not take its PRACK repeats itself, or gives up.
+            Purpose::Farewell | Purpose::Prack(..) => {}
+            Purpose::Refer(key) => self.conclude_refer(now, key, &answer),
             Purpose::Subscribe(key) => self.conclude_subscribe(now, key, answer),
             Purpose::Notify(key) => self.conclude_notify(now, key, answer),
             Purpose::ReferNotify(key) => self.conclude_refer_notify(now, key, answer),

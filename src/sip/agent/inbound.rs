@@ -78,7 +78,7 @@ impl UserAgent {
             Some(Usage::Call(call)) => self.receive_in_call(now, from, call, request),
             Some(Usage::Subscription(key)) => self.receive_notify(now, from, key, request),
             Some(Usage::Watcher(key)) => self.receive_in_watcher(now, from, key, request),
-            Some(Usage::Refer(_)) if request.method == Method::Options => self.answer_options(from, &request),
+            Some(Usage::Refer(key)) => self.receive_in_refer(now, from, key, &request),
             _ => self.answer_at_once(from, &request, 481),
         }
     }

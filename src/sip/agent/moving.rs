@@ -17,8 +17,6 @@ impl UserAgent {
         }
         // What hangs on an account follows once the registrar knows the new address.
         let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
-        // Until it is told again, whatever was told may have changed.
-        accounts.iter().for_each(|account| self.doubt_subscriptions(*account));
         let (registered, others): (Vec<_>, Vec<_>) =
             accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
         for account in &registered {
@@ -27,11 +25,15 @@ impl UserAgent {
         self.close_own_flows(now, "our address changed");
         self.transactions.lose_datagrams("our address changed");
         for account in registered {
+            // Until it is told again, whatever was told may have changed.
+            self.doubt_subscriptions(account);
             self.register(now, account);
         }
-        for account in others.into_iter().map(Some).chain([None]) {
-            self.renew_account(now, account);
+        for account in others {
+            self.doubt_subscriptions(account);
+            self.renew_account(now, Some(account));
         }
+        self.renew_account(now, None);
         self.take_news(now);
     }
 
@@ -53,6 +55,10 @@ impl UserAgent {
         for subscription in watched.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.renew(now, subscription);
         }
+        self.renew_calls(account);
+    }
+
+    pub(super) fn renew_calls(&mut self, account: Option<AccountKey>) {
         let calls = self.calls.iter().filter(|(_, call)| {
             call.account == account && !call.ended && matches!(call.phase, Phase::Accepted | Phase::Confirmed)
         });
@@ -80,7 +86,8 @@ impl UserAgent {
         let standing = self.account_at(to, user).and_then(|key| self.accounts.get(&key));
         let seen =
             standing.and_then(|standing| standing.place.seen).filter(|(by, _)| by.transport == to.transport);
-        let mut uri = Uri::at(user, seen.map_or(self.config.local, |(_, address)| address));
+        let mut uri =
+            Uri::at(user, seen.map_or_else(|| self.config.local_over(to.transport), |(_, address)| address));
         if standing.is_some_and(|standing| standing.is_sips()) {
             uri.scheme = Scheme::Sips;
         } else if to.transport != Transport::Udp {
@@ -93,7 +100,7 @@ impl UserAgent {
     /// how a server tells us by which address it knows it).
     pub(super) fn fresh_via(&mut self, to: Peer) -> String {
         let branch = format!("{}{}", Via::MAGIC, self.token());
-        let local = self.config.local;
+        let local = self.config.local_over(to.transport);
         let host = match local.ip() {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),

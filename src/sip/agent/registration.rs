@@ -51,8 +51,11 @@ pub(super) struct Registration {
     bound: Option<Uri>,
     /// Whether this REGISTER only corrects the address of the one before: it is not corrected again.
     corrected: bool,
-    /// Whether what hangs on the account is to be renewed with the next grant.
+    /// The Contact that calls and subscriptions were told.
+    told: Option<Uri>,
+    /// Whether what hangs on the account is to be renewed with the next grant, or only its calls.
     renews: bool,
+    renews_calls: bool,
     /// How often in a row the connection was lost soon after a grant.
     losses: u32,
     /// Whether the way to the registrar does without RFC 5626 (439 said so).
@@ -77,7 +80,9 @@ impl Registration {
             offered: None,
             bound: None,
             corrected: false,
+            told: None,
             renews: false,
+            renews_calls: false,
             losses: 0,
             plain: false,
         }
@@ -288,12 +293,15 @@ impl UserAgent {
         let registration = &mut standing.registration;
         registration.failures = 0;
         registration.granted = Some((server, now));
-        let moved = registration.bound.is_some() && registration.bound != sent;
-        registration.renews |= moved;
         registration.bound.clone_from(&sent);
         let wrong = sent.as_ref() != Some(&fits) && !registration.corrected;
         registration.corrected = wrong;
-        let renews = !wrong && std::mem::take(&mut registration.renews);
+        let moved = registration.told.is_some() && registration.told != sent;
+        let renews = !wrong && (std::mem::take(&mut registration.renews) || moved);
+        let renews_calls = !wrong && std::mem::take(&mut registration.renews_calls);
+        if !wrong {
+            registration.told.clone_from(&sent);
+        }
         let natted = server.transport == Transport::Udp && standing.place.seen.is_some();
         self.watch_binding(now, key, natted);
         // Where we are seen to come from is not where we said that we are: say it again, once.
@@ -302,6 +310,8 @@ impl UserAgent {
         self.tell(Event::Registered { account: key, expires_s });
         if renews {
             self.renew_account(now, Some(key));
+        } else if renews_calls {
+            self.renew_calls(Some(key));
         }
     }
 
@@ -357,10 +367,15 @@ impl UserAgent {
             self.errands.remove(&client);
             self.transactions.forget_client(client);
         }
+        let Some(standing) = self.accounts.get(&key) else { return };
+        let user = standing.account.aor.uri.user.clone().unwrap_or_default();
+        // What is subscribed to now says this one, until the registrar's answer shows another.
+        let told = standing.server().map(|server| self.contact_uri(&user, server));
         let Some(standing) = self.accounts.get_mut(&key) else { return };
         let registration = &mut standing.registration;
         registration.under_way = false;
-        registration.renews = true;
+        registration.told = told;
+        registration.renews_calls = true;
         registration.corrected = false;
         registration.granted = None;
     }
@@ -405,6 +420,7 @@ impl UserAgent {
         let reason = match status {
             408 if answer.silent => "the server does not answer".to_owned(),
             _ if answer.silent => format!("no connection to the server: {}", answer.words()),
+            _ if answer.reworded => answer.words(),
             401 | 407 if realm_known => {
                 format!("the server refused the credentials of {user}: wrong password, user or realm?")
             }

@@ -291,6 +291,6 @@ fn change_server(request: &mut Request, errand: &mut Errand, next: Peer) {
     for name in ["Authorization", "Proxy-Authorization"] {
         request.headers.remove(name);
     }
-    (errand.answered_server, errand.answered_proxy) = (false, false);
+    errand.answered = Default::default();
     errand.to = next;
 }

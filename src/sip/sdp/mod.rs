@@ -1,16 +1,24 @@
 //! Session descriptions for one audio stream (RFC 8866 over sdp-types, offer and answer by RFC 3264).
 //! Nothing here sends sound; it says where to, in which codec and which way.
 
+mod crypto;
 mod negotiate;
 mod read;
+mod secure;
+#[cfg(test)]
+mod secure_tests;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use std::net::{IpAddr, SocketAddr};
 
+pub use crypto::{MediaKey, Suite};
 pub use negotiate::{accept, answer, codecs_of};
 pub use read::{MAX_MEDIA, MAX_SDP, SdpRefusal};
+pub use secure::{
+    DtlsRole, Fingerprint, KeyExchange, LocalSecurity, Profile, Protection, SdesKeys, SecureMedia,
+};
 pub use write::offer;
 
 /// A codec that we speak.
@@ -132,6 +140,8 @@ pub struct LocalMedia {
     pub session_id: u64,
     /// Of the `o=` line: one more whenever the description changes.
     pub version: u64,
+    /// How the sound is to be protected.
+    pub security: LocalSecurity,
 }
 
 /// What offer and answer have agreed on.
@@ -155,4 +165,12 @@ pub struct Negotiated {
     pub ptime_ms: u16,
     /// Whether the other side reads Opus' forward error correction.
     pub fec: bool,
+    /// The transport that the `m=` line names.
+    pub profile: Profile,
+    /// How the sound is protected.
+    pub protection: Protection,
+    /// RTCP shares RTP's port, both ways (RFC 5761).
+    pub rtcp_mux: bool,
+    /// Where RTCP goes.
+    pub rtcp_remote: Option<SocketAddr>,
 }

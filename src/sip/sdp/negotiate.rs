@@ -2,26 +2,26 @@
 
 use super::read::{self, Kind, Payload};
 use super::write::{self, Stream};
-use super::{Codec, LocalMedia, Negotiated, SdpRefusal};
-use sdp_types::{Media, Session};
+use super::{Codec, LocalMedia, Negotiated, Profile, Protection, SdpRefusal};
+use sdp_types::{Attribute, Media, Session};
 
-/// Answers an offer: the first audio stream with a codec of ours is taken, all others are refused with port 0. Keeps the
-/// offer's payload numbers and the order of its streams, and mirrors its hold.
+/// Answers an offer: the first audio stream with a codec of ours and a protection that our policy allows is taken, all
+/// others are refused with port 0. Keeps the offer's payload numbers and the order of its streams, and mirrors its hold.
 pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<(Vec<u8>, Negotiated), SdpRefusal> {
     let offered = read::session(offer)?;
-    let audio = offered.medias.iter().position(|m| read::is_live_audio(m) && chosen(m, local).is_some());
-    let Some(at) = audio else {
-        let any = offered.medias.iter().any(read::is_live_audio);
-        return Err(if any { SdpRefusal::NoCodec } else { SdpRefusal::NoAudio });
-    };
+    let Taken { at, profile, protection, lines } = take(&offered, local)?;
     let media = &offered.medias[at];
     let (codec, number, dtmf) = chosen(media, local).ok_or(SdpRefusal::NoCodec)?;
     let agreed = Numbers { codec, send: number, receive: number, dtmf_send: dtmf, dtmf_receive: dtmf };
-    let negotiated = agreed.with(&offered, media, local)?;
+    let negotiated = agreed.with(&offered, media, local, (profile, protection))?;
     let mut stream = Stream::new(&media.proto);
     stream.add_codec(codec, number);
     if let Some(dtmf) = dtmf {
         stream.add_dtmf(codec.clock_hz(), dtmf);
+    }
+    stream.attributes.extend(lines);
+    if negotiated.rtcp_mux {
+        stream.add_rtcp_mux();
     }
     let mut ours = Some(stream.finish(local.port, negotiated.direction));
     let mut session = write::head(local);
@@ -35,6 +35,39 @@ pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<(Vec<u8>, Negotiated),
     Ok((write::bytes(&session), negotiated))
 }
 
+/// The stream of an offer that is taken.
+struct Taken {
+    at: usize,
+    profile: Profile,
+    protection: Protection,
+    /// What the answer says of protection.
+    lines: Vec<Attribute>,
+}
+
+/// Chooses among an offer's streams: one that can be protected before one in clear.
+fn take(offered: &Session, local: &LocalMedia) -> Result<Taken, SdpRefusal> {
+    let mut refusal = SdpRefusal::NoAudio;
+    let mut clear = None;
+    for (at, media) in offered.medias.iter().enumerate() {
+        let Some(profile) = read::live_audio(media) else { continue };
+        if chosen(media, local).is_none() {
+            if refusal == SdpRefusal::NoAudio {
+                refusal = SdpRefusal::NoCodec;
+            }
+            continue;
+        }
+        match local.security.answer(offered, media, profile) {
+            Ok((Protection::Clear, lines)) if clear.is_none() => {
+                clear = Some(Taken { at, profile, protection: Protection::Clear, lines });
+            }
+            Ok((Protection::Clear, _)) => {}
+            Ok((protection, lines)) => return Ok(Taken { at, profile, protection, lines }),
+            Err(reason) => refusal = reason,
+        }
+    }
+    clear.ok_or(refusal)
+}
+
 /// Reads the answer to the offer that [`super::offer`] made of `local`.
 pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, SdpRefusal> {
     let answered = read::session(answer)?;
@@ -42,13 +75,12 @@ pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, SdpRefusa
     if !media.media.eq_ignore_ascii_case("audio") {
         return Err(SdpRefusal::NotOurOffer);
     }
-    if !read::is_live_audio(media) {
-        return Err(SdpRefusal::NoAudio);
-    }
+    let profile = read::live_audio(media).ok_or(SdpRefusal::NoAudio)?;
     let payloads = read::payloads(media);
     // What the answer lists first is what it wants to hear.
     let (codec, number) =
         codecs(&payloads).find(|(c, _)| local.codecs.contains(c)).ok_or(SdpRefusal::NoCodec)?;
+    let protection = local.security.accept(&answered, media, profile)?;
     let dtmf = dtmf(&payloads, codec);
     Numbers {
         codec,
@@ -57,14 +89,14 @@ pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, SdpRefusa
         dtmf_send: dtmf,
         dtmf_receive: dtmf.map(|_| codec.dtmf_payload_type()),
     }
-    .with(&answered, media, local)
+    .with(&answered, media, local, (profile, protection))
 }
 
 /// Those of our codecs that a description's live audio streams name, in its order; none if it can't be read.
 pub fn codecs_of(sdp: &[u8]) -> Vec<Codec> {
     let Ok(session) = read::session(sdp) else { return Vec::new() };
     let mut named = Vec::new();
-    for media in session.medias.iter().filter(|media| read::is_live_audio(media)) {
+    for media in session.medias.iter().filter(|media| read::live_audio(media).is_some()) {
         for (codec, _) in codecs(&read::payloads(media)) {
             if !named.contains(&codec) {
                 named.push(codec);
@@ -105,8 +137,15 @@ struct Numbers {
 
 impl Numbers {
     /// Together with what the other side's description says of its stream.
-    fn with(self, theirs: &Session, media: &Media, local: &LocalMedia) -> Result<Negotiated, SdpRefusal> {
+    fn with(
+        self,
+        theirs: &Session,
+        media: &Media,
+        local: &LocalMedia,
+        (profile, protection): (Profile, Protection),
+    ) -> Result<Negotiated, SdpRefusal> {
         let (remote, stated) = read::destination(theirs, media)?;
+        let (rtcp_mux, rtcp_remote) = read::rtcp(media, remote);
         Ok(Negotiated {
             remote,
             codec: self.codec,
@@ -117,6 +156,10 @@ impl Numbers {
             direction: local.direction.both(stated.reversed()),
             ptime_ms: read::ptime_ms(media),
             fec: self.codec == Codec::Opus && read::takes_fec(media, self.send),
+            profile,
+            protection,
+            rtcp_mux,
+            rtcp_remote,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What stands in somebody else's description, within limits, and why one is refused.
 
-use super::{Codec, Direction};
+use super::{Codec, Direction, Profile};
 use sdp_types::{Attribute, Media, Session};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -25,7 +25,7 @@ pub enum SdpRefusal {
     /// Not SDP.
     #[error("the session description can't be read: {0}")]
     Unreadable(String),
-    /// No `m=audio` over plain RTP that isn't switched off.
+    /// No `m=audio` over RTP that isn't switched off.
     #[error("the session description has no usable audio stream")]
     NoAudio,
     /// No address, or one that nobody can send to.
@@ -37,6 +37,24 @@ pub enum SdpRefusal {
     /// An answer that doesn't fit the offer.
     #[error("the answer doesn't fit the offer")]
     NotOurOffer,
+    /// They insist on protection, and ours is off.
+    #[error("they want their sound encrypted, and secure_media is off here")]
+    SecureOff,
+    /// They don't protect, and we insist.
+    #[error("their sound wouldn't be encrypted, and secure_media is required here")]
+    NotSecured,
+    /// SDES without TLS.
+    #[error("keys for encrypted sound don't travel over signalling that isn't encrypted itself")]
+    KeysInClear,
+    /// No usable `a=crypto` line.
+    #[error("no key for encrypted sound can be used: {0}")]
+    NoKey(&'static str),
+    /// No usable `a=fingerprint`.
+    #[error("their certificate's fingerprint for encrypted sound can't be used")]
+    NoFingerprint,
+    /// The keys would come another way than the configuration allows.
+    #[error("the keys for encrypted sound would come in another way than key_exchange allows")]
+    OtherExchange,
 }
 
 impl SdpRefusal {
@@ -44,7 +62,7 @@ impl SdpRefusal {
     pub fn status(&self) -> u16 {
         match self {
             Self::TooLarge | Self::Unreadable(_) => 400,
-            Self::NoAudio | Self::NoAddress | Self::NoCodec | Self::NotOurOffer => 488,
+            _ => 488,
         }
     }
 }
@@ -119,7 +137,7 @@ fn parameter<'a>(media: &'a Media, name: &str, number: u8) -> Option<&'a str> {
     })
 }
 
-fn values<'a>(attributes: &'a [Attribute], name: &str) -> impl Iterator<Item = &'a str> {
+pub(super) fn values<'a>(attributes: &'a [Attribute], name: &str) -> impl Iterator<Item = &'a str> {
     let named = move |a: &&Attribute| a.attribute.eq_ignore_ascii_case(name);
     attributes.iter().filter(named).filter_map(|a| a.value.as_deref())
 }
@@ -163,8 +181,25 @@ pub(super) fn destination(session: &Session, media: &Media) -> Result<(SocketAdd
     Ok((SocketAddr::new(ip, media.port), direction))
 }
 
-/// Whether an `m=` line is audio over plain RTP and switched on.
-pub(super) fn is_live_audio(media: &Media) -> bool {
-    let plain = media.proto.eq_ignore_ascii_case("RTP/AVP") || media.proto.eq_ignore_ascii_case("RTP/AVPF");
-    media.media.eq_ignore_ascii_case("audio") && plain && media.port != 0
+/// The profile of an `m=` line that is audio over RTP and switched on.
+pub(super) fn live_audio(media: &Media) -> Option<Profile> {
+    let live = media.media.eq_ignore_ascii_case("audio") && media.port != 0;
+    Profile::parse(&media.proto).filter(|_| live)
+}
+
+/// Where RTCP is to be sent: with RTP (RFC 5761), where `a=rtcp` says (RFC 3605), or to the next port.
+pub(super) fn rtcp(media: &Media, rtp: SocketAddr) -> (bool, Option<SocketAddr>) {
+    let mux = media.attributes.iter().any(|a| a.attribute.eq_ignore_ascii_case("rtcp-mux"));
+    if mux {
+        return (true, Some(rtp));
+    }
+    let stated = values(&media.attributes, "rtcp").next().and_then(|value| {
+        let mut words = value.split_ascii_whitespace();
+        let port = words.next()?.parse::<u16>().ok().filter(|port| *port != 0)?;
+        // Another host than RTP's would make us send reports to whomever.
+        let elsewhere = words.nth(2).is_some_and(|ip| ip.parse::<IpAddr>() != Ok(rtp.ip()));
+        (!elsewhere).then_some(port)
+    });
+    let port = stated.or_else(|| rtp.port().checked_add(1));
+    (false, port.map(|port| SocketAddr::new(rtp.ip(), port)))
 }

@@ -10,6 +10,7 @@ fn local(codecs: &[Codec], direction: Direction) -> LocalMedia {
         direction,
         session_id: 7,
         version: 1,
+        security: LocalSecurity::default(),
     }
 }
 
@@ -128,7 +129,7 @@ fn what_cannot_be_used_is_refused_in_words() {
     let cases: [(String, SdpRefusal); 9] = [
         (ASTERISK.replace("m=audio 20546", "m=audio 0"), SdpRefusal::NoAudio),
         (ASTERISK.replace("m=audio", "m=video"), SdpRefusal::NoAudio),
-        (ASTERISK.replace("RTP/AVP", "RTP/SAVP"), SdpRefusal::NoAudio),
+        (ASTERISK.replace("RTP/AVP", "RTP/SAVP"), SdpRefusal::SecureOff),
         (ASTERISK.replace(" 0 8 9 107 101 103", " 9 101"), SdpRefusal::NoCodec),
         (ASTERISK.replace("c=IN IP4 127.0.0.1", "c=IN IP4 224.0.0.1"), SdpRefusal::NoAddress),
         (ASTERISK.replace("c=IN IP4 127.0.0.1", "c=IN IP4 255.255.255.255"), SdpRefusal::NoAddress),

@@ -5,7 +5,7 @@ use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 /// Describes what we offer: all our codecs in order, telephone-event at each of their clocks, 20 ms packets.
 pub fn offer(local: &LocalMedia) -> Vec<u8> {
-    let mut stream = Stream::new("RTP/AVP");
+    let mut stream = Stream::new(local.security.offering().0.name());
     for codec in &local.codecs {
         stream.add_codec(*codec, codec.payload_type());
     }
@@ -17,6 +17,8 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
         }
     }
     let mut session = head(local);
+    stream.attributes.extend(local.security.offered_lines());
+    stream.add_rtcp_mux();
     session.medias.push(stream.finish(local.port, local.direction));
     bytes(&session)
 }
@@ -66,7 +68,7 @@ fn stream(media: &str, port: u16, proto: &str, fmt: &str) -> Media {
 pub(super) struct Stream {
     proto: String,
     formats: Vec<String>,
-    attributes: Vec<Attribute>,
+    pub(super) attributes: Vec<Attribute>,
 }
 
 impl Stream {
@@ -91,6 +93,11 @@ impl Stream {
         self.formats.push(number.to_string());
         self.add("rtpmap", format!("{number} telephone-event/{clock_hz}"));
         self.add("fmtp", format!("{number} 0-15"));
+    }
+
+    /// RTCP may share our port (RFC 5761).
+    pub(super) fn add_rtcp_mux(&mut self) {
+        self.attributes.push(Attribute::new("rtcp-mux"));
     }
 
     pub(super) fn finish(mut self, port: u16, direction: Direction) -> Media {

@@ -57,7 +57,7 @@ impl UserAgent {
             401 | 403..=407 | 410 | 415 | 416 | 420 | 485 | 489 | 501 | 600..700 => {
                 self.take_subscription_refused(now, key, answer.status(), answer.words(), after_s);
             }
-            _ if in_force => self.refresh_later(now, key, after_s),
+            _ if in_force => self.resubscribe_later(now, key, after_s),
             _ => self.subscribe_anew(now, key, after_s),
         }
     }
@@ -120,7 +120,7 @@ impl UserAgent {
     }
 
     /// A refresh failed while the last grant still holds (RFC 6665 4.1.2.2): it is tried again in the same dialog.
-    fn refresh_later(&mut self, now: Moment, key: SubscriptionKey, after_s: Option<u64>) {
+    fn resubscribe_later(&mut self, now: Moment, key: SubscriptionKey, after_s: Option<u64>) {
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         held.failures = held.failures.saturating_add(1);
         let failures = held.failures;

@@ -83,18 +83,18 @@ pub(super) struct Subscription {
     lapse: Option<Alarm>,
 }
 
+impl Subscription {
+    pub(super) fn account(&self) -> Option<AccountKey> {
+        self.order.account
+    }
+}
+
 /// A NOTIFY out of order.
 #[derive(Clone, Copy, Debug)]
 struct Old {
     number: u32,
     /// Whether a SUBSCRIBE was sent since: the NOTIFY that follows it must be in order.
     asked_since: bool,
-}
-
-impl Subscription {
-    pub(super) fn account(&self) -> Option<AccountKey> {
-        self.order.account
-    }
 }
 
 impl UserAgent {
