@@ -1,6 +1,6 @@
 //! How states and times read on the board: words, glyphs, theme scopes and urgency. No drawing here.
 
-use crate::desk::{Call, Desk, Direction, Phase, Slot};
+use crate::desk::{Call, Desk, Direction, Freshness, Phase, Slot};
 use crate::parking::{Identity, Lamp, Moment, Strength};
 use std::time::Duration;
 
@@ -196,6 +196,14 @@ pub(super) fn lamp(desk: &Desk, slot: &Slot) -> LampLook {
             look("?", format!("stale {}", wait(seconds(desk.now, *since))), "lamp.stale")
         }
         Lamp::Refused { reason } => look("✕", format!("refused: {reason}"), "lamp.refused"),
+    }
+}
+
+/// How old the server's word about a slot is, where it said for how long it holds.
+pub(super) fn confirmed(desk: &Desk, slot: &Slot) -> Option<String> {
+    match slot.freshness(desk.now) {
+        Freshness::Confirmed { ago, left: Some(_) } => Some(format!("confirmed {} ago", wait(ago.as_secs()))),
+        _ => None,
     }
 }
 
