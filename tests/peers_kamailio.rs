@@ -9,6 +9,7 @@ use peers::asterisk::{Asterisk, AsteriskOptions, password};
 use peers::baresip::{Baresip, BaresipOptions};
 use peers::console::{Console, ConsoleOptions, SOON};
 use peers::kamailio::{Kamailio, KamailioOptions};
+use peers::kamailio_files::ASTERISK_REALM;
 use peers::sipp::{Caller, CallerOptions};
 use std::time::Duration;
 
@@ -77,7 +78,9 @@ fn lamps_that_a_presence_server_tells_light_go_out_and_come_back_after_its_resta
 #[test]
 fn through_an_outbound_proxy_that_asks_the_console_registers_parks_and_retrieves() {
     let asterisk = Asterisk::start(AsteriskOptions::default());
-    let kamailio = Kamailio::start(&KamailioOptions::proxy(asterisk.sip()));
+    // Both ask, one with 407 and one with 401, and they share their users.
+    let options = KamailioOptions { realm: ASTERISK_REALM, ..KamailioOptions::proxy(asterisk.sip()) };
+    let kamailio = Kamailio::start(&options);
     let console = Console::start(&ConsoleOptions {
         account: format!("outbound_proxy = \"{}\"\n", kamailio.sip()),
         ..ConsoleOptions::new(asterisk.sip(), "reception", &password("reception"), asterisk.slots())

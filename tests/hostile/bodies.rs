@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 /// How long one description may take, and one document. The quickest of some tries counts: the machine is shared.
 const SDP_MOST: Duration = ms(20);
-const XML_MOST: Duration = ms(5);
+// Five as shipped; without optimisation it is ten times as much work.
+const XML_MOST: Duration = if cfg!(debug_assertions) { ms(50) } else { ms(5) };
 const TRIES: usize = 12;
 
 /// Descriptions of sessions, each wrong in a way of its own.
@@ -252,7 +253,6 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-#[ignore = "waits for the bounded reader of attributes"]
 fn no_document_takes_long_or_much_or_lights_another_lamp() {
     let mut office = Office::open(2, 4);
     // The reader's own tables are there before anything is measured.

@@ -56,7 +56,6 @@ fn two_thousand_notifies_a_second_for_five_hundred_lamps_are_all_answered_and_th
 }
 
 #[test]
-#[ignore = "waits for resubscription without the old dialog"]
 fn a_restarted_server_is_asked_fifty_times_a_second_at_most_and_nothing_looks_free_until_it_says_so() {
     let mut office = Office::open(SLOTS, 3);
     // Away long enough for somebody to notice, and back without any memory.

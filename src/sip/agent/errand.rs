@@ -331,8 +331,8 @@ impl UserAgent {
             Purpose::Wish(call) => self.moved_wish(call, number),
             _ => {}
         }
-        if let Purpose::Subscribe(_) = purpose {
-            self.pace.count(now);
+        if let Purpose::Subscribe(key) = purpose {
+            self.pace.count(now, key);
         }
     }
 

@@ -40,6 +40,7 @@ impl UserAgent {
     }
 
     pub(in super::super) fn conclude_subscribe(&mut self, now: Moment, key: SubscriptionKey, answer: Answer) {
+        self.pace.release(key);
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         held.under_way = false;
         if held.leaving {

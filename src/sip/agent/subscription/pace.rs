@@ -16,7 +16,7 @@ pub(in super::super) struct Pace {
     waiting: VecDeque<SubscriptionKey>,
     sent: VecDeque<Moment>,
     /// How many of those sent will probably be challenged and sent again.
-    reserved: VecDeque<Moment>,
+    reserved: VecDeque<(Moment, SubscriptionKey)>,
     alarm: Option<Alarm>,
     /// When a server was last caught having forgotten a subscription.
     pub(super) forgotten: BTreeMap<Peer, Moment>,
@@ -24,9 +24,17 @@ pub(in super::super) struct Pace {
 
 impl Pace {
     /// Counts a SUBSCRIBE that can't wait: the answer to a challenge. Its place was reserved.
-    pub(in super::super) fn count(&mut self, now: Moment) {
-        self.reserved.pop_front();
+    pub(in super::super) fn count(&mut self, now: Moment, key: SubscriptionKey) {
+        self.release(key);
         self.sent.push_back(now);
+    }
+
+    /// Gives back the place of one that was answered without a challenge: a server that asks nobody is not to be
+    /// waited for twice as long.
+    pub(super) fn release(&mut self, key: SubscriptionKey) {
+        if let Some(at) = self.reserved.iter().position(|(_, whose)| *whose == key) {
+            self.reserved.remove(at);
+        }
     }
 
     pub(super) fn forget(&mut self, key: SubscriptionKey) {
@@ -34,17 +42,19 @@ impl Pace {
     }
 
     fn used(&mut self, now: Moment) -> usize {
-        for times in [&mut self.sent, &mut self.reserved] {
-            while times.front().is_some_and(|sent| *sent + SECOND <= now) {
-                times.pop_front();
-            }
+        while self.sent.front().is_some_and(|at| *at + SECOND <= now) {
+            self.sent.pop_front();
+        }
+        while self.reserved.front().is_some_and(|(at, _)| *at + SECOND <= now) {
+            self.reserved.pop_front();
         }
         self.sent.len() + self.reserved.len()
     }
 
     /// When the next place is free.
     fn free_at(&self) -> Option<Moment> {
-        let oldest = [self.sent.front(), self.reserved.front()].into_iter().flatten().min()?;
+        let reserved = self.reserved.front().map(|(at, _)| at);
+        let oldest = [self.sent.front(), reserved].into_iter().flatten().min()?;
         Some(*oldest + SECOND)
     }
 }
@@ -74,7 +84,7 @@ impl UserAgent {
             self.pace.waiting.pop_front();
             self.pace.sent.push_back(now);
             if cost > 1 {
-                self.pace.reserved.push_back(now);
+                self.pace.reserved.push_back((now, key));
             }
             self.send_subscribe(now, key);
         }
