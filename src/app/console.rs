@@ -5,6 +5,7 @@ use super::screen::{self, ScreenLink};
 use super::server::{Signals, find_server};
 use super::settings::{first_desk, phone_config, start_sound};
 use super::theme::{fitted, theme};
+use super::trace::{self, Recorder};
 use crate::config::{Account, Config};
 use crate::console::{Console, Keymap};
 use crate::desk::{Command, Desk, Severity};
@@ -107,6 +108,7 @@ struct Carrier {
     media: Option<MediaHandle>,
     clock: Clock,
     memory: Option<Memory>,
+    trace: Option<Recorder>,
     shown: watch::Sender<Arc<Desk>>,
     leaving: Option<Moment>,
 }
@@ -142,8 +144,11 @@ impl Carrier {
         if let Some(greeting) = &start.greeting {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
+        // The trace lies beside the memory, in the state directory.
+        let traced = start.memory.as_ref().map(|file| file.with_file_name(trace::FILE_NAME));
+        let trace = traced.and_then(|file| Recorder::open(start.config.log.trace, &file));
         let memory = start.memory.map(|file| Memory::open(&file, &account.label(), clock.origin_wall_ms()));
-        let mut carrier = Self { engine, socket, media, clock, memory, shown, leaving: None };
+        let mut carrier = Self { engine, socket, media, clock, memory, trace, shown, leaving: None };
         carrier.recall();
         carrier.engine.start(clock.now());
         carrier.flush();
@@ -193,6 +198,9 @@ impl Carrier {
             // An error here is an ICMP answer to something we sent: the transaction's timers deal with it.
             if let Ok((length, from)) = came {
                 let bytes = buffer.get(..length).unwrap_or_default();
+                if let Some(trace) = &mut self.trace {
+                    trace.received(&self.clock, from.into(), bytes);
+                }
                 self.engine.receive(self.clock.now(), from, bytes);
             }
             came = match self.socket.try_recv_from(buffer) {
@@ -212,6 +220,9 @@ impl Carrier {
     /// Sends what the engine has to send, shows its desk, does its deeds.
     fn flush(&mut self) {
         while let Some(transmit) = self.engine.poll_transmit() {
+            if let Some(trace) = &mut self.trace {
+                trace.sent(&self.clock, &transmit);
+            }
             // A full buffer or an unreachable host is a lost datagram: SIP repeats it.
             if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to.address) {
                 tracing::debug!(to = %transmit.to, %error, "datagram not sent");
@@ -260,6 +271,9 @@ impl Carrier {
         self.engine.obey(now, Command::Quit);
         self.engine.stop(now);
         while let Some(transmit) = self.engine.poll_transmit() {
+            if let Some(trace) = &mut self.trace {
+                trace.sent(&self.clock, &transmit);
+            }
             let _ = self.socket.try_send_to(&transmit.bytes, transmit.to.address);
         }
         self.save();
