@@ -17,6 +17,8 @@ impl UserAgent {
         }
         // What hangs on an account follows once the registrar knows the new address.
         let accounts: Vec<AccountKey> = self.accounts.keys().copied().collect();
+        // Until it is told again, whatever was told may have changed.
+        accounts.iter().for_each(|account| self.doubt_subscriptions(*account));
         let (registered, others): (Vec<_>, Vec<_>) =
             accounts.into_iter().partition(|account| self.is_to_be_registered(*account));
         for account in &registered {
