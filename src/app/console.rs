@@ -129,9 +129,10 @@ impl Carrier {
         let local = socket.local_addr()?;
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
         let password = start.passwords.first().cloned().unwrap_or_default();
+        let fingerprint = media.as_ref().map(MediaHandle::fingerprint);
         let mut engine = Engine::new(
             first_desk(&account),
-            phone_config(&start.config, &account, password, server, local)?,
+            phone_config(&start.config, &account, password, server, local, fingerprint)?,
         );
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::dialect::{Dialect, PhoneConfig};
+use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::sip::message::{NameAddr, Uri};
@@ -57,6 +57,28 @@ pub(super) fn start_sound(
     }
 }
 
+/// How the account wants its sound protected; `fingerprint` is that of the media engine's certificate.
+fn media_security(
+    config: &Config,
+    account: &config::Account,
+    fingerprint: Option<[u8; 32]>,
+) -> MediaSecurity {
+    MediaSecurity {
+        policy: match account.secure_media {
+            config::SecureMedia::Off => sdp::SecureMedia::Off,
+            config::SecureMedia::Optional => sdp::SecureMedia::Optional,
+            config::SecureMedia::Required => sdp::SecureMedia::Required,
+        },
+        exchange: match account.key_exchange {
+            config::KeyExchange::Auto => sdp::KeyExchange::Auto,
+            config::KeyExchange::Sdes => sdp::KeyExchange::Sdes,
+            config::KeyExchange::Dtls => sdp::KeyExchange::Dtls,
+        },
+        fingerprint: fingerprint.map(sdp::Fingerprint),
+        certificates_checked: config.tls.verify,
+    }
+}
+
 /// What the phone needs to know; `local` is our address towards the server.
 pub(super) fn phone_config(
     config: &Config,
@@ -64,6 +86,7 @@ pub(super) fn phone_config(
     password: SecretString,
     server: SocketAddr,
     local: SocketAddr,
+    fingerprint: Option<[u8; 32]>,
 ) -> color_eyre::Result<PhoneConfig> {
     let mut uri = Uri::sip(&account.user, &account.server.uri_host());
     uri.port = account.server.port.filter(|port| *port != config::Server::DEFAULT_PORT);
@@ -87,6 +110,7 @@ pub(super) fn phone_config(
         dialect: dialect(&account.lot)?,
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
+        security: media_security(config, account, fingerprint),
         seed: key_entropy().into(),
     })
 }

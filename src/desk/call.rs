@@ -1,5 +1,6 @@
 //! One call as the operator sees it, from the first ring to the last word.
 
+use super::security::Security;
 use super::slot::{DialogKey, ParkedCall};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,9 @@ pub struct Call {
     pub told: Option<Identity>,
     /// Digits typed into the call, newest last, at most 32.
     pub digits: String,
+    /// Who could listen in.
+    #[serde(default)]
+    pub security: Security,
 }
 
 impl Call {

@@ -11,6 +11,7 @@ mod notice;
 mod obey;
 mod park;
 mod retrieve;
+mod security;
 mod slot;
 mod sound;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use command::Command;
 pub use event::{CallArrival, Effect, Event, LampReport};
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};
+pub use security::{MediaCover, Security, SignallingCover};
 pub use slot::{Asking, AskingFor, DialogKey, ParkedCall, Slot};
 pub use sound::{RingTone, SoundPlan, SoundState};
 

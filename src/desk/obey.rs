@@ -279,6 +279,7 @@ impl Desk {
             strength: None,
             told: None,
             digits: String::new(),
+            security: super::Security::default(),
         }
     }
 

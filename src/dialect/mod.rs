@@ -8,11 +8,13 @@ mod identity;
 mod lamps;
 mod parking;
 mod phone;
+mod secure;
 #[cfg(test)]
 mod tests;
 mod words;
 
 pub use phone::{Phone, PhoneConfig, Said, SoundStep};
+pub use secure::MediaSecurity;
 
 use crate::desk::Abilities;
 use crate::parking::{SlotId, Strength};

@@ -4,11 +4,13 @@ use super::Dialect;
 use super::calls::Leg;
 use super::lamps::Watched;
 use super::parking::Attempt;
+use super::secure::{MediaSecurity, key_source};
 use crate::desk::{CallId, Effect, Event};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::{Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, Seed, SubscriptionKey, UaConfig, UserAgent};
+use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -37,7 +39,9 @@ pub struct PhoneConfig {
     pub slots: Vec<SlotId>,
     /// Codecs in preference.
     pub codecs: Vec<Codec>,
-    /// Where tags and jitter come from.
+    /// How sound is protected.
+    pub security: MediaSecurity,
+    /// Where tags, jitter and keys come from.
     pub seed: Seed,
 }
 
@@ -57,6 +61,8 @@ pub enum SoundStep {
         call: CallId,
         /// The agreement.
         negotiated: Negotiated,
+        /// The host that the call's signalling comes from.
+        signalling: Option<IpAddr>,
     },
     /// Send a digit (RFC 4733).
     Digit {
@@ -99,6 +105,7 @@ pub struct Phone {
     /// Whether our REGISTER met with silence, or would: then the first sign of life is worth another.
     met_silence: bool,
     next_session: u64,
+    pub(super) keys: StdRng,
     /// Calls that arrived and await an id from the desk.
     arriving: VecDeque<(CallKey, sip::Peer, Box<sip::message::Request>)>,
 }
@@ -114,6 +121,7 @@ impl Phone {
         let account = ua.add_account(config.account.clone());
         Self {
             next_session: (config.seed.number("session") >> 16) | 1,
+            keys: key_source(&config.seed),
             config,
             ua,
             account,
@@ -405,18 +413,23 @@ impl Phone {
     }
 
     /// A free media port, with a fresh session description around it.
-    pub(super) fn take_port(&mut self) -> Option<LocalMedia> {
+    pub(super) fn take_port(&mut self, security: LocalSecurity) -> Option<LocalMedia> {
         let port = self.ports.pop_front()?;
         self.next_session += 1;
-        Some(LocalMedia {
+        Some(self.local_media(port, security))
+    }
+
+    /// Our side of the present session, at that port.
+    pub(super) fn local_media(&self, port: u16, security: LocalSecurity) -> LocalMedia {
+        LocalMedia {
             address: self.config.media_address,
             port,
             codecs: self.config.codecs.clone(),
             direction: Direction::SendRecv,
             session_id: self.next_session,
             version: 1,
-            security: LocalSecurity::default(),
-        })
+            security,
+        }
     }
 
     pub(super) fn say(&mut self, event: Event) {

@@ -114,6 +114,7 @@ impl Scene {
             dialect: Dialect::named("asterisk", slot("700"), None).unwrap(),
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
+            security: crate::dialect::MediaSecurity::default(),
             seed: 1.into(),
         };
         let mut phone = Phone::new(config);

@@ -67,6 +67,7 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         strength: None,
         told: None,
         digits: String::new(),
+        security: parkdeck::desk::Security::default(),
     });
     id
 }

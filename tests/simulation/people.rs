@@ -164,6 +164,7 @@ impl Operator {
             dialect,
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
+            security: parkdeck::dialect::MediaSecurity::default(),
             seed: seed.into(),
         };
         Self { user, address, engine: Engine::new(desk, config), next_port: 20_000 }
