@@ -49,8 +49,10 @@ fn open(handle: &mut MediaHandle, ports: &mut Vec<u16>, id: u64) -> (StreamId, S
     (stream, SocketAddr::new(LOCAL, port))
 }
 
+#[allow(clippy::expect_used)]
 fn srtp(send: u8, receive: u8) -> Protection {
-    let key = |seed| SrtpKey::new(SrtpSuite::AesCm128HmacSha1_80, &[seed; 30]).unwrap();
+    let key =
+        |seed| SrtpKey::new(SrtpSuite::AesCm128HmacSha1_80, &[seed; 30]).expect("a key of the right length");
     Protection::Srtp { send: key(send), receive: key(receive) }
 }
 

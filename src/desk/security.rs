@@ -93,3 +93,22 @@ impl Call {
         self.security.is_locked()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_is_shown_only_where_both_halves_are_protected_and_else_the_missing_half_is_named() {
+        use MediaCover as M;
+        use SignallingCover as S;
+        for signalling in [S::Clear, S::Unproven, S::Encrypted] {
+            for media in [M::Unknown, M::Clear, M::Awaited, M::Encrypted, M::Failed(Text::default())] {
+                let both = signalling == S::Encrypted && media == M::Encrypted;
+                let security = Security { wanted: true, signalling, media: media.clone() };
+                assert_eq!(security.is_locked(), both, "{security:?}");
+                assert_eq!(security.missing().is_empty(), both || media == M::Unknown, "{security:?}");
+            }
+        }
+    }
+}

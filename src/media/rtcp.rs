@@ -146,7 +146,7 @@ impl Reports {
         let lost = theirs.lost.saturating_sub(self.lost_before);
         let expected = lost + theirs.received.saturating_sub(self.received_before);
         (self.lost_before, self.received_before) = (theirs.lost, theirs.received);
-        let fraction = if expected == 0 { 0 } else { (lost * 256 / expected).min(255) as u32 };
+        let fraction = (lost * 256).checked_div(expected).unwrap_or(0).min(255) as u32;
         let cumulative = theirs.lost.min(0x7F_FFFF) as u32;
         let (last, delay) = match self.last {
             Some((last, came)) => (last, (ntp(now.saturating_sub(came)) >> 16) as u32),

@@ -192,9 +192,16 @@ impl UserAgent {
     }
 
     /// The next datagram to send.
+    /// Keys of encrypted sound leave over TLS only: anything else that carries them is thrown away unsent.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.send_trying();
-        self.transactions.poll_transmit()
+        // Whatever went wrong before: a route that changed, a server that was exchanged for another.
+        loop {
+            let transmit = self.transactions.poll_transmit()?;
+            if transmit.to.transport == super::Transport::Tls || !super::sdp::carries_keys(&transmit.bytes) {
+                return Some(transmit);
+            }
+        }
     }
 
     /// The next event, in the order in which things happened.
