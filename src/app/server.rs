@@ -3,7 +3,8 @@
 use super::settings::first_desk;
 use crate::config::{Account, Config};
 use crate::desk::{Command, Desk, Effect, Event};
-use crate::io::clock::Clock;
+use crate::io::clock::{Clock, entropy};
+use crate::io::names::{self, Wanted};
 use crate::io::net;
 use crate::parking::Text;
 use std::net::SocketAddr;
@@ -88,9 +89,9 @@ async fn leave_asked(
 
 async fn reach(config: &Config, account: &Account) -> Result<(SocketAddr, UdpSocket), String> {
     let server = &account.server;
-    let address = net::resolve(&server.host, server.port_or_default())
-        .await
-        .map_err(|e| format!("can't find the server “{}”: {e}", server.host))?;
+    let wanted = Wanted { host: server.host.clone(), port: Some(server.port_or_default()), transport: None };
+    let found = names::resolve(&wanted, entropy()).await.map_err(|e| e.to_string())?;
+    let address = found.first().ok_or("no server")?.address;
     let local = match config.network.address {
         Some(local) => local,
         None => net::address_towards(address).map_err(|e| format!("no way to {address}: {e}"))?,

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::desk::Desk;
-use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
+use crate::dialect::{Dialect, LampEvent, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::sip::message::{NameAddr, Uri};
@@ -21,8 +21,20 @@ fn dialect(lot: &config::Lot) -> color_eyre::Result<Dialect> {
         config::Dialect::Asterisk => "asterisk",
         config::Dialect::Parkdeck => "parkdeck",
     };
-    Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
-        .ok_or_else(|| eyre!("no dialect “{name}”"))
+    let mut dialect = Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
+        .ok_or_else(|| eyre!("no dialect “{name}”"))?;
+    dialect.list = lot.list.clone();
+    let first = match lot.lamps {
+        config::Lamps::Auto => None,
+        config::Lamps::Dialog => Some(LampEvent::Dialog),
+        config::Lamps::Presence => Some(LampEvent::Presence),
+        config::Lamps::Callpark => Some(LampEvent::CallPark),
+    };
+    if let Some(first) = first {
+        dialect.lamp_events.retain(|event| *event != first);
+        dialect.lamp_events.insert(0, first);
+    }
+    Ok(dialect)
 }
 
 pub(super) fn first_desk(account: &config::Account) -> Desk {
@@ -107,7 +119,7 @@ pub(super) fn phone_config(
             expires_s: account.expires_s,
             ..Account::new(aor, server, account.auth_user.as_str(), password)
         },
-        dialect: dialect(&account.lot)?,
+        dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
         security: media_security(config, account, fingerprint),

@@ -244,6 +244,21 @@ pub enum Dialect {
     Parkdeck,
 }
 
+/// By which event package the lamps are asked for first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lamps {
+    /// As the dialect has it.
+    #[default]
+    Auto,
+    /// `dialog` (RFC 4235).
+    Dialog,
+    /// `presence` (RFC 3856): for servers that know only that.
+    Presence,
+    /// BroadWorks' callpark.
+    Callpark,
+}
+
 /// A parking lot as the console needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
@@ -255,6 +270,8 @@ pub struct Lot {
     pub park_extension: SlotId,
     /// The slots in the order of the board; at least one, none twice.
     pub slots: Vec<SlotId>,
+    /// By which event package the lamps are asked for first.
+    pub lamps: Lamps,
     /// The extension of a list of all lamps (RFC 4662), watched instead of each slot by itself.
     pub list: Option<SlotId>,
     /// Seconds until a parked call comes back; 0: never; `None`: not known.

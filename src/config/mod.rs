@@ -19,7 +19,7 @@ mod strict;
 mod tests;
 
 pub use account::{
-    Account, Dialect, Digest, IdentitySource, KeyExchange, Lot, MAX_ACCOUNTS, PasswordCommand,
+    Account, Dialect, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, PasswordCommand,
     PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
 };
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};

@@ -4,7 +4,7 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Dialect, Digest, IdentitySource, KeyExchange, LogLevel, SecureMedia, Trace, TransportChoice,
+    Codec, Dialect, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, SecureMedia, Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -64,6 +64,7 @@ pub(super) struct RawAccount {
 pub(super) struct RawLot {
     pub name: Option<String>,
     pub dialect: Dialect,
+    pub lamps: Lamps,
     pub park_extension: Option<Spanned<SlotId>>,
     pub slots: Option<Spanned<OneOrMany>>,
     pub list: Option<Spanned<SlotId>>,
@@ -148,7 +149,7 @@ const KEYS: [(&str, &[&str]); 9] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail"]),
-    ("lot", &["dialect", "park_extension", "slots", "list", "parking_time", "directed_prefix"]),
+    ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),

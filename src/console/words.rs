@@ -144,6 +144,7 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     if !call.note.is_empty() {
         facts.push(format!("→ {}", call.note));
     }
+    facts.push(call.remark.to_string());
     if call.direction == Direction::Inbound && !call.called.is_empty() {
         facts.push(format!("for {}", call.called));
     }

@@ -97,6 +97,7 @@ impl Colleague {
                 event: "dialog".to_owned(),
                 accept: dialog_info::CONTENT_TYPE.to_owned(),
                 expires_s: LAMP_EXPIRES_S,
+                list: false,
             };
             let key = self.phone.agent.subscribe(now, subscribe);
             let lamp = LampKey { slot: slot.clone(), lit_by: BTreeSet::new(), fetch_at: None };

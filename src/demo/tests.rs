@@ -225,7 +225,8 @@ impl World {
                 Event::CallConfirmed { call } if self.habit == Habit::Park => {
                     self.park_at.push((self.now + seconds(10), call));
                 }
-                Event::ReferProgress { call, status: 200..300, .. } | Event::ReferAccepted { call, .. } => {
+                Event::ReferProgress { call: Some(call), status: 200..300, .. }
+                | Event::ReferAccepted { call: Some(call), .. } => {
                     self.desk.agent.hang_up(self.now, call);
                 }
                 Event::CallEnded { call, .. } => self.ended.push((self.now, call)),

@@ -117,6 +117,8 @@ pub struct Call {
     pub strength: Option<Strength>,
     /// Who the server said this is before it answered our retrieve (packets overtake each other).
     pub told: Option<Identity>,
+    /// What else is worth knowing: where it was diverted from or to.
+    pub remark: Text,
     /// Digits typed into the call, newest last, at most 32.
     pub digits: String,
     /// Who could listen in.

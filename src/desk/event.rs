@@ -37,6 +37,22 @@ pub struct LampReport {
     pub note: Option<Text>,
     /// What names this very call.
     pub key: Option<DialogKey>,
+    /// Until when the server's word holds, unless it is confirmed before; `None` when nobody said so.
+    #[serde(default)]
+    pub fresh_until: Option<Moment>,
+}
+
+/// The messages in a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Messages {
+    /// Whether any wait: all that some servers say.
+    pub waiting: bool,
+    /// How many were not heard yet, if told.
+    pub new: Option<u32>,
+    /// How many were heard and kept, if told.
+    pub old: Option<u32>,
+    /// How many of the new ones are urgent.
+    pub urgent: u32,
 }
 
 /// Something that happened.
@@ -65,6 +81,15 @@ pub enum Event {
         /// What is known now.
         report: LampReport,
     },
+    /// The server has confirmed that it would tell of changes: what it said of this slot last holds for longer.
+    LampConfirmed {
+        /// Which.
+        slot: SlotId,
+        /// Until when.
+        until: Moment,
+    },
+    /// How many messages wait in the account's mailbox; `None` when that is no longer known.
+    MessagesTold(Option<Messages>),
     /// A call rings here.
     CallArrived(CallArrival),
     /// The other end rings (`early`: with sound of its own).
@@ -109,6 +134,20 @@ pub enum Event {
         call: CallId,
         /// Who.
         party: Identity,
+    },
+    /// Something worth knowing of a call: where it was diverted from or to, whom it was joined to.
+    CallRemarked {
+        /// Which.
+        call: CallId,
+        /// In words.
+        remark: Text,
+    },
+    /// The other end asks to be put through to somebody. Nothing is done about it.
+    TransferWished {
+        /// Which call.
+        call: CallId,
+        /// To whom.
+        to: Text,
     },
     /// The park is proven: by the lamp, or by the lot's own word. Our leg is ending.
     ParkProven {

@@ -23,6 +23,8 @@ impl Desk {
             Event::Reached { round_trip_ms } => self.reached(Some(round_trip_ms)),
             Event::Unreachable => self.reached(None),
             Event::LampChanged { slot, report } => self.lamp_changed(&slot, report),
+            Event::LampConfirmed { slot, until } => self.lamp_confirmed(&slot, until),
+            Event::MessagesTold(messages) => self.messages_told(messages),
             Event::CallArrived(arrival) => self.call_arrived(arrival),
             Event::CallProgressed { call } => self.call_progressed(call),
             Event::CallAnswered { call } => self.call_answered(call),
@@ -31,6 +33,13 @@ impl Desk {
             Event::CallResumed { call } => self.call_resumed(call),
             Event::HoldRefused { call, reason } => self.hold_refused(call, &reason),
             Event::PartyTold { call, party } => self.party_told(call, party),
+            Event::CallRemarked { call, remark } => {
+                if let Some(call) = self.call_mut(call) {
+                    call.remark = remark;
+                }
+                Vec::new()
+            }
+            Event::TransferWished { call, to } => self.transfer_wished(call, &to),
             Event::ParkProven { call, slot } => self.park_proven(call, slot),
             Event::ParkDoubted { slots } => self.park_doubted(&slots),
             Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
@@ -63,7 +72,9 @@ impl Desk {
             Phase::Verifying { until, .. } if *until != Moment::MAX => Some(*until),
             _ => None,
         });
-        asking.chain(remarks).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
+        let lamps = self.slots.iter().filter_map(|s| s.fresh_until).filter(|until| *until != Moment::MAX);
+        let lamps = lamps.map(|until| until + Duration::from_millis(1));
+        asking.chain(remarks).chain(lamps).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
     }
 
     fn registered(&mut self) -> Vec<Effect> {
@@ -109,6 +120,7 @@ impl Desk {
         if fresh {
             slot.heard_at = Some(now);
         }
+        slot.fresh_until = report.fresh_until.filter(|_| fresh);
         let was_asking = slot.asking.clone();
         let before = std::mem::replace(&mut slot.lamp, report.lamp.clone());
         let mut effects = Vec::new();
@@ -269,6 +281,7 @@ impl Desk {
             Phase::Retrieving { target } | Phase::Verifying { target, .. } => {
                 self.retrieve_failed(&call, &target.slot.clone(), reason);
             }
+            Phase::Ringing if !reason.is_empty() => self.say(Severity::Info, &format!("{who}: {reason}")),
             Phase::Ringing => self.say(Severity::Info, &format!("{who} gave up ringing")),
             Phase::Parking { .. } | Phase::PuttingBack { .. } => {
                 let why = if reason.is_empty() { "hung up".to_owned() } else { reason.to_string() };
@@ -340,6 +353,16 @@ impl Desk {
         }
     }
 
+    /// The operator decides: nobody is put through because he asked for it.
+    fn transfer_wished(&mut self, id: CallId, to: &Text) -> Vec<Effect> {
+        let Some(call) = self.call(id) else { return Vec::new() };
+        let who = Self::called(&call.party);
+        let first = if self.in_hand == Some(id) { "" } else { "choose that call, then " };
+        let text = format!("{who} asks to be put through to {to} · {first}t does it");
+        self.say(Severity::Warning, &text);
+        Vec::new()
+    }
+
     fn transfer_done(&mut self, id: CallId) -> Vec<Effect> {
         let Some(call) = self.call(id) else { return Vec::new() };
         let (who, to) = match &call.phase {
@@ -370,6 +393,7 @@ impl Desk {
         if self.undo.as_ref().is_some_and(|u| now >= u.until) {
             self.undo = None;
         }
+        self.outdate_lamps();
         let mut overdue = Vec::new();
         for slot in &mut self.slots {
             if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {

@@ -6,6 +6,7 @@
 mod call;
 mod command;
 mod event;
+mod freshness;
 mod learn;
 mod notice;
 mod obey;
@@ -19,7 +20,8 @@ mod tests;
 
 pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
-pub use event::{CallArrival, Effect, Event, LampReport};
+pub use event::{CallArrival, Effect, Event, LampReport, Messages};
+pub use freshness::Freshness;
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};
 pub use security::{MediaCover, Security, SignallingCover};
@@ -63,6 +65,9 @@ pub struct Account {
     pub registration: Registration,
     /// Round trip of the last answered probe in ms; `None` while the server doesn't answer.
     pub round_trip_ms: Option<u32>,
+    /// The messages in its mailbox; `None` where there is none, or nothing is known of it.
+    #[serde(default)]
+    pub messages: Option<Messages>,
 }
 
 /// What the server can do, as its dialect says.

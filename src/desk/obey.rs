@@ -278,6 +278,7 @@ impl Desk {
             comeback: None,
             strength: None,
             told: None,
+            remark: Text::default(),
             digits: String::new(),
             security: super::Security::default(),
         }

@@ -77,8 +77,11 @@ pub struct Slot {
     pub asking: Option<Asking>,
     /// Who is there.
     pub parked: Option<ParkedCall>,
-    /// When the lamp was last told by the server.
+    /// When the lamp was last told, or confirmed, by the server.
     pub heard_at: Option<Moment>,
+    /// Until when that holds; then it is stale, unless it was confirmed before.
+    #[serde(default)]
+    pub fresh_until: Option<Moment>,
     /// Somebody else is retrieving or has retrieved this call, in words, for a few seconds.
     pub remark: Option<(Text, Moment)>,
 }
@@ -94,7 +97,15 @@ pub(super) struct Departed {
 impl Slot {
     /// A slot nothing is known of.
     pub fn new(id: SlotId) -> Self {
-        Self { id, lamp: Lamp::Unknown, asking: None, parked: None, heard_at: None, remark: None }
+        Self {
+            id,
+            lamp: Lamp::Unknown,
+            asking: None,
+            parked: None,
+            heard_at: None,
+            fresh_until: None,
+            remark: None,
+        }
     }
 
     /// Free by the server's fresh word.

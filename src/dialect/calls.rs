@@ -27,6 +27,8 @@ pub(super) struct Leg {
     pub open: bool,
     /// Where the signalling comes from or goes to.
     pub signalling: Option<Peer>,
+    /// Whether the other end takes telephone-event; else digits go in INFO.
+    pub takes_tone_events: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +53,6 @@ impl Phone {
         if !self.ua.is_own_server(self.account, from) {
             return self.ua.reject_unkept(now, key, 403, Vec::new());
         }
-        // No dialog of ours may be taken over: nobody has been given its names.
-        if request.headers.get("Replaces").is_some() {
-            return self.ua.reject(now, key, 481, Vec::new());
-        }
         let offered = sdp::codecs_of(&request.body);
         if !request.body.is_empty() && !offered.iter().any(|c| self.config.codecs.contains(c)) {
             return self.ua.reject(now, key, 488, Vec::new());
@@ -67,7 +65,7 @@ impl Phone {
             return self.ua.reject(now, key, 486, Vec::new());
         };
         let headers = &request.headers;
-        let party = identity::caller(headers);
+        let party = identity::caller(headers, &self.config.account.identity);
         let called = headers.to().and_then(|to| to.uri.user).unwrap_or_default();
         let ours = self.config.account.aor.uri.user.clone();
         let referred_by = headers.name_addr("Referred-By").and_then(|r| r.uri.user);
@@ -81,6 +79,7 @@ impl Phone {
             referred_by_us: referred_by.is_some() && referred_by == ours,
             note: identity::note(headers),
         }));
+        self.remark_on(call, headers);
     }
 
     fn insert(
@@ -103,6 +102,7 @@ impl Phone {
             transfer: None,
             open: true,
             signalling,
+            takes_tone_events: true,
         };
         self.legs.insert(call, leg);
         self.by_key.insert(key, call);
@@ -246,7 +246,7 @@ impl Phone {
             leg.state = LegState::Up;
         }
         self.say(Event::CallAnswered { call });
-        if let Some(party) = identity::asserted(headers) {
+        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
             self.say(Event::PartyTold { call, party });
         }
     }
@@ -265,6 +265,7 @@ impl Phone {
             self.forget(call);
             return self.ask_next(now);
         }
+        let rang = self.legs.get(&call).is_some_and(|l| l.state == LegState::Ringing);
         let was_up =
             self.legs.get(&call).is_some_and(|l| matches!(l.state, LegState::Up | LegState::Accepted));
         let transferring = self.legs.get(&call).is_some_and(|l| l.transfer.is_some());
@@ -274,7 +275,12 @@ impl Phone {
             return self.forget(call);
         }
         let reason = match (cause.by, cause.status) {
+            (EndedBy::Timeout, None) if was_up && !cause.reason.is_empty() => cause.reason.clone(),
             (EndedBy::Timeout, _) => "the other end no longer answers".to_owned(),
+            // RFC 3326 3.1: whoever else was called has taken it, or turned it away; nobody gave up.
+            (EndedBy::Remote, Some(200..300)) if rang => "answered elsewhere".to_owned(),
+            (EndedBy::Remote, Some(603 | 600)) if rang => "declined elsewhere".to_owned(),
+            (EndedBy::Remote, _) if rang => String::new(),
             (EndedBy::Remote, Some(status)) if !was_up && status >= 300 => {
                 words::of_status(status, &cause.reason)
             }
@@ -367,7 +373,7 @@ impl Phone {
     pub(super) fn identity_changed(&mut self, now: Moment, key: CallKey, headers: &Headers) {
         let Some(&call) = self.by_key.get(&key) else { return };
         self.sign_of_failure(now, call);
-        if let Some(party) = identity::asserted(headers) {
+        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
             self.say(Event::PartyTold { call, party });
         }
     }

@@ -1,6 +1,7 @@
-//! Who somebody is, from the headers of a message: P-Asserted-Identity, Remote-Party-ID, From, in that order of trust.
+//! Who somebody is, for people: what the headers say (`sip::identity`) as the desk's words; and what servers add for desks.
 
 use crate::parking::{Identity, SlotId, Text};
+use crate::sip::identity::{self, Party, Source};
 use crate::sip::message::{Headers, NameAddr};
 
 /// The number and name in one address.
@@ -10,38 +11,33 @@ pub fn of_address(address: &NameAddr) -> Identity {
     Identity::new(name, number)
 }
 
-/// The identity that the server vouches for (RFC 3325, or the older Remote-Party-ID). One that its owner withholds
+/// What the server says of who is at the other end now, by the headers that are trusted. One that its owner withholds
 /// can only be known again, not shown.
-pub fn asserted(headers: &Headers) -> Option<Identity> {
-    let asserted = headers.name_addr("P-Asserted-Identity");
-    let rpid = || headers.name_addr("Remote-Party-ID");
-    let private =
-        |a: &NameAddr| a.params.get("privacy").is_some_and(|p| matches!(p, "full" | "name" | "uri"));
-    let withheld = is_withheld(headers);
-    let named = asserted.map(|a| (withheld, a)).or_else(|| rpid().map(|a| (withheld || private(&a), a)));
-    named.map(|(withheld, address)| match withheld {
-        true => Identity::withheld(address.uri.user.as_deref().unwrap_or_default()),
-        false => of_address(&address),
-    })
+pub fn asserted(headers: &Headers, trusted: &[Source]) -> Option<Identity> {
+    identity::asserted(headers, trusted).map(|party| of_party(&party))
 }
 
-/// Whether the caller asked that nobody be told who he is (RFC 3323 §4.2, RFC 3325 §9.3).
-fn is_withheld(headers: &Headers) -> bool {
-    headers.get("Privacy").is_some_and(|v| v.split(';').any(|p| matches!(p.trim(), "id" | "user" | "header")))
+fn of_party(party: &Party) -> Identity {
+    match party.withheld && party.source != Source::From {
+        true => Identity::withheld(party.address.uri.user.as_deref().unwrap_or_default()),
+        false => of_address(&party.address),
+    }
 }
 
-/// The caller of an INVITE that came from our own server.
-pub fn caller(headers: &Headers) -> Identity {
-    let from = headers.from().map(|a| of_address(&a));
-    match (asserted(headers), from) {
+/// Who calls or writes, in a message that came from our own server.
+pub fn caller(headers: &Headers, trusted: &[Source]) -> Identity {
+    let Some(party) = identity::party(headers, trusted) else { return Identity::default() };
+    let (named, from) = (of_party(&party), headers.from().map(|a| of_address(&a)));
+    match from.filter(|_| party.source != Source::From) {
         // "anonymous" in From is the caller's wish (RFC 3323); the number behind it is not for the screen.
-        (Some(asserted), Some(from)) if from.is_withheld() && asserted.mark.is_none() => {
-            Identity::withheld(asserted.number.as_str())
+        Some(from) if from.is_withheld() && named.mark.is_none() => Identity::withheld(named.number.as_str()),
+        // The same number: From may know its name.
+        Some(from)
+            if named.name.is_empty() && named.number == from.number && trusted.contains(&Source::From) =>
+        {
+            from
         }
-        (Some(asserted), Some(from)) if asserted.name.is_empty() && asserted.number == from.number => from,
-        (Some(asserted), _) => asserted,
-        (None, Some(from)) => from,
-        (None, None) => Identity::default(),
+        _ => named,
     }
 }
 

@@ -1,113 +1,292 @@
-//! The slots' lamps: one dialog subscription each (RFC 6665, RFC 4235), versions watched, silence called stale.
+//! The slots' lamps (RFC 6665): one subscription each, or one list for all of them (`lists.rs`); what a NOTIFY means
+//! for a lamp (RFC 4235, RFC 3863, BroadWorks' callpark); versions watched, silence called stale.
 
 use super::phone::Phone;
 use super::words;
+use super::{Dialect, LampEvent};
 use crate::desk::{DialogKey, Event, LampReport};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
+use crate::sip::callpark::{self, CallPark};
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Party};
 use crate::sip::message::Uri;
-use crate::sip::{Subscribe, SubscriptionKey};
+use crate::sip::presence::{self, Presence};
+use crate::sip::{Subscribe, SubscriptionKey, multipart};
 use std::time::Duration;
 
 /// How long a lamp's subscription is asked for.
-const LAMP_EXPIRES_S: u32 = 300;
-/// Between two askings of one lamp, so that a key held down is no storm.
+pub(super) const LAMP_EXPIRES_S: u32 = 300;
+/// Between two askings by one subscription, so that a key held down is no storm; doubled each time that the answer makes
+/// no sense either.
 const ASK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
+/// How often it is doubled.
+const MAX_DOUBLINGS: u32 = 6;
+/// After so many documents in a row that can't be read, the lamp says so.
+const MAX_UNREADABLE: u32 = 3;
+
+/// What a subscription of the phone is for, and when it was last renewed by us.
+pub(super) struct Subscribed {
+    pub to: Watching,
+    asked_at: Option<Moment>,
+    /// A renewal that waits for its turn.
+    ask_at: Option<Moment>,
+    /// How many NOTIFYs in a row made no sense.
+    troubles: u32,
+}
+
+/// What a subscription of the phone is for.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Watching {
+    /// One slot.
+    Slot(SlotId),
+    /// All slots that the list names.
+    List,
+    /// Our own mailbox.
+    Messages,
+}
+
+impl Subscribed {
+    pub(super) fn new(to: Watching) -> Self {
+        Self { to, asked_at: None, ask_at: None, troubles: 0 }
+    }
+}
 
 /// One watched slot.
 pub(super) struct Watched {
     pub slot: SlotId,
     pub lamp: Lamp,
+    /// By which subscription: its own, or the list's.
+    pub by: Option<SubscriptionKey>,
+    /// Which of the dialect's packages it is asked with.
+    package: usize,
     /// The version of the last dialog-info in this subscription; `None` before the first.
     version: Option<u32>,
     heard_at: Option<Moment>,
     /// The dialogs as known, since partial states only name what changed.
     dialogs: Vec<DialogElement>,
-    asked_at: Option<Moment>,
-    /// A renewal that waits for its turn.
-    ask_at: Option<Moment>,
+    /// Who is parked, by a callpark document.
+    parkee: Option<Identity>,
+    /// Whether the server says of the slot only that nobody can be reached there.
+    closed: bool,
+}
+
+/// What a NOTIFY says of a slot.
+enum Told {
+    Dialogs(DialogInfo),
+    Presence(Presence),
+    CallPark(CallPark),
+}
+
+impl LampEvent {
+    /// The event package.
+    pub(super) fn package(self) -> &'static str {
+        match self {
+            Self::Dialog => "dialog",
+            Self::Presence => presence::EVENT,
+            Self::CallPark => callpark::EVENT,
+        }
+    }
+
+    /// What is understood of it.
+    pub(super) fn accept(self) -> &'static str {
+        match self {
+            Self::Dialog => dialog_info::CONTENT_TYPE,
+            Self::Presence => presence::CONTENT_TYPE,
+            Self::CallPark => callpark::CONTENT_TYPE,
+        }
+    }
+}
+
+impl Dialect {
+    fn lamp_event(&self, package: usize) -> LampEvent {
+        self.lamp_events.get(package).copied().unwrap_or(LampEvent::Dialog)
+    }
 }
 
 impl Phone {
-    /// Subscribes to every slot. The user agent spreads the requests.
+    /// Subscribes to every slot, or to the list of them. The user agent spreads the requests.
     pub(super) fn watch_slots(&mut self, now: Moment) {
         for slot in self.config.slots.clone() {
-            let subscribe = Subscribe {
-                account: Some(self.account),
-                target: self.uri_of(slot.as_str()),
-                send_to: self.server(),
-                event: "dialog".to_owned(),
-                accept: "application/dialog-info+xml".to_owned(),
-                expires_s: LAMP_EXPIRES_S,
-            };
-            let key = self.ua.subscribe(now, subscribe);
             let watched = Watched {
-                slot,
+                slot: slot.clone(),
                 lamp: Lamp::Unknown,
+                by: None,
+                package: 0,
                 version: None,
                 heard_at: None,
                 dialogs: Vec::new(),
-                asked_at: None,
-                ask_at: None,
+                parkee: None,
+                closed: false,
             };
-            self.watched.insert(key, watched);
+            self.watched.insert(slot, watched);
         }
+        if self.config.dialect.list.is_some() {
+            self.watch_list(now);
+        } else {
+            self.config.slots.clone().iter().for_each(|slot| self.watch_singly(now, slot));
+        }
+    }
+
+    /// Subscribes to one slot by itself.
+    pub(super) fn watch_singly(&mut self, now: Moment, slot: &SlotId) {
+        let Some(watched) = self.watched.get_mut(slot) else { return };
+        let event = self.config.dialect.lamp_event(watched.package);
+        watched.version = None;
+        let key = self.subscribe_to(now, slot.as_str(), event.package(), event.accept(), false);
+        self.subscribed.insert(key, Subscribed::new(Watching::Slot(slot.clone())));
+        if let Some(watched) = self.watched.get_mut(slot) {
+            watched.by = Some(key);
+        }
+    }
+
+    pub(super) fn subscribe_to(
+        &mut self,
+        now: Moment,
+        user: &str,
+        event: &str,
+        accept: &str,
+        list: bool,
+    ) -> SubscriptionKey {
+        let subscribe = Subscribe {
+            account: Some(self.account),
+            target: self.uri_of(user),
+            send_to: self.server(),
+            event: event.to_owned(),
+            accept: accept.to_owned(),
+            expires_s: LAMP_EXPIRES_S,
+            list,
+        };
+        self.ua.subscribe(now, subscribe)
     }
 
     /// What the server last said of a slot.
     pub(super) fn lamp(&self, slot: &SlotId) -> Option<&Lamp> {
-        self.watched.values().find(|w| &w.slot == slot).map(|w| &w.lamp)
+        self.watched.get(slot).map(|w| &w.lamp)
+    }
+
+    fn watching(&self, subscription: SubscriptionKey) -> Option<Watching> {
+        self.subscribed.get(&subscription).map(|held| held.to.clone())
+    }
+
+    fn watched_by(&mut self, subscription: SubscriptionKey) -> impl Iterator<Item = &mut Watched> {
+        self.watched.values_mut().filter(move |w| w.by == Some(subscription))
     }
 
     /// A fresh subscription counts its versions from anywhere.
     pub(super) fn subscription_active(&mut self, subscription: SubscriptionKey) {
-        if let Some(watched) = self.watched.get_mut(&subscription)
-            && matches!(watched.lamp, Lamp::Stale { .. } | Lamp::Refused { .. })
-        {
-            watched.version = None;
+        for watched in self.watched_by(subscription) {
+            if !watched.is_fresh() {
+                watched.version = None;
+            }
+        }
+        if self.watching(subscription) == Some(Watching::List) {
+            self.list_versions.clear();
         }
     }
 
-    pub(super) fn notified(&mut self, now: Moment, subscription: SubscriptionKey, body: &[u8]) {
-        let Some(watched) = self.watched.get_mut(&subscription) else { return };
-        let Ok(info) = dialog_info::read(body) else { return self.ask_soon(now, subscription) };
-        let fresh_start = watched.version.is_none()
-            || !matches!(watched.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack);
-        match watched.version {
-            // An older or repeated state changes nothing; a server that restarted its count is asked afresh.
-            Some(version) if info.version <= version && !fresh_start => {
-                return self.ask_soon(now, subscription);
-            }
-            // A partial state after a gap can't be understood (RFC 4235 §4.3).
-            Some(version) if !info.full && version.checked_add(1) != Some(info.version) => {
-                return self.ask_soon(now, subscription);
-            }
-            None if !info.full => return self.ask_soon(now, subscription),
-            _ => {}
+    /// The server has said that it would still tell us: what it said last holds for longer.
+    pub(super) fn subscription_refreshed(&mut self, subscription: SubscriptionKey) {
+        let Some(until) = self.ua.fresh_until(subscription) else { return };
+        let fresh: Vec<SlotId> =
+            self.watched_by(subscription).filter(|w| w.is_fresh()).map(|w| w.slot.clone()).collect();
+        fresh.into_iter().for_each(|slot| self.say(Event::LampConfirmed { slot, until }));
+    }
+
+    pub(super) fn notified(
+        &mut self,
+        now: Moment,
+        subscription: SubscriptionKey,
+        content_type: &str,
+        body: &[u8],
+    ) {
+        match self.watching(subscription) {
+            Some(Watching::Slot(slot)) => self.hear_lamp(now, &slot, content_type, body),
+            Some(Watching::List) => self.hear_list(now, subscription, content_type, body),
+            Some(Watching::Messages) => self.hear_messages(body),
+            None => {}
         }
-        watched.version = Some(info.version);
+    }
+
+    /// A slot's state, however it came.
+    pub(super) fn hear_lamp(&mut self, now: Moment, slot: &SlotId, content_type: &str, body: &[u8]) {
+        let Some(watched) = self.watched.get_mut(slot) else { return };
+        let by = watched.by;
+        let told = match read_state(content_type, body) {
+            Ok(told) => told,
+            Err(reason) => return self.take_unreadable(now, slot, &reason),
+        };
+        if told.into_iter().try_for_each(|told| watched.take_in(told)).is_err() {
+            by.into_iter().for_each(|subscription| self.ask_in_trouble(now, subscription));
+            return;
+        }
         watched.heard_at = Some(now);
-        watched.merge(info);
-        let before = std::mem::replace(&mut watched.lamp, lamp_of(&watched.dialogs));
-        let (slot, report) = (watched.slot.clone(), watched.report());
+        if let Some(held) = by.and_then(|by| self.subscribed.get_mut(&by)) {
+            held.troubles = 0;
+        }
+        let lamp = watched.lamp_told();
+        let before = std::mem::replace(&mut watched.lamp, lamp);
+        let report =
+            LampReport { fresh_until: by.and_then(|by| self.ua.fresh_until(by)), ..watched.report() };
         let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
         let lit = was_free && report.lamp == Lamp::Parked;
         self.say(Event::LampChanged { slot: slot.clone(), report });
         if lit {
-            self.lamp_lit(now, &slot);
+            self.lamp_lit(now, slot);
+        }
+    }
+
+    /// Perhaps it was torn on the way. If it stays so, nothing is known, and why is no secret.
+    fn take_unreadable(&mut self, now: Moment, slot: &SlotId, reason: &str) {
+        let Some(watched) = self.watched.get_mut(slot) else { return };
+        let by = watched.by;
+        by.into_iter().for_each(|subscription| self.ask_in_trouble(now, subscription));
+        let troubles = by.and_then(|by| self.subscribed.get(&by)).map_or(0, |held| held.troubles);
+        if let Some(watched) = self.watched.get_mut(slot).filter(|_| troubles >= MAX_UNREADABLE) {
+            watched.lamp = Lamp::Refused { reason: Text::new(&format!("can't be read: {reason}")) };
+            let report = LampReport { lamp: watched.lamp.clone(), ..LampReport::default() };
+            self.say(Event::LampChanged { slot: slot.clone(), report });
         }
     }
 
     pub(super) fn lamp_stale(&mut self, subscription: SubscriptionKey, since: Moment) {
-        if let Some(watched) = self.watched.get_mut(&subscription) {
-            let told = watched.make_stale(since);
-            self.tell(told);
+        if self.watching(subscription) == Some(Watching::Messages) {
+            return self.say(Event::MessagesTold(None));
+        }
+        let told: Vec<_> = self.watched_by(subscription).map(|w| w.make_stale(since)).collect();
+        told.into_iter().for_each(|told| self.tell(told));
+    }
+
+    pub(super) fn lamp_refused(
+        &mut self,
+        now: Moment,
+        subscription: SubscriptionKey,
+        status: u16,
+        reason: &str,
+    ) {
+        match self.watching(subscription) {
+            Some(Watching::Slot(slot)) => self.slot_refused(now, subscription, &slot, status, reason),
+            // Whatever it is that the server does not like about lists: it may like slots.
+            Some(Watching::List) => self.leave_list(now, subscription),
+            Some(Watching::Messages) => self.say(Event::MessagesTold(None)),
+            None => {}
         }
     }
 
-    pub(super) fn lamp_refused(&mut self, subscription: SubscriptionKey, status: u16, reason: &str) {
-        let Some(watched) = self.watched.get_mut(&subscription) else { return };
+    fn slot_refused(
+        &mut self,
+        now: Moment,
+        subscription: SubscriptionKey,
+        slot: &SlotId,
+        status: u16,
+        reason: &str,
+    ) {
+        let Some(watched) = self.watched.get_mut(slot) else { return };
         watched.version = None;
+        // The server has no such package, or no way to write it that we can read (RFC 6665 7.2, RFC 3261 21.4.7).
+        let unknown_here = matches!(status, 406 | 415 | 489);
+        if unknown_here && watched.package + 1 < self.config.dialect.lamp_events.len() {
+            let package = watched.package;
+            return self.try_next_package(now, package, subscription);
+        }
         let reason = match status {
             404 => "no hint for this slot on the server (404)".to_owned(),
             489 => "the server has no dialog lamps (489)".to_owned(),
@@ -115,17 +294,36 @@ impl Phone {
         };
         watched.lamp = Lamp::Refused { reason: Text::new(&reason) };
         let report = LampReport { lamp: watched.lamp.clone(), ..LampReport::default() };
-        let slot = watched.slot.clone();
-        self.say(Event::LampChanged { slot, report });
+        self.say(Event::LampChanged { slot: slot.clone(), report });
+    }
+
+    /// One slot is refused a package that the server doesn't have: so will all be that were not told anything by it yet.
+    fn try_next_package(&mut self, now: Moment, package: usize, refused: SubscriptionKey) {
+        let alike = |w: &Watched| w.package == package && (w.by == Some(refused) || w.heard_at.is_none());
+        let own = |w: &Watched| w.by.and_then(|by| Some((by, self.subscribed.get(&by)?)));
+        let slots: Vec<(SlotId, SubscriptionKey)> = self
+            .watched
+            .values()
+            .filter(|w| alike(w))
+            .filter_map(|w| own(w).map(|(by, held)| (w.slot.clone(), by, held)))
+            .filter(|(_, _, held)| held.to != Watching::List)
+            .map(|(slot, by, _)| (slot, by))
+            .collect();
+        for (slot, by) in slots {
+            self.ua.unsubscribe(now, by);
+            self.subscribed.remove(&by);
+            if let Some(watched) = self.watched.get_mut(&slot) {
+                watched.package = package + 1;
+            }
+            self.watch_singly(now, &slot);
+        }
     }
 
     /// The server is silent: whatever the lamps showed may have changed by now.
     pub(super) fn all_lamps_stale(&mut self, now: Moment) {
         let told: Vec<_> =
             self.watched.values_mut().map(|w| w.make_stale(w.heard_at.unwrap_or(now))).collect();
-        for tell in told {
-            self.tell(tell);
-        }
+        told.into_iter().for_each(|told| self.tell(told));
     }
 
     fn tell(&mut self, told: Option<(SlotId, Lamp)>) {
@@ -136,62 +334,113 @@ impl Phone {
 
     /// The server is back: every lamp that went stale is asked for. The user agent bounds the rate.
     pub(super) fn renew_stale_lamps(&mut self, now: Moment) {
-        let stale = |w: &Watched| !matches!(w.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack);
-        let keys: Vec<_> = self.watched.iter().filter(|(_, w)| stale(w)).map(|(key, _)| *key).collect();
-        for key in keys {
-            self.ask_soon(now, key);
-        }
+        let stale = self.watched.values().filter(|w| !w.is_fresh());
+        let mut keys: Vec<SubscriptionKey> = stale.filter_map(|w| w.by).collect();
+        keys.dedup();
+        keys.into_iter().for_each(|key| self.ask_soon(now, key));
     }
 
     /// The operator pressed a lamp that isn't fresh.
     pub(super) fn ask_lamp(&mut self, now: Moment, slot: &SlotId) {
-        let key = self.watched.iter().find(|(_, w)| &w.slot == slot).map(|(key, _)| *key);
-        if let Some(key) = key {
-            self.ask_soon(now, key);
+        if let Some(by) = self.watched.get(slot).and_then(|w| w.by) {
+            self.ask_soon(now, by);
         }
     }
 
     /// A park waits for a lamp that hasn't lit: perhaps its NOTIFY was lost.
     pub(super) fn ask_free_lamps(&mut self, now: Moment) {
-        let free: Vec<_> =
-            self.watched.iter().filter(|(_, w)| w.lamp == Lamp::Free).map(|(k, _)| *k).collect();
-        for key in free {
-            self.ask_soon(now, key);
-        }
+        let free = self.watched.values().filter(|w| w.lamp == Lamp::Free);
+        let mut keys: Vec<SubscriptionKey> = free.filter_map(|w| w.by).collect();
+        keys.dedup();
+        keys.into_iter().for_each(|key| self.ask_soon(now, key));
     }
 
     /// Renews a subscription, now or as soon as its last renewal is long enough ago.
-    fn ask_soon(&mut self, now: Moment, subscription: SubscriptionKey) {
-        let Some(watched) = self.watched.get_mut(&subscription) else { return };
-        let earliest = watched.asked_at.map_or(now, |at| at + ASK_AT_MOST_EVERY);
+    pub(super) fn ask_soon(&mut self, now: Moment, subscription: SubscriptionKey) {
+        let Some(held) = self.subscribed.get_mut(&subscription) else { return };
+        let pause = ASK_AT_MOST_EVERY * (1 << held.troubles.min(MAX_DOUBLINGS));
+        let earliest = held.asked_at.map_or(now, |at| at + pause);
         if now >= earliest {
-            watched.ask(now);
-            self.ua.renew(now, subscription);
+            self.ask(now, subscription);
         } else {
-            watched.ask_at = Some(earliest);
+            held.ask_at = Some(earliest);
+        }
+    }
+
+    /// The same after a NOTIFY that made no sense.
+    pub(super) fn ask_in_trouble(&mut self, now: Moment, subscription: SubscriptionKey) {
+        self.ask_soon(now, subscription);
+        if let Some(held) = self.subscribed.get_mut(&subscription) {
+            held.troubles = held.troubles.saturating_add(1);
         }
     }
 
     pub(super) fn ask_lamps_when_due(&mut self, now: Moment) {
-        let due = |w: &Watched| w.ask_at.is_some_and(|at| now >= at);
-        let keys: Vec<_> = self.watched.iter().filter(|(_, w)| due(w)).map(|(key, _)| *key).collect();
-        for key in keys {
-            if let Some(watched) = self.watched.get_mut(&key) {
-                watched.ask(now);
-            }
-            self.ua.renew(now, key);
+        let due = |held: &Subscribed| held.ask_at.is_some_and(|at| now >= at);
+        let keys: Vec<_> =
+            self.subscribed.iter().filter(|(_, held)| due(held)).map(|(key, _)| *key).collect();
+        keys.into_iter().for_each(|key| self.ask(now, key));
+    }
+
+    /// The full state that the renewal brings may have any version.
+    fn ask(&mut self, now: Moment, subscription: SubscriptionKey) {
+        if let Some(held) = self.subscribed.get_mut(&subscription) {
+            held.asked_at = Some(now);
+            held.ask_at = None;
         }
+        self.watched_by(subscription).for_each(|w| w.version = None);
+        if self.watching(subscription) == Some(Watching::List) {
+            self.list_versions.clear();
+        }
+        self.ua.renew(now, subscription);
     }
 
     pub(super) fn next_lamp_wake(&self) -> Option<Moment> {
-        self.watched.values().filter_map(|w| w.ask_at).min()
+        self.subscribed.values().filter_map(|held| held.ask_at).min()
     }
 }
 
+/// Reads whatever a server may say of a slot: one document, or several of different kinds.
+fn read_state(content_type: &str, body: &[u8]) -> Result<Vec<Told>, String> {
+    if !multipart::is_type(content_type, "multipart/mixed")
+        && !multipart::is_type(content_type, "multipart/related")
+    {
+        return read_document(content_type, body);
+    }
+    let mut told = Vec::new();
+    for part in multipart::read(content_type, body)? {
+        let known = [dialog_info::CONTENT_TYPE, presence::CONTENT_TYPE, callpark::CONTENT_TYPE];
+        if known.iter().any(|known| multipart::is_type(&part.content_type, known)) {
+            told.extend(read_document(&part.content_type, part.body)?);
+        }
+    }
+    if told.is_empty() { Err("no part of it is about a slot".into()) } else { Ok(told) }
+}
+
+fn read_document(content_type: &str, body: &[u8]) -> Result<Vec<Told>, String> {
+    if multipart::is_type(content_type, presence::CONTENT_TYPE) {
+        return Ok(vec![Told::Presence(presence::read(body)?)]);
+    }
+    if multipart::is_type(content_type, callpark::CONTENT_TYPE) {
+        return Ok(vec![Told::CallPark(callpark::read(body)?)]);
+    }
+    let mut told = vec![Told::Dialogs(dialog_info::read(body)?)];
+    // BroadWorks puts its element into the dialog.
+    if body.windows(8).any(|word| word == b"callpark") {
+        told.extend(callpark::find(body)?.map(Told::CallPark));
+    }
+    Ok(told)
+}
+
 impl Watched {
-    fn ask(&mut self, now: Moment) {
-        self.asked_at = Some(now);
-        self.ask_at = None;
+    /// Whether the lamp shows what the server says now.
+    pub(super) fn is_fresh(&self) -> bool {
+        matches!(self.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack)
+    }
+
+    /// From now on the list tells of it; its dialogs' versions begin anew.
+    pub(super) fn join(&mut self, list: SubscriptionKey) {
+        self.by = Some(list);
         self.version = None;
     }
 
@@ -204,17 +453,81 @@ impl Watched {
         Some((self.slot.clone(), self.lamp.clone()))
     }
 
+    /// The next state; an error means that it makes no sense after the last and the full state is wanted.
+    fn take_in(&mut self, told: Told) -> Result<(), String> {
+        match told {
+            Told::Dialogs(info) => return self.follow(info),
+            // What presence and callpark say is all there is: as if it were one dialog, or none.
+            Told::Presence(presence) => {
+                self.parkee = None;
+                self.dialogs = if presence.is_busy() { vec![lit(&self.slot)] } else { Vec::new() };
+                // Nobody can be reached there: no word about whether anybody is parked.
+                self.closed = !presence.is_busy() && presence.is_open() != Some(true);
+            }
+            Told::CallPark(callpark) => {
+                self.closed = false;
+                self.parkee = callpark.parked.as_ref().map(identity_of).filter(|who| !who.is_withheld());
+                if callpark.parked.is_none() {
+                    self.dialogs.clear();
+                } else if self.dialogs.iter().all(|d| d.state == DialogState::Terminated) {
+                    self.dialogs = vec![lit(&self.slot)];
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// RFC 4235 4.3: versions go up by one; a full state may skip some, a partial one may not.
+    fn follow(&mut self, info: DialogInfo) -> Result<(), String> {
+        let fresh_start = self.version.is_none() || !self.is_fresh();
+        match self.version {
+            Some(version) if info.version == version && info.full && info.dialogs == self.dialogs => {
+                return Ok(());
+            }
+            // An older or repeated state changes nothing; a server that restarted its count is asked afresh.
+            Some(version) if info.version <= version && !fresh_start => return Err("an older state".into()),
+            Some(version) if !info.full && version.checked_add(1) != Some(info.version) => {
+                return Err("a state between is missing".into());
+            }
+            None if !info.full => return Err("a partial state comes first".into()),
+            _ => {}
+        }
+        self.version = Some(info.version);
+        self.parkee = None;
+        self.closed = false;
+        self.merge(info)
+    }
+
     /// Takes in a full state, or a partial one that follows the last.
-    fn merge(&mut self, info: DialogInfo) {
+    fn merge(&mut self, info: DialogInfo) -> Result<(), String> {
         if info.full {
             self.dialogs = info.dialogs;
-            return;
+            return Ok(());
         }
         for dialog in info.dialogs {
             self.dialogs.retain(|d| d.id != dialog.id);
             self.dialogs.push(dialog);
         }
         self.dialogs.retain(|d| d.state != DialogState::Terminated);
+        if self.dialogs.len() > dialog_info::MAX_DIALOGS {
+            self.dialogs.clear();
+            return Err("more dialogs than a slot can have".into());
+        }
+        Ok(())
+    }
+
+    /// What the dialogs of a slot mean for its lamp.
+    fn lamp_told(&self) -> Lamp {
+        let has = |wanted: fn(&DialogState) -> bool| self.dialogs.iter().any(|d| wanted(&d.state));
+        if has(|s| matches!(s, DialogState::Trying | DialogState::Proceeding | DialogState::Early)) {
+            Lamp::RingingBack
+        } else if has(|s| *s == DialogState::Confirmed) {
+            Lamp::Parked
+        } else if self.closed {
+            Lamp::Unknown
+        } else {
+            Lamp::Free
+        }
     }
 
     fn report(&self) -> LampReport {
@@ -225,25 +538,19 @@ impl Watched {
         let of = |party: &Option<Party>| party.as_ref().map(identity_of);
         LampReport {
             lamp: self.lamp.clone(),
-            parkee: of(&dialog.remote).filter(|p| !p.is_withheld()),
+            parkee: self.parkee.clone().or_else(|| of(&dialog.remote).filter(|p| !p.is_withheld())),
             parker: of(&dialog.referred_by),
             parked_for_s: dialog.duration_s,
             note: dialog.note.as_deref().map(Text::new),
             key: key_of(dialog),
+            fresh_until: None,
         }
     }
 }
 
-/// What the dialogs of a slot mean for its lamp.
-fn lamp_of(dialogs: &[DialogElement]) -> Lamp {
-    let has = |wanted: fn(&DialogState) -> bool| dialogs.iter().any(|d| wanted(&d.state));
-    if has(|s| matches!(s, DialogState::Trying | DialogState::Proceeding | DialogState::Early)) {
-        Lamp::RingingBack
-    } else if has(|s| *s == DialogState::Confirmed) {
-        Lamp::Parked
-    } else {
-        Lamp::Free
-    }
+/// A dialog of which nothing is known but that it is there.
+fn lit(slot: &SlotId) -> DialogElement {
+    DialogElement { id: slot.to_string(), state: DialogState::Confirmed, ..DialogElement::default() }
 }
 
 fn identity_of(party: &Party) -> Identity {

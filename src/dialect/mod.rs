@@ -5,12 +5,17 @@
 
 mod calls;
 mod identity;
+#[cfg(test)]
+mod lamp_tests;
 mod lamps;
+mod lists;
+mod messages;
 mod parking;
 mod phone;
 mod secure;
 #[cfg(test)]
 mod tests;
+mod told;
 mod words;
 
 pub use phone::{Phone, PhoneConfig, Said, SoundStep};
@@ -38,6 +43,17 @@ pub enum RetrieveBy {
     Replaces,
 }
 
+/// The event package by which a server tells of a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LampEvent {
+    /// `dialog` (RFC 4235): tells most.
+    Dialog,
+    /// `presence` (RFC 3856): busy or open, and nothing more.
+    Presence,
+    /// BroadWorks' callpark: who is parked.
+    CallPark,
+}
+
 /// What one kind of server does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialect {
@@ -55,6 +71,12 @@ pub struct Dialect {
     pub lamps_name_callers: bool,
     /// The best that a retrieve can be.
     pub strength: Strength,
+    /// The packages by which a lamp is asked for: the next one where the server doesn't know the one before.
+    pub lamp_events: Vec<LampEvent>,
+    /// The extension of a list of all lamps (RFC 4662), watched instead of each slot by itself.
+    pub list: Option<SlotId>,
+    /// Whether we have a mailbox there, so that it is worth asking how many messages wait.
+    pub has_mailbox: bool,
 }
 
 impl Dialect {
@@ -74,6 +96,9 @@ impl Dialect {
                 retrieve_by: RetrieveBy::Dialling,
                 lamps_name_callers: false,
                 strength: Strength::Verified,
+                lamp_events: vec![LampEvent::Dialog, LampEvent::Presence],
+                list: None,
+                has_mailbox: false,
             }),
             "parkdeck" => Some(Self {
                 name: "parkdeck",
@@ -83,6 +108,9 @@ impl Dialect {
                 retrieve_by: RetrieveBy::Replaces,
                 lamps_name_callers: true,
                 strength: Strength::Exact,
+                lamp_events: vec![LampEvent::Dialog],
+                list: None,
+                has_mailbox: false,
             }),
             _ => None,
         }

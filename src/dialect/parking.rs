@@ -202,7 +202,7 @@ impl Phone {
     pub(super) fn refer_progressed(
         &mut self,
         now: Moment,
-        key: CallKey,
+        key: Option<CallKey>,
         refer: ReferKey,
         status: u16,
         ended: bool,
@@ -229,7 +229,7 @@ impl Phone {
         }
         // A caller who hangs up just after a park that failed: Asterisk says this, and holds our leg for up to a minute
         // without a BYE. Ending it on such a hint could lose somebody, so the operator does.
-        if status == 503 && ended && self.by_key.contains_key(&key) {
+        if status == 503 && ended && key.is_some_and(|key| self.by_key.contains_key(&key)) {
             let text = Text::new("the server says that this caller has gone: x ends the call");
             self.say(Event::Told(Notice { at: now, severity: Severity::Warning, text }));
         }
@@ -315,8 +315,21 @@ impl Phone {
         if let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call) {
             attempt.probe = Some(probe);
             attempt.stage = Stage::Probed;
-            attempt.decide_at = now + PROBE_PATIENCE;
+            // It may have to wait for a re-INVITE; its time begins when it is sent.
+            attempt.decide_at = now + HARD_DEADLINE;
             attempt.ask_at = None;
+        }
+    }
+
+    /// A REFER of ours has gone out: from now on its answer is waited for.
+    pub(super) fn refer_sent(&mut self, now: Moment, refer: ReferKey) {
+        for attempt in &mut self.attempts {
+            if attempt.probe == Some(refer) && attempt.stage == Stage::Probed {
+                attempt.decide_at = now + PROBE_PATIENCE;
+            } else if attempt.refer == Some(refer) && attempt.stage == Stage::Asked {
+                attempt.asked_at = now;
+                attempt.decide_at = now + HARD_DEADLINE;
+            }
         }
     }
 
@@ -340,6 +353,11 @@ impl Phone {
     fn refuse(&mut self, now: Moment, call: CallId, reason: &str) {
         let open = |a: &&mut Attempt| a.call == call && (a.is_undecided() || a.stage == Stage::Queued);
         if let Some(attempt) = self.attempts.iter_mut().find(open) {
+            // What has not gone out must not park anybody after the operator was told that it failed.
+            if let Some(refer) = attempt.refer {
+                self.ua.withdraw_refer(refer);
+            }
+            attempt.probe = attempt.probe.filter(|probe| !self.ua.withdraw_refer(*probe));
             attempt.ask_at = None;
             attempt.refused = true;
             attempt.stage = Stage::Aftermath;

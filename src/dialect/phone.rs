@@ -2,7 +2,7 @@
 
 use super::Dialect;
 use super::calls::Leg;
-use super::lamps::Watched;
+use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
 use super::secure::{MediaSecurity, key_source};
 use crate::desk::{CallId, Effect, Event};
@@ -95,7 +95,10 @@ pub struct Phone {
     pub(super) legs: BTreeMap<CallId, Leg>,
     pub(super) by_key: BTreeMap<CallKey, CallId>,
     pub(super) attempts: Vec<Attempt>,
-    pub(super) watched: BTreeMap<SubscriptionKey, Watched>,
+    pub(super) watched: BTreeMap<SlotId, Watched>,
+    pub(super) subscribed: BTreeMap<SubscriptionKey, Subscribed>,
+    /// The last version of the list of all lamps, and of the lists in it, by their URIs.
+    pub(super) list_versions: BTreeMap<String, u32>,
     pub(super) registered: bool,
     ports: VecDeque<u16>,
     said: VecDeque<Said>,
@@ -129,6 +132,8 @@ impl Phone {
             by_key: BTreeMap::new(),
             attempts: Vec::new(),
             watched: BTreeMap::new(),
+            subscribed: BTreeMap::new(),
+            list_versions: BTreeMap::new(),
             registered: false,
             ports: VecDeque::new(),
             said: VecDeque::new(),
@@ -149,7 +154,7 @@ impl Phone {
 
     /// Ends registration and subscriptions; calls were ended by the desk's effects.
     pub fn stop(&mut self, now: Moment) {
-        for subscription in self.watched.keys().copied().collect::<Vec<_>>() {
+        for subscription in self.subscribed.keys().copied().collect::<Vec<_>>() {
             self.ua.unsubscribe(now, subscription);
         }
         self.ua.unregister(now, self.account);
@@ -232,7 +237,7 @@ impl Phone {
             Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
             Effect::AskLamp(slot) => self.ask_lamp(now, &slot),
             Effect::Transfer { call, to } => self.transfer(now, call, &to),
-            Effect::SendDigit { call, digit } => self.say_sound(SoundStep::Digit { call, digit }),
+            Effect::SendDigit { call, digit } => self.send_digit(now, call, digit),
             Effect::TellNote { slot, key, note } => self.tell_note(now, &slot, key.as_ref(), &note),
             Effect::SaveMemory | Effect::Leave => {}
         }
@@ -255,9 +260,11 @@ impl Phone {
             }
             E::ProbeAnswered { probe, round_trip, .. } => self.probe_answered(now, probe, round_trip),
             E::ProbeLost { probe } => self.probe_lost(now, probe),
+            E::CallReceived { call, from, request } if self.takes_over(now, call, from, &request) => {}
             E::CallReceived { call, from, request } => self.arriving.push_back((call, from, request)),
+            E::CallRedirected { call, to, .. } => self.redirected(call, &to),
             E::CallProgress { call, sdp, .. } => self.progressed(call, sdp),
-            E::CallAnswered { call, headers, sdp } => self.answered(now, call, &headers, sdp),
+            E::CallAnswered { call, headers, sdp, .. } => self.answered(now, call, &headers, sdp),
             E::CallConfirmed { call } => self.confirmed(call),
             E::CallEnded { call, cause } => self.ended(now, call, &cause),
             E::OfferReceived { call, sdp, .. } => self.offer_received(now, call, &sdp),
@@ -269,17 +276,24 @@ impl Phone {
             E::ReferProgress { call, refer, status, ended, .. } => {
                 self.refer_progressed(now, call, refer, status, ended);
             }
-            // Nobody but the operator moves a call.
-            E::ReferReceived { refer, .. } => self.ua.answer_refer(now, refer, 603, Vec::new()),
-            E::Notified { subscription, body, .. } => self.notified(now, subscription, &body),
+            E::ReferSent { refer } => self.refer_sent(now, refer),
+            E::ReferReceived { call, refer, request, from } => {
+                self.refer_received(now, call, refer, &request, from);
+            }
+            E::Notified { subscription, content_type, body, .. } => {
+                self.notified(now, subscription, &content_type, &body);
+            }
+            E::NotifiedUnasked { account, body, .. } if account == self.account => self.hear_messages(&body),
+            E::SubscriptionRefreshed { subscription, .. } => self.subscription_refreshed(subscription),
             E::SubscriptionActive { subscription, .. } => self.subscription_active(subscription),
             E::SubscriptionStale { subscription, since } => self.lamp_stale(subscription, since),
             E::SubscriptionRefused { subscription, status, reason } => {
-                self.lamp_refused(subscription, status, &reason);
+                self.lamp_refused(now, subscription, status, &reason);
             }
-            E::RequestReceived { key, .. } => self.ua.answer(now, key, 405, Vec::new(), Vec::new()),
+            E::RequestReceived { key, from, request } => self.request_received(now, key, from, &request),
+            E::InfoReceived { call, content_type, body } => self.info_received(call, &content_type, &body),
             E::Unregistered { .. }
-            | E::InfoReceived { .. }
+            | E::NotifiedUnasked { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
             | E::RequestAnswered { .. }
@@ -295,6 +309,7 @@ impl Phone {
         self.say(Event::Registered);
         if !std::mem::replace(&mut self.registered, true) {
             self.watch_slots(now);
+            self.watch_messages(now);
         }
     }
 

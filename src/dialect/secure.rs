@@ -60,7 +60,7 @@ impl Phone {
         let warning = format!("399 {} \"{refusal}\"", self.config.account.aor.uri.host);
         self.ua.reject(now, key, refusal.status(), vec![("Warning".to_owned(), warning)]);
         if about_protection(&refusal) {
-            let who = super::identity::caller(&request.headers);
+            let who = super::identity::caller(&request.headers, &self.config.account.identity);
             let text = format!("a call from {} was turned away: {refusal}", who.label());
             let notice = Notice { at: now, severity: Severity::Warning, text: Text::new(&text) };
             self.say(Event::Told(notice));
@@ -73,6 +73,7 @@ impl Phone {
         let Some(leg) = self.legs.get_mut(&call) else { return };
         let before = leg.local.security.agreed.take();
         leg.local.security.settle(&negotiated);
+        leg.takes_tone_events = negotiated.dtmf_payload_type.is_some();
         let changed = before.as_ref().map(|(_, protection)| protection) != Some(&negotiated.protection);
         let (peer, policy) = (leg.signalling, leg.local.security.policy);
         let signalling = match peer.map(|peer| peer.transport) {

@@ -1,6 +1,8 @@
-//! The only effects: sockets, clock, sound card, terminal.
+//! The only effects: sockets, names, clock, sound card, terminal.
 
 pub mod clock;
+pub mod names;
 pub mod net;
 pub mod sound;
 pub mod terminal;
+pub mod tls;

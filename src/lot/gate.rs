@@ -4,8 +4,8 @@ use super::config::DigestOffer;
 use super::plan::Plan;
 use crate::parking::Moment;
 use crate::sip::Peer;
-use crate::sip::digest::{Authenticator, Verdict};
-use crate::sip::message::Headers;
+use crate::sip::digest::{Asking, Authenticator, Verdict};
+use crate::sip::message::Request;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -76,15 +76,10 @@ impl Gate {
     }
 
     /// Looks at the credentials of a request.
-    pub(super) fn admit(
-        &mut self,
-        now: Moment,
-        from: Peer,
-        method: &str,
-        headers: &Headers,
-        plan: &Plan,
-    ) -> Admission {
-        let Some(credentials) = headers.get("Authorization") else { return self.challenge(now, from) };
+    pub(super) fn admit(&mut self, now: Moment, from: Peer, request: &Request, plan: &Plan) -> Admission {
+        let Some(credentials) = request.headers.get("Authorization") else {
+            return self.challenge(now, from);
+        };
         // The name is taken where the authenticator asks for its password: no second reading of the header that
         // could find another name in it and count the guess against nobody.
         let claimed = Cell::new(None);
@@ -95,7 +90,9 @@ impl Gate {
             claimed.set(Some((key, put_off)));
             if put_off.is_some() { None } else { plan.user(name).map(|user| user.secret.clone()) }
         };
-        let verdict = self.authenticator.verify(now, from.address, method, credentials, password_of);
+        let uri = request.uri.to_string();
+        let asking = Asking { method: request.method.as_str(), uri: &uri, body: &request.body };
+        let verdict = self.authenticator.verify(now, from.address, asking, credentials, password_of);
         match (verdict, claimed.take()) {
             (_, Some((key, Some(until)))) => {
                 let wait_s = until.saturating_sub(now).as_secs() + 1;
@@ -174,10 +171,15 @@ fn www_authenticate(value: String) -> (String, String) {
 mod tests {
     use super::*;
     use crate::sip::digest::{self, Challenge};
+    use crate::sip::message::{Method, Uri};
     use secrecy::SecretString;
 
     fn plan() -> Plan {
         Plan::new(&toml::from_str("[[users]]\nname='ann'\nsecret='right'").unwrap())
+    }
+
+    fn register() -> Request {
+        Request::new(Method::Register, Uri::sip("", "parkdeck"))
     }
 
     fn from(last: u8) -> Peer {
@@ -188,11 +190,10 @@ mod tests {
     #[test]
     fn phones_that_know_only_md5_are_offered_nothing_else_where_the_administrator_says_so() {
         let mut gate = Gate::new("parkdeck", [1; 32]);
-        let offered =
-            |gate: &mut Gate| match gate.admit(Moment::ZERO, from(1), "REGISTER", &Headers::new(), &plan()) {
-                Admission::Challenge(lines) => lines.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
-                other => panic!("{other:?}"),
-            };
+        let offered = |gate: &mut Gate| match gate.admit(Moment::ZERO, from(1), &register(), &plan()) {
+            Admission::Challenge(lines) => lines.into_iter().map(|(_, value)| value).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
         assert!(offered(&mut gate)[0].contains("algorithm=SHA-256"));
         gate.offer(DigestOffer::Md5);
         let lines = offered(&mut gate);
@@ -200,15 +201,16 @@ mod tests {
     }
 
     fn guess(gate: &mut Gate, now: Moment, from: Peer, name: &str, password: &str) -> Admission {
-        let Admission::Challenge(lines) = gate.admit(now, from, "REGISTER", &Headers::new(), &plan()) else {
+        let Admission::Challenge(lines) = gate.admit(now, from, &register(), &plan()) else {
             panic!("no credentials are always challenged")
         };
         let challenge = Challenge::read(&lines[0].1).unwrap();
         let password = SecretString::from(password);
-        let line = digest::answer(&challenge, name, &password, "REGISTER", "sip:parkdeck", 1, "c");
-        let mut headers = Headers::new();
-        headers.push("Authorization", line);
-        gate.admit(now, from, "REGISTER", &headers, &plan())
+        let asking = Asking { method: "REGISTER", uri: "sip:parkdeck", body: b"" };
+        let line = digest::answer(&challenge, name, &password, asking, 1, "c");
+        let mut request = register();
+        request.headers.push("Authorization", line);
+        gate.admit(now, from, &request, &plan())
     }
 
     fn is_put_off(admission: &Admission) -> bool {

@@ -26,7 +26,7 @@ impl Lot {
         from: Peer,
         request: &Request,
     ) -> Result<String, (u16, Vec<(String, String)>)> {
-        match self.gate.admit(now, from, request.method.as_str(), &request.headers, &self.plan) {
+        match self.gate.admit(now, from, request, &self.plan) {
             Admission::User(user) => Ok(user),
             Admission::Challenge(headers) => Err((401, headers)),
             Admission::PutOff { mut headers, name, first } => {

@@ -7,6 +7,13 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Alarm(Moment, u64);
 
+impl Alarm {
+    /// When it goes off.
+    pub(crate) fn at(self) -> Moment {
+        self.0
+    }
+}
+
 /// Timers in the order in which they are due; those of one moment in the order in which they were set.
 #[derive(Debug)]
 pub(crate) struct Alarms<Why> {

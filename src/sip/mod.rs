@@ -9,15 +9,26 @@ mod alarms;
 mod dialog;
 mod peer;
 mod transaction;
+mod xml;
 
 pub mod agent;
+pub mod callpark;
 pub mod dialog_info;
 pub mod digest;
+pub mod dtmf_info;
 pub mod framing;
+pub mod history;
+pub mod identity;
 pub mod message;
+pub mod message_summary;
+pub mod multipart;
+pub mod presence;
 pub mod replaces;
+pub mod ring;
+pub mod rlmi;
 pub mod sdp;
 pub mod sipfrag;
+pub mod target_dialog;
 
 pub use agent::*;
 pub use peer::{Peer, Transport};

@@ -54,6 +54,7 @@ impl Check<'_> {
         Some(Lot {
             name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
             dialect: raw.dialect,
+            lamps: raw.lamps,
             park_extension,
             slots: slots.ok()?,
             list: raw.list.as_ref().map(|list| list.get_ref().clone()),

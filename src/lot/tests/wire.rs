@@ -384,6 +384,7 @@ impl World {
             event: "dialog".to_owned(),
             accept: "application/dialog-info+xml".to_owned(),
             expires_s: 600,
+            list: false,
         };
         phone.agent.subscribe(self.now, subscribe)
     }

@@ -1,8 +1,9 @@
 //! Accounts, and what an owner says when it begins something: plain data.
 
 use crate::sip::Peer;
-use crate::sip::agent::AccountKey;
+use crate::sip::agent::{AccountKey, CallKey};
 use crate::sip::digest::Algorithm;
+use crate::sip::identity;
 use crate::sip::message::{NameAddr, Uri};
 use secrecy::SecretString;
 
@@ -23,8 +24,13 @@ pub struct Account {
     pub password: SecretString,
     /// The only realm that is answered; `None` pins the first one that the server names.
     pub realm: Option<String>,
-    /// The weakest digest that is answered.
+    /// Further realms that are answered, such as those of proxies on the way to the registrar; at most
+    /// [`super::MAX_REALMS`] in all.
+    pub further_realms: Vec<String>,
+    /// The weakest digest that is answered; a challenge that offers only weaker ones is refused.
     pub weakest_digest: Algorithm,
+    /// Which headers of its server say who somebody is, the first that is there; what is left out isn't believed.
+    pub identity: Vec<identity::Source>,
     /// How long a registration shall hold.
     pub expires_s: u32,
     /// `urn:uuid:…`, the same after every restart: names this device, so that a new registration of it replaces the old
@@ -51,7 +57,9 @@ impl Account {
             username: username.into(),
             password,
             realm: None,
+            further_realms: Vec::new(),
             weakest_digest: Algorithm::Md5,
+            identity: identity::Source::ALL.to_vec(),
             expires_s: 3600,
             instance: None,
             udp_to_tcp: true,
@@ -77,6 +85,23 @@ pub struct Invite {
     pub headers: Vec<(String, String)>,
 }
 
+/// A REFER outside of calls.
+#[derive(Clone, Debug)]
+pub struct ReferOut {
+    /// Gives From and credentials.
+    pub account: Option<AccountKey>,
+    /// Who is asked: Request-URI and To.
+    pub target: Uri,
+    /// Where it goes; NOTIFY is taken from nobody else.
+    pub send_to: Peer,
+    /// Whom to call.
+    pub refer_to: NameAddr,
+    /// The call that it is about (Target-Dialog, RFC 4538).
+    pub about: Option<CallKey>,
+    /// Further headers (`Refer-Sub: false` …).
+    pub headers: Vec<(String, String)>,
+}
+
 /// Something to watch.
 #[derive(Clone, Debug)]
 pub struct Subscribe {
@@ -93,6 +118,8 @@ pub struct Subscribe {
     pub accept: String,
     /// How long; refreshed by itself.
     pub expires_s: u32,
+    /// Whether `target` may be a resource list (RFC 4662): NOTIFYs of several resources at once are understood.
+    pub list: bool,
 }
 
 /// A request outside a dialog.

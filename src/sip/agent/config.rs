@@ -41,6 +41,9 @@ pub const MALFORMED_WINDOW: Duration = Duration::from_secs(10);
 /// How long the owner may think about a request outside a dialog, a REFER or an offer; then it gets 500.
 pub const OWNER_PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a session lasts without a refresh when a phone begins it (RFC 4028 4 recommends half an hour).
+pub const SESSION_EXPIRES_S: u32 = 1_800;
+
 /// What an agent is told when it is made.
 #[derive(Clone, Debug)]
 pub struct UaConfig {
@@ -60,6 +63,10 @@ pub struct UaConfig {
     pub keeps_silent_calls: bool,
     /// How many incoming calls may ring at once, at most [`MAX_RINGING_SERVER`]; beyond it an INVITE gets 486.
     pub ringing_max: usize,
+    /// How long a session we begin lasts without a refresh, in seconds (RFC 4028); 0: no timer unless the far end asks.
+    pub session_expires_s: u32,
+    /// Whether an INVITE that is answered with 3xx is sent where that says; never to another server.
+    pub follows_redirects: bool,
     /// Whether a call stays with the address that it came from or went to: requests in it go nowhere else, and those
     /// from other addresses get 481. For a server, whose phones are where they registered and whose dialogs' names are
     /// published by lamps; a phone follows Contact and Record-Route instead.
@@ -118,8 +125,9 @@ impl UaConfig {
             Method::Info,
             Method::Update,
             Method::Message,
+            Method::Prack,
         ];
-        let supported = vec!["replaces".to_owned(), "norefersub".to_owned()];
+        let supported = ["replaces", "norefersub", "100rel", "timer", "tdialog"].map(str::to_owned).to_vec();
         let ringing_max = MAX_RINGING;
         Self {
             local,
@@ -130,6 +138,8 @@ impl UaConfig {
             answers_options: true,
             keeps_silent_calls: false,
             ringing_max,
+            session_expires_s: SESSION_EXPIRES_S,
+            follows_redirects: true,
             bound_to_peer: false,
             opens_connections: true,
         }
@@ -140,6 +150,8 @@ impl UaConfig {
         let mut config = Self::new(local, product, seed);
         config.allow.extend([Method::Register, Method::Subscribe]);
         config.ringing_max = MAX_RINGING_SERVER;
+        config.session_expires_s = 0;
+        config.follows_redirects = false;
         config.bound_to_peer = true;
         config.opens_connections = false;
         config

@@ -1,30 +1,19 @@
-//! Digest answers: given to the account's own server and realm only, and never twice to the same refusal.
+//! Accounts, and where their credentials may go: to the account's own server only. Which challenge is answered, and how
+//! often, is the wallet's matter.
 
 use super::errand::Errand;
 use super::registration::Registration;
+use super::wallet::Wallet;
 use super::{Account, AccountKey, UserAgent};
 use crate::sip::Peer;
-use crate::sip::digest::{self, Challenge};
 use crate::sip::message::{NameAddr, Request, Response};
 
 /// An account and what has become of it.
 pub(super) struct Standing {
     pub(super) account: Account,
     pub(super) registration: Registration,
-    /// Configured, or the first that the server named.
-    realm: Option<String>,
-    nonce: Option<Nonce>,
+    wallet: Wallet,
 }
-
-/// A nonce that may be used again, so that not every request is refused once.
-struct Nonce {
-    challenge: Challenge,
-    proxy: bool,
-    count: u32,
-}
-
-/// How often one request may be challenged, stale nonces included.
-const MAX_CHALLENGES: u8 = 3;
 
 impl UserAgent {
     /// Adds an account. Nothing is sent before `register`. Beyond [`super::MAX_ACCOUNTS`] the last one is replaced.
@@ -35,8 +24,8 @@ impl UserAgent {
         }
         let key = AccountKey(self.next_key());
         let registration = Registration::new(self.long_token(), self.token());
-        let realm = account.realm.clone();
-        self.accounts.insert(key, Standing { account, registration, realm, nonce: None });
+        let wallet = Wallet::new(&account);
+        self.accounts.insert(key, Standing { account, registration, wallet });
         key
     }
 
@@ -52,8 +41,15 @@ impl UserAgent {
     /// Whether the next request of this account will not be refused for want of credentials, as far as we know.
     pub(super) fn has_nonce(&self, account: Option<AccountKey>) -> bool {
         match account {
-            Some(key) => self.accounts.get(&key).is_some_and(|s| s.nonce.is_some()),
+            Some(key) => self.accounts.get(&key).is_some_and(|s| s.wallet.has_nonce()),
             None => true,
+        }
+    }
+
+    /// The server has restarted: a nonce of before is probably refused, so that each request would be sent twice.
+    pub(super) fn forget_nonce(&mut self, account: Option<AccountKey>) {
+        if let Some(standing) = account.and_then(|key| self.accounts.get_mut(&key)) {
+            standing.wallet.forget_nonces();
         }
     }
 
@@ -69,64 +65,58 @@ impl UserAgent {
         to: Peer,
         request: &mut Request,
     ) {
-        let cnonce = self.token();
-        let standing = account.and_then(|key| self.accounts.get_mut(&key));
+        let Self { accounts, rng, .. } = self;
+        let standing = account.and_then(|key| accounts.get_mut(&key));
         if let Some(standing) = standing.filter(|s| s.account.servers.contains(&to)) {
-            standing.sign(request, &cnonce);
+            standing.sign(request, || super::token_of(rng));
         }
     }
 
-    /// The same request with an answer to the challenge in `response`; `None` if it must not be given.
+    /// The same request with an answer to the challenge in `response`. An error if none must be given; with words where
+    /// there is more to say than that the password is wrong.
     pub(super) fn answer_challenge(
         &mut self,
         errand: &mut Errand,
         from: Peer,
         request: &Request,
         response: &Response,
-    ) -> Option<Request> {
-        let proxy = response.status == 407;
-        let cnonce = self.token();
-        let standing = self.accounts.get_mut(&errand.account?)?;
+    ) -> Result<Request, Option<String>> {
+        let Self { accounts, rng, .. } = self;
+        let standing = errand.account.and_then(|key| accounts.get_mut(&key)).ok_or(None)?;
         if !standing.account.servers.contains(&errand.to) || from != errand.to {
-            return None;
+            return Err(None);
         }
-        let challenge = standing.choose(response, proxy)?;
-        let answered = if proxy { &mut errand.answered_proxy } else { &mut errand.answered_server };
-        let again = std::mem::replace(answered, true);
-        errand.challenges += 1;
-        if errand.challenges > MAX_CHALLENGES || (again && !challenge.stale) {
-            standing.nonce = None;
-            return None;
+        let weakest = standing.account.weakest_digest;
+        if let Err(words) = standing.wallet.take(response, &mut errand.answered, weakest) {
+            standing.wallet.forget_nonces();
+            return Err(words);
         }
-        standing.nonce = Some(Nonce { challenge, proxy, count: 0 });
         let mut request = request.clone();
-        standing.sign(&mut request, &cnonce);
-        Some(request)
+        standing.sign(&mut request, || super::token_of(rng));
+        Ok(request)
+    }
+
+    /// Reads Authentication-Info. False if the server claims to know the password and does not.
+    pub(super) fn take_acknowledgement(
+        &mut self,
+        errand: (Option<AccountKey>, Peer),
+        from: Peer,
+        request: &Request,
+        response: &Response,
+    ) -> bool {
+        let (account, to) = errand;
+        let Some(standing) = account.and_then(|key| self.accounts.get_mut(&key)) else { return true };
+        if !standing.account.servers.contains(&to) || from != to {
+            return true;
+        }
+        let Account { username, password, .. } = &standing.account;
+        standing.wallet.take_acknowledgement(request, response, username, password)
     }
 }
 
 impl Standing {
-    /// The strongest challenge of the pinned realm; the first realm that the server names is pinned.
-    fn choose(&mut self, response: &Response, proxy: bool) -> Option<Challenge> {
-        let offered = Challenge::read_all(&response.headers, proxy);
-        if self.realm.is_none() {
-            self.realm = offered.first().map(|challenge| challenge.realm.clone());
-        }
-        offered.into_iter().find(|challenge| Some(&challenge.realm) == self.realm.as_ref())
-    }
-
-    fn sign(&mut self, request: &mut Request, cnonce: &str) {
-        let Some(nonce) = &mut self.nonce else { return };
-        nonce.count = nonce.count.saturating_add(1);
-        let value = digest::answer(
-            &nonce.challenge,
-            &self.account.username,
-            &self.account.password,
-            request.method.as_str(),
-            &request.uri.to_string(),
-            nonce.count,
-            cnonce,
-        );
-        request.headers.set(if nonce.proxy { "Proxy-Authorization" } else { "Authorization" }, value);
+    fn sign(&mut self, request: &mut Request, cnonce: impl FnMut() -> String) {
+        let Account { username, password, .. } = &self.account;
+        self.wallet.sign(request, username, password, cnonce);
     }
 }

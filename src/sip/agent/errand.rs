@@ -1,5 +1,6 @@
 //! Errands: requests of ours on their way, what each is for, and what happens with its answer.
 
+use super::wallet::Answered;
 use super::{
     AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
     WatcherKey,
@@ -15,6 +16,8 @@ use std::net::IpAddr;
 pub(super) enum Purpose {
     Register(AccountKey),
     Invite(CallKey),
+    /// PRACK in that branch of an INVITE.
+    Prack(CallKey, u32),
     Reinvite(CallKey),
     /// UPDATE, INFO, REFER, or a REFER's NOTIFY inside a call: its wish in hand.
     Wish(CallKey),
@@ -24,6 +27,8 @@ pub(super) enum Purpose {
     Subscribe(SubscriptionKey),
     Notify(WatcherKey),
     ReferNotify(ReferKey),
+    /// A REFER outside of calls.
+    Refer(ReferKey),
     Probe(ProbeKey, Moment),
     Ask(SentKey),
 }
@@ -34,17 +39,14 @@ pub(super) struct Errand {
     pub(super) purpose: Purpose,
     pub(super) account: Option<AccountKey>,
     pub(super) to: Peer,
-    pub(super) challenges: u8,
-    pub(super) answered_server: bool,
-    pub(super) answered_proxy: bool,
+    pub(super) answered: Answered,
     /// The ACKs given to 2xx, by the far end's tag: repeated with them (RFC 3261 13.2.2.4).
     pub(super) acks: Vec<(String, Transmit)>,
 }
 
 impl Errand {
     fn new(purpose: Purpose, account: Option<AccountKey>, to: Peer) -> Self {
-        let (challenges, answered_server, answered_proxy) = (0, false, false);
-        Self { purpose, account, to, challenges, answered_server, answered_proxy, acks: Vec::new() }
+        Self { purpose, account, to, answered: Answered::default(), acks: Vec::new() }
     }
 }
 
@@ -54,7 +56,14 @@ pub(super) struct Answer {
     pub(super) response: Response,
     /// True when nobody answered at all.
     pub(super) silent: bool,
+    /// The request that it answers, unless nobody answered.
+    pub(super) asked: Option<Box<Request>>,
+    /// True when the phrase is ours: it says more than the status.
+    pub(super) reworded: bool,
 }
+
+/// What is said of a server whose proof (`rspauth`) is wrong.
+pub(super) const UNPROVEN: &str = "the answer does not prove that the server knows the password";
 
 impl Answer {
     pub(super) fn status(&self) -> u16 {
@@ -83,10 +92,18 @@ impl Answer {
         quoted("Warning").or_else(|| quoted("Reason")).unwrap_or(&self.response.reason).to_owned()
     }
 
+    /// Says it in words of ours.
+    pub(super) fn reword(&mut self, words: String) {
+        self.response.headers.remove("Warning");
+        self.response.headers.remove("Reason");
+        self.response.reason = words;
+        self.reworded = true;
+    }
+
     fn silence(from: Peer) -> Self {
         let reason = "no answer".to_owned();
         let response = Response { status: 408, reason, headers: Headers::new(), body: Vec::new() };
-        Self { from, response, silent: true }
+        Self { from, response, silent: true, asked: None, reworded: false }
     }
 }
 
@@ -168,15 +185,22 @@ impl UserAgent {
             200..300 if invite => self.take_invite_ok(now, client, from, response),
             _ => {
                 let Some(mut errand) = self.errands.remove(&client) else { return };
-                if matches!(response.status, 401 | 407) && self.wants_retry(purpose) {
-                    let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
-                    let retry = asked
-                        .and_then(|request| self.answer_challenge(&mut errand, from, &request, &response));
-                    if let Some(request) = retry {
-                        return self.send_again(now, errand, request);
+                let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
+                let Some(asked) = asked else { return };
+                let mut answer = Answer { from, response, silent: false, asked: None, reworded: false };
+                if matches!(answer.status(), 401 | 407) && self.wants_retry(purpose) {
+                    match self.answer_challenge(&mut errand, from, &asked, &answer.response) {
+                        Ok(request) => return self.send_again(now, errand, request),
+                        Err(words) => words.into_iter().for_each(|words| answer.reword(words)),
                     }
                 }
-                self.conclude(now, purpose, Answer { from, response, silent: false });
+                let party = (errand.account, errand.to);
+                if answer.is_ok() && !self.take_acknowledgement(party, from, &asked, &answer.response) {
+                    answer.response.status = 403;
+                    answer.reword(UNPROVEN.to_owned());
+                }
+                answer.asked = Some(Box::new(asked));
+                self.conclude(now, purpose, answer);
             }
         }
     }
@@ -198,14 +222,17 @@ impl UserAgent {
         }
     }
 
-    fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
+    pub(super) fn next_cseq(&mut self, purpose: Purpose, old: u32) -> u32 {
         let dialog = match purpose {
             Purpose::Invite(call) | Purpose::Reinvite(call) | Purpose::Wish(call) | Purpose::Bye(call) => {
                 self.calls.get_mut(&call).map(|call| &mut call.dialog)
             }
+            Purpose::Prack(call, fork) => self.calls.get_mut(&call).and_then(|call| call.dialog_of(fork)),
             Purpose::Subscribe(key) => self.subscriptions.get_mut(&key).map(|s| &mut s.dialog),
             Purpose::Notify(key) => self.watchers.get_mut(&key).map(|w| &mut w.dialog),
-            Purpose::ReferNotify(key) => self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut()),
+            Purpose::ReferNotify(key) | Purpose::Refer(key) => {
+                self.refers.get_mut(&key).and_then(|r| r.own_dialog_mut())
+            }
             Purpose::Register(key) => {
                 return self.accounts.get_mut(&key).map_or(old + 1, |s| s.registration.next_cseq());
             }
@@ -228,7 +255,9 @@ impl UserAgent {
             Purpose::Reinvite(call) => self.conclude_reinvite(now, call, answer),
             Purpose::Wish(call) => self.conclude_wish(now, call, answer),
             Purpose::Bye(call) => self.conclude_bye(call),
-            Purpose::Farewell => {}
+            // A branch that does not take its PRACK repeats itself, or gives up.
+            Purpose::Farewell | Purpose::Prack(..) => {}
+            Purpose::Refer(key) => self.conclude_refer(now, key, &answer),
             Purpose::Subscribe(key) => self.conclude_subscribe(now, key, answer),
             Purpose::Notify(key) => self.conclude_notify(now, key, answer),
             Purpose::ReferNotify(key) => self.conclude_refer_notify(now, key, answer),

@@ -5,7 +5,7 @@ use super::keys::{
 };
 use crate::sip::Moment;
 use crate::sip::Peer;
-use crate::sip::message::{Headers, Request};
+use crate::sip::message::{Headers, NameAddr, Request};
 use std::time::Duration;
 
 /// A message to be sent: as one datagram, or on the connection to `to`, which is opened if there is none.
@@ -114,6 +114,8 @@ pub enum Event {
     CallProgress {
         /// Which call.
         call: CallKey,
+        /// The branch that it came from, from 1 (a proxy may ring several); 0 if it named none.
+        fork: u32,
         /// 101 to 199.
         status: u16,
         /// Of the response.
@@ -121,10 +123,21 @@ pub enum Event {
         /// Early media.
         sdp: Option<Vec<u8>>,
     },
+    /// Our INVITE was answered with 3xx and is on its way to another place.
+    CallRedirected {
+        /// Which call.
+        call: CallKey,
+        /// Where to.
+        to: Box<NameAddr>,
+        /// The status that led there.
+        status: u16,
+    },
     /// A 2xx to our INVITE; the ACK is sent.
     CallAnswered {
         /// Which call.
         call: CallKey,
+        /// The branch that answered, as in `CallProgress`; 0 if it had not been heard before.
+        fork: u32,
         /// Of the response.
         headers: Box<Headers>,
         /// The answer to our offer.
@@ -183,10 +196,15 @@ pub enum Event {
         /// Its body.
         body: Vec<u8>,
     },
+    /// Our REFER has gone out (it may have waited for something else in its call).
+    ReferSent {
+        /// Which REFER.
+        refer: ReferKey,
+    },
     /// A 2xx to our REFER. Proves nothing yet. (A NOTIFY that overtakes it shows as progress before it.)
     ReferAccepted {
-        /// In which call.
-        call: CallKey,
+        /// In which call; `None` outside of any.
+        call: Option<CallKey>,
         /// Which REFER.
         refer: ReferKey,
         /// 200 or 202.
@@ -196,8 +214,8 @@ pub enum Event {
     },
     /// Our REFER was refused, or never sent; its last event.
     ReferRefused {
-        /// In which call.
-        call: CallKey,
+        /// In which call; `None` outside of any.
+        call: Option<CallKey>,
         /// Which REFER.
         refer: ReferKey,
         /// The status, 408 when nobody answered, 487 when the call ended first.
@@ -207,8 +225,8 @@ pub enum Event {
     },
     /// What became of our REFER, as the far end says (sipfrag).
     ReferProgress {
-        /// In which call.
-        call: CallKey,
+        /// In which call; `None` outside of any.
+        call: Option<CallKey>,
         /// Which REFER.
         refer: ReferKey,
         /// The status inside the sipfrag; 408 when the far end fell silent.
@@ -246,6 +264,24 @@ pub enum Event {
         subscription: SubscriptionKey,
         /// For how long until the next refresh is due.
         expires_s: u32,
+    },
+    /// The server has confirmed by a refresh that it still tells us.
+    SubscriptionRefreshed {
+        /// Which subscription.
+        subscription: SubscriptionKey,
+        /// For how long until the next refresh is due.
+        expires_s: u32,
+    },
+    /// A NOTIFY that nobody asked for, from the server of an account: answered 200, and of no consequence to the agent.
+    NotifiedUnasked {
+        /// The account.
+        account: AccountKey,
+        /// The event package, without parameters, in small letters.
+        event: String,
+        /// Its Content-Type.
+        content_type: String,
+        /// Its body.
+        body: Vec<u8>,
     },
     /// What was heard no longer holds; it is being subscribed to again.
     SubscriptionStale {

@@ -42,6 +42,8 @@ impl UserAgent {
         }
         let supported = &self.config.supported;
         let mut required = request.headers.list("Require");
+        // Whoever subscribed to a list understands one (RFC 4662 4.6).
+        required.retain(|tag| !(ours && tag.eq_ignore_ascii_case(crate::sip::rlmi::OPTION_TAG)));
         required.retain(|tag| !supported.iter().any(|s| s.eq_ignore_ascii_case(tag)));
         if !required.is_empty() {
             let mut response = self.reply_outside(request, 420);
@@ -62,7 +64,8 @@ impl UserAgent {
             Method::Refer => self.receive_refer(now, from, None, request),
             Method::Options if self.config.answers_options => self.answer_options(from, &request),
             // These make no sense outside of what they belong to.
-            Method::Bye | Method::Update | Method::Info | Method::Prack | Method::Notify => {
+            Method::Notify => self.receive_unasked_notify(from, request),
+            Method::Bye | Method::Update | Method::Info | Method::Prack => {
                 self.answer_at_once(from, &request, 481);
             }
             _ => self.receive_visit(now, from, request),
@@ -75,7 +78,7 @@ impl UserAgent {
             Some(Usage::Call(call)) => self.receive_in_call(now, from, call, request),
             Some(Usage::Subscription(key)) => self.receive_notify(now, from, key, request),
             Some(Usage::Watcher(key)) => self.receive_in_watcher(now, from, key, request),
-            Some(Usage::Refer(_)) if request.method == Method::Options => self.answer_options(from, &request),
+            Some(Usage::Refer(key)) => self.receive_in_refer(now, from, key, &request),
             _ => self.answer_at_once(from, &request, 481),
         }
     }
@@ -100,7 +103,7 @@ impl UserAgent {
     pub(super) fn answer_within(&mut self, now: Moment, from: Peer, request: &Request, status: u16) {
         if let Some(server) = self.open(from, request) {
             let mut response = self.reply_outside(request, status);
-            if matches!(status, 200..300) && matches!(request.method, Method::Update | Method::Notify) {
+            if matches!(status, 200..300) && request.method == Method::Update {
                 response.headers.push("Contact", self.contact(&user_of(request)));
             }
             self.transactions.respond(now, server, &response);

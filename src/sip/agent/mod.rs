@@ -19,13 +19,16 @@ mod servers;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod wallet;
 mod watcher;
 
 pub use account::*;
+pub use call::MIN_SESSION_S;
 pub use config::*;
 pub use event::*;
 pub use flows::{MAX_FLOWS, Secured};
 pub use keys::*;
+pub use wallet::MAX_REALMS;
 
 use crate::sip::Moment;
 use crate::sip::Peer;
@@ -90,6 +93,14 @@ enum Why {
     AcceptLapses(CallKey),
     /// The owner has not answered an offer.
     OfferLapses(CallKey),
+    /// A reliable provisional response has no PRACK yet: send it again.
+    ReliableRepeats(CallKey),
+    /// It has had none for 64·T1.
+    ReliableLapses(CallKey),
+    /// The session is to be refreshed.
+    SessionRefreshDue(CallKey),
+    /// Nobody has refreshed the session.
+    SessionEnds(CallKey),
     /// A ringing response is due again (RFC 3261 13.3.1.1).
     RingingRepeats(CallKey),
     /// Our CANCEL brought no final response.
@@ -191,8 +202,7 @@ impl UserAgent {
         [self.transactions.next_wake(), self.alarms.next()].into_iter().flatten().min()
     }
 
-    /// The next datagram to send.
-    /// Keys of encrypted sound leave over TLS only: anything else that carries them is thrown away unsent.
+    /// The next datagram to send. Keys of encrypted sound leave over TLS only: anything else that carries them is thrown away unsent.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.send_trying();
         // Whatever went wrong before: a route that changed, a server that was exchanged for another.
@@ -242,6 +252,10 @@ impl UserAgent {
             Why::AcceptRepeats(call) => self.repeat_accept(now, call),
             Why::AcceptLapses(call) => self.lapse_accept(now, call),
             Why::OfferLapses(call) => self.lapse_offer(now, call),
+            Why::ReliableRepeats(call) => self.repeat_reliable(now, call),
+            Why::ReliableLapses(call) => self.lapse_reliable(now, call),
+            Why::SessionRefreshDue(call) => self.refresh_session(now, call),
+            Why::SessionEnds(call) => self.end_session(now, call),
             Why::RingingRepeats(call) => self.repeat_ringing(now, call),
             Why::CancelLapses(call) => self.lapse_cancel(now, call),
             Why::GlareEnds(call) => self.end_glare(now, call),
@@ -279,7 +293,7 @@ impl UserAgent {
 
     /// 64 unguessable bits for a tag or branch.
     fn token(&mut self) -> String {
-        format!("{:016x}", self.rng.next_u64())
+        token_of(&mut self.rng)
     }
 
     /// 128 unguessable bits for a Call-ID.
@@ -298,4 +312,8 @@ impl UserAgent {
         let full = Duration::from_secs(1 << failures.clamp(1, 12)).min(most);
         self.jitter(full / 2, full)
     }
+}
+
+fn token_of(rng: &mut StdRng) -> String {
+    format!("{:016x}", rng.next_u64())
 }

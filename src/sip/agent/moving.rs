@@ -12,6 +12,7 @@ impl UserAgent {
         let registered: Vec<_> = self.accounts.keys().copied().collect();
         for account in registered {
             self.register_again(now, account);
+            self.begin_subscriptions_afresh(now, account);
         }
     }
 }

@@ -207,6 +207,7 @@ impl UserAgent {
         let refused = matches!(status, 401 | 403 | 404 | 407) || (600..700).contains(&status);
         let reason = match status {
             _ if answer.silent => "the server does not answer".to_owned(),
+            _ if answer.reworded => answer.words(),
             401 | 407 if realm_known => {
                 format!("the server refused the credentials of {user}: wrong password, user or realm?")
             }

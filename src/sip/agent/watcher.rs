@@ -39,8 +39,6 @@ pub(super) struct Watcher {
     tries: u32,
     /// Why the subscription ends, once it does: the next NOTIFY is the last.
     farewell: Option<String>,
-    /// Whether the owner was told that it is gone.
-    left: bool,
 }
 
 impl UserAgent {
@@ -82,7 +80,6 @@ impl UserAgent {
             pending: None,
             tries: 0,
             farewell: poll.then(|| "timeout".to_owned()),
-            left: false,
         };
         self.watchers.insert(key, watcher);
         Some(key)
@@ -90,7 +87,7 @@ impl UserAgent {
 
     /// Tells a watcher the state. While a NOTIFY is under way the newest waits and the others are dropped.
     pub fn notify(&mut self, now: Moment, watcher: WatcherKey, content_type: &str, body: Vec<u8>) {
-        let Some(held) = self.watchers.get_mut(&watcher).filter(|w| !w.left) else { return };
+        let Some(held) = self.watchers.get_mut(&watcher) else { return };
         held.pending = Some(News { content_type: content_type.to_owned(), body });
         self.send_news(now, watcher);
         self.take_news(now);
@@ -102,13 +99,15 @@ impl UserAgent {
         self.take_news(now);
     }
 
+    /// The last NOTIFY goes at once, and nothing is kept for it but its transaction: somebody who answers no more must
+    /// not hold a place for half a minute.
     fn say_farewell(&mut self, now: Moment, key: WatcherKey, reason: &str) {
-        let Some(watcher) = self.watchers.get_mut(&key).filter(|w| !w.left) else { return };
-        watcher.left = true;
+        let Some(watcher) = self.watchers.get_mut(&key) else { return };
         watcher.farewell = Some(reason.to_owned());
+        watcher.in_flight = None;
+        self.alarms.cancel(&mut watcher.retry);
         let news = News { content_type: String::new(), body: Vec::new() };
         watcher.pending.get_or_insert(news);
-        self.tell(Event::WatcherLeft { watcher: key });
         self.send_news(now, key);
     }
 
@@ -130,10 +129,15 @@ impl UserAgent {
             request.headers.push("Content-Type", news.content_type.clone());
             request.body.clone_from(&news.body);
         }
+        let last = watcher.farewell.is_some();
         watcher.in_flight = Some(news);
         let user = watcher.contact_user.clone();
         request.headers.push("Contact", self.contact(&user));
-        self.send_errand(now, Purpose::Notify(key), None, to, request);
+        let purpose = if last { Purpose::Farewell } else { Purpose::Notify(key) };
+        self.send_errand(now, purpose, None, to, request);
+        if last {
+            self.forget_watcher(key);
+        }
     }
 
     pub(super) fn conclude_notify(&mut self, now: Moment, key: WatcherKey, answer: Answer) {
@@ -141,9 +145,6 @@ impl UserAgent {
         let Some(news) = watcher.in_flight.take() else { return };
         if answer.is_ok() {
             watcher.tries = 0;
-            if watcher.farewell.is_some() && watcher.pending.is_none() {
-                return self.forget_watcher(key);
-            }
             return self.send_news(now, key);
         }
         watcher.tries += 1;
@@ -175,9 +176,7 @@ impl UserAgent {
         self.alarms.cancel(&mut watcher.lapse);
         self.alarms.cancel(&mut watcher.retry);
         self.dialogs.remove(&(watcher.dialog.call_id, watcher.dialog.local_tag));
-        if !watcher.left {
-            self.tell(Event::WatcherLeft { watcher: key });
-        }
+        self.tell(Event::WatcherLeft { watcher: key });
     }
 
     /// A request inside a watcher's dialog: a refresh, or an end (RFC 6665 4.2.1).

@@ -1,23 +1,13 @@
 //! Reads dialog-info documents: no document type, no entities but XML's own, and limits on everything.
 
 use super::{DialogElement, DialogInfo, DialogState, Direction, Party};
-use quick_xml::XmlVersion;
-use quick_xml::escape::resolve_xml_entity;
-use quick_xml::events::{BytesRef, BytesStart, Event};
+use crate::sip::xml::{Attributes, MAX_EVENTS, not_xml, resolved};
+pub use crate::sip::xml::{MAX_BODY, MAX_DEPTH};
+use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-/// The largest document, in bytes.
-pub const MAX_BODY: usize = 65_536;
-/// The deepest nesting of elements.
-pub const MAX_DEPTH: usize = 16;
 /// The most dialogs in a document.
 pub const MAX_DIALOGS: usize = 64;
-/// The most tags, texts and references in a document: many small ones cost more than a few large ones.
-const MAX_EVENTS: usize = 8_192;
-/// The most attributes that an element may have.
-const MAX_ATTRIBUTES: usize = 32;
-/// The longest complaint of the parser that is passed on, in characters.
-const MAX_COMPLAINT: usize = 120;
 /// The most parameters of one target.
 const MAX_PARAMS: usize = 16;
 
@@ -48,22 +38,6 @@ pub fn read(body: &[u8]) -> Result<DialogInfo, String> {
         }
     }
     Err("the document has too many parts".into())
-}
-
-/// The parser's complaint, of which only plain characters are kept: it may quote the document.
-fn not_xml(error: impl std::fmt::Display) -> String {
-    let complaint = error.to_string();
-    let plain: String = complaint.chars().filter(|c| matches!(c, ' '..='~')).take(MAX_COMPLAINT).collect();
-    format!("not XML: {plain}")
-}
-
-/// What `&…;` stands for.
-fn resolved(entity: &BytesRef<'_>) -> Result<String, String> {
-    match entity.resolve_char_ref() {
-        Ok(Some(c)) => Ok(c.to_string()),
-        Ok(None) => resolve_xml_entity(entity).map(str::to_owned).ok_or_else(|| "an unknown entity".into()),
-        Err(error) => Err(not_xml(error)),
-    }
 }
 
 /// The elements that mean something to us.
@@ -246,31 +220,4 @@ fn head(attributes: Attributes) -> Result<DialogInfo, String> {
         entity: attributes.get("entity").unwrap_or_default(),
         dialogs: Vec::new(),
     })
-}
-
-/// An element's attributes, unescaped.
-struct Attributes(Vec<(String, String)>);
-
-impl Attributes {
-    fn read(start: &BytesStart<'_>) -> Result<Self, String> {
-        let mut read = Vec::new();
-        for attribute in start.attributes().with_checks(false) {
-            let attribute = attribute.map_err(not_xml)?;
-            if read.len() >= MAX_ATTRIBUTES {
-                return Err("an element has too many attributes".into());
-            }
-            if attribute.key.as_ref().starts_with("xmlns") {
-                continue;
-            }
-            let value = attribute.normalized_value(XmlVersion::Implicit1_0);
-            let value = value.map_err(not_xml)?;
-            let name = attribute.key.local_name();
-            read.push((name.as_ref().to_owned(), value.into_owned()));
-        }
-        Ok(Self(read))
-    }
-
-    fn get(&self, name: &str) -> Option<String> {
-        self.0.iter().find(|(held, _)| held == name).map(|(_, value)| value.clone())
-    }
 }

@@ -1,7 +1,7 @@
 //! Writes dialog-info documents, in the order that RFC 4235's schema wants.
 
 use super::{DialogElement, DialogInfo, Direction, PARKDECK_NAMESPACE, Party};
-use quick_xml::escape::escape;
+use crate::sip::xml::escaped;
 
 /// The document as bytes. Characters that XML 1.0 can't hold are dropped.
 pub fn write(info: &DialogInfo) -> Vec<u8> {
@@ -49,7 +49,7 @@ fn parked(xml: &mut String, dialog: &DialogElement) {
     let Some(note) = &dialog.note else { return };
     xml.push_str("<parkdeck:parked");
     attribute(xml, "seconds", dialog.duration_s.map(|s| s.to_string()).as_deref());
-    xml.push_str(&format!("><parkdeck:note>{}</parkdeck:note></parkdeck:parked>\r\n", escape(legal(note))));
+    xml.push_str(&format!("><parkdeck:note>{}</parkdeck:note></parkdeck:parked>\r\n", escaped(note)));
 }
 
 fn party(xml: &mut String, side: &str, party: Option<&Party>) {
@@ -74,21 +74,11 @@ fn party(xml: &mut String, side: &str, party: Option<&Party>) {
 fn identity(xml: &mut String, element: &str, party: &Party) {
     xml.push_str(&format!("<{element}"));
     attribute(xml, "display", party.display.as_deref());
-    xml.push_str(&format!(">{}</{element}>", escape(legal(&party.uri))));
+    xml.push_str(&format!(">{}</{element}>", escaped(&party.uri)));
 }
 
 fn attribute(xml: &mut String, name: &str, value: Option<&str>) {
     if let Some(value) = value {
-        xml.push_str(&format!(" {name}=\"{}\"", escape(legal(value))));
+        xml.push_str(&format!(" {name}=\"{}\"", escaped(value)));
     }
-}
-
-/// Without the characters that XML 1.0 can't hold even as references; white space becomes a blank.
-fn legal(text: &str) -> String {
-    let held = |c: char| match c {
-        '\t' | '\n' | '\r' => Some(' '),
-        '\u{fffe}' | '\u{ffff}' => None,
-        c => (!c.is_control()).then_some(c),
-    };
-    text.chars().filter_map(held).collect()
 }

@@ -1,8 +1,9 @@
 //! The side that challenges: nonces bound to the source, nonce counts enforced, memory bounded.
 
-use super::Fields;
-use super::hash::{Algorithm, Asked, seal};
-use crate::sip::message::lexis;
+use super::Asking;
+use super::fields::Fields;
+use super::hash::{Algorithm, Asked, Protection, seal};
+use crate::sip::message::{Uri, lexis};
 use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -106,13 +107,14 @@ impl Authenticator {
     }
 
     /// Judges the value of an Authorization header; an empty one is absent. `password_of` gives a user's password.
+    /// Credentials that were made for another Request-URI than the one they came with prove nothing (RFC 7616 3.4.6).
     ///
     /// Takes the same time for an unknown user as for a wrong password, as far as `password_of` does.
     pub fn verify(
         &mut self,
         now: Duration,
         from: SocketAddr,
-        method: &str,
+        asking: Asking<'_>,
         header: &str,
         password_of: impl Fn(&str) -> Option<SecretString>,
     ) -> Verdict {
@@ -120,7 +122,7 @@ impl Authenticator {
             return Verdict::Absent;
         }
         let Some(fields) = Fields::read(header) else { return Verdict::Refused };
-        let Some(given) = Given::read(&fields, &self.realm, method) else { return Verdict::Refused };
+        let Some(given) = Given::read(&fields, &self.realm, asking) else { return Verdict::Refused };
         let Some(id) = self.recognise(now, from, given.asked.nonce) else { return Verdict::Stale };
         let password = password_of(given.asked.username);
         let known = password.is_some();
@@ -185,11 +187,16 @@ struct Given<'a> {
 }
 
 impl<'a> Given<'a> {
-    fn read(fields: &'a Fields, realm: &str, method: &'a str) -> Option<Self> {
+    fn read(fields: &'a Fields, realm: &str, asking: Asking<'a>) -> Option<Self> {
         let algorithm = fields.get("algorithm").map_or(Some(Algorithm::Md5), Algorithm::read)?;
-        let qop = fields.get("qop").filter(|qop| *qop == "auth")?;
+        let protection = match fields.get("qop")? {
+            "auth" => Protection::Auth,
+            "auth-int" => Protection::AuthInt,
+            _ => return None,
+        };
         let count =
             fields.get("nc").filter(|nc| nc.len() == 8 && nc.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let uri = fields.get("uri").filter(|uri| means_the_same(uri, asking.uri))?;
         if algorithm.is_session() || fields.get("realm")? != realm {
             return None;
         }
@@ -198,14 +205,25 @@ impl<'a> Given<'a> {
             username: fields.get("username")?,
             realm: fields.get("realm")?,
             nonce: fields.get("nonce")?,
-            count_and_qop: Some((count, qop)),
+            count,
+            protection,
             cnonce: fields.get("cnonce").filter(|cnonce| !cnonce.is_empty())?,
-            method,
-            uri: fields.get("uri")?,
+            method: asking.method,
+            uri,
+            body: asking.body,
         };
         let count = u32::from_str_radix(count, 16).ok()?;
         Some(Self { asked, response: fields.get("response")?, count })
     }
+}
+
+/// Whether two URIs name the same resource: scheme, user, host and port. Phones leave parameters out of one of them.
+fn means_the_same(given: &str, asked: &str) -> bool {
+    let (Some(given), Some(asked)) = (Uri::parse(given), Uri::parse(asked)) else { return given == asked };
+    given.scheme == asked.scheme
+        && given.user == asked.user
+        && given.host.eq_ignore_ascii_case(&asked.host)
+        && given.port.unwrap_or(5060) == asked.port.unwrap_or(5060)
 }
 
 fn millis(moment: Duration) -> u64 {

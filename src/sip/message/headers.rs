@@ -1,5 +1,5 @@
 //! The headers of a message: ordered, names without case, compact names expanded, and the typed readings of them.
-//! rsip's `Headers` is the store and prints the lines; what goes in has been cleared of line ends here.
+//! rsip's `Headers` is the store; what goes in has been cleared of line ends here.
 
 use super::lexis;
 use super::method::Method;
@@ -11,28 +11,32 @@ use std::fmt;
 /// The most values that are read from one kind of list header (Via, Contact, Route, Allow …).
 pub const MAX_LIST: usize = 128;
 
-/// Names that we write and compare often, in their usual spelling.
+/// Names that we write and compare often, in their usual spelling; those that nearly every message has come first.
 const KNOWN: [&str; 46] = [
+    "Via",
+    "From",
+    "To",
+    "Call-ID",
+    "CSeq",
+    "Contact",
+    "Content-Length",
+    "Content-Type",
+    "Max-Forwards",
+    "User-Agent",
+    "Allow",
+    "Supported",
     "Accept",
     "Accept-Encoding",
     "Alert-Info",
-    "Allow",
     "Allow-Events",
     "Authorization",
-    "Call-ID",
     "Call-Info",
-    "Contact",
     "Content-Disposition",
     "Content-Encoding",
-    "Content-Length",
-    "Content-Type",
-    "CSeq",
     "Date",
     "Diversion",
     "Event",
     "Expires",
-    "From",
-    "Max-Forwards",
     "Min-Expires",
     "P-Asserted-Identity",
     "P-Preferred-Identity",
@@ -52,11 +56,7 @@ const KNOWN: [&str; 46] = [
     "Server",
     "Subject",
     "Subscription-State",
-    "Supported",
-    "To",
     "Unsupported",
-    "User-Agent",
-    "Via",
     "Warning",
     "WWW-Authenticate",
 ];
@@ -101,6 +101,9 @@ fn canonical(name: &str) -> String {
     }
 }
 
+/// So many headers have room without the store being moved while a message is read.
+const USUAL: usize = 20;
+
 /// Headers in their order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(rsip::Headers);
@@ -109,6 +112,11 @@ impl Headers {
     /// No headers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// No headers yet, and room for as many as a usual message has.
+    pub(super) fn with_room() -> Self {
+        Self(Vec::with_capacity(USUAL).into())
     }
 
     /// The value of the first header of that name.
@@ -124,6 +132,11 @@ impl Headers {
     /// Appends a header; CR and LF in it are dropped, a compact name is expanded.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
         self.0.push(header(name, &value.into()));
+    }
+
+    /// Appends a header whose name is a token and whose value holds no line end, as the reader has made sure.
+    pub(super) fn push_read(&mut self, name: &str, value: &str) {
+        self.0.push(Header::Other(canonical(name), value.to_owned()));
     }
 
     /// Puts a header before all others.
@@ -161,8 +174,7 @@ impl Headers {
 
     /// The topmost Via.
     pub fn via(&self) -> Option<Via> {
-        let line = self.get("Via")?;
-        Via::parse(lexis::split_outside(line, ',')?.first()?)
+        Via::parse(lexis::split_outside(self.get("Via")?, ',')?.next()?)
     }
 
     /// Every Via, topmost first; those that can't be read are left out.
@@ -170,14 +182,14 @@ impl Headers {
         self.values("Via").filter_map(|value| Via::parse(&value)).collect()
     }
 
-    /// From.
+    /// From; a list of addresses is none.
     pub fn from(&self) -> Option<NameAddr> {
-        self.name_addr("From")
+        NameAddr::parse(self.get("From")?)
     }
 
-    /// To.
+    /// To; a list of addresses is none.
     pub fn to(&self) -> Option<NameAddr> {
-        self.name_addr("To")
+        NameAddr::parse(self.get("To")?)
     }
 
     /// Every Contact, comma lists split. Empty for `Contact: *`, which [`Headers::get`] tells.
@@ -194,7 +206,7 @@ impl Headers {
     pub fn cseq(&self) -> Option<(u32, Method)> {
         let (number, method) = self.get("CSeq")?.split_once(char::is_whitespace)?;
         let number = u32::try_from(lexis::number(number, (1 << 31) - 1)?).ok()?;
-        Some((number, Method::read(method.trim_start())?))
+        Some((number, Method::read(method.trim_ascii_start())?))
     }
 
     /// Expires in seconds; one too large for 32 bits counts as the largest (RFC 3261 20.19), one that isn't a number
@@ -217,7 +229,7 @@ impl Headers {
             return Some(addr);
         }
         // P-Asserted-Identity may be a list of a sip: and a tel: URI (RFC 3325 9.1).
-        lexis::split_outside(line, ',').and_then(|values| NameAddr::parse(values.first()?))
+        lexis::split_outside(line, ',').and_then(|mut values| NameAddr::parse(values.next()?))
     }
 
     /// The comma-separated tokens of all headers of that name: Allow, Supported, Require …
@@ -228,16 +240,23 @@ impl Headers {
     /// The comma-separated values of all headers of that name, trimmed, at most [`MAX_LIST`].
     pub(super) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
         self.get_all(name)
-            .flat_map(|line| lexis::split_outside(line, ',').unwrap_or_default())
-            .map(|value| value.trim().to_owned())
+            .flat_map(|line| lexis::split_outside(line, ',').into_iter().flatten())
+            .map(|value| value.trim_ascii().to_owned())
             .take(MAX_LIST)
     }
 
-    /// The header lines, each with its line end; `Content-Length` is left out, the writer of the message adds it.
-    pub(super) fn lines(&self) -> String {
-        let mut lines = self.0.clone();
-        lines.retain(|line| !is_named(line, "Content-Length"));
-        lines.to_string()
+    /// Writes the header lines, each with its line end; `Content-Length` is left out, the writer of the message adds it.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        for (name, value) in self.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("Content-Length")) {
+            for piece in [name, ": ", value, "\r\n"] {
+                out.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+
+    /// How many bytes [`Headers::write`] writes at most.
+    pub(super) fn written_length(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.len() + 4).sum()
     }
 }
 
@@ -252,7 +271,7 @@ impl fmt::Debug for Headers {
 }
 
 fn header(name: &str, value: &str) -> Header {
-    Header::Other(canonical(name), lexis::single_line(value).trim().to_owned())
+    Header::Other(canonical(name), lexis::without_line_ends(value).trim_ascii().to_owned())
 }
 
 fn is_named(line: &Header, name: &str) -> bool {
@@ -300,7 +319,9 @@ mod tests {
     fn a_line_end_in_a_value_starts_no_header() {
         let mut headers = Headers::new();
         headers.push("X\r\nEvil", "1\r\nEvil: 2");
-        assert_eq!(headers.lines(), "XEvil: 1Evil: 2\r\n");
+        let mut lines = Vec::new();
+        headers.write(&mut lines);
+        assert_eq!(lines, b"XEvil: 1Evil: 2\r\n");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! SIP messages (RFC 3261 7): what stands in one, read from a datagram within limits, and written again.
-//! The only place that knows rsip, which stores and prints headers and names statuses but is never given bytes from the
+//! The only place that knows rsip, which stores headers and names statuses but is never given bytes from the
 //! network. No transactions and no dialogs here.
 
 mod headers;
@@ -24,6 +24,12 @@ pub(in crate::sip) use reader::{is_start_line, is_token_byte, length_of, refuse}
 pub use uri::{Scheme, Uri};
 pub use via::Via;
 
+use std::fmt;
+use std::io::Write as _;
+
+/// Room for a start line, Content-Length and the empty line in what is written; a longer one makes it grow.
+const ROOM: usize = 160;
+
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -45,7 +51,7 @@ impl Request {
 
     /// The message as it goes on the wire, Content-Length last.
     pub fn to_bytes(&self) -> Vec<u8> {
-        write(&format!("{} {} SIP/2.0", self.method, self.uri), &self.headers, &self.body)
+        write(format_args!("{} {} SIP/2.0", self.method, self.uri), &self.headers, &self.body)
     }
 }
 
@@ -88,8 +94,8 @@ impl Response {
 
     /// The message as it goes on the wire, Content-Length last.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let reason = lexis::single_line(&self.reason);
-        write(&format!("SIP/2.0 {:03} {}", self.status, reason.trim()), &self.headers, &self.body)
+        let reason = lexis::without_line_ends(&self.reason);
+        write(format_args!("SIP/2.0 {:03} {}", self.status, reason.trim()), &self.headers, &self.body)
     }
 }
 
@@ -136,9 +142,13 @@ impl Message {
     }
 }
 
-fn write(start: &str, headers: &Headers, body: &[u8]) -> Vec<u8> {
-    let mut bytes =
-        format!("{start}\r\n{}Content-Length: {}\r\n\r\n", headers.lines(), body.len()).into_bytes();
+/// A message of these parts. `start` holds no line end.
+fn write(start: fmt::Arguments<'_>, headers: &Headers, body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(ROOM + headers.written_length() + body.len());
+    // Writing to memory can't fail.
+    let _ = write!(bytes, "{start}\r\n");
+    headers.write(&mut bytes);
+    let _ = write!(bytes, "Content-Length: {}\r\n\r\n", body.len());
     bytes.extend_from_slice(body);
     bytes
 }

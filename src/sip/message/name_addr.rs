@@ -3,6 +3,7 @@
 use super::lexis;
 use super::params::Params;
 use super::uri::Uri;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A URI with a display name and header parameters.
@@ -44,42 +45,59 @@ impl NameAddr {
     /// Blanks inside the angle brackets and unquoted display names with commas or beyond ASCII are tolerated
     /// (RFC 4475 3.1.2.14, 3.1.2.15); a `?` outside brackets is not (RFC 3261 20.10).
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.trim();
+        let found = Found::read(text)?;
+        let uri = Uri::parse(found.uri)?;
+        let params = Params::of_header(lexis::split_outside(found.params, ';')?)?;
+        let display = (!found.display.is_empty()).then(|| found.display.into_owned());
+        Some(Self { display, uri, params })
+    }
+
+    /// Whether [`NameAddr::parse`] would read all of `text`.
+    pub(super) fn is_one(text: &str) -> bool {
+        Found::read(text).is_some_and(|found| {
+            Uri::is_uri(found.uri)
+                && lexis::split_outside(found.params, ';').is_some_and(Params::are_of_header)
+        })
+    }
+}
+
+/// A `name-addr` or `addr-spec` in its text; URI and parameters are still to be read.
+struct Found<'a> {
+    display: Cow<'a, str>,
+    uri: &'a str,
+    params: &'a str,
+}
+
+impl<'a> Found<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let text = lexis::one_line(text)?.trim_ascii();
         let (display, rest) = if text.starts_with('"') {
             let end = lexis::quoted_end(text)?;
-            let rest = text[end..].trim_start();
+            let rest = text[end..].trim_ascii_start();
             if !rest.starts_with('<') {
                 return None;
             }
-            (lexis::unquote(&text[..end])?, rest)
+            (lexis::unquoted(&text[..end])?, rest)
         } else {
             match text.find('<') {
-                Some(at) => (text[..at].trim().to_owned(), &text[at..]),
-                None => return Self::parse_bare(text),
+                Some(at) => (Cow::Borrowed(text[..at].trim_ascii()), &text[at..]),
+                None => return Self::read_bare(text),
             }
         };
-        if display.contains(['<', '>']) && !text.starts_with('"') {
+        if display.contains('>') && !text.starts_with('"') {
             return None;
         }
         let end = rest.find('>')?;
-        let uri = Uri::parse(rest[1..end].trim())?;
-        let params = rest[end + 1..].trim();
-        if !params.is_empty() && !params.starts_with(';') {
-            return None;
-        }
-        let params = Params::of_header(lexis::split_outside(params, ';')?.into_iter())?;
-        Some(Self { display: (!display.is_empty()).then_some(display), uri, params })
+        let (uri, params) = (rest[1..end].trim_ascii(), rest[end + 1..].trim_ascii());
+        let sound = params.is_empty() || params.starts_with(';');
+        sound.then_some(Self { display, uri, params })
     }
 
     /// Without brackets every parameter belongs to the header.
-    fn parse_bare(text: &str) -> Option<Self> {
-        let parts = lexis::split_outside(text, ';')?;
-        let (uri, params) = parts.split_first()?;
-        if uri.contains('?') {
-            return None;
-        }
-        let uri = Uri::parse(uri.trim())?;
-        Some(Self { display: None, uri, params: Params::of_header(params.iter().copied())? })
+    fn read_bare(text: &'a str) -> Option<Self> {
+        let (uri, params) = lexis::cut(text, b';').unwrap_or((text, ""));
+        let sound = !uri.contains('?');
+        sound.then_some(Self { display: Cow::Borrowed(""), uri: uri.trim_ascii(), params })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `;name=value` parameters of URIs and of header values.
 
 use super::lexis;
+use std::borrow::Cow;
 use std::fmt;
 
 /// One parameter. The value is what it stands for: unquoted, unescaped.
@@ -77,66 +78,115 @@ impl Params {
 
     /// Reads the parameters of a header value: `parts` are what stands between the semicolons. Empty ones are skipped.
     pub(super) fn of_header<'a>(parts: impl Iterator<Item = &'a str>) -> Option<Self> {
-        let mut params = Vec::new();
-        for part in parts.map(str::trim).filter(|p| !p.is_empty()) {
-            let (name, value) = match part.split_once('=') {
-                Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
-                None => (part, None),
-            };
-            if !lexis::is_token(name) || params.len() >= MAX_PARAMS {
-                return None;
-            }
-            let quoted = value.is_some_and(|v| v.starts_with('"'));
-            let value = match value {
-                Some(value) if quoted => Some(lexis::unquote(value)?),
-                Some(value) if value.contains(['"', '<', '>']) => return None,
-                other => other.map(str::to_owned),
-            };
-            params.push(Param { name: name.to_owned(), value, quoted });
-        }
-        Some(Self(params))
+        Self::of(parts.map(str::trim_ascii), header_param)
+    }
+
+    /// Whether [`Params::of_header`] would read these.
+    pub(super) fn are_of_header<'a>(parts: impl Iterator<Item = &'a str>) -> bool {
+        are(parts.map(str::trim_ascii), header_param)
+    }
+
+    /// The value of the first parameter of that name among those of a header value, without reading the others.
+    pub(super) fn find_in_header<'a>(
+        parts: impl Iterator<Item = &'a str>,
+        name: &str,
+    ) -> Option<Cow<'a, str>> {
+        let mut found = parts.map(str::trim_ascii).filter_map(header_param);
+        found.find(|(held, ..)| held.eq_ignore_ascii_case(name)).and_then(|(_, value, _)| value)
     }
 
     /// Reads the parameters of a URI (everything behind the first semicolon), resolving escapes.
     pub(super) fn of_uri(text: &str) -> Option<Self> {
+        Self::of(text.split(';'), uri_param)
+    }
+
+    /// Whether [`Params::of_uri`] would read these.
+    pub(super) fn are_of_uri(text: &str) -> bool {
+        are(text.split(';'), uri_param)
+    }
+
+    fn of<'a>(
+        parts: impl Iterator<Item = &'a str>,
+        read: impl Fn(&'a str) -> Option<Found<'a>>,
+    ) -> Option<Self> {
         let mut params = Vec::new();
-        for part in text.split(';').filter(|p| !p.is_empty()) {
-            let (name, value) = match part.split_once('=') {
-                Some((name, value)) => (name, Some(lexis::unescape(value)?)),
-                None => (part, None),
-            };
-            let name = lexis::unescape(name)?;
-            if name.is_empty() || params.len() >= MAX_PARAMS {
+        for part in parts.filter(|part| !part.is_empty()) {
+            let (name, value, quoted) = read(part)?;
+            if params.len() >= MAX_PARAMS {
                 return None;
             }
-            params.push(Param { name, value, quoted: false });
+            params.push(Param { name: name.into_owned(), value: value.map(Cow::into_owned), quoted });
         }
         Some(Self(params))
     }
 
     /// As part of a URI: with escapes, never quoted.
-    pub(super) fn for_uri(&self) -> String {
-        let mut text = String::new();
-        for param in &self.0 {
-            text.push(';');
-            text.push_str(&lexis::escape(&param.name, URI_PARAM_PLAIN));
+    pub(super) fn for_uri(&self) -> ForUri<'_> {
+        ForUri(self)
+    }
+}
+
+/// See [`Params::for_uri`].
+pub(super) struct ForUri<'a>(&'a Params);
+
+impl fmt::Display for ForUri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for param in &self.0.0 {
+            write!(f, ";{}", lexis::escape(&param.name, URI_PARAM_PLAIN))?;
             if let Some(value) = &param.value {
-                text.push('=');
-                text.push_str(&lexis::escape(value, URI_PARAM_PLAIN));
+                write!(f, "={}", lexis::escape(value, URI_PARAM_PLAIN))?;
             }
         }
-        text
+        Ok(())
     }
+}
+
+/// A parameter as it was found: its name, its value, and whether that was quoted.
+type Found<'a> = (Cow<'a, str>, Option<Cow<'a, str>>, bool);
+
+fn header_param(part: &str) -> Option<Found<'_>> {
+    let (name, value) = match lexis::cut(part, b'=') {
+        Some((name, value)) => (name.trim_ascii_end(), Some(value.trim_ascii_start())),
+        None => (part, None),
+    };
+    if !lexis::is_token(name) {
+        return None;
+    }
+    let quoted = value.is_some_and(|v| v.starts_with('"'));
+    let value = match value {
+        Some(value) if quoted => Some(lexis::unquoted(value)?),
+        Some(value) if value.bytes().any(|octet| matches!(octet, b'"' | b'<' | b'>')) => return None,
+        other => other.map(Cow::Borrowed),
+    };
+    Some((Cow::Borrowed(name), value, quoted))
+}
+
+fn uri_param(part: &str) -> Option<Found<'_>> {
+    let (name, value) = match lexis::cut(part, b'=') {
+        Some((name, value)) => (name, Some(lexis::unescape(value)?)),
+        None => (part, None),
+    };
+    let name = lexis::unescape(name)?;
+    (!name.is_empty()).then_some((name, value, false))
+}
+
+/// Whether all of these are parameters, and not too many.
+fn are<'a>(parts: impl Iterator<Item = &'a str>, read: impl Fn(&'a str) -> Option<Found<'a>>) -> bool {
+    let mut count = 0;
+    parts.filter(|part| !part.is_empty()).all(|part| {
+        count += 1;
+        count <= MAX_PARAMS && read(part).is_some()
+    })
 }
 
 impl fmt::Display for Params {
     /// As part of a header value: `;name=value;flag;name="quoted"`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for param in &self.0 {
-            write!(f, ";{}", lexis::single_line(&param.name))?;
+            write!(f, ";{}", lexis::without_line_ends(&param.name))?;
             match &param.value {
                 Some(value) if param.quoted => write!(f, "={}", lexis::quote(value))?,
-                Some(value) => write!(f, "={}", lexis::single_line(value))?,
+                Some(value) => write!(f, "={}", lexis::without_line_ends(value))?,
                 None => {}
             }
         }

@@ -8,6 +8,7 @@ use super::name_addr::NameAddr;
 use super::uri::{Scheme, Uri};
 use super::via::Via;
 use super::{Message, Request, Response};
+use std::borrow::Cow;
 
 /// The largest message that is read, in bytes; also the largest UDP datagram.
 pub const MAX_DATAGRAM: usize = 65_535;
@@ -60,7 +61,7 @@ pub fn read_datagram(bytes: &[u8]) -> Result<Message, Refusal> {
     if first.len() > MAX_HEADER_LINE {
         return Err(Refusal::silent("the start line is too long"));
     }
-    let first = String::from_utf8_lossy(first);
+    let first = text_of(first);
     if let Some(reply) = first.strip_prefix("SIP/") {
         let (status, reason) = status_line(reply).map_err(|Fault(_, reason)| Refusal::silent(reason))?;
         let start = Start::Response(status, reason);
@@ -81,7 +82,7 @@ pub fn read_datagram(bytes: &[u8]) -> Result<Message, Refusal> {
 /// start line and headers, whole lines.
 pub(in crate::sip) fn refuse(head: &[u8], status: u16, reason: &'static str) -> Refusal {
     let (first, rest) = line(head).unwrap_or((head, &[]));
-    match request_line(&String::from_utf8_lossy(first)) {
+    match request_line(&text_of(first)) {
         Ok((method, ..)) if method != Method::Ack => {
             let mut headers = Headers::new();
             // What stands above the fault is enough for an answer, or isn't.
@@ -95,12 +96,12 @@ pub(in crate::sip) fn refuse(head: &[u8], status: u16, reason: &'static str) -> 
 
 /// Whether a message may begin with that byte.
 pub(in crate::sip) fn is_token_byte(byte: u8) -> bool {
-    lexis::is_token_char(char::from(byte))
+    lexis::is_token_octet(byte)
 }
 
 /// Whether that line, without its end, begins a SIP message of any version, sound or not.
 pub(in crate::sip) fn is_start_line(line: &[u8]) -> bool {
-    line.starts_with(b"SIP/") || request_line(&String::from_utf8_lossy(line)).is_ok()
+    line.starts_with(b"SIP/") || request_line(&text_of(line)).is_ok()
 }
 
 /// What one whole header, its folds and line ends included, says of the body's length; `None` if it is another header.
@@ -143,19 +144,19 @@ fn status_line(reply: &str) -> Result<(u16, String), Fault> {
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
     let code = if code.len() == 3 { lexis::number(code, 699) } else { None };
     let status = code.and_then(|code| u16::try_from(code).ok()).filter(|code| *code >= 100);
-    Ok((status.ok_or(Fault(400, "the status code isn't one"))?, clean(reason)))
+    Ok((status.ok_or(Fault(400, "the status code isn't one"))?, clean(reason).into_owned()))
 }
 
 /// Method, target, and what is wrong with the line although it is a request's.
 fn request_line(first: &str) -> Result<(Method, String, Option<Fault>), Refusal> {
     let method = first.split(' ').next().and_then(Method::read);
-    let (Some(method), Some((_, version))) = (method, first.trim_end().rsplit_once(' ')) else {
+    let (Some(method), Some((_, version))) = (method, first.trim_ascii_end().rsplit_once(' ')) else {
         return Err(Refusal::silent("not SIP"));
     };
     if !version.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/")) {
         return Err(Refusal::silent("the request line names no version of SIP"));
     }
-    let target = first.trim_end()[method.as_str().len()..].strip_suffix(version).unwrap_or_default();
+    let target = first.trim_ascii_end()[method.as_str().len()..].strip_suffix(version).unwrap_or_default();
     let fault = if !version[4..].eq("2.0") {
         Some(Fault(505, "not SIP/2.0"))
     } else if first.ends_with(char::is_whitespace) {
@@ -165,19 +166,20 @@ fn request_line(first: &str) -> Result<(Method, String, Option<Fault>), Refusal>
     } else {
         None
     };
-    Ok((method, target.trim().to_owned(), fault))
+    Ok((method, target.trim_ascii().to_owned(), fault))
 }
 
 /// Reads headers and body; on a fault gives back the headers read so far.
 fn read_rest(start: Start, fault: Option<Fault>, rest: &[u8]) -> Result<Message, (Fault, Headers)> {
-    let mut headers = Headers::new();
+    let mut headers = Headers::with_room();
     let head = read_headers(rest, &mut headers);
     if let Some(fault) = fault {
         return Err((fault, headers));
     }
     let checked = head.and_then(|body| {
-        let body = check_body(&headers, body)?;
-        check_headers(&headers, &start)?;
+        let essentials = Essentials::of(&headers);
+        let body = essentials.body(body)?;
+        essentials.check(&headers, &start)?;
         Ok(body.to_vec())
     });
     let body = match checked {
@@ -201,7 +203,8 @@ fn read_rest(start: Start, fault: Option<Fault>, rest: &[u8]) -> Result<Message,
 
 /// Reads header lines into `headers` up to the empty line; gives what follows that.
 fn read_headers<'a>(mut rest: &'a [u8], headers: &mut Headers) -> Result<&'a [u8], Fault> {
-    let mut pending: Option<Vec<u8>> = None;
+    // Most headers are one line, which is read where it stands; only a folded one is put together.
+    let mut pending: Option<Cow<'a, [u8]>> = None;
     let mut count = 0;
     loop {
         let (text, next) = line(rest).ok_or(Fault(400, "the headers never end"))?;
@@ -209,8 +212,8 @@ fn read_headers<'a>(mut rest: &'a [u8], headers: &mut Headers) -> Result<&'a [u8
         if text.len() > MAX_HEADER_LINE {
             return Err(Fault(513, "a header is too long"));
         }
-        if text.first().is_some_and(|b| matches!(b, b' ' | b'\t')) {
-            let folded = pending.as_mut().ok_or(Fault(400, "a folded line continues nothing"))?;
+        if matches!(text.first(), Some(b' ' | b'\t')) {
+            let folded = pending.as_mut().ok_or(Fault(400, "a folded line continues nothing"))?.to_mut();
             folded.push(b' ');
             folded.extend_from_slice(text.trim_ascii());
             if folded.len() > MAX_HEADER_LINE {
@@ -228,85 +231,146 @@ fn read_headers<'a>(mut rest: &'a [u8], headers: &mut Headers) -> Result<&'a [u8
         if count > MAX_HEADERS {
             return Err(Fault(513, "too many headers"));
         }
-        pending = Some(text.trim_ascii_end().to_vec());
+        pending = Some(Cow::Borrowed(text.trim_ascii_end()));
+    }
+}
+
+/// As text; octets that aren't UTF-8 become U+FFFD.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    // Nearly everything is ASCII, which this checks faster than the lossy reading does.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
 /// Splits one unfolded header and keeps it.
 fn push(header: &[u8], headers: &mut Headers) -> Result<(), Fault> {
-    let header = String::from_utf8_lossy(header);
-    let (name, value) = header.split_once(':').ok_or(Fault(400, "a header has no colon"))?;
+    let header = text_of(header);
+    let (name, value) = lexis::cut(&header, b':').ok_or(Fault(400, "a header has no colon"))?;
     let name = name.trim_end_matches([' ', '\t']);
     if !lexis::is_token(name) {
         return Err(Fault(400, "a header's name isn't one"));
     }
-    headers.push(name, clean(value));
+    headers.push_read(name, &clean(value));
     Ok(())
 }
 
 /// A lone CR is no line end, but must not stay one for whoever prints the value.
-fn clean(value: &str) -> String {
-    value.trim().replace('\r', " ").trim().to_owned()
-}
-
-/// The body: as long as Content-Length says, or all the rest.
-fn check_body<'a>(headers: &Headers, rest: &'a [u8]) -> Result<&'a [u8], Fault> {
-    // Two lengths: which one the next hop believes can't be known (request smuggling), so neither is.
-    if headers.get_all("Content-Length").count() > 1 {
-        return Err(Fault(400, "more than one Content-Length"));
+fn clean(value: &str) -> Cow<'_, str> {
+    let value = value.trim_ascii();
+    if !value.as_bytes().contains(&b'\r') {
+        return Cow::Borrowed(value);
     }
-    let Some(length) = headers.get("Content-Length") else { return Ok(rest) };
-    let most = u64::try_from(MAX_DATAGRAM).unwrap_or(u64::MAX);
-    let length = lexis::number(length, most).and_then(|n| usize::try_from(n).ok());
-    let length = length.ok_or(Fault(400, "Content-Length isn't a length"))?;
-    rest.get(..length).ok_or(Fault(400, "the body is shorter than Content-Length"))
+    Cow::Owned(value.replace('\r', " ").trim_ascii().to_owned())
 }
 
-/// Checks the headers that every message needs (RFC 3261 8.1.1) and that later readers rely on.
-fn check_headers(headers: &Headers, start: &Start) -> Result<(), Fault> {
-    for name in SINGLE {
-        if headers.get_all(name).count() > 1 {
+/// What the headers that matter to every reader say, found in one pass.
+#[derive(Default)]
+struct Essentials<'a> {
+    /// The first of each of [`SINGLE`].
+    singles: [Option<&'a str>; SINGLE.len()],
+    /// Whether one of them stands twice.
+    twice: bool,
+    lengths: usize,
+    /// The topmost Via.
+    via: Option<&'a str>,
+    vias: List,
+    contacts: List,
+}
+
+/// The values of a list header, over all its lines.
+#[derive(Default)]
+struct List {
+    count: usize,
+    spoilt: bool,
+}
+
+impl List {
+    /// Looks at one line: whether every value can be read, and there are no more than anybody will look at.
+    fn take(&mut self, line: &str, reads: impl Fn(&str) -> bool) {
+        let Some(mut values) = lexis::split_outside(line, ',') else {
+            self.spoilt = true;
+            return;
+        };
+        self.spoilt |= !values.all(|value| {
+            self.count += 1;
+            self.count <= MAX_LIST && reads(value)
+        });
+    }
+}
+
+impl<'a> Essentials<'a> {
+    fn of(headers: &'a Headers) -> Self {
+        let mut found = Self::default();
+        // The names that are looked for are in their usual spelling: the store has seen to that.
+        for (name, value) in headers.iter() {
+            match name {
+                "Via" => {
+                    found.via.get_or_insert(value);
+                    found.vias.take(value, Via::is_one);
+                }
+                "Contact" if value != "*" => found.contacts.take(value, NameAddr::is_one),
+                _ => {
+                    if let Some(at) = SINGLE.iter().position(|single| *single == name) {
+                        found.lengths += usize::from(name == "Content-Length");
+                        found.twice |= found.singles[at].is_some();
+                        found.singles[at].get_or_insert(value);
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn single(&self, name: &str) -> Option<&'a str> {
+        SINGLE.iter().position(|single| *single == name).and_then(|at| self.singles[at])
+    }
+
+    /// The body: as long as Content-Length says, or all the rest.
+    fn body<'b>(&self, rest: &'b [u8]) -> Result<&'b [u8], Fault> {
+        // Two lengths: which one the next hop believes can't be known (request smuggling), so neither is.
+        if self.lengths > 1 {
+            return Err(Fault(400, "more than one Content-Length"));
+        }
+        let Some(length) = self.single("Content-Length") else { return Ok(rest) };
+        let most = u64::try_from(MAX_DATAGRAM).unwrap_or(u64::MAX);
+        let length = lexis::number(length, most).and_then(|n| usize::try_from(n).ok());
+        let length = length.ok_or(Fault(400, "Content-Length isn't a length"))?;
+        rest.get(..length).ok_or(Fault(400, "the body is shorter than Content-Length"))
+    }
+
+    /// Checks what every message needs (RFC 3261 8.1.1) and what later readers rely on.
+    fn check(&self, headers: &Headers, start: &Start) -> Result<(), Fault> {
+        if self.twice {
             return Err(Fault(400, "a header that may stand once stands twice"));
         }
-    }
-    if !all_read(headers.get_all("Via"), |value| Via::parse(value).is_some()) {
-        return Err(Fault(400, "Via can't be read"));
-    }
-    let via = headers.via().ok_or(Fault(400, "Via is missing"))?;
-    if via.branch() == Some(Via::MAGIC) {
-        return Err(Fault(400, "the branch has no identifier"));
-    }
-    headers.from().ok_or(Fault(400, "From is missing or can't be read"))?;
-    headers.to().ok_or(Fault(400, "To is missing or can't be read"))?;
-    headers.call_id().ok_or(Fault(400, "Call-ID is missing"))?;
-    let (_, counted) = headers.cseq().ok_or(Fault(400, "CSeq is missing or can't be read"))?;
-    if let Some(hops) = headers.get("Max-Forwards") {
-        lexis::number(hops, 255).ok_or(Fault(400, "Max-Forwards isn't a number up to 255"))?;
-    }
-    let contacts = headers.get_all("Contact").filter(|line| *line != "*");
-    if !all_read(contacts, |value| NameAddr::parse(value).is_some()) {
-        return Err(Fault(400, "Contact can't be read"));
-    }
-    match start {
-        Start::Request(Method::Other(_), _) if !is_method(start, &counted) => {
-            Err(Fault(501, "CSeq names another method, and the request's isn't known"))
+        if self.vias.spoilt {
+            return Err(Fault(400, "Via can't be read"));
         }
-        Start::Request(..) if !is_method(start, &counted) => Err(Fault(400, "CSeq names another method")),
-        _ => Ok(()),
-    }
-}
-
-/// Whether every value of these list headers can be read, and there are no more than anybody will look at.
-fn all_read<'a>(lines: impl Iterator<Item = &'a str>, reads: impl Fn(&str) -> bool) -> bool {
-    let mut count = 0;
-    for line in lines {
-        let Some(values) = lexis::split_outside(line, ',') else { return false };
-        count += values.len();
-        if count > MAX_LIST || !values.into_iter().all(&reads) {
-            return false;
+        let via = self.via.ok_or(Fault(400, "Via is missing"))?;
+        if Via::branch_of(via).is_some_and(|branch| branch == Via::MAGIC) {
+            return Err(Fault(400, "the branch has no identifier"));
+        }
+        let address = |name| self.single(name).filter(|value| NameAddr::is_one(value));
+        address("From").ok_or(Fault(400, "From is missing or can't be read"))?;
+        address("To").ok_or(Fault(400, "To is missing or can't be read"))?;
+        headers.call_id().ok_or(Fault(400, "Call-ID is missing"))?;
+        let (_, counted) = headers.cseq().ok_or(Fault(400, "CSeq is missing or can't be read"))?;
+        if let Some(hops) = self.single("Max-Forwards") {
+            lexis::number(hops, 255).ok_or(Fault(400, "Max-Forwards isn't a number up to 255"))?;
+        }
+        if self.contacts.spoilt {
+            return Err(Fault(400, "Contact can't be read"));
+        }
+        match start {
+            Start::Request(Method::Other(_), _) if !is_method(start, &counted) => {
+                Err(Fault(501, "CSeq names another method, and the request's isn't known"))
+            }
+            Start::Request(..) if !is_method(start, &counted) => Err(Fault(400, "CSeq names another method")),
+            _ => Ok(()),
         }
     }
-    true
 }
 
 fn is_method(start: &Start, counted: &Method) -> bool {

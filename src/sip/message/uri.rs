@@ -2,6 +2,7 @@
 
 use super::lexis;
 use super::params::Params;
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -79,60 +80,23 @@ impl Uri {
 
     /// Reads a URI; `None` unless all of `text` is one.
     pub fn parse(text: &str) -> Option<Self> {
-        if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')) {
-            return None;
-        }
-        let (scheme, rest) = text.split_once(':')?;
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
-        if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.bytes().all(plain) {
-            return None;
-        }
-        match scheme.to_ascii_lowercase().as_str() {
-            "sip" => Self::parse_sip(Scheme::Sip, rest),
-            "sips" => Self::parse_sip(Scheme::Sips, rest),
-            "tel" => Self::parse_tel(rest),
-            other if !rest.is_empty() => {
-                Some(Self { scheme: Scheme::Other(other.to_owned()), ..Self::sip("", rest) })
-            }
-            _ => None,
-        }
-    }
-
-    fn parse_sip(scheme: Scheme, rest: &str) -> Option<Self> {
-        // The user part may hold `;`, `?` and `/`, so it is cut off first (RFC 4475 3.1.1.2).
-        let (userinfo, rest) = match rest.split_once('@') {
-            Some((userinfo, rest)) => (Some(userinfo), rest),
-            None => (None, rest),
-        };
-        let (user, password) = match userinfo.map(|u| u.split_once(':').unwrap_or((u, ""))) {
-            Some(("", _)) => return None,
-            Some((user, "")) => (Some(lexis::unescape(user)?), None),
-            Some((user, password)) => (Some(lexis::unescape(user)?), Some(lexis::unescape(password)?)),
-            None => (None, None),
-        };
-        let (rest, headers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (sent_by, params) = rest.split_once(';').unwrap_or((rest, ""));
-        let (host, port) = lexis::host_port(sent_by)?;
+        let found = Found::read(text)?;
         Some(Self {
-            scheme,
-            user,
-            password,
-            host,
-            port,
-            params: Params::of_uri(params)?,
-            headers: parse_headers(headers)?,
+            scheme: found.scheme,
+            user: found.user.map(Cow::into_owned),
+            password: found.password.map(Cow::into_owned),
+            host: found.host.to_owned(),
+            port: found.port,
+            params: Params::of_uri(found.params)?,
+            headers: headers_of(found.headers).map(|part| part.map(owned)).collect::<Option<_>>()?,
         })
     }
 
-    fn parse_tel(rest: &str) -> Option<Self> {
-        let (number, params) = rest.split_once(';').unwrap_or((rest, ""));
-        let number = lexis::unescape(number)?;
-        let dialled = |c: char| c.is_ascii_alphanumeric() || TEL_PLAIN.contains(c);
-        if number.is_empty() || !number.chars().all(dialled) {
-            return None;
-        }
-        let params = Params::of_uri(params)?;
-        Some(Self { scheme: Scheme::Tel, user: Some(number), params, ..Self::sip("", "") })
+    /// Whether [`Uri::parse`] would read all of `text`.
+    pub(super) fn is_uri(text: &str) -> bool {
+        Found::read(text).is_some_and(|found| {
+            Params::are_of_uri(found.params) && headers_of(found.headers).all(|part| part.is_some())
+        })
     }
 
     /// Whether a request can be sent there: `sip:` or `sips:`.
@@ -155,21 +119,91 @@ impl Uri {
     }
 }
 
-fn parse_headers(text: &str) -> Option<Vec<(String, String)>> {
-    let mut headers = Vec::new();
-    for part in text.split('&').filter(|p| !p.is_empty()) {
-        let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        if name.is_empty() || headers.len() >= MAX_URI_HEADERS {
+/// A URI in its text, its parts found and sound but for parameters and headers, which are still to be read.
+struct Found<'a> {
+    scheme: Scheme,
+    user: Option<Cow<'a, str>>,
+    password: Option<Cow<'a, str>>,
+    host: &'a str,
+    port: Option<u16>,
+    params: &'a str,
+    headers: &'a str,
+}
+
+impl<'a> Found<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        if !lexis::is_uri_text(text) {
             return None;
         }
-        headers.push((lexis::unescape(name)?, lexis::unescape(value)?));
+        let (scheme, rest) = lexis::cut(text, b':')?;
+        if scheme.eq_ignore_ascii_case("sip") {
+            return Self::read_sip(Scheme::Sip, rest);
+        }
+        if scheme.eq_ignore_ascii_case("sips") {
+            return Self::read_sip(Scheme::Sips, rest);
+        }
+        if scheme.eq_ignore_ascii_case("tel") {
+            return Self::read_tel(rest);
+        }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+        let named = scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(plain);
+        let scheme = Scheme::Other(scheme.to_ascii_lowercase());
+        (named && !rest.is_empty()).then_some(Self { host: rest, ..Self::empty(scheme) })
     }
-    Some(headers)
+
+    fn empty(scheme: Scheme) -> Self {
+        Self { scheme, user: None, password: None, host: "", port: None, params: "", headers: "" }
+    }
+
+    fn read_sip(scheme: Scheme, rest: &'a str) -> Option<Self> {
+        // The user part may hold `;`, `?` and `/`, so it is cut off first (RFC 4475 3.1.1.2).
+        let (userinfo, rest) = match lexis::cut(rest, b'@') {
+            Some((userinfo, rest)) => (Some(userinfo), rest),
+            None => (None, rest),
+        };
+        let (user, password) = match userinfo.map(|u| lexis::cut(u, b':').unwrap_or((u, ""))) {
+            Some(("", _)) => return None,
+            Some((user, "")) => (Some(lexis::unescape(user)?), None),
+            Some((user, password)) => (Some(lexis::unescape(user)?), Some(lexis::unescape(password)?)),
+            None => (None, None),
+        };
+        let (rest, headers) = lexis::cut(rest, b'?').unwrap_or((rest, ""));
+        let (sent_by, params) = lexis::cut(rest, b';').unwrap_or((rest, ""));
+        let (host, port) = lexis::host_port(sent_by)?;
+        Some(Self { scheme, user, password, host, port, params, headers })
+    }
+
+    fn read_tel(rest: &'a str) -> Option<Self> {
+        let (number, params) = lexis::cut(rest, b';').unwrap_or((rest, ""));
+        let number = lexis::unescape(number)?;
+        let dialled = |b: u8| b.is_ascii_alphanumeric() || TEL_PLAIN.as_bytes().contains(&b);
+        let sound = !number.is_empty() && number.bytes().all(dialled);
+        sound.then_some(Self { user: Some(number), params, ..Self::empty(Scheme::Tel) })
+    }
+}
+
+/// The `?name=value` headers of a URI, unescaped; `None` for one that can't be read, and for one too many.
+fn headers_of(text: &str) -> impl Iterator<Item = Option<(Cow<'_, str>, Cow<'_, str>)>> {
+    text.split('&').filter(|part| !part.is_empty()).enumerate().map(|(at, part)| {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        if name.is_empty() || at >= MAX_URI_HEADERS {
+            return None;
+        }
+        Some((lexis::unescape(name)?, lexis::unescape(value)?))
+    })
+}
+
+fn owned((name, value): (Cow<'_, str>, Cow<'_, str>)) -> (String, String) {
+    (name.into_owned(), value.into_owned())
 }
 
 /// A host as it may be printed: whoever made the `Uri` by hand can't break out of it.
-fn plain_host(host: &str) -> String {
-    host.chars().filter(|c| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '"')).collect()
+fn plain_host(host: &str) -> Cow<'_, str> {
+    if lexis::is_uri_text(host) {
+        return Cow::Borrowed(host);
+    }
+    let foreign = |c: &char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"');
+    Cow::Owned(host.chars().filter(|c| !foreign(c)).collect())
 }
 
 impl fmt::Display for Uri {
@@ -187,7 +221,7 @@ impl fmt::Display for Uri {
             }
         }
         if let Some(user) = &self.user {
-            f.write_str(&lexis::escape(user, USER_PLAIN))?;
+            write!(f, "{}", lexis::escape(user, USER_PLAIN))?;
             if let Some(password) = &self.password {
                 write!(f, ":{}", lexis::escape(password, PASSWORD_PLAIN))?;
             }
@@ -197,7 +231,7 @@ impl fmt::Display for Uri {
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }
-        f.write_str(&self.params.for_uri())?;
+        write!(f, "{}", self.params.for_uri())?;
         for (at, (name, value)) in self.headers.iter().enumerate() {
             let separator = if at == 0 { '?' } else { '&' };
             let (name, value) = (lexis::escape(name, HEADER_PLAIN), lexis::escape(value, HEADER_PLAIN));

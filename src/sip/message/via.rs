@@ -2,6 +2,7 @@
 
 use super::lexis;
 use super::params::Params;
+use std::borrow::Cow;
 use std::fmt;
 
 /// One Via value.
@@ -28,27 +29,53 @@ impl Via {
 
     /// Reads one Via value; blanks around the slashes are allowed.
     pub fn parse(text: &str) -> Option<Self> {
-        let parts = lexis::split_outside(text.trim(), ';')?;
-        let (road, params) = parts.split_first()?;
-        let mut road = road.splitn(3, '/').map(str::trim);
+        let found = Found::read(text)?;
+        Some(Self {
+            transport: found.transport.to_owned(),
+            host: found.host.to_owned(),
+            port: found.port,
+            params: Params::of_header(found.params)?,
+        })
+    }
+
+    /// Whether [`Via::parse`] would read all of `text`.
+    pub(super) fn is_one(text: &str) -> bool {
+        Found::read(text).is_some_and(|found| Params::are_of_header(found.params))
+    }
+
+    /// The branch of the first value of a Via line, if that can be read.
+    pub(super) fn branch_of(line: &str) -> Option<Cow<'_, str>> {
+        let found = Found::read(lexis::split_outside(line, ',')?.next()?)?;
+        Params::find_in_header(found.params, "branch")
+    }
+}
+
+/// A Via value in its text; the parameters are still to be read.
+struct Found<'a> {
+    transport: &'a str,
+    host: &'a str,
+    port: Option<u16>,
+    params: lexis::Parts<'a>,
+}
+
+impl<'a> Found<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let mut params = lexis::split_outside(lexis::one_line(text)?.trim_ascii(), ';')?;
+        let mut road = params.next()?.splitn(3, '/').map(str::trim_ascii);
         let (name, version, rest) = (road.next()?, road.next()?, road.next()?);
         if !name.eq_ignore_ascii_case("SIP") || !lexis::is_token(version) {
             return None;
         }
         let (transport, sent_by) = rest.split_once(char::is_whitespace)?;
         let (host, port) = lexis::host_port(sent_by)?;
-        if !lexis::is_token(transport) {
-            return None;
-        }
-        let params = Params::of_header(params.iter().copied())?;
-        Some(Self { transport: transport.to_owned(), host, port, params })
+        lexis::is_token(transport).then_some(Self { transport, host, port, params })
     }
 }
 
 impl fmt::Display for Via {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host: String = self.host.chars().filter(char::is_ascii_graphic).collect();
-        write!(f, "SIP/2.0/{} {host}", lexis::single_line(&self.transport))?;
+        write!(f, "SIP/2.0/{} {host}", lexis::without_line_ends(&self.transport))?;
         if let Some(port) = self.port {
             write!(f, ":{port}")?;
         }

@@ -150,3 +150,12 @@ impl Transactions {
         }
     }
 }
+
+#[cfg(test)]
+impl Transactions {
+    /// State, and when the timers that resend and end go off (for the table of transitions).
+    pub(super) fn client_stands(&self, id: ClientId) -> Option<(String, Option<Moment>, Option<Moment>)> {
+        let client = self.clients.get(&id)?;
+        Some((format!("{:?}", client.state), client.resend.map(Alarm::at), client.end.map(Alarm::at)))
+    }
+}

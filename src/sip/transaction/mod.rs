@@ -4,6 +4,8 @@
 mod client;
 mod server;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 pub mod timers;
 

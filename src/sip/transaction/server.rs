@@ -227,3 +227,14 @@ fn origin_key(request: &Request) -> Option<String> {
     let from = headers.from()?;
     Some(format!("{} {number} {method} {}", headers.call_id()?, from.tag().unwrap_or_default()))
 }
+
+#[cfg(test)]
+impl Transactions {
+    /// State, and when the timers that resend and end go off (for the table of transitions).
+    pub(super) fn server_stands(&self, id: ServerId) -> Option<(String, Option<Moment>, Option<Moment>)> {
+        let server = self.servers.get(&id)?;
+        let trying = server.state == State::Proceeding && server.last.is_empty();
+        let state = if trying { "Trying".to_owned() } else { format!("{:?}", server.state) };
+        Some((state, server.resend.map(Alarm::at), server.end.map(Alarm::at)))
+    }
+}

@@ -5,12 +5,14 @@ use super::super::inbound::user_of;
 use super::super::reply::add_headers;
 use super::super::{CallKey, EndCause, EndedBy, Event, MAX_CALLS, OWNER_PATIENCE, Usage, UserAgent, Why};
 use super::caller::sdp_of;
+use super::reliable::{Reliable, requires};
 use super::{Call, Inbound, Phase};
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response};
 use crate::sip::transaction::{ServerId, timers};
+use rand::Rng;
 use std::time::Duration;
 
 /// How often ringing is told again, lest a proxy gives up (RFC 3261 13.3.1.1).
@@ -24,6 +26,9 @@ impl UserAgent {
         if self.ringing.len() >= self.config.ringing_max.min(super::super::MAX_RINGING_SERVER) {
             return self.answer_at_once(from, &request, 486);
         }
+        if self.refuses_session(from, &request) {
+            return;
+        }
         let tag = self.token();
         let Some(dialog) = Dialog::begun_by(&request, from, tag) else { return };
         let dialog = self.bind(dialog);
@@ -34,7 +39,11 @@ impl UserAgent {
         let mut call = Call::new(None, false, dialog, Phase::Ringing);
         call.contact_user = user_of(&request);
         call.learn_abilities(&request.headers);
-        call.inbound = Some(Inbound::new(server, request.clone()));
+        let mut inbound = Inbound::new(server, request.clone());
+        if requires(&request.headers, "100rel") {
+            inbound.reliable = Some(Box::new(Reliable::new(self.rng.next_u32())));
+        }
+        call.inbound = Some(inbound);
         self.calls.insert(key, call);
         self.ringing.insert(key);
         self.tell(Event::CallReceived { call: key, from, request: Box::new(request) });
@@ -44,7 +53,11 @@ impl UserAgent {
     pub fn ring(&mut self, now: Moment, call: CallKey, early_sdp: Option<Vec<u8>>) {
         let status = if early_sdp.is_some() { 183 } else { 180 };
         if self.ringing.contains(&call) {
-            self.respond_to_invite(now, call, status, &[], early_sdp);
+            if self.rings_reliably(call) {
+                self.ring_reliably(now, call, status, early_sdp);
+            } else {
+                self.respond_to_invite(now, call, status, &[], early_sdp);
+            }
             self.schedule_ringing(now, call);
         }
     }
@@ -59,7 +72,11 @@ impl UserAgent {
     pub(in super::super) fn repeat_ringing(&mut self, now: Moment, key: CallKey) {
         let inbound = self.calls.get(&key).and_then(|call| call.inbound.as_ref());
         if let Some(server) = inbound.map(|inbound| inbound.server) {
-            self.transactions.repeat_last(server);
+            if self.rings_reliably(key) {
+                self.ring_reliably(now, key, 180, None);
+            } else {
+                self.transactions.repeat_last(server);
+            }
             self.schedule_ringing(now, key);
         }
     }
@@ -71,14 +88,17 @@ impl UserAgent {
 
     /// The same with further headers in the 200 (P-Asserted-Identity of whoever answers …).
     pub fn accept_with(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>, headers: Vec<(String, String)>) {
-        if !self.ringing.remove(&call) {
+        if !self.ringing.contains(&call) {
             return;
         }
-        if let Some(call) = self.calls.get_mut(&call) {
-            call.phase = Phase::Accepted;
-            call.local_sdp.clone_from(&sdp);
+        if self.must_wait_for_prack(call) {
+            return self.keep_answer(call, sdp, headers);
         }
-        self.respond_to_invite(now, call, 200, &headers, Some(sdp));
+        self.ringing.remove(&call);
+        let Some(held) = self.calls.get_mut(&call) else { return };
+        held.phase = Phase::Accepted;
+        let sdp = Some(sdp).filter(|_| !held.was_described());
+        self.respond_to_invite(now, call, 200, &headers, sdp);
         self.await_ack(now, call);
     }
 
@@ -154,12 +174,22 @@ impl UserAgent {
             response.headers.push("Contact", self.contact(&call.contact_user));
             self.add_abilities(&mut response.headers);
         }
+        let server = inbound.server;
+        let asked = inbound.request.headers.clone();
         if let Some(sdp) = sdp.filter(|sdp| !sdp.is_empty()) {
             response.headers.push("Content-Type", "application/sdp");
-            response.body = sdp;
+            response.body = self.stamp(key, sdp);
+            if status < 300 {
+                self.keep_sdp(key, &response.body);
+            }
         }
         add_headers(&mut response.headers, headers);
-        self.transactions.respond(now, inbound.server, &response);
+        if (200..300).contains(&status) {
+            for (name, value) in self.grant_session(now, key, &asked) {
+                response.headers.push(&name, value);
+            }
+        }
+        self.transactions.respond(now, server, &response);
         self.untried.remove(&key);
         Some(response.reason)
     }
@@ -169,6 +199,12 @@ impl UserAgent {
         let inbound = self.calls.get_mut(&key).and_then(|call| call.inbound.as_mut());
         let Some(inbound) = inbound else { return };
         inbound.accepted = true;
+        if let Some(mut reliable) = inbound.reliable.take() {
+            inbound.agreed_early = reliable.agreed;
+            self.drop_reliable(&mut reliable);
+        }
+        let inbound = self.calls.get_mut(&key).and_then(|call| call.inbound.as_mut());
+        let Some(inbound) = inbound else { return };
         inbound.interval = timers::T1;
         self.alarms.reset(&mut inbound.repeat, now + timers::T1, Why::AcceptRepeats(key));
         self.alarms.reset(&mut inbound.lapse, now + timers::LIMIT, Why::AcceptLapses(key));
@@ -229,9 +265,16 @@ impl UserAgent {
         if first {
             self.tell(Event::CallConfirmed { call: key });
         }
-        // An INVITE without an offer has the answer to ours in its ACK (RFC 3261 13.2.1).
-        if let Some(sdp) = ack_sdp.filter(|_| inbound.request.body.is_empty()) {
-            self.tell(Event::OfferAnswered { call: key, sdp });
+        // An INVITE without an offer has the answer to ours in its ACK (RFC 3261 13.2.1), unless it was in a PRACK.
+        match ack_sdp {
+            Some(sdp) if inbound.is_offerless() && !inbound.agreed_early => {
+                self.tell(Event::OfferAnswered { call: key, sdp });
+            }
+            None if inbound.is_offerless() && !inbound.agreed_early => {
+                let reason = "our offer was acknowledged without an answer".to_owned();
+                self.tell(Event::OfferFailed { call: key, status: 488, reason });
+            }
+            _ => {}
         }
         self.pump(now, key);
     }
@@ -270,7 +313,21 @@ impl UserAgent {
 
 impl Inbound {
     pub(super) fn new(server: ServerId, request: Request) -> Self {
-        Self { server, request, accepted: false, interval: timers::T1, repeat: None, lapse: None }
+        Self {
+            server,
+            request,
+            accepted: false,
+            agreed_early: false,
+            interval: timers::T1,
+            reliable: None,
+            repeat: None,
+            lapse: None,
+        }
+    }
+
+    /// Whether it asks us to offer.
+    fn is_offerless(&self) -> bool {
+        self.is_invite() && sdp_of(&self.request.headers, self.request.body.clone()).is_none()
     }
 
     pub(super) fn is_invite(&self) -> bool {

@@ -1,20 +1,19 @@
 //! The caller's side: INVITE, its responses, CANCEL, and the ACK of every 2xx (RFC 3261 13.2, 9.1).
 
-use super::super::errand::{Answer, Purpose, bare};
+use super::super::errand::{Answer, Purpose, UNPROVEN, bare};
 use super::super::reception::owners_to;
 use super::super::reply::add_headers;
 use super::super::{
     AccountKey, CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why,
 };
+use super::forks::MAX_FORKS;
+use super::reliable::requires;
 use super::{Call, Phase};
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, NameAddr, Request, Response};
 use crate::sip::transaction::{ClientId, cancel_of, timers};
-
-/// How many branches of a forked INVITE are acknowledged; answers of more are ignored.
-const MAX_FORKS: usize = 16;
 
 impl UserAgent {
     /// Calls somebody. At [`MAX_CALLS`] the call ends at once.
@@ -38,6 +37,7 @@ impl UserAgent {
         }
         call.contact_user = from.uri.user.clone().unwrap_or_default();
         call.local_sdp.clone_from(&invite.sdp);
+        call.sent_sdp.clone_from(&invite.sdp);
         let (mut request, to) = call.dialog.request(Method::Invite);
         request.headers.push("Contact", self.contact(&call.contact_user));
         self.add_abilities(&mut request.headers);
@@ -47,6 +47,7 @@ impl UserAgent {
         add_headers(&mut request.headers, &invite.headers);
         request.body = invite.sdp;
         self.calls.insert(key, call);
+        self.add_session(key, &mut request.headers);
         self.dialogs.insert(words, Usage::Call(key));
         let client = self.send_errand(now, Purpose::Invite(key), invite.account, to, request);
         self.moved_invite(key, client);
@@ -93,11 +94,24 @@ impl UserAgent {
         if response.status == 100 {
             return;
         }
-        call.dialog.learn(&response, from);
         call.learn_abilities(&response.headers);
+        let fork = call.meet_sender(&response, from).map_or(0, |fork| fork.number);
+        let reliable = fork > 0 && requires(&response.headers, "100rel");
+        if reliable && !self.acknowledge(now, key, fork, &response.headers) {
+            return;
+        }
+        let Some(call) = self.calls.get_mut(&key) else { return };
         let sdp = sdp_of(&response.headers, response.body);
+        if let Some(fork) = call.forks.iter_mut().find(|held| held.number == fork) {
+            fork.agreed |= reliable && sdp.is_some();
+            fork.sdp = sdp.clone().or(fork.sdp.take());
+        }
+        // RFC 6228: that branch has ended, the others go on.
+        if response.status == 199 {
+            call.forks.retain(|held| held.number != fork);
+        }
         let (status, headers) = (response.status, Box::new(response.headers));
-        self.tell(Event::CallProgress { call: key, status, headers, sdp });
+        self.tell(Event::CallProgress { call: key, fork, status, headers, sdp });
     }
 
     /// CANCEL, once the far end has shown that it has the INVITE (RFC 3261 9.1).
@@ -145,7 +159,8 @@ impl UserAgent {
         else {
             return;
         };
-        let wanted = first && self.is_wanted(purpose, client);
+        let proven = self.take_acknowledgement((account, sent_to), from, &invite, &response);
+        let wanted = first && proven && self.is_wanted(purpose, client);
         let Some(mut dialog) = self.dialog_for_ok(purpose, wanted, (&invite, sent_to), &response, from)
         else {
             return;
@@ -158,6 +173,9 @@ impl UserAgent {
         if !wanted {
             let (bye, to) = dialog.request(Method::Bye);
             self.send_errand(now, Purpose::Farewell, account, to, bye);
+            if !proven {
+                self.end_unproven(purpose);
+            }
             return self.answered_in_vain(purpose, client);
         }
         match purpose {
@@ -186,12 +204,26 @@ impl UserAgent {
         from: Peer,
     ) -> Option<Dialog> {
         if let (Purpose::Invite(key) | Purpose::Reinvite(key), true) = (purpose, wanted) {
-            let dialog = &mut self.calls.get_mut(&key)?.dialog;
-            match purpose {
-                Purpose::Invite(_) => dialog.learn(response, from),
-                _ => dialog.refresh_target(&response.headers),
+            let call = self.calls.get_mut(&key)?;
+            if let Purpose::Reinvite(_) = purpose {
+                call.dialog.refresh_target(&response.headers);
+                return Some(call.dialog.clone());
             }
-            return Some(dialog.clone());
+            if let Some(dialog) = call.meet_sender(response, from).map(|fork| fork.dialog.clone()) {
+                call.dialog = dialog;
+            }
+            call.dialog.learn(response, from);
+            return Some(call.dialog.clone());
+        }
+        // A branch that was heard before goes on counting where it was.
+        let tag = response.headers.to().and_then(|to| to.tag().map(str::to_owned)).unwrap_or_default();
+        let fork = match purpose {
+            Purpose::Invite(key) => self.calls.get_mut(&key).and_then(|call| call.fork_mut(&tag)),
+            _ => None,
+        };
+        if let Some(fork) = fork {
+            fork.dialog.learn(response, from);
+            return Some(fork.dialog.clone());
         }
         let headers = &invite.headers;
         let mut remote = headers.to()?;
@@ -211,7 +243,7 @@ impl UserAgent {
         let (mut ack, to) = dialog.request_numbered(Method::Ack, number);
         if self.is_server_of(account, to) {
             for name in ["Authorization", "Proxy-Authorization"] {
-                if let Some(value) = invite.headers.get(name) {
+                for value in invite.headers.get_all(name) {
                     ack.headers.push(name, value);
                 }
             }
@@ -225,9 +257,21 @@ impl UserAgent {
         call.invite = None;
         call.phase = Phase::Confirmed;
         call.learn_abilities(&response.headers);
-        let sdp = sdp_of(&response.headers, response.body);
-        self.tell(Event::CallAnswered { call: key, headers: Box::new(response.headers), sdp });
+        let tag = call.dialog.remote_tag.clone().unwrap_or_default();
+        let branch = call.fork_mut(&tag).map(|fork| (fork.number, fork.sdp.take()));
+        let (fork, early) = branch.unwrap_or_default();
+        // What a branch said reliably it need not say again (RFC 3261 13.2.1).
+        let sdp = sdp_of(&response.headers, response.body).or(early);
+        self.take_session(now, key, &response.headers);
+        self.tell(Event::CallAnswered { call: key, fork, headers: Box::new(response.headers), sdp });
         self.pump(now, key);
+    }
+
+    /// A server that claims to know our password and does not is no server of ours.
+    fn end_unproven(&mut self, purpose: Purpose) {
+        let (Purpose::Invite(key) | Purpose::Reinvite(key)) = purpose else { return };
+        let reason = UNPROVEN.to_owned();
+        self.tell_ended(key, EndCause { by: EndedBy::Local, status: None, reason });
     }
 
     /// A 2xx came that nobody wants any more, and has got its BYE: if it was the call's own, nothing is left of that.
@@ -243,7 +287,10 @@ impl UserAgent {
     }
 
     /// Our INVITE was refused, or nobody answered.
-    pub(in super::super) fn conclude_invite(&mut self, _now: Moment, key: CallKey, answer: Answer) {
+    pub(in super::super) fn conclude_invite(&mut self, now: Moment, key: CallKey, mut answer: Answer) {
+        if self.goes_on(now, key, &mut answer) {
+            return;
+        }
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.invite = None;
         call.phase = Phase::Over;

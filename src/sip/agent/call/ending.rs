@@ -88,6 +88,13 @@ impl UserAgent {
             }
             // Our INVITE's answer is still on its way: it will get ACK and BYE, or is cancelled.
             Phase::Calling { heard, .. } => {
+                // One of several places that ring has gone; the others go on.
+                let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned));
+                if call.forks.len() > 1 {
+                    return call
+                        .forks
+                        .retain(|fork| !fork.dialog.is_with(tag.as_deref().unwrap_or_default()));
+                }
                 call.phase = Phase::Calling { heard, cancelled: true };
                 self.tell_ended(key, EndCause { by: EndedBy::Remote, status, reason });
                 if heard {

@@ -1,5 +1,6 @@
 //! Requests of the far end inside a call: re-INVITE, UPDATE, BYE, INFO, REFER, NOTIFY (RFC 3261 12.2.2, 14.2, RFC 3311).
 
+use super::super::inbound::user_of;
 use super::super::{CallKey, Event, UserAgent};
 use super::Phase;
 use super::caller::sdp_of;
@@ -26,7 +27,8 @@ impl UserAgent {
         }
         let Some(call) = self.calls.get_mut(&key) else { return };
         let number = request.headers.cseq().map_or(0, |(number, _)| number);
-        if !call.dialog.advance(number) {
+        let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        if !call.dialog_with(&tag).is_some_and(|dialog| dialog.advance(number)) {
             return self.answer_at_once(from, &request, 500);
         }
         let over = call.phase == Phase::Over;
@@ -37,10 +39,14 @@ impl UserAgent {
             _ if over => self.answer_at_once(from, &request, 481),
             Method::Invite => self.receive_reinvite(now, from, key, request),
             Method::Update => self.receive_update(now, from, key, request),
+            Method::Prack => self.receive_prack(now, from, key, request),
             Method::Info => {
                 self.answer_within(now, from, &request, 200);
-                let content_type = request.headers.get("Content-Type").unwrap_or_default().to_owned();
-                self.tell(Event::InfoReceived { call: key, content_type, body: request.body });
+                // A call whose end was told (it is being cancelled) has nothing more to tell.
+                if self.calls.get(&key).is_some_and(|call| !call.ended) {
+                    let content_type = request.headers.get("Content-Type").unwrap_or_default().to_owned();
+                    self.tell(Event::InfoReceived { call: key, content_type, body: request.body });
+                }
             }
             Method::Refer => self.receive_refer(now, from, Some(key), request),
             Method::Message => self.receive_visit(now, from, request),
@@ -64,8 +70,8 @@ impl UserAgent {
     fn fits_dialog(&mut self, key: CallKey, request: &Request) -> bool {
         let Some(call) = self.calls.get_mut(&key) else { return false };
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
-        if call.dialog.remote_tag.is_none() && matches!(call.phase, Phase::Calling { .. }) {
-            call.dialog.learn_from_request(request);
+        if matches!(call.phase, Phase::Calling { .. }) {
+            return call.meet(&tag, |dialog| dialog.learn_from_request(request)).is_some();
         }
         call.dialog.is_with(&tag)
     }
@@ -83,6 +89,9 @@ impl UserAgent {
         if call.invite.is_some() || call.phase != Phase::Confirmed {
             return self.answer_within(now, from, &request, 491);
         }
+        if self.refuses_session(from, &request) {
+            return;
+        }
         let Some(server) = self.open(from, &request) else { return };
         let trying = self.reply(&request, 100, "");
         self.transactions.respond(now, server, &trying);
@@ -95,11 +104,18 @@ impl UserAgent {
 
     fn receive_update(&mut self, now: Moment, from: Peer, key: CallKey, request: Request) {
         let offer = sdp_of(&request.headers, request.body.clone());
+        if self.refuses_session(from, &request) {
+            return;
+        }
         let Some(call) = self.calls.get(&key) else { return };
         let Some(sdp) = offer else {
             self.take_target(key, &request.headers);
-            return self.answer_within(now, from, &request, 200);
+            return self.agree_to_update(now, from, key, &request);
         };
+        if matches!(call.phase, Phase::Calling { .. } | Phase::Ringing) {
+            self.take_target(key, &request.headers);
+            return self.receive_early_update(now, from, key, request, sdp);
+        }
         // RFC 3311 5.2: an offer of theirs in hand makes theirs wait, one of ours under way makes them back off.
         if call.inbound.as_ref().is_some_and(|inbound| !inbound.accepted) {
             return self.answer_later(now, from, &request);
@@ -114,10 +130,28 @@ impl UserAgent {
         self.tell(Event::OfferReceived { call: key, sdp, headers });
     }
 
+    /// 200 to an UPDATE without an offer.
+    fn agree_to_update(&mut self, now: Moment, from: Peer, key: CallKey, request: &Request) {
+        let confirmed = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Confirmed);
+        let Some(server) = self.open(from, request) else { return };
+        let mut response = self.reply_outside(request, 200);
+        response.headers.push("Contact", self.contact(&user_of(request)));
+        self.add_abilities(&mut response.headers);
+        if confirmed {
+            for (name, value) in self.grant_session(now, key, &request.headers) {
+                response.headers.push(&name, value);
+            }
+        }
+        self.transactions.respond(now, server, &response);
+    }
+
     /// New remote target, and perhaps a new person at the other end.
     fn take_target(&mut self, key: CallKey, headers: &Headers) {
         let Some(call) = self.calls.get_mut(&key) else { return };
-        call.dialog.refresh_target(headers);
+        let tag = headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
+        if let Some(dialog) = call.dialog_with(&tag) {
+            dialog.refresh_target(headers);
+        }
         call.learn_abilities(headers);
         let named = ["P-Asserted-Identity", "Remote-Party-ID"].iter().any(|name| headers.get(name).is_some());
         if named && !call.ended {
@@ -126,7 +160,7 @@ impl UserAgent {
     }
 
     /// 500 with Retry-After 0 to 10 s (RFC 3261 14.2).
-    fn answer_later(&mut self, now: Moment, from: Peer, request: &Request) {
+    pub(super) fn answer_later(&mut self, now: Moment, from: Peer, request: &Request) {
         let wait = self.jitter(std::time::Duration::ZERO, std::time::Duration::from_secs(10));
         let Some(server) = self.open(from, request) else { return };
         let mut response = self.reply_outside(request, 500);
@@ -136,6 +170,9 @@ impl UserAgent {
 
     /// The reply to `OfferReceived`: a description, or the status of a refusal (488 …).
     pub fn answer_offer(&mut self, now: Moment, call: CallKey, answer: Result<Vec<u8>, u16>) {
+        if self.answer_early_offer(now, call, &answer) {
+            return;
+        }
         let asked = self.calls.get(&call).filter(|call| call.phase != Phase::Ringing);
         let Some(inbound) = asked.and_then(|call| call.inbound.as_ref()).filter(|i| !i.accepted) else {
             return;
@@ -143,12 +180,10 @@ impl UserAgent {
         let invite = inbound.is_invite();
         match answer {
             Ok(sdp) if invite => {
-                self.keep_sdp(call, &sdp);
                 self.respond_to_invite(now, call, 200, &[], Some(sdp));
                 self.await_ack(now, call);
             }
             Ok(sdp) => {
-                self.keep_sdp(call, &sdp);
                 self.respond_to_invite(now, call, 200, &[], Some(sdp));
                 self.take_inbound(call);
                 self.pump(now, call);
@@ -160,7 +195,7 @@ impl UserAgent {
         }
     }
 
-    fn keep_sdp(&mut self, key: CallKey, sdp: &[u8]) {
+    pub(super) fn keep_sdp(&mut self, key: CallKey, sdp: &[u8]) {
         if let Some(call) = self.calls.get_mut(&key) {
             call.local_sdp = sdp.to_vec();
         }

@@ -5,8 +5,13 @@
 
 mod callee;
 mod caller;
+mod description;
 mod ending;
+mod forks;
 mod inside;
+mod redirect;
+mod reliable;
+mod session;
 mod wishes;
 
 use super::{AccountKey, CallKey, DialogId, EndCause, Event, ReferKey, Usage, UserAgent};
@@ -15,7 +20,13 @@ use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Request, Uri};
 use crate::sip::replaces::Replaces;
+use crate::sip::target_dialog::TargetDialog;
 use crate::sip::transaction::{ClientId, ServerId};
+use forks::Fork;
+use redirect::Redirects;
+use reliable::{EarlyOffer, Reliable};
+pub use session::MIN_SESSION_S;
+use session::Session;
 use std::collections::VecDeque;
 use std::time::Duration;
 pub(super) use wishes::Wish;
@@ -48,6 +59,10 @@ pub(super) struct Inbound {
     pub(super) accepted: bool,
     /// Until the next repetition of that 2xx.
     pub(super) interval: Duration,
+    /// Whether offer and answer were complete before the 2xx.
+    pub(super) agreed_early: bool,
+    /// How we ring where the caller requires that it arrives.
+    pub(super) reliable: Option<Box<Reliable>>,
     /// Repeats the 2xx, or the ringing.
     pub(super) repeat: Option<Alarm>,
     /// Ends the waiting for the ACK, or for the owner.
@@ -59,7 +74,12 @@ pub(super) struct Call {
     pub(super) account: Option<AccountKey>,
     /// Whether the dialog began with our INVITE; decides whose back-off is longer (RFC 3261 14.1).
     pub(super) is_caller: bool,
+    /// Until our INVITE is answered the makings of one: its early dialogs are `forks`.
     pub(super) dialog: Dialog,
+    pub(super) forks: Vec<Fork>,
+    /// The branch that was heard last, and how many there were.
+    pub(super) latest: u32,
+    pub(super) heard_forks: u32,
     pub(super) phase: Phase,
     /// Whether `CallEnded` was told: what still happens is between us and the far end.
     pub(super) ended: bool,
@@ -70,6 +90,14 @@ pub(super) struct Call {
     pub(super) contact_user: String,
     /// What our last offer or answer said, for a re-INVITE that changes nothing.
     pub(super) local_sdp: Vec<u8>,
+    /// What we said last, answered or not: the next description's version follows from it.
+    pub(super) sent_sdp: Vec<u8>,
+    /// An offer of theirs before the call is answered.
+    pub(super) early_offer: Option<Box<EarlyOffer>>,
+    /// Our 2xx, while it has to wait for a PRACK.
+    pub(super) answer_due: Option<(Vec<u8>, Vec<(String, String)>)>,
+    pub(super) session: Session,
+    pub(super) redirects: Redirects,
     /// Allow of the far end, if it said.
     pub(super) peer_allows: Option<Vec<String>>,
     /// The wish under way.
@@ -94,12 +122,20 @@ impl Call {
             account,
             is_caller,
             dialog,
+            forks: Vec::new(),
+            latest: 0,
+            heard_forks: 0,
             phase,
             ended: false,
             invite: None,
             inbound: None,
             contact_user: String::new(),
             local_sdp: Vec::new(),
+            sent_sdp: Vec::new(),
+            early_offer: None,
+            answer_due: None,
+            session: Session::default(),
+            redirects: Redirects::default(),
             peer_allows: None,
             in_hand: None,
             wishes: VecDeque::new(),
@@ -134,7 +170,7 @@ impl UserAgent {
 
     /// The three words that name a call's dialog; `None` while the far end has no tag.
     pub fn dialog_id(&self, call: CallKey) -> Option<DialogId> {
-        let dialog = &self.calls.get(&call)?.dialog;
+        let dialog = self.calls.get(&call)?.current();
         Some(DialogId {
             call_id: dialog.call_id.clone(),
             local_tag: dialog.local_tag.clone(),
@@ -147,17 +183,50 @@ impl UserAgent {
         let words = (replaces.call_id.clone(), replaces.to_tag.clone());
         let Some(Usage::Call(key)) = self.dialogs.get(&words) else { return None };
         let call = self.calls.get(key)?;
-        (!call.ended && call.dialog.is_with(&replaces.from_tag)).then_some(*key)
+        (!call.ended && call.is_with(&replaces.from_tag)).then_some(*key)
+    }
+
+    /// The call that a Replaces header may take the place of, or the status of the refusal (RFC 3891 3). Who may do so is
+    /// the owner's matter.
+    pub fn replaceable(&self, replaces: &Replaces) -> Result<CallKey, u16> {
+        let words = (replaces.call_id.clone(), replaces.to_tag.clone());
+        let Some(Usage::Call(key)) = self.dialogs.get(&words).copied() else { return Err(481) };
+        let call = self.calls.get(&key).filter(|call| call.is_with(&replaces.from_tag)).ok_or(481_u16)?;
+        match call.phase {
+            _ if call.ended => Err(603),
+            Phase::Over => Err(603),
+            Phase::Confirmed | Phase::Accepted if replaces.early_only => Err(486),
+            // Only an early dialog that we began ourselves may be replaced.
+            Phase::Ringing => Err(481),
+            Phase::Confirmed | Phase::Accepted | Phase::Calling { .. } => Ok(key),
+        }
+    }
+
+    /// The call that a Target-Dialog header means (RFC 4538 4), if it lives. It proves that its sender knows the dialog,
+    /// which at a server that publishes dialogs proves nothing.
+    pub fn find_dialog(&self, target: &TargetDialog) -> Option<CallKey> {
+        let words = (target.call_id.clone(), target.remote_tag.clone());
+        let Some(Usage::Call(key)) = self.dialogs.get(&words).copied() else { return None };
+        let call = self.calls.get(&key)?;
+        (!call.ended && call.is_with(&target.local_tag)).then_some(key)
+    }
+
+    /// The description with the version that follows from what was said before in this call; it is now what was said.
+    pub(super) fn stamp(&mut self, key: CallKey, sdp: Vec<u8>) -> Vec<u8> {
+        let Some(call) = self.calls.get_mut(&key).filter(|_| !sdp.is_empty()) else { return sdp };
+        let stamped = description::restamped(&call.sent_sdp, sdp);
+        call.sent_sdp.clone_from(&stamped);
+        stamped
     }
 
     /// Where the far end wants the requests of this call (its Contact).
     pub fn remote_target(&self, call: CallKey) -> Option<Uri> {
-        Some(self.calls.get(&call)?.dialog.remote_target.clone())
+        Some(self.calls.get(&call)?.current().remote_target.clone())
     }
 
     /// The address the call came from, or its INVITE went to.
     pub fn peer_address(&self, call: CallKey) -> Option<Peer> {
-        Some(self.calls.get(&call)?.dialog.peer)
+        Some(self.calls.get(&call)?.current().peer)
     }
 
     /// Tells the end of a call, once.
@@ -166,6 +235,8 @@ impl UserAgent {
         self.ringing.remove(&key);
         if !std::mem::replace(&mut call.ended, true) {
             self.drop_wishes(key);
+            self.drop_early_offer(key);
+            self.stop_session(key);
             self.tell(Event::CallEnded { call: key, cause });
         }
     }
@@ -194,6 +265,9 @@ impl UserAgent {
         let mut inbound = self.calls.get_mut(&key)?.inbound.take()?;
         self.alarms.cancel(&mut inbound.repeat);
         self.alarms.cancel(&mut inbound.lapse);
+        if let Some(reliable) = inbound.reliable.as_deref_mut() {
+            self.drop_reliable(reliable);
+        }
         Some(inbound)
     }
 }

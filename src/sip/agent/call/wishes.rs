@@ -8,7 +8,7 @@ use super::super::{CallKey, Event, MAX_WISHES, ReferKey, UserAgent, Why};
 use super::Phase;
 use super::caller::sdp_of;
 use crate::sip::Moment;
-use crate::sip::message::{Method, Request, Response};
+use crate::sip::message::{Headers, Method, Request, Response};
 use std::time::Duration;
 
 /// How often a re-INVITE that met another (491) is tried.
@@ -19,7 +19,10 @@ const MAX_GLARES: u32 = 8;
 pub(in super::super) enum Wish {
     Reoffer(Vec<u8>),
     Update(Vec<(String, String)>),
-    Info(String, Vec<u8>),
+    /// A refresh of the session timer.
+    Refresh,
+    /// INFO or MESSAGE.
+    Say(Method, String, Vec<u8>),
     Refer(ReferKey, Box<Request>),
     /// The next NOTIFY of a REFER that we were sent.
     ReferNotify(ReferKey),
@@ -44,7 +47,12 @@ impl UserAgent {
 
     /// INFO.
     pub fn info(&mut self, now: Moment, call: CallKey, content_type: &str, body: Vec<u8>) {
-        self.wish(now, call, Wish::Info(content_type.to_owned(), body));
+        self.wish(now, call, Wish::Say(Method::Info, content_type.to_owned(), body));
+    }
+
+    /// MESSAGE inside the call (RFC 3428).
+    pub fn message(&mut self, now: Moment, call: CallKey, content_type: &str, body: Vec<u8>) {
+        self.wish(now, call, Wish::Say(Method::Message, content_type.to_owned(), body));
     }
 
     pub(in super::super) fn wish(&mut self, now: Moment, key: CallKey, wish: Wish) {
@@ -73,22 +81,29 @@ impl UserAgent {
         }
         let Some(wish) = call.wishes.pop_front() else { return };
         match wish {
-            Wish::Reoffer(sdp) => self.send_reinvite(now, key, sdp, Vec::new(), true),
+            Wish::Reoffer(sdp) => self.send_reinvite(now, key, sdp.clone(), Vec::new(), Wish::Reoffer(sdp)),
             Wish::Update(headers) if call.peer_takes("UPDATE") => {
                 let contact = self.contact_in(key);
-                self.send_wish(now, key, Wish::Update(Vec::new()), Method::Update, |request| {
+                let held = Wish::Update(headers.clone());
+                self.send_wish(now, key, held, Method::Update, |request| {
                     request.headers.push("Contact", contact);
                     add_headers(&mut request.headers, &headers);
                 });
             }
+            Wish::Refresh if call.peer_takes("UPDATE") => self.send_refresh(now, key),
             // Without anything to offer again there is no re-INVITE that changes nothing.
-            Wish::Update(_) if call.local_sdp.is_empty() => self.pump(now, key),
+            Wish::Update(_) | Wish::Refresh if call.local_sdp.is_empty() => self.pump(now, key),
             Wish::Update(headers) => {
                 let sdp = call.local_sdp.clone();
-                self.send_reinvite(now, key, sdp, headers, false);
+                self.send_reinvite(now, key, sdp, headers.clone(), Wish::Update(headers));
             }
-            Wish::Info(content_type, body) => {
-                self.send_wish(now, key, Wish::Info(String::new(), Vec::new()), Method::Info, |request| {
+            Wish::Refresh => {
+                let sdp = call.local_sdp.clone();
+                self.send_reinvite(now, key, sdp, Vec::new(), Wish::Refresh);
+            }
+            Wish::Say(method, content_type, body) => {
+                let held = Wish::Say(method.clone(), String::new(), Vec::new());
+                self.send_wish(now, key, held, method, |request| {
                     request.headers.push("Content-Type", content_type);
                     request.body = body;
                 });
@@ -106,6 +121,20 @@ impl UserAgent {
             }
             Wish::ReferNotify(refer) => self.send_refer_report(now, key, refer),
         }
+    }
+
+    /// UPDATE that says nothing but that the session lives (RFC 4028 7.4).
+    fn send_refresh(&mut self, now: Moment, key: CallKey) {
+        let contact = self.contact_in(key);
+        let mut words = Headers::new();
+        self.add_abilities(&mut words);
+        self.add_session(key, &mut words);
+        self.send_wish(now, key, Wish::Refresh, Method::Update, |request| {
+            request.headers.push("Contact", contact);
+            for (name, value) in words.iter() {
+                request.headers.push(name, value);
+            }
+        });
     }
 
     fn contact_in(&self, key: CallKey) -> String {
@@ -146,13 +175,15 @@ impl UserAgent {
         key: CallKey,
         sdp: Vec<u8>,
         headers: Vec<(String, String)>,
-        offers: bool,
+        wish: Wish,
     ) {
         let contact = self.contact_in(key);
-        let mut abilities = crate::sip::message::Headers::new();
+        let mut abilities = Headers::new();
         self.add_abilities(&mut abilities);
+        self.add_session(key, &mut abilities);
+        let sdp = self.stamp(key, sdp);
         let Some(call) = self.calls.get_mut(&key) else { return };
-        call.in_hand = Some(if offers { Wish::Reoffer(sdp.clone()) } else { Wish::Update(headers.clone()) });
+        call.in_hand = Some(wish);
         let account = call.account;
         let (mut request, to) = call.dialog.request(Method::Invite);
         request.headers.push("Contact", contact);
@@ -174,8 +205,11 @@ impl UserAgent {
         call.invite = None;
         call.glares = 0;
         call.learn_abilities(&response.headers);
-        if let Some(Wish::Reoffer(sdp)) = call.in_hand.take() {
-            call.local_sdp = sdp;
+        let offered = call.sent_sdp.clone();
+        let wish = call.in_hand.take();
+        self.take_session(now, key, &response.headers);
+        if let Some(Wish::Reoffer(sdp)) = wish {
+            self.keep_sdp(key, if offered.is_empty() { &sdp } else { &offered });
             let answer = sdp_of(&response.headers, response.body);
             self.tell(match answer {
                 Some(sdp) => Event::OfferAnswered { call: key, sdp },
@@ -202,18 +236,35 @@ impl UserAgent {
         let later = matches!(status, 500 | 503).then(|| answer.retry_after_s()).flatten();
         let busy = status == 491 || later.is_some_and(|after_s| after_s <= 10);
         if busy && call.glares < MAX_GLARES {
-            call.glares += 1;
-            call.wishes.push_front(wish);
-            let wait = self.glare_wait(key, later);
-            if let Some(call) = self.calls.get_mut(&key) {
-                self.alarms.reset(&mut call.glare, now + wait, Why::GlareEnds(key));
-            }
-            return;
+            return self.try_after_glare(now, key, wish, later);
         }
         call.glares = 0;
+        if status == 422 && self.take_min_session(key, &answer.response) {
+            self.put_back(key, wish);
+            return self.pump(now, key);
+        }
+        if matches!(wish, Wish::Refresh) {
+            self.refresh_later(now, key);
+        }
         self.fail_wish(key, wish, status, &answer.words());
         self.end_if_lost(now, key, &answer);
         self.pump(now, key);
+    }
+
+    fn put_back(&mut self, key: CallKey, wish: Wish) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.wishes.push_front(wish);
+        }
+    }
+
+    /// Both sides began something at once: what waits behind this one waits on.
+    fn try_after_glare(&mut self, now: Moment, key: CallKey, wish: Wish, later_s: Option<u64>) {
+        self.put_back(key, wish);
+        let wait = self.glare_wait(key, later_s);
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.glares += 1;
+            self.alarms.reset(&mut call.glare, now + wait, Why::GlareEnds(key));
+        }
     }
 
     /// RFC 3261 14.1: whoever owns the Call-ID waits 2.1 to 4 s, the other at most 2 s.
@@ -237,19 +288,44 @@ impl UserAgent {
     pub(in super::super) fn conclude_wish(&mut self, now: Moment, key: CallKey, answer: Answer) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         match call.in_hand.take() {
-            Some(Wish::Refer(refer, _)) => self.conclude_refer(now, key, refer, &answer),
+            Some(Wish::Refer(refer, _)) => self.conclude_refer(now, refer, &answer),
             Some(Wish::ReferNotify(refer)) => {
                 // A phone that no longer cares for its REFER may still want the call.
                 self.conclude_refer_notify(now, refer, answer);
                 self.pump(now, key);
                 return self.settle(key);
             }
-            Some(Wish::Update(_)) if answer.is_ok() => call.dialog.refresh_target(&answer.response.headers),
+            Some(Wish::Update(_)) if answer.is_ok() => {
+                call.glares = 0;
+                call.dialog.refresh_target(&answer.response.headers);
+            }
+            Some(Wish::Refresh) if answer.is_ok() => {
+                call.glares = 0;
+                call.dialog.refresh_target(&answer.response.headers);
+                self.take_session(now, key, &answer.response.headers);
+            }
+            Some(wish @ (Wish::Update(_) | Wish::Refresh)) => self.conclude_update(now, key, wish, &answer),
             _ => {}
         }
         self.end_if_lost(now, key, &answer);
         self.pump(now, key);
         self.settle(key);
+    }
+
+    /// Our UPDATE was refused.
+    fn conclude_update(&mut self, now: Moment, key: CallKey, wish: Wish, answer: &Answer) {
+        let Some(call) = self.calls.get(&key).filter(|call| !call.ended) else { return };
+        let later = matches!(answer.status(), 500 | 503).then(|| answer.retry_after_s()).flatten();
+        let busy = answer.status() == 491 || later.is_some_and(|after_s| after_s <= 10);
+        if busy && call.glares < MAX_GLARES {
+            self.try_after_glare(now, key, wish, later);
+        } else if matches!(wish, Wish::Refresh) {
+            if answer.status() == 422 && self.take_min_session(key, &answer.response) {
+                self.put_back(key, wish);
+            } else {
+                self.refresh_later(now, key);
+            }
+        }
     }
 
     /// 481 and 408 end the dialog (RFC 3261 12.2.1.2), as far as the session is concerned.
@@ -279,9 +355,9 @@ impl UserAgent {
         let ended = self.calls.get(&key).is_none_or(|call| call.ended);
         match wish {
             Wish::Reoffer(_) if !ended => self.tell(Event::OfferFailed { call: key, status, reason }),
-            Wish::Refer(refer, _) => self.refuse_refer(key, refer, status, reason),
+            Wish::Refer(refer, _) => self.refuse_refer(refer, status, reason),
             Wish::ReferNotify(refer) => self.forget_refer(refer),
-            Wish::Reoffer(_) | Wish::Update(_) | Wish::Info(..) => {}
+            Wish::Reoffer(_) | Wish::Update(_) | Wish::Refresh | Wish::Say(..) => {}
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A REFER of ours inside a call, and what the far end says became of it (sipfrag in NOTIFY).
+//! A REFER of ours, and what the far end says became of it (sipfrag in NOTIFY).
 
 use super::super::call::Wish;
 use super::super::errand::Answer;
@@ -31,7 +31,7 @@ impl UserAgent {
             let (status, reason) =
                 if room { (481, "there is no such call") } else { (503, "too many transfers") };
             let reason = reason.to_owned();
-            self.tell(Event::ReferRefused { call, refer: key, status, reason });
+            self.tell(Event::ReferRefused { call: Some(call), refer: key, status, reason });
             return key;
         };
         held.refers.push(key);
@@ -43,41 +43,58 @@ impl UserAgent {
         }
         words.headers.push("Supported", self.config.supported.join(", "));
         add_headers(&mut words.headers, &headers);
-        let asking = Refer::Asking { call, number: 0, accepted: false, finished: false, alarm: None };
+        let asking = Refer::Asking {
+            call: Some(call),
+            dialog: None,
+            number: 0,
+            accepted: false,
+            finished: false,
+            alarm: None,
+        };
         self.refers.insert(key, asking);
         self.wish(now, call, Wish::Refer(key, Box::new(words)));
         key
     }
 
+    /// Takes back a REFER that still waits for something else in its call. False if it has gone out.
+    pub fn withdraw_refer(&mut self, refer: ReferKey) -> bool {
+        let Some(Refer::Asking { call: Some(call), number: 0, .. }) = self.refers.get(&refer) else {
+            return false;
+        };
+        if let Some(call) = self.calls.get_mut(call) {
+            call.wishes.retain(|wish| !matches!(wish, Wish::Refer(waiting, _) if *waiting == refer));
+        }
+        self.forget_refer(refer);
+        true
+    }
+
     /// It has gone out with this number.
     pub(in super::super) fn numbered_refer(&mut self, key: ReferKey, sent: u32) {
         if let Some(Refer::Asking { number, .. }) = self.refers.get_mut(&key) {
+            let first = *number == 0;
             *number = sent;
+            if first {
+                self.tell(Event::ReferSent { refer: key });
+            }
         }
     }
 
-    pub(in super::super) fn refuse_refer(
-        &mut self,
-        call: CallKey,
-        key: ReferKey,
-        status: u16,
-        reason: String,
-    ) {
-        if self.refers.contains_key(&key) {
+    pub(in super::super) fn refuse_refer(&mut self, key: ReferKey, status: u16, reason: String) {
+        if let Some(Refer::Asking { call, .. }) = self.refers.get(&key) {
+            let call = *call;
             self.tell(Event::ReferRefused { call, refer: key, status, reason });
             self.forget_refer(key);
         }
     }
 
-    pub(in super::super) fn conclude_refer(
-        &mut self,
-        now: Moment,
-        call: CallKey,
-        key: ReferKey,
-        answer: &Answer,
-    ) {
+    pub(in super::super) fn conclude_refer(&mut self, now: Moment, key: ReferKey, answer: &Answer) {
         if !answer.is_ok() {
-            return self.refuse_refer(call, key, answer.status(), answer.words());
+            return self.refuse_refer(key, answer.status(), answer.words());
+        }
+        let Some(Refer::Asking { call, dialog, .. }) = self.refers.get_mut(&key) else { return };
+        let call = *call;
+        if let Some(dialog) = dialog {
+            dialog.learn(&answer.response, answer.from);
         }
         let headers = Box::new(answer.response.headers.clone());
         // RFC 4488 4: the far end tells nothing more.
@@ -108,15 +125,20 @@ impl UserAgent {
         request: &Request,
     ) {
         let event = request.headers.get("Event").unwrap_or_default();
-        let (package, params) = event.split_once(';').unwrap_or((event, ""));
-        if !package.trim().eq_ignore_ascii_case("refer") {
-            return self.answer_within(now, from, request, 489);
-        }
+        let params = event.split_once(';').map_or("", |(_, params)| params);
         let id = params.split(';').find_map(|p| p.trim().strip_prefix("id=")).and_then(|id| id.parse().ok());
-        let Some(key) = self.refer_with_id(call, id) else {
-            return self.answer_within(now, from, request, 481);
-        };
+        match self.refer_with_id(call, id) {
+            _ if !is_about_a_refer(request) => self.answer_within(now, from, request, 489),
+            None => self.answer_within(now, from, request, 481),
+            Some(key) => self.take_refer_notify(now, from, key, request),
+        }
+    }
+
+    /// A NOTIFY about this REFER of ours.
+    pub(super) fn take_refer_notify(&mut self, now: Moment, from: Peer, key: ReferKey, request: &Request) {
         self.answer_within(now, from, request, 200);
+        let Some(Refer::Asking { call, .. }) = self.refers.get(&key) else { return };
+        let call = *call;
         let state = request.headers.get("Subscription-State").unwrap_or("active").to_ascii_lowercase();
         let ended = state.trim_start().starts_with("terminated");
         let (status, reason) = match sipfrag::read(&request.body) {
@@ -137,22 +159,32 @@ impl UserAgent {
         }
     }
 
-    /// The REFER with that id; without one, the oldest that still has something to tell.
+    /// The REFER with that id; without one, the oldest that still has something to tell. An id that was never given (a
+    /// server that counts its own way, or names the number from before a challenge) can only mean the one REFER there is.
     fn refer_with_id(&self, call: CallKey, id: Option<u32>) -> Option<ReferKey> {
-        let refers = &self.calls.get(&call)?.refers;
-        let fits = |key: &&ReferKey| match self.refers.get(*key) {
-            Some(Refer::Asking { number, finished: false, .. }) if *number > 0 => {
-                id.is_none_or(|id| id == *number)
-            }
+        let open = |key: &&ReferKey| {
+            matches!(self.refers.get(*key), Some(Refer::Asking { number: 1.., finished: false, .. }))
+        };
+        let numbered = |key: &&ReferKey| match self.refers.get(*key) {
+            Some(Refer::Asking { number, .. }) => id.is_none_or(|id| id == *number),
             _ => false,
         };
-        refers.iter().find(fits).copied()
+        let open: Vec<&ReferKey> = self.calls.get(&call)?.refers.iter().filter(open).collect();
+        let named = open.iter().copied().find(numbered);
+        named.or(open.first().copied().filter(|_| open.len() == 1)).copied()
     }
 
     /// The far end has fallen silent.
-    pub(super) fn lapse_asking(&mut self, call: CallKey, key: ReferKey) {
+    pub(super) fn lapse_asking(&mut self, key: ReferKey) {
+        let Some(Refer::Asking { call, .. }) = self.refers.get(&key) else { return };
+        let call = *call;
         let reason = "no word about the transfer".to_owned();
         self.tell(Event::ReferProgress { call, refer: key, status: 408, reason, ended: true });
         self.forget_refer(key);
     }
+}
+
+pub(super) fn is_about_a_refer(request: &Request) -> bool {
+    let event = request.headers.get("Event").unwrap_or_default();
+    event.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("refer")
 }

@@ -1,8 +1,9 @@
-//! REFER (RFC 3515, RFC 4488): those that we send inside a call, and those that we are sent. Nobody is ever called
+//! REFER (RFC 3515, RFC 4488): those that we send, inside a call or outside, and those that we are sent. Nobody is ever called
 //! because of one: that is the owner's doing.
 
 mod asked;
 mod asking;
+mod outside;
 
 use super::{CallKey, ReferKey, UserAgent};
 use crate::sip::Moment;
@@ -14,7 +15,9 @@ use asked::Asked;
 pub(super) enum Refer {
     /// Ours.
     Asking {
-        call: CallKey,
+        call: Option<CallKey>,
+        /// Of its own, outside of a call.
+        dialog: Option<Box<Dialog>>,
         /// Its CSeq, which is its id (RFC 3515 2.4.6); 0 while it waits.
         number: u32,
         accepted: bool,
@@ -30,13 +33,13 @@ impl Refer {
     pub(super) fn own_dialog_mut(&mut self) -> Option<&mut Dialog> {
         match self {
             Self::Asked(asked) => asked.dialog.as_mut(),
-            Self::Asking { .. } => None,
+            Self::Asking { dialog, .. } => dialog.as_deref_mut(),
         }
     }
 
     fn call(&self) -> Option<CallKey> {
         match self {
-            Self::Asking { call, .. } => Some(*call),
+            Self::Asking { call, .. } => *call,
             Self::Asked(asked) => asked.call,
         }
     }
@@ -68,10 +71,7 @@ impl UserAgent {
 
     pub(super) fn lapse_refer(&mut self, now: Moment, key: ReferKey) {
         match self.refers.get(&key) {
-            Some(Refer::Asking { call, .. }) => {
-                let call = *call;
-                self.lapse_asking(call, key);
-            }
+            Some(Refer::Asking { .. }) => self.lapse_asking(key),
             Some(Refer::Asked(_)) => self.lapse_asked(now, key),
             None => {}
         }

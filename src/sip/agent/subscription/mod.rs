@@ -1,10 +1,15 @@
 //! What we watch (RFC 6665 4.1): subscribed, refreshed, and subscribed to again when the server has forgotten us.
 //!
-//! `asking.rs` sends SUBSCRIBE and takes its answers, `hearing.rs` takes NOTIFY, `pace.rs` keeps to the rate.
+//! `asking.rs` sends SUBSCRIBE and takes its answers, `hearing.rs` takes NOTIFY, `pace.rs` keeps to the rate,
+//! `restart.rs` notices that a server has lost its memory, `state.rs` reads Subscription-State.
 
 mod asking;
 mod hearing;
 mod pace;
+mod restart;
+mod state;
+#[cfg(test)]
+pub(super) mod table_tests;
 
 use super::errand::bare;
 use super::{Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
@@ -13,16 +18,24 @@ use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::NameAddr;
 pub(super) use pace::Pace;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The longest wait between two attempts to reach a silent server.
 const BACK_OFF_MAX: Duration = Duration::from_secs(60);
-/// How soon a server that says no is asked again.
+/// How soon a server that says no is asked again. RFC 6665 would have us never ask again after `rejected` and
+/// `noresource`; but a hint that is taken away by a reload and put back would then leave its lamp dead for ever.
 const REFUSED_WAIT: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(600));
+/// How soon a server that puts us off (`probation`) without saying until when is asked again.
+const PROBATION_WAIT: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(60));
 /// The longest Expires and Min-Expires that are heeded.
 const EXPIRES_MAX_S: u32 = 86_400;
-/// How long the last NOTIFY after an unsubscribe is awaited.
-const FAREWELL_WAIT: Duration = crate::sip::transaction::timers::LIMIT;
+/// Timer N (RFC 6665 4.1.2): how long the NOTIFY that follows a SUBSCRIBE is awaited; the last one too.
+const NOTIFY_WAIT: Duration = crate::sip::transaction::timers::LIMIT;
+/// A subscription that has lasted so long was no failure: when it is lost, the next attempt is the first again.
+const STEADY: Duration = Duration::from_secs(10);
+/// How many numbers of NOTIFYs are kept to know their repetitions by.
+const MAX_RECENT: usize = 8;
 
 /// Whether the server tells us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +66,29 @@ pub(super) struct Subscription {
     goodbye_said: bool,
     expires_s: u32,
     failures: u32,
-    /// NOTIFYs out of order since the last good one.
-    jumps: u32,
+    /// When the server granted this dialog.
+    granted_at: Option<Moment>,
+    /// Until when the server's word holds.
+    until: Moment,
+    /// When the NOTIFY that a SUBSCRIBE is followed by must be there at the latest.
+    notify_by: Option<Moment>,
+    /// Before this the server does not want to be asked (Retry-After).
+    not_before: Moment,
+    /// The numbers of the last NOTIFYs that were accepted.
+    recent: VecDeque<u32>,
+    /// The highest number of those that came out of order since the last good one.
+    old: Option<Old>,
     last_heard: Moment,
     next: Option<Alarm>,
     lapse: Option<Alarm>,
+}
+
+/// A NOTIFY out of order.
+#[derive(Clone, Copy, Debug)]
+struct Old {
+    number: u32,
+    /// Whether a SUBSCRIBE was sent since: the NOTIFY that follows it must be in order.
+    asked_since: bool,
 }
 
 impl UserAgent {
@@ -82,7 +113,12 @@ impl UserAgent {
             leaving: false,
             goodbye_said: false,
             failures: 0,
-            jumps: 0,
+            granted_at: None,
+            until: now,
+            notify_by: None,
+            not_before: now,
+            recent: VecDeque::new(),
+            old: None,
             last_heard: now,
             next: None,
             lapse: None,
@@ -92,7 +128,14 @@ impl UserAgent {
         key
     }
 
-    /// Asks for the full state again (a version gap, or after a suspend), now rather than when the refresh is due.
+    /// Until when the server's word about a subscription holds, unless it is told otherwise before; `None` while it
+    /// doesn't tell us.
+    pub fn fresh_until(&self, subscription: SubscriptionKey) -> Option<Moment> {
+        self.subscriptions.get(&subscription).filter(|s| s.health == Health::Active).map(|s| s.until)
+    }
+
+    /// Asks for the full state again (a version gap, or after a suspend), now rather than when the refresh is due; not
+    /// before the server wants to be asked.
     pub fn renew(&mut self, now: Moment, subscription: SubscriptionKey) {
         let Some(held) = self.subscriptions.get_mut(&subscription).filter(|s| !s.leaving) else { return };
         if !held.under_way && !held.queued {
@@ -121,16 +164,21 @@ impl UserAgent {
         Dialog::to_begin(self.long_token(), from, NameAddr::new(target.clone()), target, order.send_to)
     }
 
-    /// Leaves the old dialog to the server and begins another.
+    /// Leaves the old dialog to the server and begins another, with the server that serves the account now.
     fn begin_afresh(&mut self, key: SubscriptionKey) {
-        let Some(order) = self.subscriptions.get(&key).map(|s| s.order.clone()) else { return };
+        let serving = |order: &Subscribe| order.account.and_then(|account| self.server_of(account));
+        let Some(mut order) = self.subscriptions.get(&key).map(|s| s.order.clone()) else { return };
+        order.send_to = serving(&order).unwrap_or(order.send_to);
         let dialog = self.dialog_to_watch(&order);
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         self.dialogs.remove(&(held.dialog.call_id.clone(), held.dialog.local_tag.clone()));
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Subscription(key));
         held.dialog = dialog;
+        held.order.send_to = order.send_to;
         held.afresh = false;
-        held.jumps = 0;
+        held.granted_at = None;
+        held.recent.clear();
+        held.old = None;
     }
 
     fn forget_subscription(&mut self, key: SubscriptionKey) {
@@ -152,15 +200,16 @@ impl UserAgent {
         }
     }
 
-    /// The server tells us, for so long.
+    /// The server tells us, for so long; but first the NOTIFY that was promised must come.
     fn mark_active(&mut self, now: Moment, key: SubscriptionKey, expires_s: u32) {
         let Some(held) = self.subscriptions.get_mut(&key) else { return };
         held.last_heard = now;
         if held.leaving {
             return;
         }
-        let until = now + Duration::from_secs(u64::from(expires_s));
-        self.alarms.reset(&mut held.lapse, until, Why::SubscriptionLapses(key));
+        held.until = now + Duration::from_secs(u64::from(expires_s));
+        let lapse_at = held.notify_by.map_or(held.until, |by| by.min(held.until));
+        self.alarms.reset(&mut held.lapse, lapse_at, Why::SubscriptionLapses(key));
         if std::mem::replace(&mut held.health, Health::Active) != Health::Active {
             self.tell(Event::SubscriptionActive { subscription: key, expires_s });
         }
@@ -184,7 +233,15 @@ impl UserAgent {
 
     fn schedule_subscribe(&mut self, now: Moment, key: SubscriptionKey, wait: Duration) {
         if let Some(held) = self.subscriptions.get_mut(&key) {
-            self.alarms.reset(&mut held.next, now + wait, Why::SubscribeDue(key));
+            let at = (now + wait).max(held.not_before);
+            self.alarms.reset(&mut held.next, at, Why::SubscribeDue(key));
         }
+    }
+}
+
+impl Subscription {
+    /// Whether the server's last grant still holds, so that a failed refresh is only a failed refresh.
+    fn is_in_force(&self) -> bool {
+        self.health == Health::Active && !self.afresh && self.granted_at.is_some()
     }
 }

@@ -3,8 +3,9 @@
 
 use super::super::{MAX_SUBSCRIBES_PER_SECOND, SubscriptionKey, UserAgent, Why};
 use crate::sip::Moment;
+use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,6 +18,8 @@ pub(in super::super) struct Pace {
     /// How many of those sent will probably be challenged and sent again.
     reserved: VecDeque<Moment>,
     alarm: Option<Alarm>,
+    /// When a server was last caught having forgotten a subscription.
+    pub(super) forgotten: BTreeMap<Peer, Moment>,
 }
 
 impl Pace {

@@ -57,6 +57,7 @@ fn bent_traffic_brings_nothing_down_and_leaves_nothing() {
             event: "dialog".to_owned(),
             accept: "text/plain".to_owned(),
             expires_s: 600,
+            list: false,
         };
         let subscription = world.with(alice, |ua, now| {
             ua.reoffer(now, ours, b"hold".to_vec());

@@ -1,10 +1,15 @@
 //! The agent in virtual time: two or more of them, or one and a script, over a wire of any weather.
 
 mod calls;
+mod challenges;
+mod dialogs;
+mod events;
 mod hostile;
+mod redirects;
 mod refers;
 mod registrations;
 mod requests;
+mod sessions;
 mod subscriptions;
 mod weather;
 mod wire;

@@ -29,12 +29,12 @@ fn a_refer_is_accepted_and_its_progress_told() {
     let events = world.take_events(alice);
     assert_eq!(
         events.iter().map(name).collect::<Vec<_>>(),
-        ["ReferAccepted 202", "ReferProgress 100", "ReferProgress 180", "ReferProgress 200"]
+        ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 180", "ReferProgress 200"]
     );
-    assert!(matches!(&events[0], Event::ReferAccepted { headers, refer: r, .. }
+    assert!(matches!(&events[1], Event::ReferAccepted { headers, refer: r, .. }
         if headers.get("X-Slot") == Some("701") && *r == refer));
-    assert!(matches!(&events[2], Event::ReferProgress { ended: false, .. }));
-    assert!(matches!(&events[3], Event::ReferProgress { ended: true, reason, .. } if reason == "OK"));
+    assert!(matches!(&events[3], Event::ReferProgress { ended: false, .. }));
+    assert!(matches!(&events[4], Event::ReferProgress { ended: true, reason, .. } if reason == "OK"));
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     world.assert_empty();
 }
@@ -77,7 +77,7 @@ fn a_refused_refer_is_told_once_and_the_call_goes_on() {
     });
     world.with(alice, |ua, now| ua.refer(now, ours, park(), Vec::new()));
     world.run(ms(10));
-    assert_eq!(world.names(alice), ["ReferRefused 403"]);
+    assert_eq!(world.names(alice), ["ReferSent", "ReferRefused 403"]);
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     assert_eq!(world.names(alice), ["CallEnded Local"]);
     world.assert_empty();
@@ -121,7 +121,7 @@ fn the_last_word_about_a_refer_may_come_after_the_bye() {
     world.run(ms(10));
     assert_eq!(
         world.names(alice),
-        ["ReferAccepted 202", "ReferProgress 100", "CallEnded Local", "ReferProgress 200"]
+        ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "CallEnded Local", "ReferProgress 200"]
     );
     world.assert_empty();
 }
@@ -138,7 +138,10 @@ fn a_far_end_that_tells_nothing_is_told_as_408() {
     world.run(ms(10));
     world.agents.remove(&bob);
     world.run(s(400));
-    assert_eq!(world.names(alice), ["ReferAccepted 202", "ReferProgress 100", "ReferProgress 408"]);
+    assert_eq!(
+        world.names(alice),
+        ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 408"]
+    );
     let _ = theirs;
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     world.assert_empty();
@@ -155,7 +158,7 @@ fn refer_sub_false_promises_no_news() {
     });
     world.with(alice, |ua, now| ua.refer(now, ours, park(), silent()));
     world.run(ms(10));
-    assert_eq!(world.names(alice), ["ReferAccepted 200"]);
+    assert_eq!(world.names(alice), ["ReferSent", "ReferAccepted 200"]);
     assert!(!world.ladder().contains("NOTIFY"));
     assert_eq!(world.agents[&alice].census().refers + world.agents[&bob].census().refers, 0);
 }
@@ -165,7 +168,7 @@ fn an_unanswered_refer_gets_500_and_leaves_nothing() {
     let (mut world, alice, bob, ours, _) = in_a_call(1);
     world.with(alice, |ua, now| ua.refer(now, ours, park(), Vec::new()));
     world.run(s(30));
-    assert_eq!(world.names(alice), ["ReferRefused 500"]);
+    assert_eq!(world.names(alice), ["ReferSent", "ReferRefused 500"]);
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     assert_eq!(world.names(bob), ["ReferReceived"]);
     world.assert_empty();
@@ -198,5 +201,115 @@ fn a_refer_outside_of_a_call_has_a_dialog_of_its_own() {
         }
     }
     assert_eq!(world.ladder().matches("6002 > 7000 NOTIFY").count(), 2);
+    world.assert_empty();
+}
+
+#[test]
+fn a_refer_that_still_waits_can_be_taken_back_and_one_that_is_out_cannot() {
+    let (mut world, alice, bob, ours, theirs) = in_a_call(1);
+    let refer = world.with(alice, |ua, now| {
+        ua.reoffer(now, ours, b"hold".to_vec());
+        ua.refer(now, ours, park(), Vec::new())
+    });
+    world.run(ms(10));
+    assert!(!world.names(alice).contains(&"ReferSent".to_owned()));
+    assert!(world.with(alice, |ua, _| ua.withdraw_refer(refer)));
+    world.with(bob, |ua, now| ua.answer_offer(now, theirs, Ok(ANSWER.to_vec())));
+    world.run(ms(10));
+    assert!(!world.ladder().contains("REFER"));
+    let refer = world.with(alice, |ua, now| ua.refer(now, ours, park(), Vec::new()));
+    assert_eq!(world.names(alice), ["OfferAnswered", "ReferSent"]);
+    assert!(!world.with(alice, |ua, _| ua.withdraw_refer(refer)));
+    world.with(alice, |ua, now| ua.hang_up(now, ours));
+    world.assert_empty();
+}
+
+#[test]
+fn an_id_that_was_never_given_means_the_only_refer_there_is() {
+    let (mut world, alice, ours, asked) = dialogs::calling(&[]);
+    world.inject(at(7000), alice, dialogs::respond(&asked, 200, "one", &[], ANSWER));
+    world.run(ms(10));
+    world.with(alice, |ua, now| ua.refer(now, ours, park(), Vec::new()));
+    world.run(ms(10));
+    world.names(alice);
+    let notify = |cseq: u32, id: &str| {
+        let event = format!("refer;id={id}");
+        let headers = [("Event", event.as_str()), ("Subscription-State", "active")];
+        dialogs::within(&asked, "NOTIFY", "one", cseq, &headers, b"SIP/2.0 100 Trying")
+    };
+    world.inject(at(7000), alice, notify(1, "4711"));
+    world.run(ms(10));
+    assert_eq!(world.names(alice), ["ReferProgress 100"]);
+    // With two of them it could be either.
+    let refer = world.mail.iter().find(|(_, _, m)| is_request(m, "REFER")).unwrap().2.clone();
+    world.inject(at(7000), alice, dialogs::respond(&refer, 202, "one", &[], b""));
+    world.run(ms(10));
+    world.with(alice, |ua, now| ua.refer(now, ours, park(), Vec::new()));
+    world.run(ms(10));
+    world.names(alice);
+    world.inject(at(7000), alice, notify(2, "4711"));
+    world.run(ms(10));
+    assert!(world.names(alice).is_empty());
+    assert!(world.ladder().ends_with("6001 > 7000 481 NOTIFY\n"));
+}
+
+/// A REFER of alice's outside of the call that it is about, and what bob heard.
+#[test]
+fn a_refer_outside_of_a_call_names_the_call_that_it_is_about() {
+    use crate::sip::target_dialog::TargetDialog;
+    let (mut world, alice, bob, ours, theirs) = in_a_call(1);
+    let out = ReferOut {
+        account: None,
+        target: to(6002),
+        send_to: bob,
+        refer_to: park(),
+        about: Some(ours),
+        headers: Vec::new(),
+    };
+    world.with(alice, |ua, now| ua.refer_outside(now, out));
+    world.run(ms(10));
+    let events = world.take_events(bob);
+    let [Event::ReferReceived { call: None, refer, request, .. }] = &events[..] else { panic!("{events:?}") };
+    let about = TargetDialog::read(request.headers.get("Target-Dialog").unwrap()).unwrap();
+    assert_eq!(world.agents[&bob].find_dialog(&about), Some(theirs));
+    let turned =
+        TargetDialog { local_tag: about.remote_tag.clone(), remote_tag: about.local_tag.clone(), ..about };
+    assert_eq!(world.agents[&bob].find_dialog(&turned), None);
+    let refer = *refer;
+    world.with(bob, |ua, now| {
+        ua.answer_refer(now, refer, 202, Vec::new());
+        ua.report_refer(now, refer, 200);
+    });
+    world.run(s(1));
+    assert_eq!(
+        world.names(alice),
+        ["ReferSent", "ReferAccepted 202", "ReferProgress 100", "ReferProgress 200"]
+    );
+    world.with(alice, |ua, now| ua.hang_up(now, ours));
+    world.assert_empty();
+}
+
+#[test]
+fn nobody_but_its_receiver_may_report_on_a_refer() {
+    let mut world = World::new(1, Weather::default());
+    let alice = world.add(6001);
+    let out = ReferOut {
+        account: None,
+        target: to(7000),
+        send_to: at(7000),
+        refer_to: park(),
+        about: None,
+        headers: vec![("Refer-Sub".to_owned(), "false".to_owned())],
+    };
+    world.with(alice, |ua, now| ua.refer_outside(now, out));
+    world.run(ms(10));
+    let (_, _, asked) = world.mail.remove(0);
+    let headers = [("Event", "refer"), ("Subscription-State", "terminated")];
+    let notify = dialogs::within(&asked, "NOTIFY", "one", 1, &headers, b"SIP/2.0 200 OK");
+    world.inject(Peer::udp(([203, 0, 113, 9], 5060).into()), alice, notify);
+    world.run(ms(10));
+    assert_eq!(world.names(alice), ["ReferSent"]);
+    world.run(s(200));
+    assert_eq!(world.names(alice), ["ReferRefused 408"]);
     world.assert_empty();
 }

@@ -31,7 +31,7 @@ fn everything_has_its_status() {
     for (bytes, status) in [
         (raw("OPTIONS", ""), 200),
         (raw("OPTIONS", "Max-Forwards: 0\r\n"), 483),
-        (raw("OPTIONS", "Require: 100rel, replaces\r\n"), 420),
+        (raw("OPTIONS", "Require: telepathy, replaces\r\n"), 420),
         (raw("REGISTER", ""), 405),
         (raw("SUBSCRIBE", ""), 405),
         (raw("PUBLISH", ""), 405),
@@ -53,8 +53,8 @@ fn everything_has_its_status() {
 fn refusals_say_what_would_be_right() {
     let response = answer_of(raw("REGISTER", "")).unwrap();
     assert!(response.headers.get("Allow").unwrap().contains("INVITE"));
-    let response = answer_of(raw("OPTIONS", "Require: 100rel, replaces\r\n")).unwrap();
-    assert_eq!(response.headers.get("Unsupported"), Some("100rel"));
+    let response = answer_of(raw("OPTIONS", "Require: telepathy, replaces\r\n")).unwrap();
+    assert_eq!(response.headers.get("Unsupported"), Some("telepathy"));
     let via = response.headers.via().unwrap();
     assert_eq!((via.params.get("received"), via.params.get("rport")), (Some("127.0.0.1"), Some("7000")));
     assert!(response.headers.to().unwrap().tag().is_some());

@@ -13,6 +13,7 @@ fn watch(port: u16, slot: &str) -> Subscribe {
         event: "dialog".to_owned(),
         accept: "application/dialog-info+xml".to_owned(),
         expires_s: 600,
+        list: false,
     }
 }
 
@@ -81,7 +82,11 @@ fn the_state_is_told_refreshed_and_given_up() {
     world.run(ms(20));
     assert_eq!(world.names(alice), ["SubscriptionActive", "Notified"]);
     world.run(s(600));
-    assert_eq!(world.names(alice), ["Notified"], "refreshed once before its time was over");
+    assert_eq!(
+        world.names(alice),
+        ["SubscriptionRefreshed", "Notified"],
+        "refreshed once before its time was over"
+    );
     assert_eq!(world.names(server), ["RequestReceived", "WatcherRefreshed"]);
     world.with(alice, |ua, now| ua.unsubscribe(now, key));
     world.run(ms(20));

@@ -114,6 +114,7 @@ fn subscriptions_are_heard_again_after_a_restart_in_any_weather() {
                 event: "dialog".to_owned(),
                 accept: "text/plain".to_owned(),
                 expires_s: 600,
+                list: false,
             };
             let keys: Vec<SubscriptionKey> =
                 world.with(alice, |ua, now| (0..9).map(|n| ua.subscribe(now, order(n))).collect());

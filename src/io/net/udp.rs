@@ -3,12 +3,9 @@
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::Duration;
 
 /// What a SIP socket asks the kernel to keep for it: a burst of 200 CANCELs overran the default.
 const RECEIVE_BUFFER: usize = 4 << 20;
-/// How long a name may take to resolve.
-const RESOLVE_PATIENCE: Duration = Duration::from_secs(4);
 
 /// A bound, non-blocking UDP socket with room for bursts.
 ///
@@ -37,15 +34,7 @@ pub fn address_towards(server: SocketAddr) -> io::Result<IpAddr> {
     Ok(probe.local_addr()?.ip())
 }
 
-/// The first address of `host`.
-///
-/// # Errors
-/// When the name isn't known, or nobody says within [`RESOLVE_PATIENCE`].
-pub async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(SocketAddr::new(ip, port));
-    }
-    let lookup = tokio::time::timeout(RESOLVE_PATIENCE, tokio::net::lookup_host((host, port)));
-    let mut found = lookup.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-    found.next().ok_or_else(|| io::ErrorKind::NotFound.into())
+/// Whether the address is one of this computer's.
+pub(super) fn is_ours(address: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(address, 0)).is_ok()
 }

@@ -1,0 +1,8 @@
+//! Fuzzes with `dialogs` of `tests/corpus/checks.rs`.
+#![no_main]
+
+#[allow(dead_code)]
+#[path = "../../tests/corpus/checks.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::dialogs(bytes));
