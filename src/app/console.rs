@@ -131,7 +131,8 @@ impl Carrier {
         let Some(Found { servers, net, local }) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
-        let phones = phone_configs(&start.config, &start.passwords, &servers, local)?;
+        let fingerprint = media.as_ref().map(MediaHandle::fingerprint);
+        let phones = phone_configs(&start.config, &start.passwords, &servers, local, fingerprint)?;
         let mut engine = Engine::new(first_desk(&start.config), phones)
             .ok_or_else(|| eyre!("the configuration has no account"))?;
         if let Some(reason) = silent_because {
