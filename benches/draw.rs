@@ -181,6 +181,7 @@ fn engine(slots: u32) -> Engine {
         dialect,
         slots: ids,
         codecs,
+        security: parkdeck::dialect::MediaSecurity::default(),
         seed: 7.into(),
     };
     let mut engine = Engine::new(desk, [phone]).unwrap();

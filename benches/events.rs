@@ -201,7 +201,7 @@ fn storm() {
     for nth in 0..NOTIFIES {
         pair.now += Duration::from_micros(500);
         let watcher = pair.watchers[nth as usize % LAMPS];
-        let body = state(1 + nth / LAMPS as u32, nth / LAMPS as u32 % 2 == 0);
+        let body = state(1 + nth / LAMPS as u32, (nth / LAMPS as u32).is_multiple_of(2));
         pair.server.notify(pair.now, watcher, dialog_info::CONTENT_TYPE, body);
         while let Some(transmit) = pair.server.poll_transmit() {
             written.push((pair.now, transmit.bytes.clone()));

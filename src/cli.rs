@@ -1,6 +1,6 @@
 //! The commands of the binary: arguments in, an exit code out.
 
-use crate::app::{check, console, lot};
+use crate::app::{check, console, lot, trace};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -59,6 +59,17 @@ enum Command {
         #[arg(long)]
         lot: bool,
     },
+    /// Print a SIP trace so that it can be handed to a stranger: no passwords, no keys.
+    Trace {
+        /// Also no numbers, names and addresses: the same one gets the same pseudonym throughout.
+        #[arg(long)]
+        anonymous: bool,
+        /// Also nothing of what people wrote to each other.
+        #[arg(long)]
+        without_texts: bool,
+        /// The trace, if it isn't the console's own (`[log] trace = "on"` writes one).
+        file: Option<PathBuf>,
+    },
     /// Print completions for a shell.
     Completions {
         /// Which.
@@ -105,6 +116,13 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
         }
         Some(Command::Example { lot }) => {
             say(if lot { Config::lot_example() } else { Config::example() })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Trace { anonymous, without_texts, file }) => {
+            let file = file.unwrap_or_else(|| paths.state.join(trace::FILE_NAME));
+            let wish = trace::Wish { anonymous, without_texts };
+            trace::print(&file, wish, &mut std::io::stdout())
+                .map_err(|error| eyre!("the trace {}: {error}", file.display()))?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Completions { shell }) => {

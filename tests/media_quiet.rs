@@ -3,7 +3,10 @@
 #![allow(unsafe_code, reason = "a counting allocator can't be had without")]
 
 use parkdeck::io::sound::{MediaEngine, MediaHandle, SoundOptions};
-use parkdeck::media::{Codec, Command, Music, Report, Sink, Source, StreamConfig, StreamId};
+use parkdeck::media::{
+    Codec, Command, DtlsRole, Music, Protection, Report, Sink, Source, SrtpKey, SrtpSuite, StreamConfig,
+    StreamId,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +49,17 @@ fn open(handle: &mut MediaHandle, ports: &mut Vec<u16>, id: u64) -> (StreamId, S
     (stream, SocketAddr::new(LOCAL, port))
 }
 
+#[allow(clippy::expect_used)]
+fn srtp(send: u8, receive: u8) -> Protection {
+    let key =
+        |seed| SrtpKey::new(SrtpSuite::AesCm128HmacSha1_80, &[seed; 30]).expect("a key of the right length");
+    Protection::Srtp { send: key(send), receive: key(receive) }
+}
+
+fn by_handshake(handle: &MediaHandle, role: DtlsRole) -> Protection {
+    Protection::Dtls { role, fingerprint: handle.fingerprint() }
+}
+
 #[test]
 fn while_streams_run_nothing_is_allocated_or_freed() {
     let mut handle = MediaEngine::start(SoundOptions::silent(LOCAL, 16, 7), || ()).unwrap();
@@ -64,6 +78,14 @@ fn while_streams_run_nothing_is_allocated_or_freed() {
             Command::Hear { stream: a, sink: Sink::Headset },
             Command::Hear { stream: b, sink: Sink::Meter },
         ];
+        // One pair in clear, one under keys of the signalling, one by a handshake.
+        let (one, other) = match at {
+            0 => (Protection::Clear, Protection::Clear),
+            1 => (srtp(1, 2), srtp(2, 1)),
+            _ => (by_handshake(&handle, DtlsRole::Active), by_handshake(&handle, DtlsRole::Passive)),
+        };
+        assert!(handle.send(Command::Protect { stream: a, protection: one }));
+        assert!(handle.send(Command::Protect { stream: b, protection: other }));
         for command in commands {
             assert!(handle.send(command));
         }
@@ -72,16 +94,20 @@ fn while_streams_run_nothing_is_allocated_or_freed() {
     // And a bridge that transcodes, and keys on their way.
     assert!(handle.send(Command::Bridge { a: bridged[0], b: bridged[1] }));
     assert!(handle.send(Command::Digit { stream: bridged[2], digit: '5' }));
-    std::thread::sleep(Duration::from_millis(600));
+    std::thread::sleep(Duration::from_millis(1_500));
     let before = CALLS.load(Ordering::Relaxed);
-    std::thread::sleep(Duration::from_secs(2));
+    // Long enough for reports, which come every few seconds.
+    std::thread::sleep(Duration::from_secs(7));
     let calls = CALLS.load(Ordering::Relaxed) - before;
-    assert_eq!(calls, 0, "in 100 ticks");
-    let mut packets = 0;
+    assert_eq!(calls, 0, "in 350 ticks");
+    let mut packets = [0; 6];
+    let mut reports = 0;
     while let Some(report) = handle.try_recv() {
-        if let Report::Figures { figures, .. } = report {
-            packets = packets.max(figures.packets);
+        if let Report::Figures { stream, figures } = report {
+            packets[stream.0 as usize] = figures.packets;
+            reports = reports.max(figures.reports);
         }
     }
-    assert!(packets > 100, "the streams did run: {packets}");
+    assert!(packets.iter().all(|packets| *packets > 200), "the streams did run: {packets:?}");
+    assert!(reports > 0, "and reported");
 }

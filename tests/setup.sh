@@ -14,7 +14,7 @@ peers=${PARKDECK_PEERS:-$repository/.peers}
 # Raise it whenever what is unpacked or how it is laid out changes: older caches are then rebuilt.
 recipe=3
 kamailio_recipe=1
-packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core pulseaudio)
+packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core iproute2 pulseaudio)
 asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
 kamailio_packages=(kamailio kamailio-presence-modules kamailio-tls-modules)
 

@@ -5,6 +5,7 @@ use super::screen::{self, ScreenLink};
 use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up};
 use super::settings::{first_desk, phone_configs, start_sound};
 use super::theme::{fitted, theme};
+use super::trace::{self, Recorder};
 use crate::config::{self, Config};
 use crate::console::{Console, Keymap};
 use crate::desk::{Command, Desk, LineId, Severity};
@@ -110,6 +111,7 @@ struct Carrier {
     accounts: Vec<config::Account>,
     /// Servers that are being looked up.
     lookups: JoinSet<(LineId, Result<Vec<Peer>, String>)>,
+    trace: Option<Recorder>,
     shown: watch::Sender<Arc<Desk>>,
     leaving: Option<Moment>,
 }
@@ -129,7 +131,8 @@ impl Carrier {
         let Some(Found { servers, net, local }) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
-        let phones = phone_configs(&start.config, &start.passwords, &servers, local)?;
+        let fingerprint = media.as_ref().map(MediaHandle::fingerprint);
+        let phones = phone_configs(&start.config, &start.passwords, &servers, local, fingerprint)?;
         let mut engine = Engine::new(first_desk(&start.config), phones)
             .ok_or_else(|| eyre!("the configuration has no account"))?;
         if let Some(reason) = silent_because {
@@ -142,10 +145,13 @@ impl Carrier {
             engine.tell(clock.now(), Severity::Info, greeting);
         }
         let accounts: Vec<String> = start.config.accounts.iter().map(config::Account::label).collect();
+        // The trace lies beside the memory, in the state directory.
+        let traced = start.memory.as_ref().map(|file| file.with_file_name(trace::FILE_NAME));
+        let trace = traced.and_then(|file| Recorder::open(start.config.log.trace, &file));
         let memory = start.memory.map(|file| Memory::open(&file, &accounts, clock.origin_wall_ms()));
         let (accounts, lookups) = (start.config.accounts, JoinSet::new());
         let mut carrier =
-            Self { engine, net, local, media, clock, memory, accounts, lookups, shown, leaving: None };
+            Self { engine, net, local, media, clock, memory, accounts, lookups, trace, shown, leaving: None };
         carrier.recall();
         carrier.engine.start(clock.now());
         carrier.flush();
@@ -202,6 +208,14 @@ impl Carrier {
 
     fn take_event(&mut self, event: NetEvent) {
         let now = self.clock.now();
+        if let Some(trace) = &mut self.trace {
+            match &event {
+                NetEvent::Datagram { from, bytes } => trace.received(&self.clock, *from, bytes),
+                NetEvent::Bytes { from, bytes } => trace.received_stream(&self.clock, *from, bytes),
+                NetEvent::Closed { peer, .. } => trace.closed(*peer),
+                _ => {}
+            }
+        }
         match event {
             NetEvent::Datagram { from, bytes } => self.engine.receive(now, from, &bytes),
             NetEvent::Bytes { from, bytes } => self.engine.receive_stream(now, from, &bytes),
@@ -276,6 +290,9 @@ impl Carrier {
 
     fn send(&mut self) {
         while let Some(transmit) = self.engine.poll_transmit() {
+            if let Some(trace) = &mut self.trace {
+                trace.sent(&self.clock, &transmit);
+            }
             self.net.send(transmit);
         }
         while let Some(peer) = self.engine.poll_close() {

@@ -119,6 +119,7 @@ pub async fn serve(
     let media =
         MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
     let mut lot = Lot::new(config, key_entropy());
+    lot.set_fingerprint(media.fingerprint());
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);
     }

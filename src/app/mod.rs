@@ -9,5 +9,6 @@ mod server;
 mod settings;
 pub mod sound;
 mod theme;
+pub mod trace;
 
 pub use engine::{Deed, Engine};

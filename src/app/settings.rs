@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::desk::{Desk, NewLine};
-use crate::dialect::{Dialect, LampEvent, PhoneConfig};
+use crate::dialect::{Dialect, LampEvent, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::sip::digest::Algorithm;
@@ -113,19 +113,42 @@ fn source(source: &config::IdentitySource) -> identity::Source {
 }
 
 /// What each line's phone needs to know, in the order of the accounts; `local` is our address, `servers` are those found
-/// so far.
+/// so far, `fingerprint` is that of the media engine's certificate.
 pub(super) fn phone_configs(
     config: &Config,
     passwords: &[SecretString],
     servers: &[Vec<Peer>],
     local: SocketAddr,
+    fingerprint: Option<[u8; 32]>,
 ) -> color_eyre::Result<Vec<PhoneConfig>> {
     let each = config.accounts.iter().enumerate().map(|(i, account)| {
         let password = passwords.get(i).cloned().unwrap_or_default();
         let servers = servers.get(i).cloned().unwrap_or_default();
-        phone_config(config, account, password, servers, local)
+        phone_config(config, account, password, servers, local, fingerprint)
     });
     each.collect()
+}
+
+/// How the account wants its sound protected; `fingerprint` is that of the media engine's certificate.
+fn media_security(
+    config: &Config,
+    account: &config::Account,
+    fingerprint: Option<[u8; 32]>,
+) -> MediaSecurity {
+    MediaSecurity {
+        policy: match account.secure_media {
+            config::SecureMedia::Off => sdp::SecureMedia::Off,
+            config::SecureMedia::Optional => sdp::SecureMedia::Optional,
+            config::SecureMedia::Required => sdp::SecureMedia::Required,
+        },
+        exchange: match account.key_exchange {
+            config::KeyExchange::Auto => sdp::KeyExchange::Auto,
+            config::KeyExchange::Sdes => sdp::KeyExchange::Sdes,
+            config::KeyExchange::Dtls => sdp::KeyExchange::Dtls,
+        },
+        fingerprint: fingerprint.map(sdp::Fingerprint),
+        certificates_checked: config.tls.verify,
+    }
 }
 
 fn phone_config(
@@ -134,6 +157,7 @@ fn phone_config(
     password: SecretString,
     servers: Vec<Peer>,
     local: SocketAddr,
+    fingerprint: Option<[u8; 32]>,
 ) -> color_eyre::Result<PhoneConfig> {
     let mut uri = Uri::sip(&account.user, &account.server.uri_host());
     uri.port = account.server.port.filter(|port| *port != config::Server::DEFAULT_PORT);
@@ -166,7 +190,7 @@ fn phone_config(
         dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
-        tls_verified: config.tls.verify,
+        security: media_security(config, account, fingerprint),
         seed: key_entropy().into(),
     })
 }

@@ -2,7 +2,10 @@
 
 use crate::desk::{CallId, Desk, Event, RingTone, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
-use crate::media::{Codec, Command, Cue, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId};
+use crate::media::{
+    Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey, SrtpSuite,
+    StreamConfig, StreamId,
+};
 use crate::parking::Text;
 use crate::sip::sdp::{self, Negotiated};
 use std::collections::{BTreeMap, VecDeque};
@@ -31,11 +34,17 @@ impl SoundDirector {
                 self.open.insert(call, false);
                 self.commands.push_back(Command::Open { stream: stream(call), port });
             }
-            SoundStep::Configure { call, negotiated } => {
+            SoundStep::Configure { call, negotiated, signalling } => {
                 let Some(configured) = self.open.get_mut(&call) else { return };
                 *configured = true;
-                let config = stream_config(&negotiated);
-                self.commands.push_back(Command::Configure { stream: stream(call), config });
+                let stream = stream(call);
+                let Some(protection) = protection(&negotiated) else {
+                    tracing::error!("keys that don't fit their suite: the stream stays closed");
+                    return;
+                };
+                self.commands.push_back(Command::Protect { stream, protection });
+                let config = StreamConfig { signalling, ..stream_config(&negotiated) };
+                self.commands.push_back(Command::Configure { stream, config });
             }
             SoundStep::Digit { call, digit } => {
                 self.commands.push_back(Command::Digit { stream: stream(call), digit });
@@ -99,6 +108,13 @@ impl SoundDirector {
             Report::Digit { stream, digit } => {
                 return Some(Event::DigitHeard { call: CallId(stream.0), digit });
             }
+            Report::Protected { stream } => {
+                return Some(Event::SoundSecured { call: CallId(stream.0), outcome: Ok(()) });
+            }
+            Report::ProtectionFailed { stream, reason } => {
+                let outcome = Err(Text::new(&reason));
+                return Some(Event::SoundSecured { call: CallId(stream.0), outcome });
+            }
             Report::Levels { microphone_dbfs, headset_dbfs } => SoundState {
                 microphone_level: meter(microphone_dbfs),
                 ear_level: meter(headset_dbfs),
@@ -129,6 +145,33 @@ fn meter(dbfs: f32) -> u8 {
     let share = ((dbfs + 60.0) / 60.0).clamp(0.0, 1.0);
     // Clamped to 0..=100 above.
     (share * 100.0) as u8
+}
+
+/// How offer and answer protect the sound, in the words of the media threads. `None` can't come from what was read:
+/// a key that doesn't fit its suite.
+pub fn protection(negotiated: &Negotiated) -> Option<Protection> {
+    let key = |key: &sdp::MediaKey| {
+        let suite = match key.suite() {
+            sdp::Suite::AeadAes256Gcm => SrtpSuite::AeadAes256Gcm,
+            sdp::Suite::AeadAes128Gcm => SrtpSuite::AeadAes128Gcm,
+            sdp::Suite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
+            sdp::Suite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
+        };
+        SrtpKey::new(suite, key.expose()).map(|made| made.lasting(key.lifetime()))
+    };
+    Some(match &negotiated.protection {
+        sdp::Protection::Clear => Protection::Clear,
+        sdp::Protection::Sdes { send, receive } => {
+            Protection::Srtp { send: key(send)?, receive: key(receive)? }
+        }
+        sdp::Protection::Dtls { role, fingerprint } => Protection::Dtls {
+            role: match role {
+                sdp::DtlsRole::Active => DtlsRole::Active,
+                sdp::DtlsRole::Passive => DtlsRole::Passive,
+            },
+            fingerprint: fingerprint.0,
+        },
+    })
 }
 
 /// The agreement of offer and answer in the words of the media threads.

@@ -213,6 +213,7 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
         let who = words::who(slot).map_or_else(String::new, |w| format!(" · {w}"));
         lines.push((format!("{} {}{who}", look.glyph, look.word), look.scope));
         lines.extend(words::asking_phrase(slot).map(|phrase| (phrase.to_owned(), "lamp.asking")));
+        lines.extend(words::confirmed(desk, slot).map(|age| (age, "slot.facts")));
         return lines;
     };
     let mark = words::parked_urgency(desk, slot).mark();
@@ -238,6 +239,7 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
         facts.push(format!("back in {}", words::countdown_text(left)));
     }
     facts.push(format!("{} retrieve", parked.strength.word()));
+    facts.extend(words::confirmed(desk, slot));
     lines.push((facts.join(" · "), "slot.facts"));
     lines
 }

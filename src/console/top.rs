@@ -20,6 +20,22 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
         [only] => one(&mut pen, desk, &only.account, area.width),
         _ => several(&mut pen, desk),
     }
+    if let Some(mail) = mail(desk).filter(|mail| pen.room() >= columns(mail) + 3) {
+        pen.say(" · ", "dim");
+        pen.say(&mail, "top.good");
+    }
+}
+
+/// The voicemail lamp, over all accounts: `✉ 2 new`; `None` while nothing waits.
+fn mail(desk: &Desk) -> Option<String> {
+    let told = desk.lines.iter().filter_map(|line| line.account.messages);
+    let waiting: Vec<_> = told.filter(|m| m.waiting || m.new.is_some_and(|new| new > 0)).collect();
+    let new: u32 = waiting.iter().filter_map(|m| m.new).fold(0, u32::saturating_add);
+    match (waiting.is_empty(), new) {
+        (true, _) => None,
+        (false, 0) => Some("✉ waits".into()),
+        (false, new) => Some(format!("✉ {new} new")),
+    }
 }
 
 /// The one account: what changes goes before its address.
@@ -28,7 +44,8 @@ fn one(pen: &mut Pen<'_, '_>, desk: &Desk, account: &Account, width: u16) {
     pen.skip(1);
     let (reach, scope) = reach(account, width >= 120);
     let (lamps, lamps_scope) = lamps(desk, pen.room().saturating_sub(columns(&reach) + 3));
-    let rest = columns(&reach) + columns(&lamps) + 4;
+    let mail = mail(desk).map_or(0, |mail| columns(&mail) + 3);
+    let rest = columns(&reach) + columns(&lamps) + mail + 4;
     let label = account.called();
     let room = pen.room().saturating_sub(rest);
     if room >= 6 && !label.is_empty() {

@@ -1,6 +1,6 @@
 //! How states and times read on the board: words, glyphs, theme scopes and urgency. No drawing here.
 
-use crate::desk::{Call, Desk, Direction, Phase, Slot};
+use crate::desk::{Call, Desk, Direction, Freshness, MediaCover, Phase, Slot};
 use crate::parking::{Identity, Lamp, Moment, Strength};
 use std::time::Duration;
 
@@ -145,6 +145,7 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
         desk.line(call.line).filter(|_| desk.lines.len() > 1).map(|l| format!("on {}", l.account.called()));
     let (before, after) = if call.phase == Phase::Ringing { (line, None) } else { (None, line) };
     facts.extend(before);
+    facts.extend(security_phrase(call));
     if !call.note.is_empty() {
         facts.push(format!("→ {}", call.note));
     }
@@ -164,6 +165,19 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     }
     facts.retain(|f| !f.is_empty());
     facts
+}
+
+/// The lock, or what is missing for it where it is wanted. Glyph and word: no colour says it.
+pub(super) fn security_phrase(call: &Call) -> Option<String> {
+    let security = &call.security;
+    match security.missing() {
+        _ if security.is_locked() => Some("⚿ encrypted".into()),
+        "" => None,
+        missing if security.wanted || security.media != MediaCover::Clear => {
+            Some(format!("not encrypted: {missing}"))
+        }
+        _ => None,
+    }
 }
 
 /// The lamp's glyph, its word (the wait stands in the word's place when somebody is there), and its scope.
@@ -196,6 +210,14 @@ pub(super) fn lamp(desk: &Desk, slot: &Slot) -> LampLook {
             look("?", format!("stale {}", wait(seconds(desk.now, *since))), "lamp.stale")
         }
         Lamp::Refused { reason } => look("✕", format!("refused: {reason}"), "lamp.refused"),
+    }
+}
+
+/// How old the server's word about a slot is, where it said for how long it holds.
+pub(super) fn confirmed(desk: &Desk, slot: &Slot) -> Option<String> {
+    match slot.freshness(desk.now) {
+        Freshness::Confirmed { ago, left: Some(_) } => Some(format!("confirmed {} ago", wait(ago.as_secs()))),
+        _ => None,
     }
 }
 

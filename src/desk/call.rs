@@ -1,6 +1,7 @@
 //! One call as the operator sees it, from the first ring to the last word.
 
 use super::line::{LineId, SlotKey};
+use super::security::Security;
 use super::slot::{DialogKey, ParkedCall};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,9 @@ pub struct Call {
     pub remark: Text,
     /// Digits typed into the call, newest last, at most 32.
     pub digits: String,
+    /// Who could listen in.
+    #[serde(default)]
+    pub security: Security,
 }
 
 impl Call {

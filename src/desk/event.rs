@@ -193,6 +193,20 @@ pub enum Event {
         /// Why.
         reason: Text,
     },
+    /// Offer and answer have settled how signalling and sound are protected.
+    CallSecured {
+        /// Which.
+        call: CallId,
+        /// How.
+        security: super::Security,
+    },
+    /// The handshake for the keys of the sound has come to an end.
+    SoundSecured {
+        /// Which call.
+        call: CallId,
+        /// Or why there are none.
+        outcome: Result<(), Text>,
+    },
     /// A key on their phone.
     DigitHeard {
         /// Which call.

@@ -61,6 +61,8 @@ impl Desk {
             Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
             Event::TransferDone { call } => self.transfer_done(call),
             Event::TransferRefused { call, reason } => self.transfer_refused(call, &reason),
+            Event::CallSecured { call, security } => self.call_secured(call, security),
+            Event::SoundSecured { call, outcome } => self.sound_secured(call, outcome),
             Event::DigitHeard { call, digit } => {
                 let who = self.call(call).map(|c| Self::called(&c.party)).unwrap_or_default();
                 self.nothing(&format!("{who} pressed {digit}"))

@@ -15,6 +15,7 @@ mod notice;
 mod obey;
 mod park;
 mod retrieve;
+mod security;
 mod slot;
 mod sound;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use freshness::Freshness;
 pub use line::{Account, Line, LineId, MAX_LINES, NewLine, Protection, Registration, SlotKey, Way};
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};
+pub use security::{MediaCover, Security, SignallingCover};
 pub use slot::{Asking, AskingFor, DialogKey, ParkedCall, Slot};
 pub use sound::{RingTone, SoundPlan, SoundState};
 

@@ -298,6 +298,7 @@ impl Desk {
             told: None,
             remark: Text::default(),
             digits: String::new(),
+            security: super::Security::default(),
         }
     }
 

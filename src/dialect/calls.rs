@@ -7,7 +7,7 @@ use crate::parking::{Moment, SlotId, Text};
 use crate::sip::Peer;
 use crate::sip::message::{Headers, NameAddr, Request};
 use crate::sip::replaces::Replaces;
-use crate::sip::sdp::{self, Direction, LocalMedia};
+use crate::sip::sdp::{self, Direction, LocalMedia, SdpRefusal};
 use crate::sip::{CallKey, EndCause, EndedBy, Invite, ReferKey};
 
 /// What this phone keeps of one call.
@@ -25,6 +25,8 @@ pub(super) struct Leg {
     pub transfer: Option<ReferKey>,
     /// Whether the sound path knows the port.
     pub open: bool,
+    /// Where the signalling comes from or goes to.
+    pub signalling: Option<Peer>,
     /// Whether the other end takes telephone-event; else digits go in INFO.
     pub takes_tone_events: bool,
 }
@@ -55,7 +57,11 @@ impl Phone {
         if !request.body.is_empty() && !offered.iter().any(|c| self.config.codecs.contains(c)) {
             return self.ua.reject(now, key, 488, Vec::new());
         }
-        let Some(local) = self.take_port() else {
+        if self.unagreeable(now, key, from, request) {
+            return;
+        }
+        let security = self.security_with(Some(from));
+        let Some(local) = self.take_port(security) else {
             return self.ua.reject(now, key, 486, Vec::new());
         };
         let headers = &request.headers;
@@ -63,7 +69,7 @@ impl Phone {
         let called = headers.to().and_then(|to| to.uri.user).unwrap_or_default();
         let ours = self.config.account.aor.uri.user.clone();
         let referred_by = headers.name_addr("Referred-By").and_then(|r| r.uri.user);
-        self.insert(call, key, local, LegState::Ringing, request.body.clone());
+        self.insert(call, key, local, LegState::Ringing, request.body.clone(), Some(from));
         self.ua.ring(now, key, None);
         self.say(Event::CallArrived(CallArrival {
             call,
@@ -76,7 +82,15 @@ impl Phone {
         self.remark_on(call, headers);
     }
 
-    fn insert(&mut self, call: CallId, key: CallKey, local: LocalMedia, state: LegState, offer: Vec<u8>) {
+    fn insert(
+        &mut self,
+        call: CallId,
+        key: CallKey,
+        local: LocalMedia,
+        state: LegState,
+        offer: Vec<u8>,
+        signalling: Option<Peer>,
+    ) {
         let port = local.port;
         let leg = Leg {
             key,
@@ -87,6 +101,7 @@ impl Phone {
             next_hold: None,
             transfer: None,
             open: true,
+            signalling,
             takes_tone_events: true,
         };
         self.legs.insert(call, leg);
@@ -160,11 +175,17 @@ impl Phone {
         target: crate::sip::message::Uri,
         headers: Vec<(String, String)>,
     ) {
-        if self.ua.server_of(self.account).is_none() {
+        let server = self.ua.server_of(self.account);
+        if server.is_none() {
             let reason = Text::new("this account's server has not been found yet");
             return self.say(Event::CallEnded { call, reason, by_them: false });
         }
-        let Some(local) = self.take_port() else {
+        let security = self.security_with(server);
+        if let Err(refusal) = security.offerable() {
+            let reason = Text::new(&refusal.to_string());
+            return self.say(Event::CallEnded { call, reason, by_them: false });
+        }
+        let Some(local) = self.take_port(security) else {
             let reason = Text::new("no media port is free");
             return self.say(Event::CallEnded { call, reason, by_them: false });
         };
@@ -180,7 +201,7 @@ impl Phone {
                 headers,
             },
         );
-        self.insert(call, key, local, LegState::Calling, offer);
+        self.insert(call, key, local, LegState::Calling, offer, server);
     }
 
     /// INVITE to the slot; exact where the lamp told the dialog's name.
@@ -199,26 +220,29 @@ impl Phone {
 
     pub(super) fn progressed(&mut self, key: CallKey, early: Option<Vec<u8>>) {
         let Some(&call) = self.by_key.get(&key) else { return };
-        if let Some(negotiated) = early.and_then(|sdp| self.agree(call, &sdp)) {
+        if let Some(Ok(negotiated)) = early.map(|sdp| self.agree(call, &sdp)) {
             self.configure(call, negotiated);
         }
         self.say(Event::CallProgressed { call });
     }
 
     /// Reads the far end's answer to the offer we made for this call.
-    fn agree(&self, call: CallId, answer: &[u8]) -> Option<sdp::Negotiated> {
-        let leg = self.legs.get(&call)?;
-        sdp::accept(&leg.local, answer).ok()
+    fn agree(&self, call: CallId, answer: &[u8]) -> Result<sdp::Negotiated, SdpRefusal> {
+        let leg = self.legs.get(&call).ok_or(SdpRefusal::NotOurOffer)?;
+        sdp::accept(&leg.local, answer)
     }
 
     pub(super) fn answered(&mut self, now: Moment, key: CallKey, headers: &Headers, answer: Option<Vec<u8>>) {
         let Some(&call) = self.by_key.get(&key) else { return self.ua.hang_up(now, key) };
         if let Some(answer) = answer {
-            let Some(negotiated) = self.agree(call, &answer) else {
-                self.ua.hang_up(now, key);
-                let reason = Text::new("the answer's session description makes no sense");
-                self.say(Event::CallEnded { call, reason, by_them: true });
-                return self.forget(call);
+            let negotiated = match self.agree(call, &answer) {
+                Ok(negotiated) => negotiated,
+                Err(refusal) => {
+                    self.ua.hang_up(now, key);
+                    let reason = Text::new(&format!("their answer can't be used: {refusal}"));
+                    self.say(Event::CallEnded { call, reason, by_them: true });
+                    return self.forget(call);
+                }
             };
             self.configure(call, negotiated);
         }
@@ -305,8 +329,8 @@ impl Phone {
     pub(super) fn offer_answered(&mut self, now: Moment, key: CallKey, answer: &[u8]) {
         let Some(&call) = self.by_key.get(&key) else { return };
         match self.agree(call, answer) {
-            Some(negotiated) => self.configure(call, negotiated),
-            None => return self.offer_failed(now, key, 488, "the answer makes no sense"),
+            Ok(negotiated) => self.configure(call, negotiated),
+            Err(refusal) => return self.offer_failed(now, key, 488, &refusal.to_string()),
         }
         let asked = self.legs.get_mut(&call).and_then(|l| l.asked_hold.take());
         if self.hold_next(now, call, asked) {

@@ -57,7 +57,7 @@ impl Scene {
             dialect,
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
-            tls_verified: true,
+            security: crate::dialect::MediaSecurity::default(),
             seed: 1.into(),
         };
         Self {

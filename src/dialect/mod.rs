@@ -13,6 +13,7 @@ mod lists;
 mod messages;
 mod parking;
 mod phone;
+mod secure;
 mod switchboard;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod told;
 mod words;
 
 pub use phone::{PhoneConfig, Said, SoundStep};
+pub use secure::MediaSecurity;
 pub use switchboard::Switchboard;
 
 use crate::desk::Abilities;

@@ -5,11 +5,13 @@ use super::Dialect;
 use super::calls::Leg;
 use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
+use super::secure::{MediaSecurity, key_source};
 use crate::desk::{CallId, Effect, Event, Protection, Way};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::{Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use crate::sip::{self, Account, AccountKey, CallKey, ProbeKey, Seed, SubscriptionKey, UaConfig, UserAgent};
+use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -36,9 +38,9 @@ pub struct PhoneConfig {
     pub slots: Vec<SlotId>,
     /// Codecs in preference.
     pub codecs: Vec<Codec>,
-    /// Whether a TLS server must prove who it is: what TLS is worth on the board.
-    pub tls_verified: bool,
-    /// Where tags and jitter come from.
+    /// How sound is protected, and whether a TLS server must prove who it is: what TLS is worth on the board.
+    pub security: MediaSecurity,
+    /// Where tags, jitter and keys come from.
     pub seed: Seed,
 }
 
@@ -58,6 +60,8 @@ pub enum SoundStep {
         call: CallId,
         /// The agreement.
         negotiated: Negotiated,
+        /// The host that the call's signalling comes from.
+        signalling: Option<IpAddr>,
     },
     /// Send a digit (RFC 4733).
     Digit {
@@ -113,6 +117,7 @@ pub(super) struct Phone {
     /// What the desk was last told of the way to the server.
     told: Option<(Way, Option<Moment>)>,
     next_session: u64,
+    pub(super) keys: StdRng,
     /// Calls that arrived and await an id from the desk.
     arriving: VecDeque<(CallKey, sip::Peer, Box<sip::message::Request>)>,
 }
@@ -124,6 +129,7 @@ impl Phone {
         let idle = UaConfig::new(config.local, PRODUCT, config.seed.clone());
         Self {
             next_session: (config.seed.number("session") >> 16) | 1,
+            keys: key_source(&config.seed),
             config,
             ua: Box::new(UserAgent::new(idle)),
             ports: VecDeque::new(),
@@ -447,7 +453,7 @@ impl Phone {
     /// Tells how the server is reached, if that is news.
     fn tell_way(&mut self) {
         let peer = self.server();
-        let protection = match (peer.transport, self.config.tls_verified) {
+        let protection = match (peer.transport, self.config.security.certificates_checked) {
             (sip::Transport::Tls, true) => Protection::Verified,
             (sip::Transport::Tls, false) => Protection::Unverified,
             _ => Protection::None,
@@ -502,18 +508,23 @@ impl Phone {
     }
 
     /// A free media port, with a fresh session description around it.
-    pub(super) fn take_port(&mut self) -> Option<LocalMedia> {
+    pub(super) fn take_port(&mut self, security: LocalSecurity) -> Option<LocalMedia> {
         let port = self.ports.pop_front()?;
         self.next_session += 1;
-        Some(LocalMedia {
+        Some(self.local_media(port, security))
+    }
+
+    /// Our side of the present session, at that port.
+    pub(super) fn local_media(&self, port: u16, security: LocalSecurity) -> LocalMedia {
+        LocalMedia {
             address: self.config.media_address,
             port,
             codecs: self.config.codecs.clone(),
             direction: Direction::SendRecv,
             session_id: self.next_session,
             version: 1,
-            security: LocalSecurity::default(),
-        })
+            security,
+        }
     }
 
     /// Sound is to arrive at another address from now on. Running calls learn it when the user agent asks for them.

@@ -9,21 +9,13 @@ use crate::parking::{Moment, Text};
 use crate::sip::history::{self, Cause, Diverted};
 use crate::sip::message::{Headers, Method, NameAddr, Request};
 use crate::sip::replaces::Replaces;
-use crate::sip::sdp::{self, Negotiated};
+use crate::sip::sdp;
 use crate::sip::{CallKey, Peer, ReferKey, RequestKey, dtmf_info, ring};
 
 /// The content type of messages that are shown.
 const PLAIN_TEXT: &str = "text/plain";
 
 impl Phone {
-    /// What the two sides agreed on goes to the sound path.
-    pub(super) fn configure(&mut self, call: CallId, negotiated: Negotiated) {
-        if let Some(leg) = self.legs.get_mut(&call) {
-            leg.takes_tone_events = negotiated.dtmf_payload_type.is_some();
-        }
-        self.say_sound(SoundStep::Configure { call, negotiated });
-    }
-
     /// A digit goes in the sound (RFC 4733), or in INFO where the other end takes no telephone-event.
     pub(super) fn send_digit(&mut self, now: Moment, call: CallId, digit: char) {
         match self.legs.get(&call) {

@@ -6,3 +6,4 @@ pub mod net;
 pub mod sound;
 pub mod terminal;
 pub mod tls;
+pub mod trace;

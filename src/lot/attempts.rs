@@ -91,7 +91,7 @@ impl Lot {
             if self.legs.len() >= MAX_LEGS {
                 break;
             }
-            let Some(mut sound) = self.sound.open() else { break };
+            let Some(mut sound) = self.sound.open(target.source) else { break };
             let sdp = self.sound.offer(&mut sound, bell.codecs.clone());
             let invite = Invite {
                 account: None,

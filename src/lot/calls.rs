@@ -141,7 +141,7 @@ impl Lot {
         let lame = self.legs.iter_mut().find(|(_, l)| l.sound.as_ref().is_some_and(|s| s.stream == stream));
         let Some((call, leg)) = lame else { return };
         let call = *call;
-        leg.sound = self.sound.open();
+        leg.sound = self.sound.open(leg.source);
         let Some(sound) = &mut leg.sound else { return self.hang_up(now, call) };
         let offer = self.sound.offer(sound, super::sound::CODECS.to_vec());
         self.agent.reoffer(now, call, offer);

@@ -41,6 +41,8 @@ pub struct LotConfig {
     pub realm: String,
     /// Which digest algorithms phones are offered.
     pub digest: DigestOffer,
+    /// Whether the sound of every leg is encrypted: keys in the signalling for phones on TLS, by DTLS for others.
+    pub secure_media: SecureMedia,
     /// Longest registration that is granted, in seconds.
     pub max_expires: u32,
     /// Who may register and call.
@@ -62,6 +64,7 @@ impl Default for LotConfig {
             advertise: None,
             realm: "parkdeck".to_owned(),
             digest: DigestOffer::default(),
+            secure_media: SecureMedia::default(),
             max_expires: 3_600,
             users: Vec::new(),
             lots: vec![ParkingConfig::default()],
@@ -80,6 +83,19 @@ pub enum DigestOffer {
     /// MD5 alone, for phones that stumble over an offer they don't know (baresip before 2.0, many desk phones).
     #[serde(rename = "md5")]
     Md5,
+}
+
+/// Whether sound is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecureMedia {
+    /// Never.
+    #[default]
+    Off,
+    /// Where the phone can.
+    Optional,
+    /// Or there is no call.
+    Required,
 }
 
 /// One user: a name and a secret to register with, and the extension that rings his phones.

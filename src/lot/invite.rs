@@ -174,7 +174,7 @@ impl Lot {
         let no_sound = |words: String| Refusal::new(488, words);
         let Some(leg) = self.legs.get_mut(&call) else { return Err(Refusal::new(481, "The call is gone.")) };
         if leg.sound.is_none() {
-            leg.sound = self.sound.open();
+            leg.sound = self.sound.open(leg.source);
         }
         let Some(sound) = &mut leg.sound else { return Err(Refusal::new(503, "No media port is free.")) };
         match leg.offer.as_deref() {

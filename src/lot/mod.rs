@@ -118,7 +118,7 @@ impl Lot {
             next_attempt: 0,
             gone: VecDeque::new(),
             presence: Presence::default(),
-            sound: Sound::new(local.ip()),
+            sound: Sound::new(local.ip(), config.secure_media, StdRng::from_seed(chance.random())),
             notices: VecDeque::new(),
             chance,
             config,
@@ -194,6 +194,11 @@ impl Lot {
         self.sound.poll()
     }
 
+    /// The SHA-256 fingerprint of the media engine's certificate: without it no handshake protects any sound.
+    pub fn set_fingerprint(&mut self, fingerprint: [u8; 32]) {
+        self.sound.set_fingerprint(fingerprint);
+    }
+
     /// The next thing to log.
     pub fn poll_notice(&mut self) -> Option<Notice> {
         self.notices.pop_front()
@@ -220,6 +225,7 @@ impl Lot {
             self.gate.offer(config.digest);
         }
         self.plan = Plan::new(&config);
+        self.sound.set_policy(config.secure_media);
         let mut old = std::mem::take(&mut self.lots);
         for parking in &config.lots {
             let known = old.iter().position(|lot| lot.config().name == parking.name);

@@ -1,8 +1,11 @@
 //! The sound of the legs: ports from the pool, offers and answers, and what each leg is to hear, said in
 //! `media::Command`s. What a leg hears follows from where it is; nothing else decides it.
 
-use crate::media::{self, Command, Music, Source, StreamConfig, StreamId};
+use super::config::SecureMedia;
+use crate::media::{self, Command, Music, Source, SrtpKey, SrtpSuite, StreamConfig, StreamId};
 use crate::sip::sdp::{self, Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
+use crate::sip::{Peer, Transport};
+use rand::rngs::StdRng;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
@@ -34,6 +37,9 @@ pub(super) struct LegSound {
     /// What both sides settled.
     pub settled: Option<Negotiated>,
     hears: Hears,
+    security: LocalSecurity,
+    /// The host of its signalling.
+    signalling: IpAddr,
 }
 
 impl LegSound {
@@ -56,7 +62,7 @@ impl LegSound {
             direction: Direction::SendRecv,
             session_id: self.session_id,
             version: self.version,
-            security: LocalSecurity::default(),
+            security: self.security.clone(),
         }
     }
 }
@@ -69,10 +75,15 @@ pub(super) struct Sound {
     next: u64,
     lot_music: BTreeMap<String, Music>,
     hold_music: Option<Music>,
+    policy: SecureMedia,
+    /// Our certificate's, for handshakes.
+    fingerprint: Option<sdp::Fingerprint>,
+    /// Where keys come from.
+    keys: StdRng,
 }
 
 impl Sound {
-    pub(super) fn new(address: IpAddr) -> Self {
+    pub(super) fn new(address: IpAddr, policy: SecureMedia, keys: StdRng) -> Self {
         Self {
             address,
             free: VecDeque::new(),
@@ -80,7 +91,30 @@ impl Sound {
             next: FIRST_STREAM,
             lot_music: BTreeMap::new(),
             hold_music: None,
+            policy,
+            fingerprint: None,
+            keys,
         }
+    }
+
+    pub(super) fn set_policy(&mut self, policy: SecureMedia) {
+        self.policy = policy;
+    }
+
+    pub(super) fn set_fingerprint(&mut self, fingerprint: [u8; 32]) {
+        self.fingerprint = Some(sdp::Fingerprint(fingerprint));
+    }
+
+    /// How a leg is protected whose signalling goes there.
+    fn security(&mut self, peer: Peer) -> LocalSecurity {
+        let policy = match self.policy {
+            SecureMedia::Off => return LocalSecurity::default(),
+            SecureMedia::Optional => sdp::SecureMedia::Optional,
+            SecureMedia::Required => sdp::SecureMedia::Required,
+        };
+        let sealed = peer.transport == Transport::Tls;
+        let keys = sealed.then(|| sdp::SdesKeys::new(&mut self.keys));
+        LocalSecurity { policy, sealed, keys, fingerprint: self.fingerprint, ..LocalSecurity::default() }
     }
 
     pub(super) fn poll(&mut self) -> Option<Command> {
@@ -101,8 +135,8 @@ impl Sound {
         }
     }
 
-    /// Takes a port for a new stream; `None` when the pool is empty.
-    pub(super) fn open(&mut self) -> Option<LegSound> {
+    /// Takes a port for a new stream of a leg whose signalling goes to `peer`; `None` when the pool is empty.
+    pub(super) fn open(&mut self, peer: Peer) -> Option<LegSound> {
         let port = self.free.pop_front()?;
         let stream = StreamId(self.next);
         self.next += 1;
@@ -115,6 +149,8 @@ impl Sound {
             offered: Vec::new(),
             settled: None,
             hears: Hears::Silence,
+            security: self.security(peer),
+            signalling: peer.ip(),
         })
     }
 
@@ -155,7 +191,12 @@ impl Sound {
     }
 
     fn settle(&mut self, leg: &mut LegSound, settled: Negotiated) {
-        self.commands.push_back(Command::Configure { stream: leg.stream, config: stream_config(&settled) });
+        leg.security.settle(&settled);
+        // Keys of another length than their suite's can't come from what was read; without them nothing is sent.
+        let Some(protection) = protection(&settled) else { return };
+        self.commands.push_back(Command::Protect { stream: leg.stream, protection });
+        let config = StreamConfig { signalling: Some(leg.signalling), ..stream_config(&settled) };
+        self.commands.push_back(Command::Configure { stream: leg.stream, config });
         leg.settled = Some(settled);
     }
 
@@ -194,6 +235,31 @@ pub(super) fn preferring(first: Option<Codec>, codecs: &[Codec]) -> Vec<Codec> {
     first.into_iter().chain(others).collect()
 }
 
+fn protection(settled: &Negotiated) -> Option<media::Protection> {
+    let key = |key: &sdp::MediaKey| {
+        let suite = match key.suite() {
+            sdp::Suite::AeadAes256Gcm => SrtpSuite::AeadAes256Gcm,
+            sdp::Suite::AeadAes128Gcm => SrtpSuite::AeadAes128Gcm,
+            sdp::Suite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
+            sdp::Suite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
+        };
+        SrtpKey::new(suite, key.expose()).map(|made| made.lasting(key.lifetime()))
+    };
+    Some(match &settled.protection {
+        sdp::Protection::Clear => media::Protection::Clear,
+        sdp::Protection::Sdes { send, receive } => {
+            media::Protection::Srtp { send: key(send)?, receive: key(receive)? }
+        }
+        sdp::Protection::Dtls { role, fingerprint } => media::Protection::Dtls {
+            role: match role {
+                sdp::DtlsRole::Active => media::DtlsRole::Active,
+                sdp::DtlsRole::Passive => media::DtlsRole::Passive,
+            },
+            fingerprint: fingerprint.0,
+        },
+    })
+}
+
 fn stream_config(settled: &Negotiated) -> StreamConfig {
     let codec = match settled.codec {
         Codec::Opus => media::Codec::Opus,
@@ -213,5 +279,58 @@ fn stream_config(settled: &Negotiated) -> StreamConfig {
         signalling: None,
         rtcp_mux: settled.rtcp_mux,
         rtcp_remote: settled.rtcp_remote,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::SeedableRng;
+
+    fn sound(policy: SecureMedia, seed: u64) -> Sound {
+        let mut sound = Sound::new([10, 0, 0, 1].into(), policy, StdRng::seed_from_u64(seed));
+        sound.set_fingerprint([seed as u8; 32]);
+        sound.add_ports(vec![20_000, 20_002, 20_004, 20_006]);
+        sound
+    }
+
+    fn peer(transport: Transport) -> Peer {
+        Peer::new(transport, "10.0.0.9:5061".parse().unwrap())
+    }
+
+    #[test]
+    fn each_leg_is_protected_as_its_own_signalling_allows() {
+        for (transport, profile, ours) in [
+            (Transport::Tls, "RTP/SAVP ", "a=crypto:"),
+            (Transport::Udp, "UDP/TLS/RTP/SAVP ", "a=fingerprint:"),
+        ] {
+            let (mut lot, mut phone) = (sound(SecureMedia::Required, 1), sound(SecureMedia::Optional, 2));
+            let mut leg = lot.open(peer(transport)).unwrap();
+            let mut other = phone.open(peer(transport)).unwrap();
+            let offer = lot.offer(&mut leg, CODECS.to_vec());
+            let text = String::from_utf8(offer.clone()).unwrap();
+            assert!(text.contains(profile) && text.contains(ours), "{text}");
+            let answer = phone.answer(&mut other, &offer, None).unwrap();
+            lot.accept(&mut leg, &answer).unwrap();
+            let commands: Vec<Command> = std::iter::from_fn(|| lot.poll()).collect();
+            let protected = commands.iter().position(
+                |c| matches!(c, Command::Protect { protection, .. } if *protection != media::Protection::Clear),
+            );
+            let configured = commands.iter().position(|c| {
+                matches!(c, Command::Configure { config, .. } if config.signalling == Some([10, 0, 0, 9].into()))
+            });
+            assert!(protected.unwrap() < configured.unwrap(), "{commands:?}");
+        }
+    }
+
+    #[test]
+    fn no_two_legs_share_a_key_and_what_is_required_is_not_given_up() {
+        let mut lot = sound(SecureMedia::Required, 1);
+        let mut legs: Vec<LegSound> = (0..3).map(|_| lot.open(peer(Transport::Tls)).unwrap()).collect();
+        assert_ne!(legs[0].security.keys, legs[1].security.keys);
+        let mut plain = sound(SecureMedia::Off, 2);
+        let mut other = plain.open(peer(Transport::Tls)).unwrap();
+        let offer = plain.offer(&mut other, CODECS.to_vec());
+        assert!(lot.answer(&mut legs[2], &offer, None).unwrap_err().contains("encrypted"));
     }
 }

@@ -122,7 +122,7 @@ impl Office {
             dialect,
             slots: ids,
             codecs: vec![Codec::Pcmu],
-            tls_verified: true,
+            security: parkdeck::dialect::MediaSecurity::default(),
             seed: bytes.into(),
         };
         Self {

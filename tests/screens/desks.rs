@@ -145,6 +145,7 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         told: None,
         remark: Text::default(),
         digits: String::new(),
+        security: parkdeck::desk::Security::default(),
     });
     id
 }

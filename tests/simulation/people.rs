@@ -196,7 +196,7 @@ impl Operator {
             dialect: dialect.clone(),
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
-            tls_verified: true,
+            security: parkdeck::dialect::MediaSecurity::default(),
             seed: seed.into(),
         };
         let engine = Engine::new(desk, lots.iter().map(config)).unwrap();

@@ -488,7 +488,7 @@ mod covered {
     }
 
     fn is_protected(side: &mut Side, of: StreamId) {
-        side.until("keys", |side| side.heard.iter().any(|r| *r == Report::Protected { stream: of }));
+        side.until("keys", |side| side.heard.contains(&Report::Protected { stream: of }));
         side.heard.retain(|r| *r != Report::Protected { stream: of });
     }
 

@@ -221,6 +221,8 @@ impl World {
             Command::Open { stream, port } => {
                 self.engine.open.insert(stream, (port, None, Heard::Silence));
             }
+            // How a leg is protected is tested where it is decided.
+            Command::Protect { .. } => {}
             Command::Configure { stream, config } => {
                 self.engine.open.get_mut(&stream).expect("configured when open").1 = Some(config);
             }

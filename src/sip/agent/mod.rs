@@ -211,10 +211,17 @@ impl UserAgent {
         timers.into_iter().chain([at_once]).flatten().min()
     }
 
-    /// The next message to send; see [`Self::poll_close`] for the order of the two.
+    /// The next message to send; see [`Self::poll_close`] for the order of the two. Keys of encrypted sound leave over TLS
+    /// only: anything else that carries them is thrown away unsent.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.send_trying();
-        self.next_transmit()
+        // Whatever went wrong before: a route that changed, a server that was exchanged for another.
+        loop {
+            let transmit = self.next_transmit()?;
+            if transmit.to.transport == super::Transport::Tls || !super::sdp::carries_keys(&transmit.bytes) {
+                return Some(transmit);
+            }
+        }
     }
 
     /// The next event, in the order in which things happened.

@@ -100,6 +100,12 @@ impl PartialEq for MediaKey {
 
 impl Eq for MediaKey {}
 
+/// Whether a message has a description with keys in it.
+pub fn carries_keys(message: &[u8]) -> bool {
+    let has = |wanted: &[u8]| message.windows(wanted.len()).any(|window| window == wanted);
+    has(b"\na=crypto:") && has(b"application/sdp")
+}
+
 /// Our line.
 pub(super) fn line(tag: u32, key: &MediaKey) -> Attribute {
     let inline = Zeroizing::new(STANDARD.encode(key.expose()));
