@@ -162,19 +162,16 @@ fn over_tcp_the_console_answers_parks_retrieves_and_survives_a_cut_wire() {
 }
 
 #[test]
-#[ignore = "until the account's secure_media reaches its calls"]
 fn over_tls_with_keys_in_the_sdp_the_console_does_the_same_behind_a_lock() {
     answers_parks_retrieves_and_recovers(Way::TlsSdes);
 }
 
 #[test]
-#[ignore = "until the account's secure_media reaches its calls"]
 fn over_tls_with_keys_by_dtls_the_console_does_the_same_behind_a_lock() {
     answers_parks_retrieves_and_recovers(Way::TlsDtls);
 }
 
 #[test]
-#[ignore = "until the account's secure_media reaches its calls"]
 fn a_baresip_with_tls_and_sdes_and_the_console_call_each_other_behind_a_lock() {
     let office = Office::open(Way::TlsSdes);
     let asterisk = &office.asterisk;
