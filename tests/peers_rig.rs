@@ -3,8 +3,10 @@
 
 mod peers;
 
-use peers::asterisk::{Asterisk, AsteriskOptions, password};
+use peers::asterisk::{Asterisk, AsteriskOptions, Media, Streams, password};
 use peers::baresip::{Baresip, BaresipOptions};
+use peers::certificates::Authority;
+use peers::kamailio::{Kamailio, KamailioOptions};
 use peers::process::sockets_of;
 use peers::pty::TerminalOptions;
 use peers::sipp::{Caller, CallerOptions};
@@ -194,4 +196,73 @@ fn a_terminal_in_raw_mode_is_seen_as_such() {
 fn a_wrong_expectation_of_the_screen_fails() {
     let terminal = TerminalOptions::new(Path::new("/bin/sh")).arguments(&["-c", "echo dark; read x"]).start();
     terminal.wait_text("lit", Duration::from_millis(300));
+}
+
+#[test]
+fn two_baresips_hear_each_other_through_asterisk_over_tls_with_keys_in_the_sdp() {
+    let authority = Authority::new("the office");
+    let pair = authority.sign("pbx", &["localhost", "127.0.0.1"]);
+    let asterisk = Asterisk::start(AsteriskOptions {
+        streams: Some(Streams { tls: Some(pair) }),
+        media: Media::Sdes,
+        ..Default::default()
+    });
+    asterisk.log_sip();
+    let secure = |user: &str, hz| phone(&asterisk, user, hz).secure(asterisk.tls(), authority.file());
+    let mut alice = Baresip::start(&secure("alice", 440.0));
+    let bob = Baresip::start(&secure("bob", 700.0).answering());
+    asterisk.wait_for_registration("alice", SOON);
+    asterisk.wait_for_registration("bob", SOON);
+    alice.dial(&format!("sip:102@{};transport=tls", asterisk.tls()));
+    alice.wait_established(SOON);
+    assert!(alice.hears(700.0, SOON) && bob.hears(440.0, SOON), "they hear each other");
+    let offers = asterisk.sip_messages();
+    let offers: Vec<_> = offers.iter().filter(|m| m.text.contains("m=audio")).collect();
+    assert!(
+        !offers.is_empty() && offers.iter().all(|m| m.transport == "TLS" && m.text.contains("a=crypto:"))
+    );
+    alice.hang_up();
+    asterisk.wait_for_channels(0, SOON);
+}
+
+#[test]
+fn kamailio_passes_a_phones_calls_on_to_asterisk() {
+    let asterisk = Asterisk::start(AsteriskOptions::default());
+    // baresip knows no Service-Route and needs none: its way out is configured. Nor can it prove itself to two.
+    let options = KamailioOptions { asks: false, ..KamailioOptions::proxy(asterisk.sip()) };
+    let kamailio = Kamailio::start(&options);
+    let through = |user: &str, hz| {
+        let outbound = format!(";outbound=\"sip:{};lr\"", kamailio.sip());
+        BaresipOptions { account_parameters: outbound, ..phone(&asterisk, user, hz) }
+    };
+    let mut alice = Baresip::start(&through("alice", 440.0));
+    let bob = Baresip::start(&through("bob", 700.0).answering());
+    asterisk.wait_for_registration("alice", SOON);
+    asterisk.wait_for_registration("bob", SOON);
+    alice.dial(&asterisk.uri("102"));
+    alice.wait_established(SOON);
+    assert!(alice.hears(700.0, SOON) && bob.hears(440.0, SOON), "they hear each other");
+    assert!(
+        kamailio.count("asked INVITE") >= 1 && kamailio.count("proven INVITE") >= 1,
+        "{}",
+        kamailio.log()
+    );
+    alice.hang_up();
+    bob.wait_closed(SOON);
+    kamailio.wait_count("heard BYE", 2, SOON);
+}
+
+#[test]
+fn kamailio_registers_phones_and_joins_their_calls() {
+    let mut kamailio = Kamailio::start(&KamailioOptions::presence());
+    let phone = |user: &str, hz| BaresipOptions::new(user, &password(user), kamailio.sip()).tone(hz);
+    let mut alice = Baresip::start(&phone("alice", 440.0));
+    let bob = Baresip::start(&phone("bob", 700.0).answering());
+    alice.wait_registered();
+    bob.wait_registered();
+    alice.dial(&kamailio.uri("bob"));
+    alice.wait_established(SOON);
+    assert!(alice.hears(700.0, SOON) && bob.hears(440.0, SOON), "they hear each other");
+    kamailio.restart();
+    assert_eq!(kamailio.count("heard REGISTER"), 0, "a restart forgets");
 }

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Brings what the tests need: system packages, and a real Asterisk unpacked from the distribution's own
-# packages into .peers/ (never installed). Safe to run again: a second run only looks and says so.
+# Brings what the tests need: system packages, and a real Asterisk and a real Kamailio unpacked from the
+# distribution's own packages into .peers/ (never installed, so that no daemon is started). Safe to run again: a
+# second run only looks and says so.
 #
 #   tests/setup.sh            everything
-#   tests/setup.sh --fresh    forget the cached Asterisk first
+#   tests/setup.sh --fresh    forget the cached Asterisk and Kamailio first
 #
 # PARKDECK_PEERS names another folder than .peers/, for instance one that several checkouts share.
 set -euo pipefail
@@ -12,8 +13,10 @@ repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 peers=${PARKDECK_PEERS:-$repository/.peers}
 # Raise it whenever what is unpacked or how it is laid out changes: older caches are then rebuilt.
 recipe=3
+kamailio_recipe=1
 packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core pulseaudio)
 asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
+kamailio_packages=(kamailio kamailio-presence-modules kamailio-tls-modules)
 
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: FAILED: %s\n' "$*" >&2; exit 1; }
@@ -208,6 +211,69 @@ provide_asterisk() {
     fail "no Asterisk could be brought; the tests against a real one can't run"
 }
 
+# ---------------------------------------------------------------- Kamailio, unpacked
+
+# download_kamailio FOLDER: the packages and whatever libraries this machine lacks, with the machine's own lists.
+# Nothing is installed; a package that already is comes all the same, since only the unpacked one is used.
+download_kamailio() {
+    quietly apt-get -y -d -o Dpkg::Use-Pty=0 -o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Acquire::Retries=3 \
+        -o Dir::Cache="$1/cache" --no-install-recommends --reinstall install "${kamailio_packages[@]}"
+}
+
+fetch_kamailio() {
+    local folder=$1 package
+    rm -rf "$folder"
+    mkdir -p "$folder/cache/archives/partial" "$folder/root"
+    if ! download_kamailio "$folder" 2>/dev/null; then
+        say "Kamailio: apt-get update"
+        quietly as_root apt-get -o DPkg::Lock::Timeout=120 update || return 1
+        download_kamailio "$folder" || return 1
+    fi
+    for package in "$folder"/cache/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -C "$folder/root" -xf - --keep-directory-symlink --no-same-owner || return 1
+    done
+    rm -rf "$folder/cache"
+}
+
+# Lays down what the tests start: `kamailio` (keeps its pid: exec), `modules`, `dbtext` (empty tables), `version`.
+describe_kamailio() {
+    local folder=$1 root="$1/root" multiarch candidate libraries=''
+    multiarch=$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || gcc -print-multiarch)
+    for candidate in "usr/lib/$multiarch/kamailio" usr/lib/kamailio; do
+        if [ -e "$root/$candidate/modules/presence.so" ]; then libraries=$candidate; break; fi
+    done
+    [ -n "$libraries" ] && [ -e "$root/$libraries/modules/tls.so" ] || return 1
+    ln -s "root/$libraries/modules" "$folder/modules"
+    ln -s root/usr/share/kamailio/dbtext/kamailio "$folder/dbtext"
+    cat >"$folder/kamailio" <<WRAPPER
+#!/bin/sh
+# Starts the unpacked Kamailio with its own libraries and modules; exec keeps the pid.
+folder=\$(dirname "\$(readlink -f "\$0")")
+root="\$folder/root"
+LD_LIBRARY_PATH="\$root/$libraries:\$root/usr/lib/$multiarch:\$root/lib/$multiarch" \\
+    exec "\$root/usr/sbin/kamailio" -L "\$folder/modules" "\$@"
+WRAPPER
+    chmod +x "$folder/kamailio"
+    "$folder/kamailio" -v 2>"$peers/setup.log" | sed -n 1p >"$folder/version" || return 1
+    [ -s "$folder/version" ] && [ -s "$folder/dbtext/version" ]
+}
+
+kamailio_is_cached() {
+    [ "$(cat "$peers/kamailio/recipe" 2>/dev/null)" = "$kamailio_recipe" ] &&
+        [ "$("$peers/kamailio/kamailio" -v 2>/dev/null | sed -n 1p)" = "$(cat "$peers/kamailio/version" 2>/dev/null)" ]
+}
+
+provide_kamailio() {
+    if kamailio_is_cached; then say "Kamailio: $(cat "$peers/kamailio/version") cached"; return; fi
+    say "Kamailio: fetching it from this machine's package mirror (about 11 MB)"
+    fetch_kamailio "$peers/kamailio.new" && describe_kamailio "$peers/kamailio.new" ||
+        { rm -rf "$peers/kamailio.new"; fail "no Kamailio could be brought; the tests against a real one can't run"; }
+    printf '%s\n' "$kamailio_recipe" >"$peers/kamailio.new/recipe"
+    rm -rf "$peers/kamailio"
+    mv "$peers/kamailio.new" "$peers/kamailio"
+    say "Kamailio: $(cat "$peers/kamailio/version") ready"
+}
+
 # ---------------------------------------------------------------- all of it
 
 command -v apt-get >/dev/null || fail "this needs apt (Debian or Ubuntu)"
@@ -216,12 +282,13 @@ exec 9>"$peers/setup.lock"
 flock -n 9 || { say "waiting for another run"; flock -w 600 9 || fail "another run has held $peers/setup.lock for 10 minutes"; }
 case ${1:-} in
 '') ;;
---fresh) rm -rf "$peers/asterisk" ;;
+--fresh) rm -rf "$peers/asterisk" "$peers/kamailio" ;;
 *) fail "unknown option '$1' (known: --fresh)" ;;
 esac
 started=$SECONDS
 install_packages
 provide_asterisk
+provide_kamailio
 for program in sipp baresip pulseaudio; do
     command -v "$program" >/dev/null || fail "$program isn't on the PATH although its package is installed"
 done

@@ -2,33 +2,33 @@
 
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
-use super::server::{Signals, find_server};
-use super::settings::{first_desk, phone_config, start_sound};
+use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up};
+use super::settings::{first_desk, phone_configs, start_sound};
 use super::theme::{fitted, theme};
+use crate::config::{self, Config};
 use super::trace::{self, Recorder};
-use crate::config::{Account, Config};
 use crate::console::{Console, Keymap};
-use crate::desk::{Command, Desk, Severity};
+use crate::desk::{Command, Desk, LineId, Severity};
 use crate::io::clock::Clock;
+use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
 use crate::io::terminal::Screen;
 use crate::journal::{Memory, Report};
 use crate::parking::Moment;
+use crate::sip::{Peer, Secured, Transport};
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UdpSocket;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{JoinError, JoinSet};
 
 /// Commands that may wait for the engine.
 const COMMANDS_MAX: usize = 64;
-/// The longest datagram that UDP carries.
-const DATAGRAM_MAX: usize = 65_535;
-/// Datagrams taken in a row before anything else gets its turn.
-const DATAGRAMS_IN_A_ROW: usize = 64;
+/// What the network brings is taken so often in a row before anything else gets its turn.
+const EVENTS_IN_A_ROW: usize = 64;
 
 /// How long the screen's thread may take to end.
 const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
@@ -58,19 +58,18 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
         eyre!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })?;
     let theme = fitted(theme(start.config.screen.theme.as_deref(), start.themes.as_deref())?);
-    let account = start.config.accounts.first().cloned().ok_or_else(|| eyre!("there is no account"))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before the screen is taken: from then on a signal must not end us where we stand.
     let signals = runtime.block_on(async { Signals::listen() })?;
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
-    let (shown, desk) = watch::channel(Arc::new(first_desk(&account)));
+    let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
     let clock = Clock::start();
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
         .name("screen".into())
         .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
-    let served = runtime.block_on(Carrier::serve(start, account, clock, signals, commanded, shown));
+    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown));
     // A name that is still being looked up must not keep us.
     runtime.shutdown_background();
     // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
@@ -104,11 +103,15 @@ pub(super) fn panic_on_request(thread: &str) {
 /// Carries bytes, commands and reports to the engine and its answers away.
 struct Carrier {
     engine: Engine,
-    socket: UdpSocket,
+    net: Net,
+    local: SocketAddr,
     media: Option<MediaHandle>,
     clock: Clock,
     memory: Option<Memory>,
     trace: Option<Recorder>,
+    accounts: Vec<config::Account>,
+    /// Servers that are being looked up.
+    lookups: JoinSet<(LineId, Result<Vec<Peer>, String>)>,
     shown: watch::Sender<Arc<Desk>>,
     leaving: Option<Moment>,
 }
@@ -116,25 +119,21 @@ struct Carrier {
 impl Carrier {
     async fn serve(
         start: Start,
-        account: Account,
         clock: Clock,
         mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
         let found = tokio::select! {
-            found = find_server(&start.config, &account, &clock, &mut commanded, &shown) => found,
+            found = find_servers(&start.config, &clock, &mut commanded, &shown) => found,
             () = signals.come() => None,
         };
-        let Some((server, socket)) = found else { return Ok(()) };
+        let Some(Found { servers, net, local }) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
-        let local = socket.local_addr()?;
         let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
-        let password = start.passwords.first().cloned().unwrap_or_default();
-        let mut engine = Engine::new(
-            first_desk(&account),
-            phone_config(&start.config, &account, password, server, local)?,
-        );
+        let phones = phone_configs(&start.config, &start.passwords, &servers, local)?;
+        let mut engine = Engine::new(first_desk(&start.config), phones)
+            .ok_or_else(|| eyre!("the configuration has no account"))?;
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
         }
@@ -147,8 +146,11 @@ impl Carrier {
         // The trace lies beside the memory, in the state directory.
         let traced = start.memory.as_ref().map(|file| file.with_file_name(trace::FILE_NAME));
         let trace = traced.and_then(|file| Recorder::open(start.config.log.trace, &file));
-        let memory = start.memory.map(|file| Memory::open(&file, &account.label(), clock.origin_wall_ms()));
-        let mut carrier = Self { engine, socket, media, clock, memory, trace, shown, leaving: None };
+        let accounts: Vec<String> = start.config.accounts.iter().map(config::Account::label).collect();
+        let memory = start.memory.map(|file| Memory::open(&file, &accounts, clock.origin_wall_ms()));
+        let (accounts, lookups) = (start.config.accounts, JoinSet::new());
+        let mut carrier =
+            Self { engine, net, local, media, clock, memory, trace, accounts, lookups, shown, leaving: None };
         carrier.recall();
         carrier.engine.start(clock.now());
         carrier.flush();
@@ -161,7 +163,6 @@ impl Carrier {
         mut commanded: mpsc::Receiver<Command>,
         heard: Arc<Notify>,
     ) -> color_eyre::Result<()> {
-        let mut datagram = vec![0; DATAGRAM_MAX];
         #[cfg(debug_assertions)]
         panic_on_request("engine");
         while self.leaving.is_none_or(|until| self.clock.now() < until) {
@@ -182,31 +183,75 @@ impl Carrier {
                 },
                 () = signals.come() => self.leave(),
                 () = heard.notified() => self.take_reports(),
-                came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
+                event = self.net.next() => self.take_events(event),
+                Some(found) = self.lookups.join_next() => self.take_servers(found),
                 () = sleep => self.engine.wake(self.clock.now()),
             }
             self.take_journal_reports();
             self.flush();
         }
+        // What was said last goes out before the connections end.
+        self.net.finish().await;
         Ok(())
     }
 
-    /// Takes the datagram that came and those that wait behind it.
-    fn take_datagrams(&mut self, first: std::io::Result<(usize, SocketAddr)>, buffer: &mut [u8]) {
-        let mut came = first;
-        for _ in 0..DATAGRAMS_IN_A_ROW {
-            // An error here is an ICMP answer to something we sent: the transaction's timers deal with it.
-            if let Ok((length, from)) = came {
-                let bytes = buffer.get(..length).unwrap_or_default();
-                if let Some(trace) = &mut self.trace {
-                    trace.received(&self.clock, from.into(), bytes);
-                }
-                self.engine.receive(self.clock.now(), from, bytes);
+    /// Takes what the network brought and what waits behind it.
+    fn take_events(&mut self, first: NetEvent) {
+        let mut came = Some(first);
+        for left in (0..EVENTS_IN_A_ROW).rev() {
+            let Some(event) = came else { return };
+            self.take_event(event);
+            came = if left > 0 { self.net.try_next() } else { None };
+        }
+    }
+
+    fn take_event(&mut self, event: NetEvent) {
+        let now = self.clock.now();
+        if let Some(trace) = &mut self.trace {
+            trace.heard(&self.clock, &event);
+        }
+        match event {
+            NetEvent::Datagram { from, bytes } => self.engine.receive(now, from, &bytes),
+            NetEvent::Bytes { from, bytes } => self.engine.receive_stream(now, from, &bytes),
+            NetEvent::Opened { peer } => {
+                let secured = if peer.transport == Transport::Tls { Secured::Tls } else { Secured::No };
+                self.engine.flow_opened(now, peer, secured);
             }
-            came = match self.socket.try_recv_from(buffer) {
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
-                other => other,
-            };
+            NetEvent::Closed { peer, reason } => {
+                tracing::info!(%peer, %reason, "a connection has ended");
+                self.engine.flow_closed(now, peer, &reason);
+            }
+            NetEvent::AddressChanged { local, .. } => {
+                self.local = local;
+                self.engine.network_changed(now, local);
+            }
+            NetEvent::Resumed { .. } => self.engine.network_changed(now, self.local),
+        }
+    }
+
+    /// Looks an account's servers up, after `wait`.
+    fn look_up(&mut self, line: LineId, wait: Duration) {
+        let Some(account) = self.accounts.get(line.index()).cloned() else { return };
+        self.lookups.spawn(async move {
+            tokio::time::sleep(wait).await;
+            (line, look_up(&account).await)
+        });
+    }
+
+    fn take_servers(&mut self, found: Result<(LineId, Result<Vec<Peer>, String>), JoinError>) {
+        let now = self.clock.now();
+        match found {
+            Ok((line, Ok(servers))) => {
+                if let Some(account) = self.accounts.get(line.index()) {
+                    expect(&mut self.net, account, &servers);
+                }
+                self.engine.set_servers(now, line, servers);
+            }
+            Ok((line, Err(reason))) => {
+                self.engine.servers_not_found(now, line, &reason, now + FIND_AGAIN);
+                self.look_up(line, FIND_AGAIN);
+            }
+            Err(error) => tracing::error!(%error, "a look-up ended early"),
         }
     }
 
@@ -219,15 +264,7 @@ impl Carrier {
 
     /// Sends what the engine has to send, shows its desk, does its deeds.
     fn flush(&mut self) {
-        while let Some(transmit) = self.engine.poll_transmit() {
-            if let Some(trace) = &mut self.trace {
-                trace.sent(&self.clock, &transmit);
-            }
-            // A full buffer or an unreachable host is a lost datagram: SIP repeats it.
-            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to.address) {
-                tracing::debug!(to = %transmit.to, %error, "datagram not sent");
-            }
-        }
+        self.send();
         while let Some(command) = self.engine.poll_sound() {
             if let Some(media) = &mut self.media
                 && !media.send(command)
@@ -238,10 +275,26 @@ impl Carrier {
         while let Some(deed) = self.engine.poll_deed() {
             match deed {
                 Deed::SaveMemory => self.save(),
+                Deed::FindServers(line) => self.look_up(line, Duration::ZERO),
                 Deed::Leave => self.leave(),
             }
         }
         self.show();
+    }
+
+    fn send(&mut self) {
+        while let Some(transmit) = self.engine.poll_transmit() {
+            if let Some(trace) = &mut self.trace {
+                trace.sent(&self.clock, &transmit);
+            }
+            self.net.send(transmit);
+        }
+        while let Some(peer) = self.engine.poll_close() {
+            if let Some(trace) = &mut self.trace {
+                trace.closed(peer);
+            }
+            self.net.close(peer);
+        }
     }
 
     /// Puts the desk where the screen finds it, if anything but the time has changed: most datagrams, timers and sound
@@ -270,18 +323,15 @@ impl Carrier {
         self.engine.obey(now, Command::Quit);
         self.engine.obey(now, Command::Quit);
         self.engine.stop(now);
-        while let Some(transmit) = self.engine.poll_transmit() {
-            if let Some(trace) = &mut self.trace {
-                trace.sent(&self.clock, &transmit);
-            }
-            let _ = self.socket.try_send_to(&transmit.bytes, transmit.to.address);
-        }
+        self.send();
         self.save();
     }
 
     fn save(&mut self) {
         if let Some(memory) = &mut self.memory {
-            memory.save(&self.engine.desk().memory());
+            let desk = self.engine.desk();
+            let parked: Vec<_> = desk.numbered_lines().map(|(line, _)| desk.memory(line)).collect();
+            memory.save(&parked);
         }
     }
 
@@ -299,7 +349,11 @@ impl Carrier {
     fn recall(&mut self) {
         let Some(memory) = &mut self.memory else { return };
         match memory.recall() {
-            Ok(parked) => self.engine.remember(parked),
+            Ok(accounts) => {
+                for (line, parked) in (0u8..).map(LineId).zip(accounts) {
+                    self.engine.remember(line, parked);
+                }
+            }
             Err(warning) => {
                 self.engine.tell(self.clock.now(), Severity::Warning, &warning.to_string());
             }

@@ -1,13 +1,14 @@
-//! Desk and phone as one machine without a clock: commands, datagrams and reports in; datagrams, sound and deeds out.
+//! Desk and phones as one machine without a clock: commands, datagrams and reports in; datagrams, sound and deeds out.
 //! The real console and the simulation run this very type.
 
 use super::sound::SoundDirector;
-use crate::desk::{Command, Desk, Effect, Event, Notice, Severity, SoundState};
-use crate::dialect::{Phone, PhoneConfig, Said};
+use crate::desk::{Command, Desk, Effect, Event, LineId, Notice, ParkedCall, Severity, SoundState};
+use crate::dialect::{PhoneConfig, Said, Switchboard};
 use crate::media;
-use crate::parking::{Moment, Text};
-use crate::sip::{Census, Transmit};
+use crate::parking::{Moment, SlotId, Text};
+use crate::sip::{Census, Peer, Secured, Transmit};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What only the program around the engine can do.
@@ -15,22 +16,26 @@ use std::time::Duration;
 pub enum Deed {
     /// Keep [`Desk::memory`] for the next session.
     SaveMemory,
+    /// Look up where the server of this line is, and tell it with [`Engine::set_servers`].
+    FindServers(LineId),
     /// End the program.
     Leave,
 }
 
-/// Desk and phone. After each call that takes `now`, drain the three `poll_` methods.
+/// Desk and phones. After each call that takes `now`, drain the `poll_` methods.
 pub struct Engine {
     desk: Desk,
-    phone: Phone,
+    phones: Switchboard,
     sound: SoundDirector,
     deeds: VecDeque<Deed>,
 }
 
 impl Engine {
-    /// An engine around a desk; nothing is sent before [`Engine::start`].
-    pub fn new(desk: Desk, phone: PhoneConfig) -> Self {
-        Self { desk, phone: Phone::new(phone), sound: SoundDirector::default(), deeds: VecDeque::new() }
+    /// An engine around a desk, with the phones of its lines in their order; `None` without any. Nothing is sent before
+    /// [`Engine::start`].
+    pub fn new(desk: Desk, phones: impl IntoIterator<Item = PhoneConfig>) -> Option<Self> {
+        let phones = Switchboard::new(phones)?;
+        Some(Self { desk, phones, sound: SoundDirector::default(), deeds: VecDeque::new() })
     }
 
     /// What the console draws.
@@ -40,13 +45,13 @@ impl Engine {
 
     /// Registers and goes on by itself.
     pub fn start(&mut self, now: Moment) {
-        self.phone.start(now);
+        self.phones.start(now);
         self.settle(now);
     }
 
     /// Unregisters; drain the datagrams for as long as patience allows.
     pub fn stop(&mut self, now: Moment) {
-        self.phone.stop(now);
+        self.phones.stop(now);
         self.settle(now);
     }
 
@@ -58,27 +63,64 @@ impl Engine {
     }
 
     /// A datagram came.
-    pub fn receive(&mut self, now: Moment, from: impl Into<crate::sip::Peer>, bytes: &[u8]) {
-        self.phone.receive(now, from, bytes);
+    pub fn receive(&mut self, now: Moment, from: impl Into<Peer>, bytes: &[u8]) {
+        self.phones.receive(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// A connection brought this.
+    pub fn receive_stream(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
+        self.phones.receive_stream(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// A connection is up, whoever opened it.
+    pub fn flow_opened(&mut self, now: Moment, peer: Peer, secured: Secured) {
+        self.phones.flow_opened(now, peer, secured);
+        self.settle(now);
+    }
+
+    /// A connection is gone, or could not be opened.
+    pub fn flow_closed(&mut self, now: Moment, peer: Peer, reason: &str) {
+        self.phones.flow_closed(now, peer, reason);
+        self.settle(now);
+    }
+
+    /// The servers of a line anew, in order of preference.
+    pub fn set_servers(&mut self, now: Moment, line: LineId, servers: Vec<Peer>) {
+        self.phones.set_servers(now, line, servers);
+        self.settle(now);
+    }
+
+    /// The server of a line was looked up and not found.
+    pub fn servers_not_found(&mut self, now: Moment, line: LineId, reason: &str, retry_at: Moment) {
+        let retry_at = Some(retry_at);
+        self.learn_on(now, line, Event::RegistrationFailed { reason: Text::new(reason), retry_at });
+        self.settle(now);
+    }
+
+    /// We are reached at another address than before, or have just resumed.
+    pub fn network_changed(&mut self, now: Moment, local: SocketAddr) {
+        self.phones.network_changed(now, local);
         self.settle(now);
     }
 
     /// A moment that [`Engine::next_wake`] named has come (or any other has passed).
     pub fn wake(&mut self, now: Moment) {
-        self.phone.wake(now);
+        self.phones.wake(now);
         self.learn(now, Event::Ticked);
         self.settle(now);
     }
 
     /// When [`Engine::wake`] is wanted next.
     pub fn next_wake(&self) -> Option<Moment> {
-        [self.phone.next_wake(), self.desk.next_deadline()].into_iter().flatten().min()
+        [self.phones.next_wake(), self.desk.next_deadline()].into_iter().flatten().min()
     }
 
     /// The media threads said something.
     pub fn report(&mut self, now: Moment, report: media::Report) {
         if let media::Report::PortsBound { ports } = &report {
-            self.phone.add_ports(ports);
+            self.phones.add_ports(ports);
         }
         if let Some(event) = self.sound.report(&self.desk, report) {
             self.learn(now, event);
@@ -98,14 +140,19 @@ impl Engine {
         self.learn(now, Event::SoundChanged(sound));
     }
 
-    /// What an earlier session knew.
-    pub fn remember(&mut self, parked: Vec<(crate::parking::SlotId, crate::desk::ParkedCall)>) {
-        self.desk.remember(parked);
+    /// What an earlier session knew of a line's slots.
+    pub fn remember(&mut self, line: LineId, parked: Vec<(SlotId, ParkedCall)>) {
+        self.desk.remember(line, parked);
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.phone.poll_transmit()
+        self.phones.poll_transmit()
+    }
+
+    /// The next connection to close.
+    pub fn poll_close(&mut self) -> Option<Peer> {
+        self.phones.poll_close()
     }
 
     /// The next command to the media threads.
@@ -120,16 +167,21 @@ impl Engine {
 
     /// What the user agent keeps (leak tests).
     pub fn census(&self) -> Census {
-        self.phone.census()
+        self.phones.census()
     }
 
     /// How many calls the phone keeps (leak tests).
     pub fn legs(&self) -> usize {
-        self.phone.legs()
+        self.phones.legs()
     }
 
+    /// For what happens here, not on a line.
     fn learn(&mut self, now: Moment, event: Event) {
-        let effects = self.desk.learn(now, event);
+        self.learn_on(now, LineId::default(), event);
+    }
+
+    fn learn_on(&mut self, now: Moment, line: LineId, event: Event) {
+        let effects = self.desk.learn_on(now, line, event);
         self.perform(now, effects);
     }
 
@@ -138,24 +190,38 @@ impl Engine {
             match effect {
                 Effect::SaveMemory => self.deeds.push_back(Deed::SaveMemory),
                 Effect::Leave => self.deeds.push_back(Deed::Leave),
-                effect => self.phone.perform(now, effect),
+                effect => {
+                    let line = self.line_of(&effect);
+                    self.phones.perform(now, line, effect);
+                }
             }
         }
     }
 
-    /// Lets phone and desk talk until both are silent, then brings the sound in line.
+    /// By which line something is done that no phone has begun yet.
+    fn line_of(&self, effect: &Effect) -> LineId {
+        match effect {
+            Effect::AskLamp(slot) | Effect::TellNote { slot, .. } => slot.line,
+            effect => {
+                effect.call().and_then(|call| self.desk.call(call)).map_or(LineId::default(), |c| c.line)
+            }
+        }
+    }
+
+    /// Lets phones and desk talk until both are silent, then brings the sound in line.
     fn settle(&mut self, now: Moment) {
-        /// Desk and phone answer each other a few times at most; more would be a loop.
+        /// Desk and phones answer each other a few times at most; more would be a loop.
         const ROUNDS_MAX: usize = 10_000;
         for _ in 0..ROUNDS_MAX {
-            if self.phone.has_arrival() {
+            if self.phones.has_arrival() {
                 let call = self.desk.new_call_id();
-                self.phone.admit(now, call);
+                self.phones.admit(now, call);
             }
-            match self.phone.poll_said() {
-                Some(Said::Desk(event)) => self.learn(now, event),
-                Some(Said::Sound(step)) => self.sound.step(step),
-                None if self.phone.has_arrival() => {}
+            match self.phones.poll_said() {
+                Some((line, Said::Desk(event))) => self.learn_on(now, line, event),
+                Some((_, Said::Sound(step))) => self.sound.step(step),
+                Some((line, Said::ServersWanted)) => self.deeds.push_back(Deed::FindServers(line)),
+                None if self.phones.has_arrival() => {}
                 None => break,
             }
         }

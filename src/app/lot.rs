@@ -1,25 +1,22 @@
-//! Runs the lot: its socket, its media engine, its clock, its log. `parkdeck lot`, and the demo's own.
+//! Runs the lot: its sockets, its media engine, its clock, its log. `parkdeck lot`, and the demo's own.
 
 use crate::config::load;
 use crate::config::{ConfigError, secret};
 use crate::io::clock::{Clock, entropy, key_entropy};
-use crate::io::net;
+use crate::io::net::{Net, NetEvent, NetOptions};
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
+use crate::io::tls::{TlsServer, TlsServerFiles};
 use crate::lot::{Lot, LotConfig};
 use crate::media::Music;
 use color_eyre::eyre::{Context, eyre};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::UdpSocket;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
-/// The longest datagram that UDP carries.
-const DATAGRAM_MAX: usize = 65_535;
-/// Datagrams taken in a row before timers and media get their turn.
-const DATAGRAMS_IN_A_ROW: usize = 256;
+/// What the network brings is taken so often in a row before timers and media get their turn.
+const EVENTS_IN_A_ROW: usize = 256;
 /// Media ports kept ready: a burst of calls between two turns of the media thread.
 const SPARE_PORTS: usize = 64;
 /// Media streams at a time, two a call.
@@ -67,26 +64,54 @@ pub fn run(path: &Path) -> color_eyre::Result<()> {
         let stop = async move {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
-        let socket =
-            net::bind_sip(config.listen).wrap_err_with(|| format!("can't listen on {}", config.listen))?;
-        tracing::info!(listen = %socket.local_addr()?, "the lot is open");
-        serve(config, music, socket, Some(path.to_owned()), stop).await
+        let net = open(&config, path.parent().unwrap_or(Path::new("."))).await?;
+        serve(config, music, net, Some(path.to_owned()), stop).await
     })
 }
 
-/// Serves on a socket that is bound already, until `stop`.
+/// Opens what the lot listens on; files are sought beside `base`.
+async fn open(config: &LotConfig, base: &Path) -> color_eyre::Result<Net> {
+    let home = crate::config::paths::home();
+    let found = |file: &PathBuf| crate::config::paths::resolve(file, base, home.as_deref());
+    let server = match (config.listen_tls, &config.tls_certificate, &config.tls_key) {
+        (Some(_), Some(certificate), Some(key)) => {
+            let files = TlsServerFiles { certificate: found(certificate), key: found(key) };
+            secret::check_file(&files.key, "tls_key")?;
+            Some(TlsServer::new(files)?)
+        }
+        _ => None,
+    };
+    let options = NetOptions {
+        udp: vec![config.listen],
+        tcp: config.listen_tcp.into_iter().collect(),
+        tls: config.listen_tls.into_iter().collect(),
+        server,
+        client: None,
+    };
+    let everywhere = [
+        Some(("UDP", config.listen)),
+        config.listen_tcp.map(|at| ("TCP", at)),
+        config.listen_tls.map(|at| ("TLS", at)),
+    ];
+    let everywhere: Vec<String> =
+        everywhere.into_iter().flatten().map(|(how, at)| format!("{at} ({how})")).collect();
+    let everywhere = everywhere.join(", ");
+    let net = Net::open(options).await.wrap_err_with(|| format!("can't listen on {everywhere}"))?;
+    tracing::info!(listen = %everywhere, "the lot is open");
+    Ok(net)
+}
+
+/// Serves on sockets that are bound already, until `stop`.
 ///
 /// # Errors
 /// When the media engine can't start.
 pub async fn serve(
     config: LotConfig,
     music: Vec<LotMusic>,
-    socket: UdpSocket,
+    net: Net,
     file: Option<PathBuf>,
     stop: impl Future<Output = ()>,
 ) -> color_eyre::Result<()> {
-    // Until it has been polled once, a fresh socket refuses to send at once.
-    socket.writable().await?;
     let heard = Arc::new(Notify::new());
     let wake = heard.clone();
     let mut options = SoundOptions::silent(config.contact_address().ip(), SPARE_PORTS, entropy());
@@ -97,13 +122,13 @@ pub async fn serve(
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);
     }
-    let mut carrier = LotCarrier { lot, socket, media, clock: Clock::start(), file };
+    let mut carrier = LotCarrier { lot, net, media, clock: Clock::start(), file };
     carrier.run(heard, stop).await
 }
 
 struct LotCarrier {
     lot: Lot,
-    socket: UdpSocket,
+    net: Net,
     media: MediaHandle,
     clock: Clock,
     file: Option<PathBuf>,
@@ -111,7 +136,6 @@ struct LotCarrier {
 
 impl LotCarrier {
     async fn run(&mut self, heard: Arc<Notify>, stop: impl Future<Output = ()>) -> color_eyre::Result<()> {
-        let mut datagram = vec![0; DATAGRAM_MAX];
         let mut reload = signal(SignalKind::hangup())?;
         tokio::pin!(stop);
         loop {
@@ -130,7 +154,7 @@ impl LotCarrier {
                         self.lot.report(self.clock.now(), report);
                     }
                 }
-                came = self.socket.recv_from(&mut datagram) => self.take_datagrams(came, &mut datagram),
+                event = self.net.next() => self.take_events(event),
                 _ = reload.recv(), if self.file.is_some() => self.reload(),
                 () = sleep => self.lot.wake(self.clock.now()),
             }
@@ -138,16 +162,21 @@ impl LotCarrier {
         }
     }
 
-    fn take_datagrams(&mut self, first: std::io::Result<(usize, SocketAddr)>, buffer: &mut [u8]) {
-        let mut came = first;
-        for _ in 0..DATAGRAMS_IN_A_ROW {
-            if let Ok((length, from)) = came {
-                self.lot.receive(self.clock.now(), from, buffer.get(..length).unwrap_or_default());
+    /// Takes what the network brought and what waits behind it.
+    fn take_events(&mut self, first: NetEvent) {
+        let mut came = Some(first);
+        for left in (0..EVENTS_IN_A_ROW).rev() {
+            let now = self.clock.now();
+            match came {
+                Some(NetEvent::Datagram { from, bytes }) => self.lot.receive(now, from, &bytes),
+                Some(NetEvent::Bytes { from, bytes }) => self.lot.receive_stream(now, from, &bytes),
+                Some(NetEvent::Opened { peer }) => self.lot.flow_opened(now, peer),
+                Some(NetEvent::Closed { peer, reason }) => self.lot.flow_closed(now, peer, &reason),
+                // The lot is where its file says.
+                Some(NetEvent::AddressChanged { .. } | NetEvent::Resumed { .. }) => {}
+                None => return,
             }
-            came = match self.socket.try_recv_from(buffer) {
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => return,
-                other => other,
-            };
+            came = if left > 0 { self.net.try_next() } else { None };
         }
     }
 
@@ -158,9 +187,10 @@ impl LotCarrier {
             }
         }
         while let Some(transmit) = self.lot.poll_transmit() {
-            if let Err(error) = self.socket.try_send_to(&transmit.bytes, transmit.to.address) {
-                tracing::debug!(to = %transmit.to, %error, "datagram not sent");
-            }
+            self.net.send(transmit);
+        }
+        while let Some(peer) = self.lot.poll_close() {
+            self.net.close(peer);
         }
         while let Some(notice) = self.lot.poll_notice() {
             tracing::info!(target: "lot", "{notice:?}");

@@ -1,21 +1,22 @@
-//! The way to the server: found by name, bound towards, tried again until it works; and the signals that end the wait.
+//! The way to the servers: found by name, bound towards, tried again until it works; and the signals that end the wait.
 
 use super::settings::first_desk;
-use crate::config::{Account, Config};
-use crate::desk::{Command, Desk, Effect, Event};
+use crate::config::{Account, Config, Proxy, Server, Tls, TransportChoice};
+use crate::desk::{Command, Desk, Effect, Event, LineId};
 use crate::io::clock::{Clock, entropy};
 use crate::io::names::{self, Wanted};
-use crate::io::net;
+use crate::io::net::{self, Net, NetOptions};
+use crate::io::tls::{TlsClient, TlsClientFiles, TlsName};
 use crate::parking::Text;
+use crate::sip::{Peer, Transport};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UdpSocket;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 /// Between two attempts to find a server whose name isn't known or to which no route leads.
-const FIND_AGAIN: Duration = Duration::from_secs(10);
+pub(super) const FIND_AGAIN: Duration = Duration::from_secs(10);
 
 /// The signals that ask us to leave.
 pub(super) struct Signals([Signal; 3]);
@@ -34,27 +35,38 @@ impl Signals {
     }
 }
 
-/// Finds the server and binds a socket towards it; shows what is wrong until it works. `None`: the operator left.
-pub(super) async fn find_server(
+/// What was found at the start: the servers of each account (none where its name isn't known yet), and a socket towards
+/// the first of them.
+pub(super) struct Found {
+    pub servers: Vec<Vec<Peer>>,
+    pub net: Net,
+    pub local: SocketAddr,
+}
+
+/// Finds the servers and binds a socket towards the first that is found; shows what is wrong until there is one. `None`:
+/// the operator left.
+pub(super) async fn find_servers(
     config: &Config,
-    account: &Account,
     clock: &Clock,
     commanded: &mut mpsc::Receiver<Command>,
     shown: &watch::Sender<Arc<Desk>>,
-) -> Option<(SocketAddr, UdpSocket)> {
-    let mut desk = first_desk(account);
+) -> Option<Found> {
+    let mut desk = first_desk(config);
     loop {
         // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
         let reached = tokio::select! {
-            reached = reach(config, account) => reached,
+            reached = reach(config) => reached,
             () = leave_asked(&mut desk, clock, commanded, shown) => return None,
         };
-        let reason = match reached {
+        let reasons = match reached {
             Ok(found) => return Some(found),
-            Err(reason) => Text::new(&reason),
+            Err(reasons) => reasons,
         };
         let retry_at = Some(clock.now() + FIND_AGAIN);
-        desk.learn(clock.now(), Event::RegistrationFailed { reason, retry_at });
+        for (line, reason) in (0u8..).map(LineId).zip(reasons) {
+            let reason = Text::new(&reason);
+            desk.learn_on(clock.now(), line, Event::RegistrationFailed { reason, retry_at });
+        }
         shown.send_replace(Arc::new(desk.clone()));
         tokio::select! {
             () = tokio::time::sleep(FIND_AGAIN) => {}
@@ -87,18 +99,82 @@ async fn leave_asked(
     }
 }
 
-async fn reach(config: &Config, account: &Account) -> Result<(SocketAddr, UdpSocket), String> {
-    let server = &account.server;
-    let wanted = Wanted { host: server.host.clone(), port: Some(server.port_or_default()), transport: None };
-    let found = names::resolve(&wanted, entropy()).await.map_err(|e| e.to_string())?;
-    let address = found.first().ok_or("no server")?.address;
+/// Every account's servers; the reasons, one for each account, when there is none at all.
+async fn reach(config: &Config) -> Result<Found, Vec<String>> {
+    let mut lookups = tokio::task::JoinSet::new();
+    for (i, account) in config.accounts.iter().cloned().enumerate() {
+        lookups.spawn(async move { (i, look_up(&account).await) });
+    }
+    let mut found = vec![Ok(Vec::new()); config.accounts.len()];
+    for (i, servers) in lookups.join_all().await {
+        if let Some(place) = found.get_mut(i) {
+            *place = servers;
+        }
+    }
+    let Some(first) = found.iter().flatten().flatten().next().copied() else {
+        return Err(found.into_iter().filter_map(Result::err).collect());
+    };
+    let servers: Vec<Vec<Peer>> = found.into_iter().map(Result::unwrap_or_default).collect();
+    let opened = open_net(config, first.address).await;
+    let (mut net, local) = opened.map_err(|reason| vec![reason; config.accounts.len()])?;
+    for (account, servers) in config.accounts.iter().zip(&servers) {
+        expect(&mut net, account, servers);
+    }
+    Ok(Found { servers, net, local })
+}
+
+/// Where an account's server is, or the outbound proxy through which everything goes: by NAPTR, SRV and addresses, in the
+/// order in which they are to be tried.
+pub(super) async fn look_up(account: &Account) -> Result<Vec<Peer>, String> {
+    let (server, transport) = next_hop(account);
+    let transport = match transport {
+        TransportChoice::Auto => None,
+        TransportChoice::Udp => Some(Transport::Udp),
+        TransportChoice::Tcp => Some(Transport::Tcp),
+        TransportChoice::Tls => Some(Transport::Tls),
+    };
+    let wanted = Wanted { host: server.host.clone(), port: server.port, transport };
+    names::resolve(&wanted, entropy()).await.map_err(|e| e.to_string())
+}
+
+/// Over TLS, the domain that was configured is to be proven, whatever DNS made of it (RFC 5922 4).
+pub(super) fn expect(net: &mut Net, account: &Account, servers: &[Peer]) {
+    let (server, _) = next_hop(account);
+    for peer in servers.iter().filter(|peer| peer.transport == Transport::Tls) {
+        net.expect(*peer, TlsName::of_host(&server.host));
+    }
+}
+
+fn next_hop(account: &Account) -> (&Server, TransportChoice) {
+    match &account.outbound_proxy {
+        Some(Proxy { server, transport: TransportChoice::Auto }) => (server, account.transport),
+        Some(Proxy { server, transport }) => (server, *transport),
+        None => (&account.server, account.transport),
+    }
+}
+
+/// Our sockets: one from the address that leads to the server, watched from then on.
+async fn open_net(config: &Config, server: SocketAddr) -> Result<(Net, SocketAddr), String> {
     let local = match config.network.address {
         Some(local) => local,
-        None => net::address_towards(address).map_err(|e| format!("no way to {address}: {e}"))?,
+        None => net::address_towards(server).map_err(|e| format!("no way to {server}: {e}"))?,
     };
     let bind = SocketAddr::new(local, config.network.port);
-    let socket = net::bind_sip(bind).map_err(|e| format!("can't listen on {bind}: {e}"))?;
-    // Until it has been polled once, a fresh socket refuses to send at once: the first REGISTER would be lost.
-    socket.writable().await.map_err(|e| format!("can't send from {bind}: {e}"))?;
-    Ok((address, socket))
+    let client = Some(TlsClient::new(tls_files(&config.tls)));
+    let options = NetOptions { udp: vec![bind], client, ..NetOptions::default() };
+    let cant = |e: std::io::Error| format!("can't listen on {bind}: {e}");
+    let mut net = Net::open(options).await.map_err(cant)?;
+    net.watch(server, config.network.address.is_some());
+    let local = net.local_for(bind).unwrap_or(bind);
+    Ok((net, local))
+}
+
+/// The files of TLS, in the words of the network.
+pub(super) fn tls_files(tls: &Tls) -> TlsClientFiles {
+    TlsClientFiles {
+        ca: tls.ca_file.clone(),
+        certificate: tls.own.as_ref().map(|own| own.certificate_file.clone()),
+        key: tls.own.as_ref().map(|own| own.key_file.clone()),
+        verify: tls.verify,
+    }
 }

@@ -1,15 +1,16 @@
 //! The configuration in the words of desk, phone and sound.
 
 use crate::config::{self, Config};
-use crate::desk::Desk;
+use crate::desk::{Desk, NewLine};
 use crate::dialect::{Dialect, LampEvent, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
-use crate::sip::{Account, sdp};
+use crate::sip::{Account, Peer, identity, sdp};
 use color_eyre::eyre::eyre;
 use secrecy::SecretString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::sync::Notify;
 
@@ -37,10 +38,36 @@ fn dialect(lot: &config::Lot) -> color_eyre::Result<Dialect> {
     Ok(dialect)
 }
 
-pub(super) fn first_desk(account: &config::Account) -> Desk {
-    let lot = &account.lot;
-    let abilities = dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default();
-    Desk::new(&account.label(), lot.name.as_str(), lot.slots.clone(), abilities)
+/// The desk before anything is heard: every line, every slot, all lamps unknown.
+pub(super) fn first_desk(config: &Config) -> Desk {
+    let several = config.accounts.len() > 1;
+    let line = |account: &config::Account| {
+        let lot = &account.lot;
+        let label = account.label();
+        NewLine {
+            // The only account needs no name beside its address.
+            name: if several || account.name.as_str() != label {
+                account.name.to_string()
+            } else {
+                String::new()
+            },
+            label,
+            lot_name: lot.name.as_str().to_owned(),
+            slots: lot.slots.clone(),
+            abilities: dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default(),
+        }
+    };
+    Desk::with_lines(config.accounts.iter().map(line))
+}
+
+/// Where sound arrives: at every address of ours, so that a call goes on when the one in use is another tomorrow; at that
+/// one alone if the operator chose it, or nobody else is to reach it.
+fn media_bind(address: IpAddr, chosen: Option<IpAddr>) -> IpAddr {
+    match address {
+        _ if address.is_loopback() || chosen.is_some() => address,
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
 }
 
 pub(super) fn start_sound(
@@ -54,7 +81,7 @@ pub(super) fn start_sound(
         None => Device::Default,
     };
     let options = SoundOptions {
-        address,
+        address: media_bind(address, config.network.address),
         ports: config.network.rtp_ports.map(|(first, last)| first..=last),
         spare: SPARE_PORTS,
         streams_max: crate::desk::MAX_CALLS,
@@ -69,12 +96,43 @@ pub(super) fn start_sound(
     }
 }
 
-/// What the phone needs to know; `local` is our address towards the server.
-pub(super) fn phone_config(
+fn weakest(digest: config::Digest) -> Algorithm {
+    match digest {
+        config::Digest::Md5 => Algorithm::Md5,
+        config::Digest::Sha256 => Algorithm::Sha256,
+        config::Digest::Sha512_256 => Algorithm::Sha512256,
+    }
+}
+
+fn source(source: &config::IdentitySource) -> identity::Source {
+    match source {
+        config::IdentitySource::Pai => identity::Source::Asserted,
+        config::IdentitySource::Rpid => identity::Source::RemoteParty,
+        config::IdentitySource::From => identity::Source::From,
+    }
+}
+
+/// What each line's phone needs to know, in the order of the accounts; `local` is our address, `servers` are those found
+/// so far.
+pub(super) fn phone_configs(
+    config: &Config,
+    passwords: &[SecretString],
+    servers: &[Vec<Peer>],
+    local: SocketAddr,
+) -> color_eyre::Result<Vec<PhoneConfig>> {
+    let each = config.accounts.iter().enumerate().map(|(i, account)| {
+        let password = passwords.get(i).cloned().unwrap_or_default();
+        let servers = servers.get(i).cloned().unwrap_or_default();
+        phone_config(config, account, password, servers, local)
+    });
+    each.collect()
+}
+
+fn phone_config(
     config: &Config,
     account: &config::Account,
     password: SecretString,
-    server: SocketAddr,
+    servers: Vec<Peer>,
     local: SocketAddr,
 ) -> color_eyre::Result<PhoneConfig> {
     let mut uri = Uri::sip(&account.user, &account.server.uri_host());
@@ -83,6 +141,10 @@ pub(super) fn phone_config(
     if !account.display_name.is_empty() {
         aor = aor.with_display(account.display_name.as_str());
     }
+    let proxy = account.outbound_proxy.as_ref().map(|proxy| {
+        let uri = proxy.uri();
+        Uri::parse(&uri).ok_or_else(|| eyre!("the outbound proxy “{uri}” can't be read"))
+    });
     let codec = |c: &config::Codec| match c {
         config::Codec::Opus => sdp::Codec::Opus,
         config::Codec::Pcmu => sdp::Codec::Pcmu,
@@ -92,13 +154,19 @@ pub(super) fn phone_config(
         local,
         media_address: if local.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { local.ip() },
         account: Account {
+            servers,
+            outbound: proxy.transpose()?.into_iter().collect(),
             realm: account.realm.clone(),
+            further_realms: account.further_realms.clone(),
             expires_s: account.expires_s,
-            ..Account::new(aor, server, account.auth_user.as_str(), password)
+            weakest_digest: weakest(account.digest),
+            identity: account.identity.iter().map(source).collect(),
+            ..Account::new(aor, local, account.auth_user.as_str(), password)
         },
         dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
+        tls_verified: config.tls.verify,
         seed: key_entropy().into(),
     })
 }

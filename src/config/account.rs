@@ -7,6 +7,9 @@ use std::path::PathBuf;
 /// The most accounts of one console.
 pub const MAX_ACCOUNTS: usize = 8;
 
+/// The most realms of an account beside its own.
+pub const MAX_FURTHER_REALMS: usize = 3;
+
 /// An account at a SIP server, with that server's parking lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -26,6 +29,8 @@ pub struct Account {
     pub auth_user: String,
     /// The only realm that is given credentials; `None`: the first that the registrar names.
     pub realm: Option<String>,
+    /// Others that are given them too: proxies' on the way; at most [`MAX_FURTHER_REALMS`].
+    pub further_realms: Vec<String>,
     /// Where the password is.
     pub password: PasswordSource,
     /// The weakest digest that is answered.
@@ -56,6 +61,7 @@ impl Account {
             display_name: Text::default(),
             auth_user: user.to_owned(),
             realm: None,
+            further_realms: Vec::new(),
             password,
             digest: Digest::default(),
             expires_s: 300,

@@ -47,6 +47,7 @@ pub(super) struct RawAccount {
     pub display_name: Option<String>,
     pub auth_user: Option<Spanned<String>>,
     pub realm: Option<Spanned<String>>,
+    pub further_realms: Option<Vec<Spanned<String>>>,
     pub password_file: Option<Spanned<PathBuf>>,
     pub password_env: Option<Spanned<String>>,
     pub password_command: Option<Spanned<OneOrMany>>,
@@ -148,7 +149,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 const KEYS: [(&str, &[&str]); 9] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
-    ("account", &["key_exchange", "identity", "voicemail"]),
+    ("account", &["key_exchange", "identity", "voicemail", "further_realms"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs"]),
     ("screen", &["theme", "mouse"]),

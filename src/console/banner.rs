@@ -38,8 +38,9 @@ pub(super) fn announced(desk: &Desk) -> Option<&Undo> {
 }
 
 /// `PARKED ON 703 · Jane Doe`.
-pub(super) fn headline(undo: &Undo) -> String {
-    format!("PARKED ON {} · {}", undo.slot, words::somebody(&undo.parked.parkee))
+pub(super) fn headline(desk: &Desk, undo: &Undo) -> String {
+    let lot = desk.line(undo.line).filter(|_| desk.lines.len() > 1).map(|line| format!(" {}", line.lot_name));
+    format!("PARKED ON {}{} · {}", undo.slot, lot.unwrap_or_default(), words::somebody(&undo.parked.parkee))
 }
 
 /// `u undo · 8 s`.
@@ -72,7 +73,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, free: Rect) -> Banner {
     canvas.tint(Rect { height: 1, ..area }, style);
     let mut pen = canvas.line(area, area.y);
     pen.skip(1);
-    pen.say(&headline(undo), "banner");
+    pen.say(&headline(desk, undo), "banner");
     let digits = if area.height >= 9 { tall(undo.slot.as_str()) } else { short(undo.slot.as_str()) };
     let style = canvas.style("banner.digits");
     for (y, row) in (area.y + 2..).zip(&digits) {

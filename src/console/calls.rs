@@ -35,9 +35,10 @@ fn calls_title(desk: &Desk) -> String {
 
 fn slots_title(desk: &Desk) -> String {
     let taken = desk.slots.iter().filter(|s| s.holds_somebody()).count();
-    let lot = match desk.lot_name.as_str() {
-        "" => String::new(),
-        name => format!(" · lot “{name}”"),
+    let lot = match desk.lines.as_slice() {
+        [only] if !only.lot_name.is_empty() => format!(" · lot “{}”", only.lot_name),
+        [] | [_] => String::new(),
+        several => format!(" · {} lots", several.len()),
     };
     format!("parked{lot} · {taken} of {}", desk.slots.len())
 }
@@ -90,6 +91,11 @@ fn draw_call(canvas: &mut Canvas<'_>, desk: &Desk, call: &Call, place: Rect) {
         pen.skip(2);
         pen.say(number, "call.facts");
     } else {
+        // A row of one line has no room for facts: but for whom to answer must be seen.
+        let line = desk.line(call.line).filter(|_| desk.lines.len() > 1 && place.height == 1 && !roomy);
+        if let Some(line) = line {
+            pen.right(6, line.account.called(), "call.facts");
+        }
         pen.say(call.party.label(), "call.name");
     }
     let facts = words::call_facts(desk, call, number_shown);

@@ -44,6 +44,10 @@ pub enum Deed {
     OtherPanel,
     /// Copy a sentence that tells somebody which slot to dial.
     Copy,
+    /// Let new calls go out by the next account.
+    NextAccount,
+    /// How every account stands.
+    Accounts,
     /// All keys, with search.
     Help,
     /// All commands by name.
@@ -73,6 +77,8 @@ pub enum When {
     JustParked,
     /// While there are slots.
     Slots,
+    /// With more than one account.
+    SeveralAccounts,
     /// While there are calls.
     Calls,
 }
@@ -89,6 +95,7 @@ impl When {
             Self::SomebodyKnown => "a call in hand or parked",
             Self::JustParked => "10 s after a park",
             Self::Slots => "",
+            Self::SeveralAccounts => "several accounts",
             Self::Calls => "calls on the board",
         }
     }
@@ -108,6 +115,7 @@ impl When {
             Self::SomebodyKnown => desk.hand().is_some() || parked(),
             Self::JustParked => desk.undo.as_ref().is_some_and(|u| desk.now < u.until),
             Self::Slots => !desk.slots.is_empty(),
+            Self::SeveralAccounts => desk.lines.len() > 1,
             Self::Calls => !desk.calls.is_empty(),
         }
     }
@@ -220,6 +228,20 @@ const TABLE: &[CommandRow] = &[
         "between the calls and the slots",
     ),
     plain("copy", &["c"], Deed::Copy, When::SomebodyParked, "copy a sentence that says which slot to dial"),
+    plain(
+        "next-account",
+        &["a"],
+        Deed::NextAccount,
+        When::SeveralAccounts,
+        "let new calls go out by the next account",
+    ),
+    plain(
+        "accounts",
+        &["A"],
+        Deed::Accounts,
+        When::Always,
+        "every account: server, transport, registration, trouble",
+    ),
     plain("help", &["?", "f1"], Deed::Help, When::Always, "all keys, with search"),
     plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),
     moves("close", &["esc"], Deed::Close, When::Always, "close what is open; back to the calls"),

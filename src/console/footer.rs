@@ -4,7 +4,7 @@ use super::commands::Deed;
 use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::{Canvas, columns};
 use super::state::Console;
-use crate::desk::{Call, Desk, ParkBar, Phase};
+use crate::desk::{Call, Desk, LineId, ParkBar, Phase};
 use crate::parking::Lamp;
 use ratatui::layout::{Position, Rect};
 
@@ -46,7 +46,7 @@ impl Hints<'_> {
 fn hints(desk: &Desk, console: &Console) -> Vec<Hint> {
     let mut hints = Hints { console, all: Vec::new() };
     if let Some(overlay) = &console.overlay {
-        overlay_hints(&mut hints, overlay);
+        overlay_hints(&mut hints, overlay, desk.lines.len() > 1);
         return hints.all;
     }
     if console.slots_chosen(desk) {
@@ -59,7 +59,7 @@ fn hints(desk: &Desk, console: &Console) -> Vec<Hint> {
     hints.all
 }
 
-fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay) {
+fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
     match overlay {
         Overlay::Prompt(Prompt { asks: Asks::Nothing { .. }, .. }) => {}
         Overlay::Prompt(prompt) => hints.key(
@@ -77,6 +77,12 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay) {
         Overlay::Palette { .. } => {
             hints.key("enter", "do it");
             hints.key("↑ ↓", "choose · type to search");
+        }
+        Overlay::Accounts { .. } => {
+            hints.key("↑ ↓", "scroll");
+            if several {
+                hints.key("a", "new calls by the next");
+            }
         }
         Overlay::Quit => {
             hints.deed(Deed::Quit, "leave");
@@ -98,7 +104,11 @@ fn slot_hints(hints: &mut Hints<'_>, desk: &Desk) {
             hints.deed(Deed::Note, "note");
             hints.deed(Deed::Copy, "copy");
         }
-        Lamp::Free if up && desk.abilities.directed_park => hints.deed(Deed::Enter, &format!("park on {id}")),
+        // Another account's lot is no place for the call in hand.
+        Lamp::Free if up && desk.hand().is_some_and(|call| call.line != slot.line) => {}
+        Lamp::Free if up && desk.abilities(slot.line).directed_park => {
+            hints.deed(Deed::Enter, &format!("park on {id}"))
+        }
         Lamp::Free if up => hints.deed(Deed::Enter, "park (the server chooses)"),
         Lamp::Free => {}
         Lamp::Refused { .. } => {}
@@ -151,8 +161,12 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
     }
     let held = matches!(hand.phase, Phase::Held | Phase::Holding);
     hints.deed(Deed::Hold, if held { "resume" } else { "hold" });
-    if desk.abilities.directed_park && desk.slots.iter().any(crate::desk::Slot::is_known_free) {
-        hints.key(&slot_keys(hints.console, desk), "park there");
+    let free = |slot: &crate::desk::Slot| slot.is_known_free();
+    if desk.abilities(hand.line).directed_park && desk.slots_of(hand.line).any(free) {
+        let keys = slot_keys(hints.console, desk, Some(hand.line));
+        if !keys.is_empty() {
+            hints.key(&keys, "park there");
+        }
     }
     hints.deed(Deed::HangUp, "hang up");
     hints.deed(Deed::Transfer, "transfer");
@@ -169,7 +183,7 @@ fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
     if parked {
         hints.deed(Deed::RetrieveLongest, "take longest");
         if free_hand {
-            hints.key(&slot_keys(hints.console, desk), "take");
+            hints.key(&slot_keys(hints.console, desk, None), "take");
             hints.deed(Deed::Note, "note");
         }
     }
@@ -191,10 +205,13 @@ fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
 }
 
 /// `1-9`, or what the first and the last slot's key are.
-fn slot_keys(console: &Console, desk: &Desk) -> String {
-    let last = u8::try_from(desk.slots.len().clamp(1, 9) - 1).unwrap_or(8);
-    let key = |nth| console.keymap.key_of(Deed::Slot(nth)).unwrap_or_default();
-    if last == 0 { key(0) } else { format!("{}-{}", key(0), key(last)) }
+fn slot_keys(console: &Console, desk: &Desk, line: Option<LineId>) -> String {
+    let key = |nth: usize| console.keymap.key_of(Deed::Slot(u8::try_from(nth).ok()?));
+    let own =
+        desk.slots.iter().take(9).enumerate().filter(|(_, slot)| line.is_none_or(|line| slot.line == line));
+    let mut keys = own.filter_map(|(nth, _)| key(nth));
+    let first = keys.next().unwrap_or_default();
+    keys.next_back().map_or_else(|| first.clone(), |last| format!("{first}-{last}"))
 }
 
 /// Why the park key is off, in a word or two.
@@ -208,6 +225,7 @@ fn short_bar(bar: &ParkBar) -> String {
         ParkBar::NoLamps => "no lamps here".into(),
         ParkBar::LampsStale => "lamps not fresh".into(),
         ParkBar::LotFull => "lot full".into(),
+        ParkBar::OtherLot { slot, .. } => format!("{slot} is another lot's"),
         ParkBar::Occupied(slot) => format!("{slot} taken"),
         ParkBar::Asked(slot) => format!("{slot} asked"),
         ParkBar::NotKnownFree(slot) => format!("{slot} not known free"),

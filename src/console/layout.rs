@@ -176,6 +176,77 @@ impl Grid {
     }
 }
 
+/// The slots as they stand: in a grid, and where there are several lots each under its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SlotGrid {
+    /// Of the cells: those of the slots, and those of the lots' names.
+    pub(super) cells: Grid,
+    /// The slot with which each lot begins; empty where there is only one lot, which needs no name here.
+    begins: Vec<usize>,
+    slots: usize,
+}
+
+impl SlotGrid {
+    /// Lays the desk's slots into their panel, with the page that has the slot at `cursor`.
+    pub(super) fn of(desk: &Desk, area: Rect, cursor: usize) -> Self {
+        let slots = desk.slots.len();
+        let begins: Vec<usize> = match desk.lines.len() {
+            0 | 1 => Vec::new(),
+            _ => (0..slots)
+                .filter(|i| {
+                    i.checked_sub(1).is_none_or(|before| desk.slots[before].line != desk.slots[*i].line)
+                })
+                .collect(),
+        };
+        let cell = cursor + begins.iter().filter(|begin| **begin <= cursor).count();
+        Self { cells: grid(slots + begins.len(), area, cell), begins, slots }
+    }
+
+    /// The cell of a slot.
+    fn cell(&self, slot: usize) -> usize {
+        slot + self.begins.iter().filter(|begin| **begin <= slot).count()
+    }
+
+    /// The slot in a cell; `None` where a lot's name stands.
+    fn slot(&self, cell: usize) -> Option<usize> {
+        let names = self.begins.iter().enumerate().filter(|(nth, begin)| *begin + nth <= cell).count();
+        let slot = cell.checked_sub(names)?;
+        (self.cell(slot) == cell && slot < self.slots).then_some(slot)
+    }
+
+    /// The place of a slot by its index on the desk.
+    pub(super) fn place(&self, slot: usize) -> Option<Rect> {
+        self.cells.place(self.cell(slot))
+    }
+
+    /// The places of the lots' names that show, each with the first slot of its lot.
+    pub(super) fn names(&self) -> impl Iterator<Item = (usize, Rect)> {
+        let name = |begin: &usize| Some((*begin, self.cells.place(self.cell(*begin) - 1)?));
+        self.begins.iter().filter_map(name)
+    }
+
+    /// The index of the slot at a position.
+    pub(super) fn at(&self, position: Position) -> Option<usize> {
+        self.cells.at(position).and_then(|cell| self.slot(cell))
+    }
+
+    /// The slots on this page.
+    pub(super) fn page(&self) -> std::ops::Range<usize> {
+        let cells = self.cells.first..self.cells.first + self.cells.shown;
+        let mut shown = cells.filter_map(|cell| self.slot(cell));
+        let first = shown.next().unwrap_or(0);
+        first..shown.next_back().unwrap_or(first) + usize::from(self.slots > 0)
+    }
+
+    /// The slot in the next column to the left or right of one; `None` where there is no such column.
+    pub(super) fn beside(&self, slot: usize, right: bool) -> Option<usize> {
+        let (cell, rows) = (self.cell(slot), self.cells.rows);
+        let there = if right { cell + rows } else { cell.checked_sub(rows)? };
+        // Beside a lot's name its first slot is meant.
+        self.slot(there).or_else(|| self.slot(there + 1))
+    }
+}
+
 /// A window of at most this size in the middle of the board, or as large as there is room.
 pub(super) fn window(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));

@@ -5,6 +5,7 @@
 //! (`layout`) says where everything is, for drawing and for the mouse. What callers chose to be called reaches the
 //! buffer only as `parking::Text` and through `paint`.
 
+mod accounts;
 mod banner;
 mod calls;
 mod commands;

@@ -53,7 +53,7 @@ impl Console {
         if let Some((index, slot)) = grid.at(position).and_then(|i| desk.slots.get(i).map(|s| (i, s))) {
             self.put_cursor(desk, index);
             self.blur();
-            return vec![Command::PressSlot(slot.id.clone())];
+            return vec![Command::PressSlot(slot.key())];
         }
         if top::is_microphone(self, places.top, position) {
             return vec![Command::Mute];

@@ -37,7 +37,7 @@ fn sayings(desk: &Desk, console: &Console, banner: Banner) -> Vec<Saying> {
     let mut all = Vec::new();
     let announced = banner::announced(desk);
     if let (Banner::Line, Some(undo)) = (banner, announced) {
-        let text = format!(" {} · {} ", banner::headline(undo), banner::remedy(desk, undo));
+        let text = format!(" {} · {} ", banner::headline(desk, undo), banner::remedy(desk, undo));
         all.push(Saying { text, scope: "banner", must: true });
     }
     if let Some(hint) = console.hint(desk) {

@@ -3,7 +3,7 @@
 
 use super::commands::{CommandRow, Deed, command_table};
 use super::keymap::Keymap;
-use crate::desk::{Call, CallId, Command, Desk};
+use crate::desk::{Call, CallId, Command, Desk, Slot, SlotKey};
 use crate::parking::{Identity, SlotId, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
@@ -35,6 +35,11 @@ pub(super) enum Overlay {
         /// Which of the found ones is chosen.
         chosen: usize,
     },
+    /// How every account stands.
+    Accounts {
+        /// First line shown.
+        first: usize,
+    },
     /// "2 calls would be lost".
     Quit,
 }
@@ -59,7 +64,7 @@ pub(super) enum Asks {
         why: &'static str,
     },
     /// The note of a parked call; who it was, should another one be there meanwhile.
-    SlotNote(SlotId, Identity),
+    SlotNote(SlotKey, Identity),
 }
 
 /// A prompt.
@@ -152,14 +157,32 @@ impl Prompt {
         }
     }
 
-    /// The slot that was typed.
-    pub(super) fn slot(&self) -> Option<SlotId> {
-        SlotId::new(self.input.value().trim())
+    /// The slot that was typed: of the caller's own lot, or the one that is meant where there is no caller. Two lots may
+    /// have the same number: then the one where somebody is.
+    ///
+    /// # Errors
+    /// Why it is none, in words.
+    pub(super) fn slot(&self, desk: &Desk, call: Option<CallId>) -> Result<SlotKey, String> {
+        let typed = self.input.value().trim();
+        let Some(id) = SlotId::new(typed) else { return Err("a slot is a number such as 703".into()) };
+        if let Some(call) = call.and_then(|call| desk.call(call)) {
+            return Ok(SlotKey { line: call.line, id });
+        }
+        let named: Vec<&Slot> = desk.slots.iter().filter(|slot| slot.id == id).collect();
+        let taken: Vec<&Slot> = named.iter().copied().filter(|slot| slot.holds_somebody()).collect();
+        match (named.as_slice(), taken.as_slice()) {
+            ([only], _) | (_, [only]) => Ok(only.key()),
+            ([], _) => Err(format!("there is no slot {id}")),
+            _ => Err(format!("{id} is in several lots: choose it there with tab and the arrow keys")),
+        }
     }
 
     fn key(&mut self, desk: &Desk, key: KeyEvent) -> Outcome {
         match key.code {
             KeyCode::Enter => self.send(desk),
+            KeyCode::Tab if self.asks == Asks::Dial && desk.lines.len() > 1 => {
+                Outcome::SaysAndStays(vec![Command::ChooseLine(None)])
+            }
             _ => {
                 let most = self.most();
                 edit_line(&mut self.input, key, most);
@@ -183,10 +206,10 @@ impl Prompt {
             }
             Asks::Slot(Some(call)) if !still(*call) => gone(),
             Asks::Transfer(_) => gone(),
-            Asks::Slot(call) => match (self.slot(), call) {
-                (Some(slot), Some(_)) => Outcome::Says(vec![Command::Park { slot: Some(slot) }]),
-                (Some(slot), None) => Outcome::Says(vec![Command::PressSlot(slot)]),
-                (None, _) => Outcome::Refuses("a slot is a number such as 703".into()),
+            Asks::Slot(call) => match (self.slot(desk, *call), call) {
+                (Ok(slot), Some(_)) => Outcome::Says(vec![Command::Park { slot: Some(slot) }]),
+                (Ok(slot), None) => Outcome::Says(vec![Command::PressSlot(slot)]),
+                (Err(why), _) => Outcome::Refuses(why),
             },
         }
     }
@@ -200,26 +223,28 @@ impl Prompt {
         let his = |p: &crate::desk::ParkedCall| p.ours && p.parkee == *party && !party.is_withheld();
         let mut slots = desk.slots.iter().filter(|s| s.parked.as_ref().is_some_and(his));
         match (slots.next(), slots.next()) {
-            (Some(slot), None) => Outcome::Says(vec![Command::NoteSlot { slot: slot.id.clone(), text }]),
+            (Some(slot), None) => Outcome::Says(vec![Command::NoteSlot { slot: slot.key(), text }]),
             _ => {
                 Outcome::Refuses("that call has ended: the note has nobody to stay with · esc closes".into())
             }
         }
     }
 
-    fn send_slot_note(desk: &Desk, slot: &SlotId, party: &Identity, typed: &str) -> Outcome {
+    fn send_slot_note(desk: &Desk, slot: &SlotKey, party: &Identity, typed: &str) -> Outcome {
         let text = typed.to_owned();
         let now_there = desk.slot(slot).and_then(|s| s.parked.as_ref());
         if now_there.is_some_and(|p| p.parkee == *party) {
             return Outcome::Says(vec![Command::NoteSlot { slot: slot.clone(), text }]);
         }
         let back = |c: &&Call| {
-            c.party == *party && c.comeback.as_ref().is_some_and(|b| b.slot.as_ref() == Some(slot))
+            let from = |b: &crate::desk::Comeback| c.line == slot.line && b.slot.as_ref() == Some(&slot.id);
+            c.party == *party && c.comeback.as_ref().is_some_and(from)
         };
         match desk.calls.iter().find(back) {
             Some(call) => Outcome::Says(vec![Command::NoteCall { call: call.id, text }]),
             None => Outcome::Refuses(format!(
-                "that caller has left {slot}: the note was not written · esc closes"
+                "that caller has left {}: the note was not written · esc closes",
+                desk.place(slot)
             )),
         }
     }
@@ -246,6 +271,7 @@ impl Overlay {
                 Outcome::Stays
             }
             Self::Palette { search, chosen } => palette_key(search, chosen, key),
+            Self::Accounts { first } => accounts_key(desk, first, key),
             Self::Quit => Outcome::Closes,
         }
     }
@@ -260,7 +286,7 @@ impl Overlay {
             Self::Help { search, .. } | Self::Palette { search, .. } => {
                 paste_line(search, pasted, MAX_SEARCH)
             }
-            Self::Keypad(_) | Self::Quit => {}
+            Self::Keypad(_) | Self::Accounts { .. } | Self::Quit => {}
         }
     }
 }
@@ -277,6 +303,21 @@ fn keypad(desk: &Desk, call: CallId, key: KeyEvent, repeated: bool) -> Outcome {
         KeyCode::Char(_) if !repeated => Outcome::Refuses("only 0-9 * # A-D can be sent into a call".into()),
         _ => Outcome::Stays,
     }
+}
+
+/// In the accounts' window; its last page is found when it is drawn.
+fn accounts_key(desk: &Desk, first: &mut usize, key: KeyEvent) -> Outcome {
+    let most = desk.lines.len() * super::accounts::LINES_EACH;
+    match key.code {
+        KeyCode::Enter => return Outcome::Closes,
+        KeyCode::Up => *first = first.saturating_sub(1),
+        KeyCode::Down => *first = (*first + 1).min(most),
+        KeyCode::PageUp => *first = first.saturating_sub(super::accounts::LINES_EACH),
+        KeyCode::PageDown => *first = (*first + super::accounts::LINES_EACH).min(most),
+        KeyCode::Tab | KeyCode::Char('a') => return Outcome::SaysAndStays(vec![Command::ChooseLine(None)]),
+        _ => {}
+    }
+    Outcome::Stays
 }
 
 fn help_key(search: &mut Input, first: &mut usize, most: usize, key: KeyEvent) {

@@ -4,8 +4,7 @@ use super::overlay::{Asks, Overlay, Prompt, dialled};
 use super::paint::Canvas;
 use super::windows::{input_line, open};
 use super::words;
-use crate::desk::{Call, CallId, Desk, Phase};
-use crate::parking::SlotId;
+use crate::desk::{Call, CallId, Desk, Phase, Slot};
 use ratatui::layout::Rect;
 
 /// Draws the prompt, the keypad or the question.
@@ -14,7 +13,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area
         Overlay::Prompt(prompt) => draw_prompt(canvas, desk, prompt, area),
         Overlay::Keypad(call) => draw_keypad(canvas, desk, *call, area),
         Overlay::Quit => draw_quit(canvas, desk, area),
-        Overlay::Help { .. } | Overlay::Palette { .. } => {}
+        Overlay::Help { .. } | Overlay::Palette { .. } | Overlay::Accounts { .. } => {}
     }
 }
 
@@ -24,13 +23,16 @@ fn name(desk: &Desk, call: CallId) -> &str {
 
 fn title(desk: &Desk, prompt: &Prompt) -> String {
     match &prompt.asks {
-        Asks::Dial => "dial".into(),
+        Asks::Dial => match desk.line(desk.line_out()).filter(|_| desk.lines.len() > 1) {
+            Some(line) => format!("dial by {} · tab: another account", line.account.called()),
+            None => "dial".into(),
+        },
         Asks::Nothing { title, .. } => (*title).into(),
         Asks::Transfer(call) => format!("transfer {}", name(desk, *call)),
         Asks::Slot(Some(call)) => format!("park {} on which slot?", name(desk, *call)),
         Asks::Slot(None) => "which slot?".into(),
         Asks::CallNote(_, party) => format!("note for {}", party.label()),
-        Asks::SlotNote(slot, party) => format!("note for {} on {slot}", words::somebody(party)),
+        Asks::SlotNote(slot, party) => format!("note for {} on {}", words::somebody(party), desk.place(slot)),
     }
 }
 
@@ -45,7 +47,8 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
             ("", _) => "a number or address; the caller is handed over without asking there first".into(),
             (to, Some(_)) => format!("enter hands {} over to {}", name(desk, *call), dialled(to)),
         },
-        Asks::Slot(call) => slot_advice(desk, *call, prompt.slot()),
+        Asks::Slot(_) if typed.is_empty() => free_slots(desk, prompt),
+        Asks::Slot(call) => slot_advice(desk, *call, prompt),
         Asks::CallNote(..) | Asks::SlotNote(..) => {
             "stays with the caller, parked or back again; empty removes it".into()
         }
@@ -63,12 +66,16 @@ fn dial_advice(desk: &Desk, typed: &str) -> String {
     }
 }
 
-fn slot_advice(desk: &Desk, call: Option<CallId>, typed: Option<SlotId>) -> String {
-    let Some(id) = typed else { return free_slots(desk, call) };
-    let Some(slot) = desk.slot(&id) else { return format!("there is no slot {id}") };
+fn slot_advice(desk: &Desk, call: Option<CallId>, prompt: &Prompt) -> String {
+    let key = match prompt.slot(desk, call) {
+        Ok(key) => key,
+        Err(why) => return why,
+    };
+    let place = desk.place(&key);
+    let Some(slot) = desk.slot(&key) else { return format!("there is no slot {place}") };
     if call.is_some() {
-        return match desk.can_park(Some(&id)) {
-            Ok(_) => format!("{id} is free: enter parks there"),
+        return match desk.can_park(Some(&key)) {
+            Ok(_) => format!("{place} is free: enter parks there"),
             Err(bar) => bar.sentence(),
         };
     }
@@ -81,15 +88,22 @@ fn slot_advice(desk: &Desk, call: Option<CallId>, typed: Option<SlotId>) -> Stri
     }
 }
 
-/// Which slots could be typed.
-fn free_slots(desk: &Desk, call: Option<CallId>) -> String {
-    let fits = |s: &&crate::desk::Slot| if call.is_some() { s.is_known_free() } else { s.holds_somebody() };
-    let ids: Vec<&str> = desk.slots.iter().filter(fits).map(|s| s.id.as_str()).collect();
-    match (ids.as_slice(), call) {
-        ([], Some(_)) => "no slot is known to be free".into(),
-        ([], None) => "nobody is parked".into(),
-        (ids, Some(_)) => format!("free: {}", ids.join(" ")),
-        (ids, None) => format!("taken: {}", ids.join(" ")),
+/// Which slots could be typed: for a caller those of his own lot.
+fn free_slots(desk: &Desk, prompt: &Prompt) -> String {
+    let call = if let Asks::Slot(call) = prompt.asks { call } else { None };
+    let line = call.and_then(|call| desk.call(call)).map(|call| call.line);
+    let fits = |s: &&Slot| match line {
+        Some(line) => s.is_known_free() && s.line == line,
+        None => s.holds_somebody(),
+    };
+    let slots = desk.slots.iter().filter(fits);
+    let ids: Vec<String> =
+        slots.map(|s| if line.is_some() { s.id.to_string() } else { desk.place(&s.key()) }).collect();
+    match (ids.is_empty(), call) {
+        (true, Some(_)) => "no slot is known to be free".into(),
+        (true, None) => "nobody is parked".into(),
+        (false, Some(_)) => format!("free: {}", ids.join(" ")),
+        (false, None) => format!("taken: {}", ids.join(if desk.lines.len() > 1 { ", " } else { " " })),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The slots panel: one cell for each lamp, and more of one slot where there is room below.
 
-use super::layout::{Grid, grid};
+use super::layout::SlotGrid;
 use super::paint::{Canvas, Pen, columns, wrap};
 use super::state::Console;
-use super::words;
-use crate::desk::{Desk, Slot};
+use super::{top, words};
+use crate::desk::{Desk, LineId, Slot};
 use crate::parking::Lamp;
 use ratatui::layout::Rect;
 
@@ -12,8 +12,8 @@ use ratatui::layout::Rect;
 const DETAIL_LINES: u16 = 4;
 
 /// How the slots stand now.
-pub(super) fn layout(desk: &Desk, console: &Console, area: Rect) -> Grid {
-    grid(desk.slots.len(), area, console.cursor_place(desk).unwrap_or(0))
+pub(super) fn layout(desk: &Desk, console: &Console, area: Rect) -> SlotGrid {
+    SlotGrid::of(desk, area, console.cursor_place(desk).unwrap_or(0))
 }
 
 /// Draws them.
@@ -21,9 +21,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
     let grid = layout(desk, console, area);
     let cursor = console.cursor_index(desk);
     let id_columns = desk.slots.iter().map(|s| columns(s.id.as_str())).max().unwrap_or(3).min(8);
-    for (index, slot) in desk.slots.iter().enumerate().skip(grid.first).take(grid.shown) {
+    for (index, slot) in desk.slots.iter().enumerate() {
         if let Some(place) = grid.place(index) {
             draw_cell(canvas, desk, slot, place, &Cell { index, id_columns, chosen: cursor == Some(index) });
+        }
+    }
+    for (first, place) in grid.names() {
+        if let Some(slot) = desk.slots.get(first) {
+            draw_lot_name(canvas, desk, slot.line, place);
         }
     }
     if desk.slots.is_empty() {
@@ -32,22 +37,39 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
         pen.say("no slots are configured", "dim");
     }
     draw_page(canvas, desk, area, &grid);
-    let below = grid.below();
-    if grid.lines == 1 && below.height > DETAIL_LINES {
+    let below = grid.cells.below();
+    if grid.cells.lines == 1 && below.height > DETAIL_LINES {
         draw_detail(canvas, desk, cursor, below);
     }
 }
 
+/// A lot's name over its slots: how many are taken, and whether its server can be trusted.
+fn draw_lot_name(canvas: &mut Canvas<'_>, desk: &Desk, line: LineId, place: Rect) {
+    let Some(there) = desk.line(line) else { return };
+    let taken = desk.slots_of(line).filter(|slot| slot.holds_somebody()).count();
+    let y = place.y + place.height - 1;
+    let border = canvas.style("border");
+    canvas.put(place.x, y, place.width, &"─".repeat(place.width.into()), border);
+    let mut pen = canvas.line(place, y);
+    pen.skip(1);
+    pen.say(&format!(" {} ", there.lot_name), "title");
+    pen.say(&format!("{taken} of {} ", desk.slots_of(line).count()), "dim");
+    let (glyph, word, scope) = top::state(&there.account);
+    if !there.account.is_reachable() {
+        pen.say(&format!("{glyph} {word} "), scope);
+    }
+}
+
 /// Where more slots are than the panel holds: which ones show, and whether somebody is parked on the others.
-fn draw_page(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect, grid: &Grid) {
-    if grid.shown >= desk.slots.len() {
+fn draw_page(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect, grid: &SlotGrid) {
+    let shown = grid.page();
+    if shown.len() >= desk.slots.len() {
         return;
     }
-    let last = grid.first + grid.shown;
-    let shown = grid.first..last;
     let elsewhere =
         desk.slots.iter().enumerate().filter(|(i, s)| !shown.contains(i) && s.holds_somebody()).count();
-    let text = format!(" {}–{last} shown, {elsewhere} parked elsewhere · tab ↓ ", grid.first + 1);
+    let (first, last) = (shown.start + 1, shown.end);
+    let text = format!(" {first}–{last} shown, {elsewhere} parked elsewhere · tab ↓ ");
     let style = canvas.style("title.focus");
     let x = area.right().saturating_sub(columns(&text) + 1).max(area.x);
     canvas.put(x, area.bottom(), area.width, &text, style);
@@ -160,8 +182,8 @@ fn draw_detail(canvas: &mut Canvas<'_>, desk: &Desk, cursor: Option<usize>, area
     let chosen = cursor.and_then(|i| desk.slots.get(i));
     let Some(slot) = chosen.or_else(|| desk.longest_parked()) else { return };
     let title = match chosen {
-        Some(slot) => slot.id.to_string(),
-        None => format!("waits longest: {} · r takes it", slot.id),
+        Some(slot) => desk.place(&slot.key()),
+        None => format!("waits longest: {} · r takes it", desk.place(&slot.key())),
     };
     let border = canvas.style("border");
     let area = Rect { y: area.y + u16::from(area.height > DETAIL_LINES + 1), ..area };

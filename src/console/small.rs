@@ -16,7 +16,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
     let (columns, rows) = SMALLEST;
     lines.push((format!("make the window larger: {columns}×{rows} needed"), "notice.warning"));
     if let Some(undo) = banner::announced(desk) {
-        lines.push((banner::headline(undo), "banner"));
+        lines.push((banner::headline(desk, undo), "banner"));
     }
     let said = console.hint(desk).or_else(|| desk.current_notice().map(|n| n.text.as_str()));
     if let Some(text) = said {
@@ -58,7 +58,13 @@ fn slot_line(desk: &Desk, slot: &Slot) -> (String, &'static str) {
     let look = words::lamp(desk, slot);
     let mark = words::parked_urgency(desk, slot).mark();
     (
-        format!("{} {} {}{mark} {}", slot.id, look.glyph, look.word, words::who(slot).unwrap_or_default()),
+        format!(
+            "{} {} {}{mark} {}",
+            desk.place(&slot.key()),
+            look.glyph,
+            look.word,
+            words::who(slot).unwrap_or_default()
+        ),
         look.scope,
     )
 }

@@ -6,8 +6,8 @@ use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
 use super::words;
-use crate::desk::{Command, Desk, Phase};
-use crate::parking::{Moment, SlotId, Text};
+use crate::desk::{Command, Desk, Phase, SlotKey};
+use crate::parking::{Moment, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub struct Console {
     pub(super) keymap: Keymap,
     focus: Focus,
     focused_at: Moment,
-    cursor: Option<SlotId>,
+    cursor: Option<SlotKey>,
     pub(super) overlay: Option<Overlay>,
     hint: Option<(String, Moment)>,
     last: Option<(Chord, Moment)>,
@@ -177,6 +177,7 @@ impl Console {
             Deed::Slot(nth) => self.press_nth(desk, nth),
             Deed::RetrieveLongest => vec![Command::RetrieveLongest],
             Deed::Undo => vec![Command::Undo],
+            Deed::NextAccount => vec![Command::ChooseLine(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
             Deed::Quit => self.quit(desk),
             _ => {
@@ -204,6 +205,7 @@ impl Console {
             Deed::OtherPanel if self.slots_chosen(desk) || desk.slots.is_empty() => self.focus = Focus::Calls,
             Deed::OtherPanel => self.move_cursor(desk, 0),
             Deed::Copy => self.copy_slot(desk),
+            Deed::Accounts => self.overlay = Some(Overlay::Accounts { first: 0 }),
             Deed::Help => self.overlay = Some(Overlay::Help { search: Input::default(), first: 0 }),
             Deed::Palette => self.overlay = Some(Overlay::Palette { search: Input::default(), chosen: 0 }),
             _ => self.focus = Focus::Calls,
@@ -221,7 +223,7 @@ impl Console {
     fn enter(&mut self, desk: &Desk) -> Vec<Command> {
         if let Some(slot) = self.cursor_index(desk).and_then(|i| desk.slots.get(i)) {
             self.focus = Focus::Calls;
-            return vec![Command::PressSlot(slot.id.clone())];
+            return vec![Command::PressSlot(slot.key())];
         }
         match desk.hand() {
             Some(hand) if hand.phase == Phase::Ringing => vec![Command::Take(hand.id)],
@@ -231,7 +233,7 @@ impl Console {
 
     fn press_nth(&mut self, desk: &Desk, nth: u8) -> Vec<Command> {
         match desk.slots.get(usize::from(nth)) {
-            Some(slot) => vec![Command::PressSlot(slot.id.clone())],
+            Some(slot) => vec![Command::PressSlot(slot.key())],
             None => {
                 self.show_hint(desk.now, &format!("there is no slot number {}", nth + 1));
                 Vec::new()
@@ -250,7 +252,7 @@ impl Console {
         };
         match slot.and_then(|s| s.parked.as_ref().filter(|_| s.holds_somebody()).map(|p| (s, p))) {
             Some((slot, parked)) => {
-                self.ask(Asks::SlotNote(slot.id.clone(), parked.parkee.clone()), parked.note.as_str());
+                self.ask(Asks::SlotNote(slot.key(), parked.parkee.clone()), parked.note.as_str());
             }
             None => self.ask_nothing("note", "no call in hand and nobody parked there to write a note for"),
         }
@@ -258,14 +260,14 @@ impl Console {
 
     fn copy_slot(&mut self, desk: &Desk) {
         let chosen = self.cursor_index(desk).and_then(|i| desk.slots.get(i));
-        let undo = desk.undo.as_ref().and_then(|u| desk.slot(&u.slot));
+        let undo = desk.undo.as_ref().and_then(|u| desk.slot(&u.key()));
         let slot = chosen.or(undo).or_else(|| desk.longest_parked()).filter(|s| s.holds_somebody());
         let Some((slot, parked)) = slot.and_then(|s| s.parked.as_ref().map(|p| (s, p))) else {
             return self.show_hint(desk.now, "nobody is parked there: nothing to copy");
         };
-        let (who, id) = (words::somebody(&parked.parkee), &slot.id);
+        let (who, id, place) = (words::somebody(&parked.parkee), &slot.id, desk.place(&slot.key()));
         let note = if parked.note.is_empty() { String::new() } else { format!(" ({})", parked.note) };
-        let text = format!("{who} is parked on {id}{note}: dial {id} to take the call");
+        let text = format!("{who} is parked on {place}{note}: dial {id} to take the call");
         self.show_hint(desk.now, &format!("copied: {text}"));
         self.copy = Some(text);
     }
@@ -298,7 +300,7 @@ impl Console {
     /// Where the cursor is, or was: the page that shows.
     pub(super) fn cursor_place(&self, desk: &Desk) -> Option<usize> {
         let cursor = self.cursor.as_ref()?;
-        desk.slots.iter().position(|s| &s.id == cursor)
+        desk.slots.iter().position(|s| s.is(cursor))
     }
 
     /// The hint that shows now.
@@ -327,16 +329,17 @@ impl Console {
                 _ => vec![Command::Choose { forward: deed == Deed::Down }],
             };
         }
-        let rows = layout::places(self.area).map_or(1, |places| {
-            layout::grid(desk.slots.len(), places.slots, self.cursor_place(desk).unwrap_or(0)).rows
-        });
-        let rows = isize::try_from(rows).unwrap_or(1);
+        let here = self.cursor_place(desk).unwrap_or(0);
+        let beside = |right| {
+            let places = layout::places(self.area)?;
+            layout::SlotGrid::of(desk, places.slots, here).beside(here, right)
+        };
         match deed {
-            Deed::Left if self.cursor_place(desk).is_none_or(|i| i < rows.unsigned_abs()) => {
-                self.focus = Focus::Calls;
-            }
-            Deed::Left => self.move_cursor(desk, -rows),
-            Deed::Right => self.move_cursor(desk, rows),
+            Deed::Left => match beside(false) {
+                Some(there) => self.put_cursor(desk, there),
+                None => self.focus = Focus::Calls,
+            },
+            Deed::Right => self.put_cursor(desk, beside(true).unwrap_or(here)),
             Deed::Down => self.move_cursor(desk, 1),
             _ => self.move_cursor(desk, -1),
         }
@@ -353,7 +356,7 @@ impl Console {
     /// Puts the cursor on a slot and gives the slots the keys.
     pub(super) fn put_cursor(&mut self, desk: &Desk, index: usize) {
         if let Some(slot) = desk.slots.get(index) {
-            self.cursor = Some(slot.id.clone());
+            self.cursor = Some(slot.key());
             self.focus = Focus::Slots;
             self.focused_at = desk.now;
         }

@@ -1,9 +1,9 @@
-//! The top line: account and server, lamps, headset and meters, the time of day.
+//! The top line: accounts and servers, lamps, headset and meters, the time of day.
 
 use super::paint::{Canvas, Pen, columns};
 use super::state::Console;
 use super::words;
-use crate::desk::{Desk, Registration};
+use crate::desk::{Account, Desk, Protection, Registration};
 use crate::parking::Lamp;
 use ratatui::layout::{Position, Rect};
 
@@ -15,27 +15,105 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
     }
     sound(&mut pen, desk);
     pen.skip(1);
+    match desk.lines.as_slice() {
+        [] => pen.say("parkdeck", "top.product"),
+        [only] => one(&mut pen, desk, &only.account, area.width),
+        _ => several(&mut pen, desk),
+    }
+}
+
+/// The one account: what changes goes before its address.
+fn one(pen: &mut Pen<'_, '_>, desk: &Desk, account: &Account, width: u16) {
     pen.say("parkdeck", "top.product");
     pen.skip(1);
-    let (reach, scope) = reach(desk, area.width >= 120);
+    let (reach, scope) = reach(account, width >= 120);
     let (lamps, lamps_scope) = lamps(desk, pen.room().saturating_sub(columns(&reach) + 3));
-    // The account gives way to what changes.
     let rest = columns(&reach) + columns(&lamps) + 4;
-    let label = desk.account.label.as_str();
+    let label = account.called();
     let room = pen.room().saturating_sub(rest);
     if room >= 6 && !label.is_empty() {
         pen.column(room.min(columns(label)), label, "top");
-        pen.skip(if area.width >= 100 { 3 } else { 1 });
+        pen.skip(if width >= 100 { 3 } else { 1 });
     }
     pen.say(&reach, scope);
     pen.say(" · ", "dim");
     pen.say(&lamps, lamps_scope);
 }
 
-/// Registration and reachability: glyph, words and scope.
-pub(super) fn reach(desk: &Desk, roomy: bool) -> (String, &'static str) {
-    match (&desk.account.registration, desk.account.round_trip_ms) {
+/// Several accounts, each with its light; `›` stands before the one that new calls go out by. Names give way to lights
+/// and words.
+fn several(pen: &mut Pen<'_, '_>, desk: &Desk) {
+    let out = desk.line_out();
+    let state: Vec<_> = desk.lines.iter().map(|line| state(&line.account)).collect();
+    // Glyph, blanks and mark of each, and its word.
+    let fixed: u16 = state.iter().map(|(_, word, _)| columns(word) + 5).sum();
+    let (lamps, lamps_scope) = lamps(desk, 0);
+    let names: u16 = desk.lines.iter().map(|line| columns(line.account.called())).sum();
+    let wanted = fixed + names + columns(&lamps) + 3;
+    let product = pen.room() >= wanted + columns("parkdeck ");
+    if product {
+        pen.say("parkdeck ", "top.product");
+    }
+    let count = u16::try_from(desk.lines.len()).unwrap_or(u16::MAX).max(1);
+    let lamps_shown = pen.room() >= fixed + 4 * count + columns(&lamps) + 3;
+    let for_lamps = if lamps_shown { columns(&lamps) + 3 } else { 0 };
+    let for_names = pen.room().saturating_sub(fixed + for_lamps);
+    let each =
+        shared(for_names, &desk.lines.iter().map(|line| columns(line.account.called())).collect::<Vec<_>>());
+    for (((id, line), (glyph, word, scope)), room) in desk.numbered_lines().zip(state).zip(each) {
+        pen.say(if id == out { "›" } else { " " }, "top");
+        pen.say(glyph, scope);
+        pen.skip(1);
+        if room > 0 {
+            pen.column(room, line.account.called(), "top");
+            pen.skip(1);
+        }
+        pen.say(&word, scope);
+        pen.skip(1);
+    }
+    if lamps_shown {
+        pen.say("· ", "dim");
+        pen.say(&lamps, lamps_scope);
+    }
+}
+
+/// Shares so many columns among those who want so many each: who wants little gets it, the others the same.
+fn shared(mut room: u16, wanted: &[u16]) -> Vec<u16> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|i| wanted[*i]);
+    let mut given = vec![0; wanted.len()];
+    for (served, i) in order.into_iter().enumerate() {
+        let left = u16::try_from(wanted.len() - served).unwrap_or(u16::MAX);
+        given[i] = wanted[i].min(room / left);
+        room -= given[i];
+    }
+    given
+}
+
+/// An account's light: its glyph, the shortest word that says how it stands, and the scope.
+pub(super) fn state(account: &Account) -> (&'static str, String, &'static str) {
+    match (&account.registration, account.round_trip_ms) {
+        (Registration::Trying, _) => ("◌", "registering…".into(), "top.trying"),
+        (Registration::Registered, Some(ms)) => match account.way.protection {
+            Protection::Unverified => ("●", format!("{ms} ms TLS?"), "top.trying"),
+            _ => ("●", format!("{ms} ms"), "top.good"),
+        },
+        (Registration::Registered, None) => ("✕", "NO ANSWER".into(), "top.bad"),
+        (Registration::Failed { .. }, _) => ("✕", "NOT REGISTERED".into(), "top.bad"),
+    }
+}
+
+/// Registration and reachability of the only account: glyph, words and scope.
+fn reach(account: &Account, roomy: bool) -> (String, &'static str) {
+    let unverified = account.way.protection == Protection::Unverified;
+    match (&account.registration, account.round_trip_ms) {
         (Registration::Trying, _) => ("◌ registering…".into(), "top.trying"),
+        (Registration::Registered, Some(ms)) if unverified && roomy => {
+            (format!("● registered, reachable {ms} ms, TLS UNVERIFIED"), "top.trying")
+        }
+        (Registration::Registered, Some(ms)) if unverified => {
+            (format!("● {ms} ms TLS UNVERIFIED"), "top.trying")
+        }
         (Registration::Registered, Some(ms)) if roomy => {
             (format!("● registered, reachable {ms} ms"), "top.good")
         }
@@ -105,14 +183,9 @@ pub(super) fn is_microphone(console: &Console, area: Rect, position: Position) -
 /// The reason for a standing trouble, in a sentence for when nothing else is said.
 pub(super) fn standing(desk: &Desk) -> Vec<(String, &'static str)> {
     let mut lines = Vec::new();
-    if let Registration::Failed { reason, retry_at } = &desk.account.registration {
-        let again = retry_at.map_or_else(String::new, |at| {
-            let left_s = at.as_secs().saturating_sub(desk.now.as_secs());
-            format!(" · tried again in {}", words::wait(left_s))
-        });
-        lines.push((format!("✕ not registered: {reason}{again} · no call can come in"), "notice.error"));
-    } else if desk.account.registration == Registration::Registered && desk.account.round_trip_ms.is_none() {
-        lines.push(("! the server doesn't answer probes: calls may not go through".into(), "notice.warning"));
+    for line in &desk.lines {
+        let of = if desk.lines.len() > 1 { format!("{}: ", line.account.called()) } else { String::new() };
+        lines.extend(standing_of(desk, &line.account, &of));
     }
     if let Some(Err(reason)) = &desk.sound.headset
         && !desk.sound.off
@@ -120,4 +193,25 @@ pub(super) fn standing(desk: &Desk) -> Vec<(String, &'static str)> {
         lines.push((format!("! no headset: {reason} · calls work, without sound"), "notice.warning"));
     }
     lines
+}
+
+/// The standing trouble of one account; `of` says whose it is.
+fn standing_of(desk: &Desk, account: &Account, of: &str) -> Option<(String, &'static str)> {
+    if let Registration::Failed { reason, retry_at } = &account.registration {
+        let again = retry_at.map_or_else(String::new, |at| {
+            let left_s = at.as_secs().saturating_sub(desk.now.as_secs());
+            format!(" · tried again in {}", words::wait(left_s))
+        });
+        let text = format!("✕ {of}not registered: {reason}{again} · no call can come in");
+        return Some((text, "notice.error"));
+    }
+    if account.registration == Registration::Registered && account.round_trip_ms.is_none() {
+        let text = format!("! {of}the server doesn't answer probes: calls may not go through");
+        return Some((text, "notice.warning"));
+    }
+    let unverified = account.way.protection == Protection::Unverified;
+    unverified.then(|| {
+        let text = format!("! {of}nobody proved to be the server (verify = false): anybody may listen");
+        (text, "notice.warning")
+    })
 }

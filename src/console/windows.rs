@@ -1,5 +1,6 @@
-//! What lies over the board, drawn: prompts and the larger windows with lists (help, palette).
+//! What lies over the board, drawn: prompts and the larger windows with lists (help, palette, accounts).
 
+use super::accounts;
 use super::layout::{Places, window};
 use super::overlay::{Overlay, help_rows, palette_rows};
 use super::paint::{Canvas, columns};
@@ -19,6 +20,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
         Some(Overlay::Palette { search, chosen }) => {
             palette(canvas, console, search, *chosen, place(console, places));
         }
+        Some(Overlay::Accounts { first }) => accounts::draw(canvas, desk, *first, place(console, places)),
         Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, places)),
     }
 }
@@ -29,6 +31,7 @@ pub(super) fn place(console: &Console, places: &Places) -> Rect {
     match console.overlay {
         Some(Overlay::Help { .. }) => window(board, 100, 46),
         Some(Overlay::Palette { .. }) => window(board, 84, 20),
+        Some(Overlay::Accounts { .. }) => window(board, 100, 40),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {
             let at = window(board, 100.min(board.width.saturating_sub(2)), 4);

@@ -140,10 +140,16 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     if call.strength == Some(Strength::Unverified) {
         facts.push("~ unverified".into());
     }
+    // Which line it is on tells who is to be spoken for: before the note while it rings.
+    let line =
+        desk.line(call.line).filter(|_| desk.lines.len() > 1).map(|l| format!("on {}", l.account.called()));
+    let (before, after) = if call.phase == Phase::Ringing { (line, None) } else { (None, line) };
+    facts.extend(before);
     if !call.note.is_empty() {
         facts.push(format!("→ {}", call.note));
     }
     facts.push(call.remark.to_string());
+    facts.extend(after);
     if call.direction == Direction::Inbound && !call.called.is_empty() {
         facts.push(format!("for {}", call.called));
     }

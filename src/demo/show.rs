@@ -9,7 +9,7 @@ use crate::config::{
     Account, Config, Dialect, Log, Lot, Network, PasswordSource, Screen, Server, Sound, Tls,
 };
 use crate::io::clock::entropy;
-use crate::io::net;
+use crate::io::net::{Net, NetOptions};
 use crate::lot::LotConfig;
 use crate::lot::config::{ParkingConfig, Permissions, UserConfig};
 use crate::parking::{SlotId, Text};
@@ -150,12 +150,13 @@ fn serve(
 ) -> color_eyre::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let socket = net::bind_sip(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))?;
-        let address = socket.local_addr()?;
+        let anywhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0);
+        let net = Net::open(NetOptions { udp: vec![anywhere], ..NetOptions::default() }).await?;
+        let address = net.local_for(anywhere).ok_or_else(|| eyre!("the demo's lot has no address"))?;
         let config = lot_config(address, users);
         let music = lot::load_music(&config, std::path::Path::new("."))?;
         ready.send(Ok((address, config.clone())))?;
-        lot::serve(config, music, socket, None, async { drop(stopped.await) }).await
+        lot::serve(config, music, net, None, async { drop(stopped.await) }).await
     })
 }
 

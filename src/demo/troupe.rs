@@ -205,6 +205,8 @@ fn account(script: &Script, name: &str) -> Account {
     Account {
         realm: Some(script.domain.clone()),
         expires_s: EXPIRES_S,
+        // The stage carries datagrams only.
+        udp_to_tcp: false,
         ..Account::new(
             NameAddr::new(Uri::sip(name, &script.domain)).with_display(user.map_or("", |u| u.display_name)),
             script.lot,

@@ -1,5 +1,6 @@
 //! One call as the operator sees it, from the first ring to the last word.
 
+use super::line::{LineId, SlotKey};
 use super::slot::{DialogKey, ParkedCall};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,8 @@ pub struct Comeback {
 pub struct Call {
     /// Its number here.
     pub id: CallId,
+    /// The line that it came by or goes out by. Never changes: the call is known to no other server.
+    pub line: LineId,
     /// Who began it.
     pub direction: Direction,
     /// Where it stands.
@@ -152,6 +155,11 @@ impl Call {
                 | Phase::Talking
                 | Phase::Resuming
         )
+    }
+
+    /// A slot of the lot that this call could be parked in.
+    pub(super) fn slot_key(&self, id: &SlotId) -> SlotKey {
+        SlotKey { line: self.line, id: id.clone() }
     }
 
     /// Enters a phase at `now`.

@@ -1,7 +1,7 @@
 //! What the operator can say. Imperative; the keymap, the palette and the control socket all speak these.
 
 use super::call::CallId;
-use crate::parking::SlotId;
+use super::line::{LineId, SlotKey};
 use serde::{Deserialize, Serialize};
 
 /// One wish of the operator.
@@ -23,15 +23,17 @@ pub enum Command {
     Hold,
     /// Mute or unmute the microphone.
     Mute,
-    /// Park the call in hand: to the next free slot, or to this one.
+    /// Park the call in hand, in the lot of its own line: in the next free slot, or in this one.
     Park {
         /// The slot, or `None` for the server's choice.
-        slot: Option<SlotId>,
+        slot: Option<SlotKey>,
     },
     /// Press a slot's lamp key: park there, retrieve from there, or ask.
-    PressSlot(SlotId),
+    PressSlot(SlotKey),
     /// Retrieve the longest parked call.
     RetrieveLongest,
+    /// Let new calls go out by this line, or by the next one.
+    ChooseLine(Option<LineId>),
     /// Call this number or URI.
     Dial(String),
     /// Send one digit into the call in hand (`0-9 * # A-D`).
@@ -46,7 +48,7 @@ pub enum Command {
     /// Write the note of a parked call.
     NoteSlot {
         /// The slot.
-        slot: SlotId,
+        slot: SlotKey,
         /// The text.
         text: String,
     },

@@ -1,6 +1,7 @@
 //! What the world says ([`Event`], past tense) and what the desk wants done ([`Effect`], imperative).
 
 use super::call::{CallId, RetrieveTarget};
+use super::line::{SlotKey, Way};
 use super::slot::DialogKey;
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
@@ -55,17 +56,29 @@ pub struct Messages {
     pub urgent: u32,
 }
 
-/// Something that happened.
+/// Something that happened. What names no call happened on the line that it is told of (see [`super::Desk::learn_on`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// The account is registered.
+    /// The account of this line is registered.
     Registered,
+    /// How the server of this line is reached now, and until when the registration holds.
+    WayTold {
+        /// How.
+        way: Way,
+        /// Until when; `None`: not registered.
+        registered_until: Option<Moment>,
+    },
     /// It is not; tried again at `retry_at`.
     RegistrationFailed {
         /// In words.
         reason: Text,
         /// When next.
         retry_at: Option<Moment>,
+    },
+    /// Something went wrong on the way to the server of this line; it is mended by itself.
+    LineTroubled {
+        /// What, in words.
+        reason: Text,
     },
     /// The server answered a probe.
     Reached {
@@ -232,7 +245,7 @@ pub enum Effect {
         target: RetrieveTarget,
     },
     /// Ask the server for a lamp's state again.
-    AskLamp(SlotId),
+    AskLamp(SlotKey),
     /// Hand the call over blindly.
     Transfer {
         /// Which.
@@ -250,7 +263,7 @@ pub enum Effect {
     /// Tell the server the note of a parked call, where it keeps notes.
     TellNote {
         /// The slot.
-        slot: SlotId,
+        slot: SlotKey,
         /// The call it belongs to.
         key: Option<DialogKey>,
         /// The text.
@@ -260,4 +273,23 @@ pub enum Effect {
     SaveMemory,
     /// End the program.
     Leave,
+}
+
+impl Effect {
+    /// The call that it is about, if it is about one.
+    pub fn call(&self) -> Option<CallId> {
+        match self {
+            Self::Answer(call)
+            | Self::Reject(call)
+            | Self::HangUp(call)
+            | Self::Hold(call)
+            | Self::Resume(call)
+            | Self::Dial { call, .. }
+            | Self::Park { call, .. }
+            | Self::Retrieve { call, .. }
+            | Self::Transfer { call, .. }
+            | Self::SendDigit { call, .. } => Some(*call),
+            Self::AskLamp(_) | Self::TellNote { .. } | Self::SaveMemory | Self::Leave => None,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! How fresh each lamp is: since when the server's word is confirmed, and until when it holds. And the mailbox's lamp.
 
-use super::{Desk, Effect, Messages, Slot};
-use crate::parking::{Lamp, Moment, SlotId};
+use super::{Desk, Effect, LineId, Messages, Slot, SlotKey};
+use crate::parking::{Lamp, Moment};
 use std::time::Duration;
 
 /// How far the server's word about a slot can be trusted.
@@ -39,9 +39,9 @@ impl Slot {
 
 impl Desk {
     /// The server would have told us of a change: what it said last is as good as said now.
-    pub(super) fn lamp_confirmed(&mut self, id: &SlotId, until: Moment) -> Vec<Effect> {
+    pub(super) fn lamp_confirmed(&mut self, key: &SlotKey, until: Moment) -> Vec<Effect> {
         let now = self.now;
-        let held = self.slots.iter_mut().find(|s| &s.id == id);
+        let held = self.slots.iter_mut().find(|s| s.is(key));
         if let Some(slot) = held.filter(|s| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack)) {
             slot.heard_at = Some(now);
             slot.fresh_until = Some(until);
@@ -64,8 +64,10 @@ impl Desk {
         }
     }
 
-    pub(super) fn messages_told(&mut self, messages: Option<Messages>) -> Vec<Effect> {
-        self.account.messages = messages;
+    pub(super) fn messages_told(&mut self, line: LineId, messages: Option<Messages>) -> Vec<Effect> {
+        if let Some(there) = self.line_mut(line) {
+            there.account.messages = messages;
+        }
         Vec::new()
     }
 }
@@ -74,6 +76,7 @@ impl Desk {
 mod tests {
     use super::super::{Abilities, Event, LampReport};
     use super::*;
+    use crate::parking::SlotId;
 
     fn s(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

@@ -1,6 +1,7 @@
 //! What the world says, one event at a time, and what follows from it.
 
 use super::event::{CallArrival, LampReport};
+use super::line::{LineId, SlotKey};
 use super::slot::{AskingFor, Departed, ParkedCall};
 use super::{CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
@@ -14,18 +15,33 @@ const MAX_DEPARTED: usize = 64;
 const REMARK_FOR: Duration = Duration::from_secs(6);
 
 impl Desk {
-    /// Takes in one event, at `now`.
+    /// Takes in one event of the first line, or of none, at `now`.
     pub fn learn(&mut self, now: Moment, event: Event) -> Vec<Effect> {
+        self.learn_on(now, LineId::default(), event)
+    }
+
+    /// Takes in one event of this line, at `now`. What names a call is about that call, whatever line tells it.
+    pub fn learn_on(&mut self, now: Moment, line: LineId, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
         match event {
-            Event::Registered => self.registered(),
-            Event::RegistrationFailed { reason, retry_at } => self.registration_failed(reason, retry_at),
-            Event::Reached { round_trip_ms } => self.reached(Some(round_trip_ms)),
-            Event::Unreachable => self.reached(None),
-            Event::LampChanged { slot, report } => self.lamp_changed(&slot, report),
-            Event::LampConfirmed { slot, until } => self.lamp_confirmed(&slot, until),
-            Event::MessagesTold(messages) => self.messages_told(messages),
-            Event::CallArrived(arrival) => self.call_arrived(arrival),
+            Event::Registered => self.registered(line),
+            Event::WayTold { way, registered_until } => self.way_told(line, way, registered_until),
+            Event::LineTroubled { reason } => {
+                let now = self.now;
+                if let Some(there) = self.line_mut(line) {
+                    there.account.last_trouble = Some((reason, now));
+                }
+                Vec::new()
+            }
+            Event::RegistrationFailed { reason, retry_at } => {
+                self.registration_failed(line, reason, retry_at)
+            }
+            Event::Reached { round_trip_ms } => self.reached(line, Some(round_trip_ms)),
+            Event::Unreachable => self.reached(line, None),
+            Event::LampChanged { slot, report } => self.lamp_changed(&SlotKey { line, id: slot }, report),
+            Event::LampConfirmed { slot, until } => self.lamp_confirmed(&SlotKey { line, id: slot }, until),
+            Event::MessagesTold(messages) => self.messages_told(line, messages),
+            Event::CallArrived(arrival) => self.call_arrived(line, arrival),
             Event::CallProgressed { call } => self.call_progressed(call),
             Event::CallAnswered { call } => self.call_answered(call),
             Event::CallEnded { call, reason, by_them } => self.call_ended(call, &reason, by_them),
@@ -41,7 +57,7 @@ impl Desk {
             }
             Event::TransferWished { call, to } => self.transfer_wished(call, &to),
             Event::ParkProven { call, slot } => self.park_proven(call, slot),
-            Event::ParkDoubted { slots } => self.park_doubted(&slots),
+            Event::ParkDoubted { slots } => self.park_doubted(line, &slots),
             Event::ParkRefused { call, reason } => self.park_refused(call, &reason),
             Event::TransferDone { call } => self.transfer_done(call),
             Event::TransferRefused { call, reason } => self.transfer_refused(call, &reason),
@@ -75,45 +91,73 @@ impl Desk {
         asking.chain(remarks).chain(lamps).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
     }
 
-    fn registered(&mut self) -> Vec<Effect> {
-        if matches!(self.account.registration, Registration::Failed { .. }) {
-            self.say(Severity::Info, "registered again");
+    fn registered(&mut self, line: LineId) -> Vec<Effect> {
+        let of = self.of_line(line);
+        let Some(there) = self.line_mut(line) else { return Vec::new() };
+        let before = std::mem::replace(&mut there.account.registration, Registration::Registered);
+        if matches!(before, Registration::Failed { .. }) {
+            self.say(Severity::Info, &format!("{of}registered again"));
         }
-        self.account.registration = Registration::Registered;
         Vec::new()
     }
 
-    fn registration_failed(&mut self, reason: Text, retry_at: Option<Moment>) -> Vec<Effect> {
-        self.say(
-            Severity::Error,
-            &format!("not registered: {reason} · no calls arrive until this is mended"),
-        );
-        self.account.registration = Registration::Failed { reason, retry_at };
+    fn way_told(&mut self, line: LineId, way: super::Way, until: Option<Moment>) -> Vec<Effect> {
+        if let Some(there) = self.line_mut(line) {
+            there.account.way = way;
+            there.account.registered_until = until;
+        }
         Vec::new()
     }
 
-    fn reached(&mut self, round_trip_ms: Option<u32>) -> Vec<Effect> {
-        match (self.account.round_trip_ms, round_trip_ms) {
+    fn registration_failed(&mut self, line: LineId, reason: Text, retry_at: Option<Moment>) -> Vec<Effect> {
+        let (now, of) = (self.now, self.of_line(line));
+        let calls = if self.lines.len() > 1 { "no calls arrive there" } else { "no calls arrive" };
+        self.say(Severity::Error, &format!("{of}not registered: {reason} · {calls} until this is mended"));
+        if let Some(there) = self.line_mut(line) {
+            there.account.last_trouble = Some((reason.clone(), now));
+            there.account.registration = Registration::Failed { reason, retry_at };
+            there.account.registered_until = None;
+        }
+        Vec::new()
+    }
+
+    fn reached(&mut self, line: LineId, round_trip_ms: Option<u32>) -> Vec<Effect> {
+        let (now, of) = (self.now, self.of_line(line));
+        let Some(there) = self.line_mut(line) else { return Vec::new() };
+        match (std::mem::replace(&mut there.account.round_trip_ms, round_trip_ms), round_trip_ms) {
             (Some(_), None) => {
-                let text = "the server doesn't answer: calls with you go on, lamps can't be trusted";
-                self.say(Severity::Error, text);
+                there.account.last_trouble = Some((Text::new("the server didn't answer"), now));
+                let fate = self.fate_of_calls(line);
+                let text = format!("{of}the server doesn't answer: {fate}, lamps can't be trusted");
+                self.say(Severity::Error, &text);
             }
             // The first answer of all is what everybody expects: nothing to say, and no greeting to push aside.
             (None, Some(_)) if self.notices.iter().any(|n| n.severity == Severity::Error) => {
-                self.say(Severity::Info, "the server answers");
+                self.say(Severity::Info, &format!("{of}the server answers"));
             }
             _ => {}
         }
-        self.account.round_trip_ms = round_trip_ms;
         Vec::new()
     }
 
-    fn lamp_changed(&mut self, id: &SlotId, report: LampReport) -> Vec<Effect> {
+    /// What becomes of the calls of a line whose server has fallen silent.
+    fn fate_of_calls(&self, line: LineId) -> String {
+        if self.lines.len() < 2 {
+            return "calls with you go on".to_owned();
+        }
+        match self.calls.iter().filter(|c| c.line == line).count() {
+            0 => "no call is on it".to_owned(),
+            1 => "its call with you goes on".to_owned(),
+            calls => format!("its {calls} calls with you go on"),
+        }
+    }
+
+    fn lamp_changed(&mut self, id: &SlotKey, report: LampReport) -> Vec<Effect> {
         let now = self.now;
-        let inferred_end = self.comes_back_at(now);
-        let ceiling = self.abilities.strength;
+        let inferred_end = self.comes_back_at(id.line, now);
+        let ceiling = self.abilities(id.line).strength;
         let memory = self.remembered.iter().position(|(slot, _)| slot == id);
-        let Some(slot) = self.slots.iter_mut().find(|s| &s.id == id) else { return Vec::new() };
+        let Some(slot) = self.slots.iter_mut().find(|s| s.is(id)) else { return Vec::new() };
         let fresh = !matches!(report.lamp, Lamp::Stale { .. } | Lamp::Unknown);
         if fresh {
             slot.heard_at = Some(now);
@@ -161,35 +205,36 @@ impl Desk {
     }
 
     /// A lamp that was asked for because its key was pressed has answered.
-    fn state_told(&mut self, id: &SlotId, asked: Option<AskingFor>) -> Vec<Effect> {
+    fn state_told(&mut self, id: &SlotKey, asked: Option<AskingFor>) -> Vec<Effect> {
         let Some(AskingFor::State { then_park }) = asked else { return Vec::new() };
         let Some(slot) = self.slot_mut(id) else { return Vec::new() };
         slot.asking = None;
         let lamp = slot.lamp.clone();
+        let place = self.place(id);
         match lamp {
             Lamp::Free if then_park.is_some() && then_park == self.in_hand => {
                 self.obey(self.now, super::Command::PressSlot(id.clone()))
             }
-            Lamp::Free => self.nothing(&format!("{id} is free")),
+            Lamp::Free => self.nothing(&format!("{place} is free")),
             Lamp::Parked | Lamp::RingingBack => {
                 let who = self.slot(id).and_then(|s| s.parked.as_ref()).map(|p| Self::called(&p.parkee));
                 let who = who.filter(|w| w != "withheld").unwrap_or_else(|| "somebody".into());
-                self.nothing(&format!("{id} holds {who}: press its key again to retrieve"))
+                self.nothing(&format!("{place} holds {who}: press its key again to retrieve"))
             }
             _ => Vec::new(),
         }
     }
 
-    fn call_arrived(&mut self, arrival: CallArrival) -> Vec<Effect> {
+    fn call_arrived(&mut self, line: LineId, arrival: CallArrival) -> Vec<Effect> {
         if self.calls.len() >= MAX_CALLS {
             return vec![Effect::Reject(arrival.call)];
         }
         let now = self.now;
         let mut call =
-            self.fresh_call(arrival.call, Direction::Inbound, arrival.party.clone(), Phase::Ringing);
+            self.fresh_call(arrival.call, line, Direction::Inbound, arrival.party.clone(), Phase::Ringing);
         call.called = arrival.called.clone();
         call.note = arrival.note.clone();
-        if let Some((slot, parked, waited)) = self.recognise_comeback(&arrival) {
+        if let Some((slot, parked, waited)) = self.recognise_comeback(line, &arrival) {
             call.waiting_since = now.saturating_sub(waited);
             let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
             if let Some(parked) = parked {
@@ -200,7 +245,8 @@ impl Desk {
                     call.party = parked.parkee;
                 }
             }
-            let place = slot.as_ref().map_or_else(|| "a slot".to_owned(), ToString::to_string);
+            let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
+            let place = place.unwrap_or_else(|| "a slot".to_owned());
             let who = Self::called(&call.party);
             call.comeback = Some(Comeback { slot, waited_s });
             let (minutes, seconds) = (waited_s / 60, waited_s % 60);
@@ -218,32 +264,35 @@ impl Desk {
     /// Slot, memory and wait, if this ringing caller was parked until a moment ago (T5).
     fn recognise_comeback(
         &mut self,
+        line: LineId,
         arrival: &CallArrival,
     ) -> Option<(Option<SlotId>, Option<ParkedCall>, Duration)> {
         let now = self.now;
         let ringing_back = |s: &&super::Slot| {
-            s.lamp == Lamp::RingingBack
+            s.line == line
+                && s.lamp == Lamp::RingingBack
                 && s.parked.as_ref().is_some_and(|p| p.parkee.agrees_with(&arrival.party))
         };
         if let Some((slot, waited_s)) = &arrival.comeback {
-            let known = slot.as_ref().and_then(|id| self.slot(id));
+            let known = slot.as_ref().and_then(|id| self.slot(&SlotKey { line, id: id.clone() }));
             let known = known.or_else(|| self.slots.iter().find(ringing_back));
             let parked = known.and_then(|s| s.parked.clone());
             return Some((slot.clone(), parked, Duration::from_secs((*waited_s).into())));
         }
         // A server that names its callers says outright when one comes back: who rings without that dialled anew.
-        if self.abilities.lamps_name_callers {
+        if self.abilities(line).lamps_name_callers {
             return None;
         }
         let same = |d: &Departed| {
-            now.saturating_sub(d.at) <= COMEBACK_WITHIN
+            d.slot.line == line
+                && now.saturating_sub(d.at) <= COMEBACK_WITHIN
                 && d.parked.parkee.agrees_with(&arrival.party)
                 && (d.parked.ours || arrival.referred_by_us)
         };
         let found = self.departed.iter().position(same)?;
         let departed = self.departed.swap_remove(found);
         let waited = now.saturating_sub(departed.parked.since);
-        Some((Some(departed.slot), Some(departed.parked), waited))
+        Some((Some(departed.slot.id), Some(departed.parked), waited))
     }
 
     fn call_progressed(&mut self, id: CallId) -> Vec<Effect> {
@@ -398,7 +447,7 @@ impl Desk {
                 slot.remark = None;
             }
             if slot.asking.as_ref().is_some_and(|a| now >= a.until) {
-                overdue.extend(slot.asking.take().map(|a| (slot.id.clone(), a.what)));
+                overdue.extend(slot.asking.take().map(|a| (slot.key(), a.what)));
             }
         }
         let mut effects = Vec::new();
@@ -411,7 +460,8 @@ impl Desk {
         effects
     }
 
-    fn overdue(&mut self, slot: &SlotId, what: AskingFor) -> Vec<Effect> {
+    fn overdue(&mut self, slot: &SlotKey, what: AskingFor) -> Vec<Effect> {
+        let slot = self.place(slot);
         match what {
             AskingFor::State { .. } => {
                 self.say(
@@ -450,17 +500,18 @@ impl Desk {
         // Asked once; the phase stays, without a deadline.
         call.phase = Phase::Verifying { until: Moment::MAX, target: target.clone() };
         call.since = now;
+        let place = call.slot_key(&target.slot);
+        let place = self.place(&place);
         let first = if self.in_hand == Some(id) { "" } else { "choose that call, then " };
         let text = format!(
-            "{}: the server doesn't say who this is · microphone closed · {first}enter speaks, x puts them back",
-            target.slot
+            "{place}: the server doesn't say who this is · microphone closed · {first}enter speaks, x puts them back"
         );
         self.say(Severity::Warning, &text);
         Vec::new()
     }
 
     /// Shows for a few seconds what another operator does with a slot.
-    pub fn remark(&mut self, slot: &SlotId, text: &str) {
+    pub fn remark(&mut self, slot: &SlotKey, text: &str) {
         let until = self.now + REMARK_FOR;
         if let Some(slot) = self.slot_mut(slot) {
             slot.remark = Some((Text::new(text), until));

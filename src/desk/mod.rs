@@ -8,6 +8,9 @@ mod command;
 mod event;
 mod freshness;
 mod learn;
+mod line;
+#[cfg(test)]
+mod line_tests;
 mod notice;
 mod obey;
 mod park;
@@ -21,12 +24,13 @@ pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
+pub use line::{Account, Line, LineId, MAX_LINES, NewLine, Protection, Registration, SlotKey, Way};
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};
 pub use slot::{Asking, AskingFor, DialogKey, ParkedCall, Slot};
 pub use sound::{RingTone, SoundPlan, SoundState};
 
-use crate::parking::{Identity, Moment, SlotId, Text};
+use crate::parking::{Identity, Moment, SlotId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -36,37 +40,6 @@ pub const MAX_CALLS: usize = 64;
 pub const MAX_SLOTS: usize = 500;
 /// The most notices that are kept for the message list.
 pub const MAX_NOTICES: usize = 200;
-
-/// How the account stands with its server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Registration {
-    /// The first REGISTER is under way.
-    #[default]
-    Trying,
-    /// Registered.
-    Registered,
-    /// Refused or unanswered; it is tried again by itself.
-    Failed {
-        /// What the server said, or what did not happen.
-        reason: Text,
-        /// When it is tried again.
-        retry_at: Option<Moment>,
-    },
-}
-
-/// One account as shown in the top line.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
-    /// `user@server`.
-    pub label: Text,
-    /// How it stands.
-    pub registration: Registration,
-    /// Round trip of the last answered probe in ms; `None` while the server doesn't answer.
-    pub round_trip_ms: Option<u32>,
-    /// The messages in its mailbox; `None` where there is none, or nothing is known of it.
-    #[serde(default)]
-    pub messages: Option<Messages>,
-}
 
 /// What the server can do, as its dialect says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,18 +73,16 @@ impl Default for Abilities {
 pub struct Desk {
     /// The time of the last command or event.
     pub now: Moment,
-    /// The account in use.
-    pub account: Account,
-    /// The lot's name, for the panel's title.
-    pub lot_name: Text,
+    /// The accounts, each with its lot; a call, a slot and a lamp belong to one of them.
+    pub lines: Vec<Line>,
     /// The calls, in the order in which they came; a row never moves while it lives.
     pub calls: Vec<Call>,
-    /// The slots, in their configured order.
+    /// The slots, in the order of the lines and in their configured order.
     pub slots: Vec<Slot>,
     /// The call that keys act on: the one talked to, else the operator's choice.
     pub in_hand: Option<CallId>,
-    /// What the server can do.
-    pub abilities: Abilities,
+    /// The line that the operator chose for new calls; see [`Desk::line_out`].
+    pub chosen_line: Option<LineId>,
     /// Headset and ringer.
     pub sound: SoundState,
     /// The park that `u` would take back.
@@ -123,23 +94,16 @@ pub struct Desk {
     /// Calls that left a slot a moment ago: a comeback is recognised by them.
     departed: Vec<slot::Departed>,
     /// Who was parked where before this console started; believed only when a lamp is lit.
-    remembered: Vec<(SlotId, ParkedCall)>,
-    /// Whether the operator was told that the server is silent.
-    was_silent: bool,
+    remembered: Vec<(SlotKey, ParkedCall)>,
     next_call: u64,
 }
 
 impl Desk {
-    /// A desk with the given slots, all lamps unknown.
+    /// A desk with one line and the given slots, all lamps unknown.
     pub fn new(label: &str, lot_name: &str, slots: Vec<SlotId>, abilities: Abilities) -> Self {
-        Self {
-            account: Account { label: Text::new(label), ..Account::default() },
-            lot_name: Text::new(lot_name),
-            slots: slots.into_iter().take(MAX_SLOTS).map(Slot::new).collect(),
-            abilities,
-            next_call: 1,
-            ..Self::default()
-        }
+        let name = String::new();
+        let (label, lot_name) = (label.to_owned(), lot_name.to_owned());
+        Self::with_lines([NewLine { name, label, lot_name, slots, abilities }])
     }
 
     /// The call with this id.
@@ -147,9 +111,9 @@ impl Desk {
         self.calls.iter().find(|c| c.id == id)
     }
 
-    /// The slot with this extension.
-    pub fn slot(&self, id: &SlotId) -> Option<&Slot> {
-        self.slots.iter().find(|s| &s.id == id)
+    /// The slot of this line with this extension.
+    pub fn slot(&self, key: &SlotKey) -> Option<&Slot> {
+        self.slots.iter().find(|s| s.is(key))
     }
 
     /// The call in hand.
@@ -173,27 +137,28 @@ impl Desk {
         CallId(self.next_call - 1)
     }
 
-    /// What was known of parked calls when the last session ended.
-    pub fn remember(&mut self, parked: Vec<(SlotId, ParkedCall)>) {
-        self.remembered = parked.into_iter().take(MAX_SLOTS).collect();
+    /// What was known of a line's parked calls when the last session ended.
+    pub fn remember(&mut self, line: LineId, parked: Vec<(SlotId, ParkedCall)>) {
+        let room = MAX_SLOTS.saturating_sub(self.remembered.len());
+        let keyed = parked.into_iter().map(|(id, parked)| (SlotKey { line, id }, parked));
+        self.remembered.extend(keyed.take(room));
     }
 
-    /// What the next session should know of parked calls.
-    pub fn memory(&self) -> Vec<(SlotId, ParkedCall)> {
-        let live = self.slots.iter().filter_map(|s| s.parked.clone().map(|p| (s.id.clone(), p)));
-        let waiting = self
-            .remembered
-            .iter()
-            .filter(|(id, _)| self.slot(id).is_some_and(|s| s.parked.is_none() && !s.is_known_free()));
-        live.chain(waiting.cloned()).collect()
+    /// What the next session should know of a line's parked calls.
+    pub fn memory(&self, line: LineId) -> Vec<(SlotId, ParkedCall)> {
+        let live = self.slots_of(line).filter_map(|s| s.parked.clone().map(|p| (s.id.clone(), p)));
+        let waiting = self.remembered.iter().filter(|(key, _)| {
+            key.line == line && self.slot(key).is_some_and(|s| s.parked.is_none() && !s.is_known_free())
+        });
+        live.chain(waiting.map(|(key, parked)| (key.id.clone(), parked.clone()))).collect()
     }
 
     fn call_mut(&mut self, id: CallId) -> Option<&mut Call> {
         self.calls.iter_mut().find(|c| c.id == id)
     }
 
-    fn slot_mut(&mut self, id: &SlotId) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|s| &s.id == id)
+    fn slot_mut(&mut self, key: &SlotKey) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|s| s.is(key))
     }
 
     /// Takes a call off the board. The hand becomes empty rather than grabbing another caller unasked.

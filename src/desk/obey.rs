@@ -1,5 +1,6 @@
 //! The operator's commands, one by one: what each means at this moment, or why it can't be done.
 
+use super::line::{LineId, SlotKey};
 use super::slot::AskingFor;
 use super::{Call, CallId, Command, Desk, Direction, Effect, MAX_CALLS, Phase, Severity};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
@@ -28,6 +29,7 @@ impl Desk {
             Command::Park { slot } => self.park(slot),
             Command::PressSlot(slot) => self.press_slot(&slot),
             Command::RetrieveLongest => self.retrieve_longest(),
+            Command::ChooseLine(line) => self.choose_line(line),
             Command::Dial(to) => self.dial(&to),
             Command::SendDigit(digit) => self.send_digit(digit),
             Command::NoteCall { call, text } => self.note_call(call, &text),
@@ -206,8 +208,9 @@ impl Desk {
         vec![Effect::Resume(id)]
     }
 
-    fn press_slot(&mut self, id: &SlotId) -> Vec<Effect> {
-        let Some(slot) = self.slot(id) else { return self.nothing(&format!("there is no slot {id}")) };
+    fn press_slot(&mut self, key: &SlotKey) -> Vec<Effect> {
+        let id = self.place(key);
+        let Some(slot) = self.slot(key) else { return self.nothing(&format!("there is no slot {id}")) };
         if let Some(asking) = &slot.asking {
             let text = match asking.what {
                 AskingFor::Park(_) => format!("{id}: a park is under way, wait for the lamp"),
@@ -216,12 +219,16 @@ impl Desk {
             };
             return self.nothing(&text);
         }
-        let parkable = self.hand().filter(|c| c.is_up()).map(|c| c.id);
+        let parkable = self.hand().filter(|c| c.is_up()).map(|c| (c.id, c.line));
         match slot.lamp {
-            Lamp::Parked | Lamp::RingingBack => self.press_occupied(id),
-            Lamp::Free if parkable.is_some() => self.press_free(id),
+            Lamp::Parked | Lamp::RingingBack => self.press_occupied(key),
+            // Whether the lot is the right one is judged by the park itself, in words.
+            Lamp::Free if parkable.is_some() => self.press_free(key),
             Lamp::Free => self.nothing(&format!("{id} is free, and there is no call in hand to park")),
-            Lamp::Unknown | Lamp::Stale { .. } => self.ask_state(id, parkable),
+            Lamp::Unknown | Lamp::Stale { .. } => {
+                let parkable = parkable.filter(|(_, line)| *line == key.line).map(|(call, _)| call);
+                self.ask_state(key, parkable)
+            }
             Lamp::Refused { ref reason } => {
                 let text = format!("{id}: the server won't tell its state ({reason}), so it is left alone");
                 self.nothing(&text)
@@ -230,9 +237,10 @@ impl Desk {
     }
 
     /// A free slot's key with a call in hand. Where the server chooses slots, the safe meaning is to let it.
-    fn press_free(&mut self, id: &SlotId) -> Vec<Effect> {
-        if self.abilities.directed_park {
-            return self.park(Some(id.clone()));
+    fn press_free(&mut self, key: &SlotKey) -> Vec<Effect> {
+        let own_lot = self.hand().is_some_and(|call| call.line == key.line);
+        if !own_lot || self.abilities(key.line).directed_park {
+            return self.park(Some(key.clone()));
         }
         self.say(Severity::Info, "this server chooses the slot itself: watch which lamp lights");
         self.park(None)
@@ -243,12 +251,14 @@ impl Desk {
         if to.is_empty() {
             return self.nothing("nothing to dial");
         }
+        let line = self.line_out();
         // Whoever is in a slot is fetched with the care that takes, however its number was typed.
-        if let Some(slot) = self.slot_meant(to) {
+        if let Some(slot) = self.slot_meant(line, to) {
+            let place = self.place(&slot);
             return match self.slot(&slot).map(|s| &s.lamp) {
                 Some(Lamp::Parked | Lamp::RingingBack) => self.press_occupied(&slot),
                 Some(Lamp::Unknown | Lamp::Stale { .. }) => self.ask_state(&slot, None),
-                _ => self.nothing(&format!("{slot} is a park slot, and nobody is in it")),
+                _ => self.nothing(&format!("{place} is a park slot, and nobody is in it")),
             };
         }
         if self.calls.len() >= MAX_CALLS {
@@ -256,7 +266,7 @@ impl Desk {
         }
         let id = self.new_call_id();
         let mut effects = self.free_the_hand(id);
-        let mut call = self.fresh_call(id, Direction::Outbound, Identity::new("", to), Phase::Dialling);
+        let mut call = self.fresh_call(id, line, Direction::Outbound, Identity::new("", to), Phase::Dialling);
         call.called = Text::new(to);
         self.calls.push(call);
         self.in_hand = Some(id);
@@ -264,10 +274,18 @@ impl Desk {
         effects
     }
 
-    /// A call that begins now.
-    pub(super) fn fresh_call(&self, id: CallId, direction: Direction, party: Identity, phase: Phase) -> Call {
+    /// A call that begins now, on this line.
+    pub(super) fn fresh_call(
+        &self,
+        id: CallId,
+        line: LineId,
+        direction: Direction,
+        party: Identity,
+        phase: Phase,
+    ) -> Call {
         Call {
             id,
+            line,
             direction,
             phase,
             party,
@@ -309,10 +327,11 @@ impl Desk {
         Vec::new()
     }
 
-    fn note_slot(&mut self, id: &SlotId, text: &str) -> Vec<Effect> {
+    fn note_slot(&mut self, id: &SlotKey, text: &str) -> Vec<Effect> {
         let note = Text::new(text);
         let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) else {
-            return self.nothing(&format!("nobody is parked on {id}; the note was not kept"));
+            let place = self.place(id);
+            return self.nothing(&format!("nobody is parked on {place}; the note was not kept"));
         };
         parked.note = note.clone();
         let key = parked.key.clone();
@@ -324,13 +343,16 @@ impl Desk {
         if to.is_empty() {
             return self.nothing("nobody to transfer to");
         }
-        // A slot is no place to transfer to: in an occupied one, two callers would be joined.
-        if let Some(slot) = self.slot_meant(&to) {
-            return self.press_slot_for_transfer(slot);
-        }
         let Some(call) = self.hand().filter(|c| c.is_up()) else {
             return self.nothing("no call in hand to transfer");
         };
+        let (line, call) = (call.line, call.id);
+        // A slot is no place to transfer to: in an occupied one, two callers would be joined. The number means what it
+        // means to the caller's own server.
+        if let Some(slot) = self.slot_meant(line, &to) {
+            return self.press_slot_for_transfer(&slot);
+        }
+        let Some(call) = self.call(call) else { return Vec::new() };
         let (id, was_held) = (call.id, matches!(call.phase, Phase::Held | Phase::Holding));
         if let Some(call) = self.call_mut(id) {
             call.enter(Phase::Transferring { to: Text::new(&to), was_held }, now);
@@ -338,23 +360,25 @@ impl Desk {
         vec![Effect::Transfer { call: id, to }]
     }
 
-    /// The slot on the board that a typed number means: `701`, `7 01`, `(701)`, `sip:701@pbx` …
-    fn slot_meant(&self, typed: &str) -> Option<SlotId> {
+    /// The slot on the board that a typed number means to the server of a line: `701`, `7 01`, `(701)`, `sip:701@pbx` …
+    fn slot_meant(&self, line: LineId, typed: &str) -> Option<SlotKey> {
         let bare =
             ["sip:", "sips:", "tel:"].iter().find_map(|scheme| typed.strip_prefix(scheme)).unwrap_or(typed);
         let user = bare.split(['@', ';']).next().unwrap_or_default();
         let number: String = user.chars().filter(|c| !matches!(c, ' ' | '(' | ')' | '/' | '-')).collect();
-        [user, number.as_str()].iter().filter_map(|n| SlotId::new(n)).find(|slot| self.slot(slot).is_some())
+        let ids = [user, number.as_str()].into_iter().filter_map(SlotId::new);
+        ids.map(|id| SlotKey { line, id }).find(|slot| self.slot(slot).is_some())
     }
 
-    fn press_slot_for_transfer(&mut self, slot: SlotId) -> Vec<Effect> {
-        if self.slot(&slot).is_some_and(|s| s.holds_somebody()) {
+    fn press_slot_for_transfer(&mut self, slot: &SlotKey) -> Vec<Effect> {
+        if self.slot(slot).is_some_and(|s| s.holds_somebody()) {
+            let place = self.place(slot);
             let text =
-                format!("{slot} is taken: transferring there would join two callers; nothing was sent");
+                format!("{place} is taken: transferring there would join two callers; nothing was sent");
             self.say(Severity::Warning, &text);
             return Vec::new();
         }
-        self.press_slot(&slot)
+        self.press_slot(slot)
     }
 
     fn quit(&mut self) -> Vec<Effect> {

@@ -1,7 +1,8 @@
 //! Parking: whether it can be done and why not, asking, proof, and undo.
 
 use super::event::Effect;
-use super::slot::{Asking, AskingFor, ParkedCall};
+use super::line::{LineId, SlotKey};
+use super::slot::{Asking, AskingFor, ParkedCall, Slot};
 use super::{Call, CallId, Desk, Phase, RetrieveTarget, Severity};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
@@ -18,12 +19,21 @@ const STATE_DEADLINE: Duration = Duration::from_secs(3);
 /// The park that one key takes back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Undo {
-    /// Where the call is.
+    /// Whose lot the call is in.
+    pub line: LineId,
+    /// Where it is there.
     pub slot: SlotId,
     /// What was parked.
     pub parked: ParkedCall,
     /// Until when the key works.
     pub until: Moment,
+}
+
+impl Undo {
+    /// The slot on this desk.
+    pub fn key(&self) -> SlotKey {
+        SlotKey { line: self.line, id: self.slot.clone() }
+    }
 }
 
 /// Why the park key is off (feature P3), in an order from the general to the particular.
@@ -45,6 +55,15 @@ pub enum ParkBar {
     LampsStale,
     /// Every slot is taken.
     LotFull,
+    /// This slot is in another account's lot.
+    OtherLot {
+        /// The slot.
+        slot: SlotId,
+        /// The lot that it is in.
+        there: Text,
+        /// The lot of the call's own line.
+        own: Text,
+    },
     /// This slot is taken.
     Occupied(SlotId),
     /// Something was asked of this slot already.
@@ -69,6 +88,9 @@ impl ParkBar {
             }
             Self::LampsStale => "no lamp is fresh, so a park could not be proven: hold (h) instead".into(),
             Self::LotFull => "every slot is taken: the call stays with you; hold (h) or transfer (t)".into(),
+            Self::OtherLot { slot, there, own } => format!(
+                "{slot} is in lot “{there}”, but this caller can only be parked in “{own}”: nothing was sent, p parks there"
+            ),
             Self::Occupied(slot) => format!("{slot} is taken: nothing was sent, the call stays with you"),
             Self::Asked(slot) => format!("{slot} was asked already: wait for its lamp"),
             Self::NotKnownFree(slot) => format!("{slot} isn't known to be free: nothing was sent"),
@@ -79,37 +101,45 @@ impl ParkBar {
 
 impl Desk {
     /// Whether the call in hand can be parked (into `slot`, if one is named), and if not, why.
-    pub fn can_park(&self, slot: Option<&SlotId>) -> Result<CallId, ParkBar> {
+    pub fn can_park(&self, slot: Option<&SlotKey>) -> Result<CallId, ParkBar> {
         let call = self.hand().ok_or(ParkBar::NoCall)?;
         self.can_park_call(call, slot)
     }
 
-    fn can_park_call(&self, call: &Call, slot: Option<&SlotId>) -> Result<CallId, ParkBar> {
+    fn can_park_call(&self, call: &Call, slot: Option<&SlotKey>) -> Result<CallId, ParkBar> {
         if !call.is_up() {
             return Err(ParkBar::NotUp);
         }
-        if !self.abilities.park {
+        let Some(line) = self.line(call.line) else { return Err(ParkBar::ServerCannot) };
+        // Said first of all: whatever else may be the matter, it is the wrong lot.
+        if let Some(wanted) = slot.filter(|wanted| wanted.line != call.line) {
+            let there = self.line(wanted.line).map(|l| l.lot_name.clone()).unwrap_or_default();
+            let own = line.lot_name.clone();
+            return Err(ParkBar::OtherLot { slot: wanted.id.clone(), there, own });
+        }
+        if !line.abilities.park {
             return Err(ParkBar::ServerCannot);
         }
-        if matches!(self.account.registration, super::Registration::Failed { .. }) {
+        if matches!(line.account.registration, super::Registration::Failed { .. }) {
             return Err(ParkBar::Offline);
         }
+        let fresh = |s: &Slot| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack);
         if let Some(wanted) = slot {
             self.slot_takes_a_park(wanted)?;
-        } else if self.slots.iter().all(|s| matches!(s.lamp, Lamp::Refused { .. })) {
+        } else if self.slots_of(call.line).all(|s| matches!(s.lamp, Lamp::Refused { .. })) {
             return Err(ParkBar::NoLamps);
-        } else if !self.slots.iter().any(|s| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack))
-        {
+        } else if !self.slots_of(call.line).any(fresh) {
             return Err(ParkBar::LampsStale);
-        } else if !self.slots.iter().any(|s| s.is_known_free()) {
+        } else if !self.slots_of(call.line).any(Slot::is_known_free) {
             return Err(ParkBar::LotFull);
         }
         Ok(call.id)
     }
 
-    fn slot_takes_a_park(&self, wanted: &SlotId) -> Result<(), ParkBar> {
-        let slot = self.slot(wanted).ok_or_else(|| ParkBar::NoSuchSlot(wanted.clone()))?;
-        if !self.abilities.directed_park {
+    fn slot_takes_a_park(&self, key: &SlotKey) -> Result<(), ParkBar> {
+        let wanted = &key.id;
+        let slot = self.slot(key).ok_or_else(|| ParkBar::NoSuchSlot(wanted.clone()))?;
+        if !self.abilities(key.line).directed_park {
             return Err(ParkBar::ServerChoosesSlot);
         }
         if slot.holds_somebody() {
@@ -125,7 +155,7 @@ impl Desk {
     }
 
     /// Parks the call in hand, or says why not.
-    pub(super) fn park(&mut self, slot: Option<SlotId>) -> Vec<Effect> {
+    pub(super) fn park(&mut self, slot: Option<SlotKey>) -> Vec<Effect> {
         let id = match self.can_park(slot.as_ref()) {
             Ok(id) => id,
             Err(bar) => {
@@ -136,22 +166,24 @@ impl Desk {
         let now = self.now;
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         let was_held = matches!(call.phase, Phase::Held | Phase::Holding);
-        call.enter(Phase::Parking { slot: slot.clone(), was_held }, now);
+        let id_there = slot.as_ref().map(|key| key.id.clone());
+        call.enter(Phase::Parking { slot: id_there.clone(), was_held }, now);
         let note = call.note.clone();
         if let Some(slot) = slot.as_ref().and_then(|wanted| self.slot_mut(wanted)) {
             slot.asking = Some(Asking { what: AskingFor::Park(id), since: now, until: now + PARK_DEADLINE });
         }
-        vec![Effect::Park { call: id, slot, note }]
+        vec![Effect::Park { call: id, slot: id_there, note }]
     }
 
     /// Asks for a slot's state because its lamp can't be trusted; what was wanted is done when it is found free.
-    pub(super) fn ask_state(&mut self, slot: &SlotId, then_park: Option<CallId>) -> Vec<Effect> {
+    pub(super) fn ask_state(&mut self, slot: &SlotKey, then_park: Option<CallId>) -> Vec<Effect> {
         let now = self.now;
+        let place = self.place(slot);
         if let Some(slot) = self.slot_mut(slot) {
             let what = AskingFor::State { then_park };
             slot.asking = Some(Asking { what, since: now, until: now + STATE_DEADLINE });
         }
-        self.say(Severity::Info, &format!("{slot}: its lamp isn't fresh, asking the server first"));
+        self.say(Severity::Info, &format!("{place}: its lamp isn't fresh, asking the server first"));
         vec![Effect::AskLamp(slot.clone())]
     }
 
@@ -162,26 +194,28 @@ impl Desk {
         let parked = self.parked_from(&call);
         let who = Self::called(&call.party);
         self.drop_call(id);
-        match &slot {
-            Some(slot) if put_back => {
-                self.say(Severity::Warning, &format!("{who} is back in {slot}; nobody spoke to them"));
+        let key = slot.as_ref().map(|slot| call.slot_key(slot));
+        match &key {
+            Some(key) if put_back => {
+                let place = self.place(key);
+                self.say(Severity::Warning, &format!("{who} is back in {place}; nobody spoke to them"));
             }
-            Some(slot) => self.say(Severity::Info, &format!("{who} is parked on {slot} · u takes it back")),
+            Some(key) => {
+                let place = self.place(key);
+                self.say(Severity::Info, &format!("{who} is parked on {place} · u takes it back"));
+            }
             None => {
                 self.say(Severity::Warning, &format!("{who} is parked, but the server doesn't say where"))
             }
         }
-        if let Some(slot) = &slot {
-            self.settle_in(slot, parked);
+        if let Some(key) = &key {
+            self.settle_in(key, parked);
         }
-        self.undo = match slot {
-            Some(slot) if !put_back => self.slot(&slot).and_then(|s| s.parked.clone()).map(|parked| Undo {
-                slot,
-                parked,
-                until: self.now + UNDO_FOR,
-            }),
-            _ => None,
-        };
+        let settled = key.filter(|_| !put_back);
+        self.undo = settled.and_then(|key| {
+            let parked = self.slot(&key)?.parked.clone()?;
+            Some(Undo { line: key.line, slot: key.id, parked, until: self.now + UNDO_FOR })
+        });
         vec![Effect::SaveMemory]
     }
 
@@ -193,21 +227,21 @@ impl Desk {
             since: self.now,
             since_inferred: false,
             note: call.note.clone(),
-            comes_back_at: self.comes_back_at(self.now),
+            comes_back_at: self.comes_back_at(call.line, self.now),
             ours: true,
-            strength: self.abilities.strength,
+            strength: self.abilities(call.line).strength,
             key: None,
         }
     }
 
     /// When a call parked at `since` comes back, by the lot's configured time.
-    pub(super) fn comes_back_at(&self, since: Moment) -> Option<(Moment, bool)> {
-        let seconds = self.abilities.parking_time_s.filter(|s| *s > 0)?;
+    pub(super) fn comes_back_at(&self, line: LineId, since: Moment) -> Option<(Moment, bool)> {
+        let seconds = self.line(line)?.abilities.parking_time_s.filter(|s| *s > 0)?;
         Some((since + Duration::from_secs(seconds.into()), true))
     }
 
     /// Writes what we know into the slot. What the server told of the same call (its key above all) stays.
-    fn settle_in(&mut self, slot: &SlotId, parked: ParkedCall) {
+    fn settle_in(&mut self, slot: &SlotKey, parked: ParkedCall) {
         let Some(slot) = self.slot_mut(slot) else { return };
         let mut merged = parked;
         if let Some(told) = slot.parked.take() {
@@ -226,11 +260,12 @@ impl Desk {
     }
 
     /// Two lamps lit at once and only one of them is ours: neither may claim to be our caller. A retrieve compares.
-    pub(super) fn park_doubted(&mut self, slots: &[SlotId]) -> Vec<Effect> {
+    pub(super) fn park_doubted(&mut self, line: LineId, slots: &[SlotId]) -> Vec<Effect> {
+        let keys: Vec<SlotKey> = slots.iter().map(|id| SlotKey { line, id: id.clone() }).collect();
         let ours =
-            slots.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
+            keys.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
         let Some(ours) = ours else { return Vec::new() };
-        for id in slots {
+        for id in &keys {
             if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
                 parked.parkee = Identity::default();
                 parked.strength = Strength::Unverified;
@@ -239,7 +274,7 @@ impl Desk {
             }
         }
         self.undo = None;
-        let places: Vec<&str> = slots.iter().map(SlotId::as_str).collect();
+        let places: Vec<String> = keys.iter().map(|key| self.place(key)).collect();
         let (who, places) = (ours.parkee.label().to_owned(), places.join(" or "));
         self.say(
             Severity::Warning,
@@ -278,6 +313,8 @@ impl Desk {
             }
             Phase::PuttingBack { slot } => {
                 call.enter(Phase::Holding, now);
+                let slot = call.slot_key(&slot);
+                let slot = self.place(&slot);
                 let text = format!(
                     "{who} could not be put back in {slot}: {reason} · held with you, microphone closed"
                 );
@@ -296,20 +333,22 @@ impl Desk {
             return Vec::new();
         };
         if now >= undo.until {
-            let text = format!("too late to undo: {} is on {}", undo.parked.parkee.label(), undo.slot);
+            let place = self.place(&undo.key());
+            let text = format!("too late to undo: {} is on {place}", undo.parked.parkee.label());
             self.say(Severity::Warning, &text);
             return Vec::new();
         }
         // The park may have been proven by the server's answer, before the lamp told the call's name, or at all.
         let same = |p: &&ParkedCall| p.ours && (undo.parked.key.is_none() || p.key == undo.parked.key);
-        let there = self.slot(&undo.slot).filter(|s| s.holds_somebody() || s.is_known_free());
+        let there = self.slot(&undo.key()).filter(|s| s.holds_somebody() || s.is_known_free());
         let Some(seen) = there.and_then(|s| s.parked.as_ref()).filter(same).cloned() else {
-            let text = format!("can't undo: {} has left {}", undo.parked.parkee.label(), undo.slot);
+            let place = self.place(&undo.key());
+            let text = format!("can't undo: {} has left {place}", undo.parked.parkee.label());
             self.say(Severity::Warning, &text);
             return Vec::new();
         };
         let (strength, key) = (seen.strength, seen.key.clone());
-        self.retrieve(RetrieveTarget { slot: undo.slot, seen, strength, key })
+        self.retrieve(undo.line, RetrieveTarget { slot: undo.slot, seen, strength, key })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Retrieving the call that was on the screen, and no other: exact, verified, or plainly unverified.
 
-use super::slot::{Asking, AskingFor, ParkedCall};
+use super::line::{LineId, SlotKey};
+use super::slot::{Asking, AskingFor, ParkedCall, Slot};
 use super::{Call, CallId, Desk, Direction, Effect, MAX_CALLS, Phase, RetrieveTarget, Severity};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
 use std::time::Duration;
@@ -14,37 +15,39 @@ const PROOF_DEADLINE: Duration = Duration::from_secs(2);
 impl Desk {
     /// `r`: the caller who has waited longest.
     pub(super) fn retrieve_longest(&mut self) -> Vec<Effect> {
-        match self.longest_parked().map(|s| s.id.clone()) {
+        match self.longest_parked().map(Slot::key) {
             Some(slot) => self.press_occupied(&slot),
             None => self.nothing("nobody is parked"),
         }
     }
 
     /// An occupied slot's key: holds the call in hand, then fetches what was on the screen.
-    pub(super) fn press_occupied(&mut self, id: &SlotId) -> Vec<Effect> {
-        let Some(slot) = self.slot(id) else { return Vec::new() };
+    pub(super) fn press_occupied(&mut self, key: &SlotKey) -> Vec<Effect> {
+        let Some(slot) = self.slot(key) else { return Vec::new() };
         if slot.asking.is_some() {
-            return self.nothing(&format!("{id}: asked already, wait for the server's word"));
+            let place = self.place(key);
+            return self.nothing(&format!("{place}: asked already, wait for the server's word"));
         }
         let seen = slot.parked.clone().unwrap_or_else(|| ParkedCall::unknown(self.now));
-        let target =
-            RetrieveTarget { slot: id.clone(), strength: seen.strength, key: seen.key.clone(), seen };
-        self.retrieve(target)
+        let (slot, strength) = (key.id.clone(), seen.strength);
+        self.retrieve(key.line, RetrieveTarget { slot, strength, key: seen.key.clone(), seen })
     }
 
-    pub(super) fn retrieve(&mut self, target: RetrieveTarget) -> Vec<Effect> {
+    /// Fetches it by the line whose lot it is in.
+    pub(super) fn retrieve(&mut self, line: LineId, target: RetrieveTarget) -> Vec<Effect> {
         if self.calls.len() >= MAX_CALLS {
             return self.nothing("too many calls at once");
         }
         let now = self.now;
         let id = self.new_call_id();
         let mut effects = self.free_the_hand(id);
-        if let Some(slot) = self.slot_mut(&target.slot) {
+        let key = SlotKey { line, id: target.slot.clone() };
+        if let Some(slot) = self.slot_mut(&key) {
             let what = AskingFor::Retrieve(id);
             slot.asking = Some(Asking { what, since: now, until: now + RETRIEVE_DEADLINE });
         }
         let phase = Phase::Retrieving { target: target.clone() };
-        let mut call = self.fresh_call(id, Direction::Outbound, target.seen.parkee.clone(), phase);
+        let mut call = self.fresh_call(id, line, Direction::Outbound, target.seen.parkee.clone(), phase);
         call.called = Text::new(target.slot.as_str());
         call.note = target.seen.note.clone();
         call.waiting_since = target.seen.since;
@@ -92,8 +95,9 @@ impl Desk {
             return self.retrieve_settled(id, Strength::Verified);
         }
         let slot = target.slot.clone();
+        let place = self.call(id).map_or_else(|| slot.to_string(), |c| self.place(&c.slot_key(&slot)));
         let text = format!(
-            "{slot} holds {} now, not {}: not spoken to, going back",
+            "{place} holds {} now, not {}: not spoken to, going back",
             party.label(),
             target.seen.parkee.label()
         );
@@ -110,7 +114,9 @@ impl Desk {
         call.strength = Some(strength);
         call.waiting_since = now;
         call.enter(Phase::Talking, now);
-        let (who, slot) = (Self::called(&call.party), call.called.clone());
+        let (who, slot) =
+            (Self::called(&call.party), SlotId::new(call.called.as_str()).map(|id| call.slot_key(&id)));
+        let slot = slot.map_or_else(String::new, |key| self.place(&key));
         let mut effects = Vec::new();
         if !in_hand {
             effects = self.hold_call(id);
@@ -135,7 +141,9 @@ impl Desk {
             call.enter(Phase::PuttingBack { slot: slot.clone() }, now);
         }
         // The same slot only where the server lets us name it and says that it is free; else the server chooses.
-        let same = self.abilities.directed_park && self.slot(&slot).is_some_and(|s| s.is_known_free());
+        let key = self.call(id).map(|c| c.slot_key(&slot));
+        let free = |key: &SlotKey| self.slot(key).is_some_and(Slot::is_known_free);
+        let same = key.is_some_and(|key| self.abilities(key.line).directed_park && free(&key));
         vec![Effect::Park { call: id, slot: same.then_some(slot), note }]
     }
 
@@ -150,7 +158,8 @@ impl Desk {
         } else {
             reason.to_string()
         };
-        self.say(Severity::Warning, &format!("{slot}: {who} was not retrieved: {why}"));
+        let place = self.place(&call.slot_key(slot));
+        self.say(Severity::Warning, &format!("{place}: {who} was not retrieved: {why}"));
     }
 }
 

@@ -1,6 +1,7 @@
 //! One park slot as the operator sees it: the server's lamp, who is there, and what was asked of it.
 
 use super::call::CallId;
+use super::line::{LineId, SlotKey};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,8 @@ pub struct Asking {
 /// One slot on the board.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
+    /// Whose lot it is in.
+    pub line: LineId,
     /// Its extension.
     pub id: SlotId,
     /// What the server says.
@@ -89,15 +92,17 @@ pub struct Slot {
 /// A call that left its slot by itself: it may be about to ring here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Departed {
-    pub slot: SlotId,
+    pub slot: SlotKey,
     pub parked: ParkedCall,
     pub at: Moment,
 }
 
 impl Slot {
     /// A slot nothing is known of.
-    pub fn new(id: SlotId) -> Self {
+    pub fn new(key: SlotKey) -> Self {
+        let SlotKey { line, id } = key;
         Self {
+            line,
             id,
             lamp: Lamp::Unknown,
             asking: None,
@@ -106,6 +111,16 @@ impl Slot {
             fresh_until: None,
             remark: None,
         }
+    }
+
+    /// What names it on this desk.
+    pub fn key(&self) -> SlotKey {
+        SlotKey { line: self.line, id: self.id.clone() }
+    }
+
+    /// Whether it is the one of this name.
+    pub fn is(&self, key: &SlotKey) -> bool {
+        self.line == key.line && self.id == key.id
     }
 
     /// Free by the server's fresh word.

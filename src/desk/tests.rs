@@ -1,7 +1,7 @@
 //! The desk's promises, as sentences: nobody lost, nobody joined, the call that was seen.
 
 use super::*;
-use crate::parking::{Lamp, Strength};
+use crate::parking::{Lamp, Strength, Text};
 use std::time::Duration;
 
 fn at(ms: u64) -> Moment {
@@ -10,6 +10,11 @@ fn at(ms: u64) -> Moment {
 
 fn slot(id: &str) -> SlotId {
     SlotId::new(id).unwrap()
+}
+
+/// The slot on the first line.
+fn key(id: &str) -> SlotKey {
+    SlotKey { line: LineId(0), id: slot(id) }
 }
 
 fn jane() -> Identity {
@@ -87,7 +92,7 @@ fn a_key_press_lights_no_lamp() {
 fn a_proven_park_shows_who_is_where_and_can_be_undone() {
     let mut desk = desk();
     park_jane(&mut desk);
-    let parked = desk.slot(&slot("701")).unwrap().parked.clone().unwrap();
+    let parked = desk.slot(&key("701")).unwrap().parked.clone().unwrap();
     assert_eq!(parked.parkee, jane());
     assert!(parked.ours && desk.calls.is_empty());
     let effects = desk.obey(at(2000), Command::Undo);
@@ -154,12 +159,12 @@ fn nothing_is_ever_sent_into_a_slot_that_is_not_known_to_be_free() {
     let refused = Lamp::Refused { reason: Text::new("403") };
     for state in [Lamp::Parked, Lamp::RingingBack, Lamp::Unknown, stale, refused] {
         let mut desk = desk();
-        desk.abilities.directed_park = true;
+        desk.lines[0].abilities.directed_park = true;
         talking(&mut desk, 10, jane());
         lamp(&mut desk, 20, "702", state.clone());
-        let effects = desk.obey(at(30), Command::Park { slot: Some(slot("702")) });
+        let effects = desk.obey(at(30), Command::Park { slot: Some(key("702")) });
         assert_eq!(effects, [], "{state:?}");
-        let pressed = desk.obey(at(31), Command::PressSlot(slot("702")));
+        let pressed = desk.obey(at(31), Command::PressSlot(key("702")));
         assert!(!pressed.iter().any(|e| matches!(e, Effect::Park { .. })), "{state:?}: {pressed:?}");
         let transferred = desk.clone().obey(at(32), Command::Transfer { to: "702".into() });
         assert!(!transferred.iter().any(|e| matches!(e, Effect::Transfer { .. } | Effect::Park { .. })));
@@ -183,7 +188,7 @@ fn an_occupied_slot_with_a_call_in_hand_holds_and_retrieves_and_never_joins() {
     let mut desk = desk();
     park_jane(&mut desk);
     let other = talking(&mut desk, 3000, bob());
-    let effects = desk.obey(at(4000), Command::PressSlot(slot("701")));
+    let effects = desk.obey(at(4000), Command::PressSlot(key("701")));
     assert_eq!(effects[0], Effect::Hold(other));
     assert!(matches!(&effects[1], Effect::Retrieve { target, .. } if target.seen.parkee == jane()));
     assert_eq!(desk.sound_plan().spoken_to, None);
@@ -193,7 +198,7 @@ fn an_occupied_slot_with_a_call_in_hand_holds_and_retrieves_and_never_joins() {
 fn the_microphone_opens_only_when_it_is_the_caller_that_was_seen() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     let call = desk.in_hand.unwrap();
     desk.learn(at(4010), Event::CallAnswered { call });
     assert_eq!(desk.sound_plan().spoken_to, None, "a 200 is no proof");
@@ -206,7 +211,7 @@ fn the_microphone_opens_only_when_it_is_the_caller_that_was_seen() {
 fn an_identity_that_overtakes_the_answer_counts() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     let call = desk.in_hand.unwrap();
     desk.learn(at(4009), Event::PartyTold { call, party: jane() });
     assert_eq!(desk.sound_plan().spoken_to, None);
@@ -218,7 +223,7 @@ fn an_identity_that_overtakes_the_answer_counts() {
 fn a_stranger_in_the_slot_is_not_spoken_to_but_put_back() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     let call = desk.in_hand.unwrap();
     desk.learn(at(4010), Event::CallAnswered { call });
     let effects = desk.learn(at(4030), Event::PartyTold { call, party: bob() });
@@ -232,7 +237,7 @@ fn a_stranger_in_the_slot_is_not_spoken_to_but_put_back() {
 fn without_proof_the_operator_decides() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     let call = desk.in_hand.unwrap();
     desk.learn(at(4010), Event::CallAnswered { call });
     desk.learn(at(4020), Event::PartyTold { call, party: Identity::new("", "701") });
@@ -247,10 +252,10 @@ fn without_proof_the_operator_decides() {
 #[test]
 fn a_lamp_that_is_not_fresh_is_asked_before_anything_is_done() {
     let mut desk = desk();
-    desk.abilities.directed_park = true;
+    desk.lines[0].abilities.directed_park = true;
     let call = talking(&mut desk, 10, jane());
     lamp(&mut desk, 20, "702", Lamp::Stale { since: at(1), was_parked: true });
-    assert_eq!(desk.obey(at(30), Command::PressSlot(slot("702"))), [Effect::AskLamp(slot("702"))]);
+    assert_eq!(desk.obey(at(30), Command::PressSlot(key("702"))), [Effect::AskLamp(key("702"))]);
     let mut occupied = desk.clone();
     let effects = lamp(&mut desk, 40, "702", Lamp::Free);
     assert!(effects.contains(&Effect::Park { call, slot: Some(slot("702")), note: Text::default() }));
@@ -263,7 +268,7 @@ fn a_lamp_that_is_not_fresh_is_asked_before_anything_is_done() {
 fn a_comeback_is_recognised_without_help_from_the_server() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(2000), Command::NoteSlot { slot: slot("701"), text: "for Sam".into() });
+    desk.obey(at(2000), Command::NoteSlot { slot: key("701"), text: "for Sam".into() });
     lamp(&mut desk, 46_003, "701", Lamp::Free);
     let call = ring(&mut desk, 46_005, jane());
     let call = desk.call(call).unwrap();
@@ -276,7 +281,7 @@ fn a_comeback_is_recognised_without_help_from_the_server() {
 fn a_retrieved_caller_who_rings_again_is_no_comeback() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     lamp(&mut desk, 4005, "701", Lamp::Free);
     let call = ring(&mut desk, 5000, jane());
     assert_eq!(desk.call(call).unwrap().comeback, None);
@@ -305,10 +310,14 @@ fn leaving_with_calls_up_asks_once() {
 fn memory_of_an_earlier_session_counts_only_while_the_lamp_is_lit() {
     let mut first = desk();
     park_jane(&mut first);
-    let memory = first.memory();
-    let mut second =
-        Desk::new("x", "front", first.slots.iter().map(|s| s.id.clone()).collect(), first.abilities.clone());
-    second.remember(memory);
+    let memory = first.memory(LineId(0));
+    let mut second = Desk::new(
+        "x",
+        "front",
+        first.slots.iter().map(|s| s.id.clone()).collect(),
+        first.lines[0].abilities.clone(),
+    );
+    second.remember(LineId(0), memory);
     assert!(second.slots[0].parked.is_none(), "no lamp, no caller");
     let mut freed = second.clone();
     lamp(&mut second, 10, "701", Lamp::Parked);
@@ -344,7 +353,7 @@ fn a_transfer_that_turned_out_to_be_a_park_can_fail_like_one() {
 fn giving_up_a_retrieve_ends_nobodys_call() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     let call = desk.in_hand.unwrap();
     assert_eq!(desk.obey(at(4005), Command::HangUp), [], "the server may have taken her out already");
     let effects = desk.learn(at(4010), Event::CallAnswered { call });
@@ -356,7 +365,7 @@ fn giving_up_a_retrieve_ends_nobodys_call() {
 fn a_key_meant_for_a_ring_opens_no_microphone() {
     let mut desk = desk();
     park_jane(&mut desk);
-    desk.obey(at(4000), Command::PressSlot(slot("701")));
+    desk.obey(at(4000), Command::PressSlot(key("701")));
     let call = desk.in_hand.unwrap();
     desk.learn(at(4010), Event::CallAnswered { call });
     assert_eq!(desk.obey(at(4020), Command::Answer), [], "nobody was asked anything yet");
@@ -402,12 +411,12 @@ mod random {
             4 => Command::Hold,
             5 => Command::Mute,
             6 => Command::Park { slot: None },
-            7 => Command::Park { slot: Some(id) },
-            8 | 9 => Command::PressSlot(id),
+            7 => Command::Park { slot: Some(SlotKey { line: LineId(0), id }) },
+            8 | 9 => Command::PressSlot(SlotKey { line: LineId(0), id }),
             10 => Command::RetrieveLongest,
             11 => Command::Transfer { to: id.to_string() },
             12 => Command::Undo,
-            _ => Command::NoteSlot { slot: id, text: "note".into() },
+            _ => Command::NoteSlot { slot: SlotKey { line: LineId(0), id }, text: "note".into() },
         }
     }
 
@@ -457,13 +466,13 @@ mod random {
             match effect {
                 Effect::Park { slot: Some(slot), .. } => {
                     assert!(
-                        desk.slot(slot).is_some_and(Slot::is_known_free),
+                        desk.slot(&key(slot.as_str())).is_some_and(Slot::is_known_free),
                         "parked into {slot}, not known free"
                     );
                 }
                 Effect::Transfer { to, .. } => {
                     assert!(
-                        SlotId::new(to).is_none_or(|to| desk.slot(&to).is_none()),
+                        SlotId::new(to).is_none_or(|to| desk.slot(&key(to.as_str())).is_none()),
                         "transferred into a slot"
                     );
                 }
@@ -485,7 +494,7 @@ mod random {
         #[test]
         fn nobody_is_joined_and_nobody_is_dropped(steps in steps(), directed: bool) {
             let mut desk = desk();
-            desk.abilities.directed_park = directed;
+            desk.lines[0].abilities.directed_park = directed;
             let mut now = 100;
             for step in steps {
                 now += 137;
@@ -498,4 +507,24 @@ mod random {
             }
         }
     }
+}
+
+#[test]
+fn a_transfer_that_the_caller_asks_for_is_told_and_left_to_the_operator() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    let effects = desk.learn(at(20), Event::TransferWished { call, to: "Sam".into() });
+    assert!(effects.is_empty(), "nobody is put through unasked");
+    assert_eq!(last_words(&desk), "Jane Doe asks to be put through to Sam · t does it");
+}
+
+#[test]
+fn a_call_says_where_it_was_diverted_from_and_that_somebody_else_took_it() {
+    let mut desk = desk();
+    let call = ring(&mut desk, 10, jane());
+    desk.learn(at(11), Event::CallRemarked { call, remark: "diverted from Sam".into() });
+    assert_eq!(desk.call(call).unwrap().remark.as_str(), "diverted from Sam");
+    let reason = Text::new("answered elsewhere");
+    desk.learn(at(20), Event::CallEnded { call, reason, by_them: true });
+    assert_eq!(last_words(&desk), "Jane Doe: answered elsewhere");
 }

@@ -160,6 +160,10 @@ impl Phone {
         target: crate::sip::message::Uri,
         headers: Vec<(String, String)>,
     ) {
+        if self.ua.server_of(self.account).is_none() {
+            let reason = Text::new("this account's server has not been found yet");
+            return self.say(Event::CallEnded { call, reason, by_them: false });
+        }
         let Some(local) = self.take_port() else {
             let reason = Text::new("no media port is free");
             return self.say(Event::CallEnded { call, reason, by_them: false });
@@ -283,6 +287,18 @@ impl Phone {
         leg.local.version += 1;
         leg.asked_hold = Some(hold);
         let (key, offer) = (leg.key, sdp::offer(&leg.local));
+        self.ua.reoffer(now, key, offer);
+    }
+
+    /// Gives a running call a new description from where we are now; held or not, it stays as it is. Where an offer of
+    /// ours is under way, the user agent queues this one behind it.
+    pub(super) fn tell_new_address(&mut self, now: Moment, key: CallKey) {
+        let Some(&call) = self.by_key.get(&key) else { return };
+        let address = self.config.media_address;
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        leg.local.address = address;
+        leg.local.version += 1;
+        let offer = sdp::offer(&leg.local);
         self.ua.reoffer(now, key, offer);
     }
 

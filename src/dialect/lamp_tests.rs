@@ -33,7 +33,7 @@ type Policy = fn(&str, &str) -> Option<u16>;
 
 struct Scene {
     now: Moment,
-    phone: Phone,
+    phone: Switchboard,
     server: UserAgent,
     policy: Policy,
     /// By user and package.
@@ -57,11 +57,12 @@ impl Scene {
             dialect,
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
+            tls_verified: true,
             seed: 1.into(),
         };
         Self {
             now: s(1),
-            phone: Phone::new(config),
+            phone: Switchboard::new([config]).unwrap(),
             server: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
             policy,
             watchers: BTreeMap::new(),
@@ -95,7 +96,7 @@ impl Scene {
     }
 
     fn lamps(&self) -> [Lamp; 3] {
-        ["701", "702", "703"].map(|id| self.phone.lamp(&slot(id)).cloned().unwrap())
+        ["701", "702", "703"].map(|id| self.phone.first().lamp(&slot(id)).cloned().unwrap())
     }
 
     fn asked(&mut self) -> Vec<(String, String)> {
@@ -139,7 +140,7 @@ impl Scene {
                 quiet = false;
                 self.phone.receive(self.now, address(1), &t.bytes);
             }
-            while let Some(said) = self.phone.poll_said() {
+            while let Some((_, said)) = self.phone.poll_said() {
                 if let Said::Desk(event) = said {
                     self.heard.push(event);
                 }

@@ -61,10 +61,10 @@ impl Phone {
         let mut named = BTreeSet::new();
         for resource in lists.iter().flat_map(|list| &list.resources) {
             let slot = Uri::parse(&resource.uri).and_then(|uri| uri.user).and_then(|user| SlotId::new(&user));
-            if let Some(slot) = slot.filter(|slot| self.watched.contains_key(slot)) {
-                if self.hear_resource(now, subscription, &slot, resource) {
-                    named.insert(slot);
-                }
+            if let Some(slot) = slot.filter(|slot| self.watched.contains_key(slot))
+                && self.hear_resource(now, subscription, &slot, resource)
+            {
+                named.insert(slot);
             }
         }
         if whole {

@@ -1,6 +1,7 @@
 //! How a server parks, tells and retrieves: the desk's wishes become SIP steps, SIP events become the desk's events.
 //!
-//! [`Dialect`] is data: what one kind of server does and never does. [`Phone`] plays it on a [`crate::sip::UserAgent`].
+//! [`Dialect`] is data: what one kind of server does and never does. A phone plays it for one account; the
+//! [`Switchboard`] has the phones of all accounts, on one [`crate::sip::UserAgent`].
 //! Pure: no socket, no clock; media is only spoken of ([`SoundStep`]), never touched.
 
 mod calls;
@@ -12,12 +13,14 @@ mod lists;
 mod messages;
 mod parking;
 mod phone;
+mod switchboard;
 #[cfg(test)]
 mod tests;
 mod told;
 mod words;
 
-pub use phone::{Phone, PhoneConfig, Said, SoundStep};
+pub use phone::{PhoneConfig, Said, SoundStep};
+pub use switchboard::Switchboard;
 
 use crate::desk::Abilities;
 use crate::parking::{SlotId, Strength};

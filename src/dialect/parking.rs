@@ -155,6 +155,12 @@ impl Phone {
         Some(NameAddr::new(self.uri_of(&user)))
     }
 
+    /// Whether a park or a transfer of this phone sent that REFER.
+    pub(super) fn asked_by(&self, refer: ReferKey) -> bool {
+        self.attempts.iter().any(|a| a.refer == Some(refer) || a.probe == Some(refer))
+            || self.transferring(refer).is_some()
+    }
+
     fn attempt_of(&mut self, refer: ReferKey) -> Option<&mut Attempt> {
         self.attempts.iter_mut().find(|a| a.refer == Some(refer))
     }

@@ -1,10 +1,11 @@
-//! The phone under the desk: one account on one user agent. The desk's effects go in, the desk's events come out.
+//! The phone of one line: one account, one dialect. The desk's effects go in, the desk's events come out. The user
+//! agent is all phones' together: [`super::Switchboard`] lends it to whichever has its turn.
 
 use super::Dialect;
 use super::calls::Leg;
 use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
-use crate::desk::{CallId, Effect, Event};
+use crate::desk::{CallId, Effect, Event, Protection, Way};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::{Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
@@ -19,10 +20,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(10);
 const PROBE_PATIENCE: Duration = Duration::from_secs(4);
 /// The longest number or URI that is dialled.
 const MAX_DIALLED: usize = 256;
-/// The most media ports that are kept ready.
-const MAX_PORTS: usize = 1024;
 
-/// What a phone needs to know.
+/// What a line's phone needs to know.
 #[derive(Clone, Debug)]
 pub struct PhoneConfig {
     /// What SIP says of us: the address that the server can reach.
@@ -37,6 +36,8 @@ pub struct PhoneConfig {
     pub slots: Vec<SlotId>,
     /// Codecs in preference.
     pub codecs: Vec<Codec>,
+    /// Whether a TLS server must prove who it is: what TLS is worth on the board.
+    pub tls_verified: bool,
     /// Where tags and jitter come from.
     pub seed: Seed,
 }
@@ -48,7 +49,7 @@ pub enum SoundStep {
     Open {
         /// Which call.
         call: CallId,
-        /// A port that was announced with [`Phone::add_ports`].
+        /// A port that was announced with [`super::Switchboard::add_ports`].
         port: u16,
     },
     /// What the two sides agreed on.
@@ -79,12 +80,18 @@ pub enum Said {
     Desk(Event),
     /// To the sound path.
     Sound(SoundStep),
+    /// To whoever looks names up: this line's servers all failed, or were looked up long ago. See
+    /// [`super::Switchboard::set_servers`].
+    ServersWanted,
 }
 
-/// The phone. Drain [`Phone::poll_transmit`] and [`Phone::poll_said`] after each call that takes `now`.
-pub struct Phone {
+/// One line's phone.
+pub(super) struct Phone {
     pub(super) config: PhoneConfig,
-    pub(super) ua: UserAgent,
+    /// The real one while this phone has its turn; between turns one that nobody asks anything.
+    pub(super) ua: Box<UserAgent>,
+    /// The media ports that are free, lent with it.
+    pub(super) ports: VecDeque<u16>,
     pub(super) account: AccountKey,
     pub(super) legs: BTreeMap<CallId, Leg>,
     pub(super) by_key: BTreeMap<CallKey, CallId>,
@@ -94,31 +101,32 @@ pub struct Phone {
     /// The last version of the list of all lamps, and of the lists in it, by their URIs.
     pub(super) list_versions: BTreeMap<String, u32>,
     pub(super) registered: bool,
-    ports: VecDeque<u16>,
-    said: VecDeque<Said>,
+    pub(super) said: VecDeque<Said>,
     probing: Option<(ProbeKey, Moment)>,
     next_probe: Option<Moment>,
     reachable: bool,
     /// Whether our REGISTER met with silence, or would: then the first sign of life is worth another.
     met_silence: bool,
+    registered_until: Option<Moment>,
+    /// Whether it is known where the server is.
+    located: bool,
+    /// What the desk was last told of the way to the server.
+    told: Option<(Way, Option<Moment>)>,
     next_session: u64,
     /// Calls that arrived and await an id from the desk.
     arriving: VecDeque<(CallKey, sip::Peer, Box<sip::message::Request>)>,
 }
 
 impl Phone {
-    /// A phone that has not said anything yet.
-    pub fn new(config: PhoneConfig) -> Self {
-        let mut ua_config = UaConfig::new(config.local, PRODUCT, config.seed.clone());
-        ua_config.ringing_max = crate::desk::MAX_CALLS;
-        // A silent server is no reason to end a call whose sound may well go on.
-        ua_config.keeps_silent_calls = true;
-        let mut ua = UserAgent::new(ua_config);
+    /// A phone that has not said anything yet, for an account that `ua` is told of here.
+    pub(super) fn new(config: PhoneConfig, ua: &mut UserAgent) -> Self {
         let account = ua.add_account(config.account.clone());
+        let idle = UaConfig::new(config.local, PRODUCT, config.seed.clone());
         Self {
             next_session: (config.seed.number("session") >> 16) | 1,
             config,
-            ua,
+            ua: Box::new(UserAgent::new(idle)),
+            ports: VecDeque::new(),
             account,
             legs: BTreeMap::new(),
             by_key: BTreeMap::new(),
@@ -127,97 +135,152 @@ impl Phone {
             subscribed: BTreeMap::new(),
             list_versions: BTreeMap::new(),
             registered: false,
-            ports: VecDeque::new(),
             said: VecDeque::new(),
             probing: None,
             next_probe: None,
             reachable: false,
             met_silence: false,
+            registered_until: None,
+            located: true,
+            told: None,
             arriving: VecDeque::new(),
         }
     }
 
-    /// Registers, and begins to probe. Lamps follow once registered.
-    pub fn start(&mut self, now: Moment) {
+    /// The user agent that all phones share, as the configuration of the first says.
+    pub(super) fn user_agent(config: &PhoneConfig) -> UserAgent {
+        let mut ua_config = UaConfig::new(config.local, PRODUCT, config.seed.clone());
+        ua_config.ringing_max = crate::desk::MAX_CALLS;
+        // A silent server is no reason to end a call whose sound may well go on.
+        ua_config.keeps_silent_calls = true;
+        UserAgent::new(ua_config)
+    }
+
+    /// Registers, and begins to probe. Lamps follow once registered. Nothing is sent before it is known where the server
+    /// is.
+    pub(super) fn start(&mut self, now: Moment) {
+        if self.ua.server_of(self.account).is_none() {
+            self.located = false;
+            return self.said.push_back(Said::ServersWanted);
+        }
+        self.located = true;
         self.ua.register(now, self.account);
         self.next_probe = Some(now);
-        self.turn(now);
+        self.tell_way();
+    }
+
+    /// The account has servers, or others than before.
+    pub(super) fn servers_found(&mut self, now: Moment) {
+        if !self.located {
+            self.start(now);
+        }
+        self.tell_way();
     }
 
     /// Ends registration and subscriptions; calls were ended by the desk's effects.
-    pub fn stop(&mut self, now: Moment) {
+    pub(super) fn stop(&mut self, now: Moment) {
         for subscription in self.subscribed.keys().copied().collect::<Vec<_>>() {
             self.ua.unsubscribe(now, subscription);
         }
-        self.ua.unregister(now, self.account);
+        if self.located {
+            self.ua.unregister(now, self.account);
+        }
         self.next_probe = None;
-        self.turn(now);
     }
 
-    /// Media ports that are bound and free.
-    pub fn add_ports(&mut self, ports: &[u16]) {
-        self.ports.extend(ports);
-        self.ports.truncate(MAX_PORTS);
-    }
-
-    /// A datagram came.
-    pub fn receive(&mut self, now: Moment, from: impl Into<sip::Peer>, bytes: &[u8]) {
-        self.ua.receive(now, from, bytes);
-        self.turn(now);
-    }
-
-    /// A time that [`Phone::next_wake`] named has come.
-    pub fn wake(&mut self, now: Moment) {
-        self.ua.wake(now);
+    /// Does what is due; the user agent has been woken already.
+    pub(super) fn wake(&mut self, now: Moment) {
         self.probe_when_due(now);
         self.decide_attempts(now);
         self.ask_lamps_when_due(now);
-        self.turn(now);
     }
 
     /// When [`Phone::wake`] is wanted next.
-    pub fn next_wake(&self) -> Option<Moment> {
+    pub(super) fn next_wake(&self) -> Option<Moment> {
         let probe = self.probing.as_ref().map(|(_, until)| *until).or(self.next_probe);
         let attempts = self.attempts.iter().map(Attempt::next_wake).min();
-        let lamps = self.next_lamp_wake();
-        [self.ua.next_wake(), probe, attempts, lamps].into_iter().flatten().min()
+        [probe, attempts, self.next_lamp_wake()].into_iter().flatten().min()
     }
 
-    /// The next datagram to send.
-    pub fn poll_transmit(&mut self) -> Option<sip::Transmit> {
-        self.ua.poll_transmit()
-    }
-
-    /// The next thing that this phone says.
-    pub fn poll_said(&mut self) -> Option<Said> {
-        self.said.pop_front()
-    }
-
-    /// Calls that arrived: each gets its id from the desk, by [`Phone::admit`].
-    pub fn has_arrival(&self) -> bool {
+    /// Whether a call has arrived that awaits its id from the desk.
+    pub(super) fn has_arrival(&self) -> bool {
         !self.arriving.is_empty()
     }
 
     /// Names the oldest arrived call `call` and tells the desk of it.
-    pub fn admit(&mut self, now: Moment, call: CallId) {
+    pub(super) fn admit(&mut self, now: Moment, call: CallId) {
         if let Some((key, from, request)) = self.arriving.pop_front() {
             self.call_received(now, call, key, from, &request);
-            self.turn(now);
         }
     }
 
-    /// How many of everything the user agent keeps (for leak tests).
-    pub fn census(&self) -> sip::Census {
-        self.ua.census()
+    /// Whether this event of the user agent is about something that this phone began or was given.
+    pub(super) fn owns(&self, event: &sip::Event) -> bool {
+        use sip::Event as E;
+        let has = |call: &CallKey| self.by_key.contains_key(call);
+        match event {
+            E::Registered { account, .. }
+            | E::RegistrationFailed { account, .. }
+            | E::Unregistered { account }
+            | E::ServersWanted { account }
+            | E::NotifiedUnasked { account, .. }
+            | E::FlowLost { account, .. } => *account == self.account,
+            E::CallProgress { call, .. }
+            | E::CallRedirected { call, .. }
+            | E::CallAnswered { call, .. }
+            | E::CallConfirmed { call }
+            | E::CallEnded { call, .. }
+            | E::OfferReceived { call, .. }
+            | E::OfferAnswered { call, .. }
+            | E::OfferFailed { call, .. }
+            | E::IdentityChanged { call, .. }
+            | E::InfoReceived { call, .. }
+            | E::MediaAddressWanted { call } => has(call),
+            // Those of a REFER may follow the end of their call.
+            E::ReferAccepted { call, refer, .. }
+            | E::ReferRefused { call, refer, .. }
+            | E::ReferProgress { call, refer, .. } => call.as_ref().is_some_and(has) || self.asked_by(*refer),
+            E::ReferSent { refer } => self.asked_by(*refer),
+            E::ReferReceived { call, .. } => call.as_ref().is_some_and(has),
+            E::Notified { subscription, .. }
+            | E::SubscriptionActive { subscription, .. }
+            | E::SubscriptionStale { subscription, .. }
+            | E::SubscriptionRefreshed { subscription, .. }
+            | E::SubscriptionRefused { subscription, .. } => self.subscribed.contains_key(subscription),
+            E::ProbeAnswered { probe, .. } | E::ProbeLost { probe } => {
+                self.probing.as_ref().is_some_and(|(ours, _)| ours == probe)
+            }
+            E::CallReceived { .. }
+            | E::RequestReceived { .. }
+            | E::RequestAnswered { .. }
+            | E::WatcherRefreshed { .. }
+            | E::WatcherLeft { .. }
+            | E::Malformed { .. } => false,
+        }
     }
 
-    /// How many calls this phone keeps, and media ports in use.
-    pub fn legs(&self) -> usize {
-        self.legs.len()
+    /// Whether a request that came from there is for this phone's account: `None` no, else how well its user fits.
+    pub(super) fn is_meant(
+        &self,
+        ua: &UserAgent,
+        from: sip::Peer,
+        request: &sip::message::Request,
+    ) -> Option<u8> {
+        if !ua.is_own_server(self.account, from) {
+            return None;
+        }
+        let ours = self.config.account.aor.uri.user.as_deref();
+        let to = request.headers.to().and_then(|to| to.uri.user);
+        // Our Contact has our user part: the Request-URI decides, then whom the caller dialled (RFC 3261 8.2.2.1).
+        Some(match () {
+            () if request.uri.user.as_deref() == ours => 2,
+            () if to.as_deref() == ours => 1,
+            () => 0,
+        })
     }
 
     /// Performs one effect of the desk. What isn't the phone's (saving, leaving) is the app's.
-    pub fn perform(&mut self, now: Moment, effect: Effect) {
+    pub(super) fn perform(&mut self, now: Moment, effect: Effect) {
         match effect {
             Effect::Answer(call) => self.answer(now, call),
             Effect::Reject(call) => self.reject(now, call),
@@ -227,26 +290,19 @@ impl Phone {
             Effect::Dial { call, to } => self.dial(now, call, &to),
             Effect::Park { call, slot, note } => self.park(now, call, slot, &note),
             Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
-            Effect::AskLamp(slot) => self.ask_lamp(now, &slot),
+            Effect::AskLamp(slot) => self.ask_lamp(now, &slot.id),
             Effect::Transfer { call, to } => self.transfer(now, call, &to),
             Effect::SendDigit { call, digit } => self.send_digit(now, call, digit),
-            Effect::TellNote { slot, key, note } => self.tell_note(now, &slot, key.as_ref(), &note),
+            Effect::TellNote { slot, key, note } => self.tell_note(now, &slot.id, key.as_ref(), &note),
             Effect::SaveMemory | Effect::Leave => {}
         }
-        self.turn(now);
     }
 
-    /// Takes in all that the user agent has to say.
-    fn turn(&mut self, now: Moment) {
-        while let Some(event) = self.ua.poll_event() {
-            self.take_in(now, event);
-        }
-    }
-
-    fn take_in(&mut self, now: Moment, event: sip::Event) {
+    /// Takes in what the user agent says of this line.
+    pub(super) fn take_in(&mut self, now: Moment, event: sip::Event) {
         use sip::Event as E;
         match event {
-            E::Registered { .. } => self.registered(now),
+            E::Registered { expires_s, .. } => self.registered(now, expires_s),
             E::RegistrationFailed { status, reason, retry_in, .. } => {
                 self.registration_failed(now, status, &reason, retry_in);
             }
@@ -284,21 +340,23 @@ impl Phone {
             }
             E::RequestReceived { key, from, request } => self.request_received(now, key, from, &request),
             E::InfoReceived { call, content_type, body } => self.info_received(call, &content_type, &body),
+            E::ServersWanted { .. } => self.said.push_back(Said::ServersWanted),
+            E::MediaAddressWanted { call } => self.tell_new_address(now, call),
+            E::FlowLost { reason, .. } => self.say(Event::LineTroubled { reason: Text::new(&reason) }),
             E::Unregistered { .. }
             | E::NotifiedUnasked { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
             | E::RequestAnswered { .. }
-            | E::ServersWanted { .. }
-            | E::FlowLost { .. }
-            | E::MediaAddressWanted { .. }
             | E::Malformed { .. } => {}
         }
     }
 
-    fn registered(&mut self, now: Moment) {
+    fn registered(&mut self, now: Moment, expires_s: u32) {
         self.met_silence = false;
+        self.registered_until = Some(now + Duration::from_secs(expires_s.into()));
         self.say(Event::Registered);
+        self.tell_way();
         if !std::mem::replace(&mut self.registered, true) {
             self.watch_slots(now);
             self.watch_messages(now);
@@ -316,10 +374,16 @@ impl Phone {
             // The user agent says in words whose credentials, and why.
             Some(401 | 403 | 404 | 407) => reason.to_owned(),
             Some(status) => format!("the server refused: {reason} ({status})"),
-            None => format!("no answer from {}", self.server()),
+            // Why there is no connection (its certificate, a refusal), or else that nobody answers.
+            None => match reason.split_once(": ") {
+                Some(("no connection to the server", why)) => why.to_owned(),
+                _ => format!("no answer from {}", self.server()),
+            },
         };
         let retry_at = retry.map(|d| now + d);
         self.met_silence = status.is_none();
+        self.registered_until = None;
+        self.tell_way();
         self.say(Event::RegistrationFailed { reason: Text::new(&words), retry_at });
     }
 
@@ -346,6 +410,7 @@ impl Phone {
             self.probing = None;
             self.next_probe = Some(now + PROBE_EVERY);
         }
+        self.tell_way();
         let ms = u32::try_from(round_trip.as_millis()).unwrap_or(u32::MAX);
         self.say(Event::Reached { round_trip_ms: ms });
         if !std::mem::replace(&mut self.reachable, true) {
@@ -376,6 +441,23 @@ impl Phone {
         if self.registered || self.met_silence {
             self.ua.register(now, self.account);
             self.renew_stale_lamps(now);
+        }
+    }
+
+    /// Tells how the server is reached, if that is news.
+    fn tell_way(&mut self) {
+        let peer = self.server();
+        let protection = match (peer.transport, self.config.tls_verified) {
+            (sip::Transport::Tls, true) => Protection::Verified,
+            (sip::Transport::Tls, false) => Protection::Unverified,
+            _ => Protection::None,
+        };
+        let transport = Text::new(peer.transport.via_word());
+        let way = Way { transport, server: Text::new(&peer.address.to_string()), protection };
+        let news = Some((way.clone(), self.registered_until));
+        if self.told != news {
+            self.told = news;
+            self.say(Event::WayTold { way, registered_until: self.registered_until });
         }
     }
 
@@ -432,6 +514,13 @@ impl Phone {
             version: 1,
             security: LocalSecurity::default(),
         })
+    }
+
+    /// Sound is to arrive at another address from now on. Running calls learn it when the user agent asks for them.
+    pub(super) fn move_to(&mut self, address: IpAddr) {
+        if !address.is_unspecified() {
+            self.config.media_address = address;
+        }
     }
 
     pub(super) fn say(&mut self, event: Event) {

@@ -1,7 +1,7 @@
 //! The phone against a scripted server that says what a real Asterisk was heard to say, in virtual time.
 
 use super::*;
-use crate::desk::{CallId, Effect, Event};
+use crate::desk::{CallId, Effect, Event, LineId};
 use crate::parking::{Lamp, Moment, Text};
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState};
 use crate::sip::message::{Method, NameAddr, Uri};
@@ -33,7 +33,7 @@ struct Server {
 
 struct Scene {
     now: Moment,
-    phone: Phone,
+    phone: Switchboard,
     server: Server,
     heard: Vec<Event>,
 }
@@ -114,9 +114,10 @@ impl Scene {
             dialect: Dialect::named("asterisk", slot("700"), None).unwrap(),
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
+            tls_verified: true,
             seed: 1.into(),
         };
-        let mut phone = Phone::new(config);
+        let mut phone = Switchboard::new([config]).unwrap();
         phone.add_ports(&[20_000, 20_002]);
         let server = Server {
             ua: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
@@ -132,7 +133,7 @@ impl Scene {
         assert_eq!(scene.lamps(), [Lamp::Free, Lamp::Free, Lamp::Free]);
         scene.ring(address(1));
         scene.run(Duration::from_millis(100));
-        scene.phone.perform(scene.now, Effect::Answer(CALL));
+        scene.phone.perform(scene.now, LineId(0), Effect::Answer(CALL));
         scene.run(Duration::from_millis(100));
         assert!(scene.heard.contains(&Event::CallAnswered { call: CALL }));
         scene.heard.clear();
@@ -161,11 +162,18 @@ impl Scene {
     }
 
     fn lamps(&self) -> Vec<Lamp> {
-        ["701", "702", "703"].iter().map(|s| self.phone.lamp(&slot(s)).cloned().unwrap_or_default()).collect()
+        ["701", "702", "703"]
+            .iter()
+            .map(|s| self.phone.first().lamp(&slot(s)).cloned().unwrap_or_default())
+            .collect()
     }
 
     fn park(&mut self) {
-        self.phone.perform(self.now, Effect::Park { call: CALL, slot: None, note: Text::default() });
+        self.phone.perform(
+            self.now,
+            LineId(0),
+            Effect::Park { call: CALL, slot: None, note: Text::default() },
+        );
         self.run(Duration::from_millis(1));
     }
 
@@ -214,7 +222,7 @@ impl Scene {
                 self.phone.admit(self.now, CALL);
             }
             while let Some(said) = self.phone.poll_said() {
-                if let Said::Desk(event) = said {
+                if let (_, Said::Desk(event)) = said {
                     self.heard.push(event);
                 }
             }
@@ -371,9 +379,9 @@ fn nothing_is_ever_referred_to_a_slot() {
     for typed in ["701", "700"] {
         let effect = Effect::Park { call: CALL, slot: Some(slot("701")), note: Text::default() };
         if typed == "701" {
-            scene.phone.perform(scene.now, effect);
+            scene.phone.perform(scene.now, LineId(0), effect);
         } else {
-            scene.phone.perform(scene.now, Effect::Transfer { call: CALL, to: typed.into() });
+            scene.phone.perform(scene.now, LineId(0), Effect::Transfer { call: CALL, to: typed.into() });
         }
         scene.run(Duration::from_millis(5));
     }
@@ -399,7 +407,7 @@ fn a_silent_server_makes_every_lamp_stale_and_a_talking_one_fresh() {
     while scene.now < until {
         while scene.phone.poll_transmit().is_some() {}
         while let Some(said) = scene.phone.poll_said() {
-            if let Said::Desk(event) = said {
+            if let (_, Said::Desk(event)) = said {
                 scene.heard.push(event);
             }
         }
@@ -416,7 +424,7 @@ fn a_silent_server_makes_every_lamp_stale_and_a_talking_one_fresh() {
 #[test]
 fn what_an_operator_types_becomes_a_uri_of_ours() {
     let scene = Scene::talking();
-    let typed = |text: &str| scene.phone.uri_typed(text).map(|u| u.to_string());
+    let typed = |text: &str| scene.phone.first().uri_typed(text).map(|u| u.to_string());
     assert_eq!(typed("0161 496-0100").as_deref(), Some("sip:01614960100@10.0.0.1"));
     assert_eq!(typed("+44 (20) 7946").as_deref(), Some("sip:+44207946@10.0.0.1"));
     assert_eq!(typed("sam").as_deref(), Some("sip:sam@10.0.0.1"));
@@ -453,10 +461,6 @@ impl Scene {
 
     /// Another call of the server's with these headers, which gets the number 7 unless it takes the place of one.
     fn ring_with(&mut self, headers: &[(&str, &str)]) -> CallKey {
-        let before = self.server.call;
-        self.ring(address(1));
-        let call = std::mem::replace(&mut self.server.call, before).unwrap();
-        self.server.ua.hang_up(self.now, call);
         let media = LocalMedia {
             address: address(1).ip(),
             port: 30_002,
@@ -512,7 +516,9 @@ fn a_message_of_our_server_is_shown_scrubbed_and_one_of_a_stranger_is_not() {
         headers: vec![("Content-Type".into(), "text/plain".into())],
         body: b"Mr. \x1b]52;c;x\x07Lopez is \xffhere".to_vec(),
     };
-    scene.server_says(|ua, now, _| drop(ua.request(now, ask("Sam"))));
+    scene.server_says(|ua, now, _| {
+        ua.request(now, ask("Sam"));
+    });
     scene.server_says(|ua, now, call| ua.message(now, call, "text/plain", b"two minutes".to_vec()));
     let told = scene.told();
     assert_eq!(told.len(), 2);
@@ -539,7 +545,7 @@ fn digits_in_info_are_heard() {
 #[test]
 fn a_call_tells_where_it_was_diverted_from() {
     let mut scene = Scene::talking();
-    scene.phone.perform(scene.now, Effect::HangUp(CALL));
+    scene.phone.perform(scene.now, LineId::default(), Effect::HangUp(CALL));
     scene.run(Duration::from_secs(1));
     scene.heard.clear();
     scene.ring_with(&[("Diversion", "\"Sam\" <sip:202@10.0.0.1>;reason=user-busy")]);
@@ -592,7 +598,7 @@ fn a_call_that_somebody_else_answered_is_not_one_that_gave_up() {
         ("Q.850;cause=16", ""),
     ] {
         let mut scene = Scene::talking();
-        scene.phone.perform(scene.now, Effect::HangUp(CALL));
+        scene.phone.perform(scene.now, LineId::default(), Effect::HangUp(CALL));
         scene.run(Duration::from_secs(1));
         scene.heard.clear();
         let call = scene.ring_with(&[]);
@@ -618,8 +624,11 @@ fn a_probe_that_has_to_wait_is_given_its_time_when_it_is_sent() {
     let mut scene = Scene::talking();
     scene.park();
     // The server is in the middle of a re-INVITE without an answer to it: the probe can't go out yet.
-    let key = *scene.phone.by_key.keys().next().unwrap();
-    scene.phone.ua.reoffer(scene.now, key, b"v=0".to_vec());
+    let now = scene.now;
+    scene.phone.with_first(now, |phone| {
+        let key = *phone.by_key.keys().next().unwrap();
+        phone.ua.reoffer(now, key, b"v=0".to_vec());
+    });
     scene.light("701");
     scene.run(Duration::from_secs(5));
     assert_eq!((scene.refused(), scene.proven()), (None, None), "it has not even been asked");
@@ -629,15 +638,42 @@ fn a_probe_that_has_to_wait_is_given_its_time_when_it_is_sent() {
 #[test]
 fn a_park_that_was_given_up_before_it_was_asked_for_is_never_asked_for() {
     let mut scene = Scene::talking();
-    let key = *scene.phone.by_key.keys().next().unwrap();
-    scene.phone.ua.reoffer(scene.now, key, b"v=0".to_vec());
+    let now = scene.now;
+    scene.phone.with_first(now, |phone| {
+        let key = *phone.by_key.keys().next().unwrap();
+        phone.ua.reoffer(now, key, b"v=0".to_vec());
+    });
     scene.run(Duration::from_millis(10));
     scene.park();
     // The server never answers the re-INVITE; the operator is told that the park failed.
     scene.run(Duration::from_secs(19));
     assert!(scene.server.refers.is_empty());
-    scene.phone.decide_attempts(scene.now + Duration::from_secs(60));
-    assert!(scene.phone.attempts.is_empty());
+    let later = scene.now + Duration::from_secs(60);
+    scene.phone.with_first(later, |phone| phone.decide_attempts(later));
+    assert!(scene.phone.first().attempts.is_empty());
     scene.run(Duration::from_secs(40));
     assert!(scene.server.refers.is_empty(), "the REFER that waited was taken back");
+}
+
+#[test]
+fn digits_go_in_info_where_the_other_end_takes_no_telephone_event() {
+    let mut scene = Scene::talking();
+    scene.phone.perform(scene.now, LineId::default(), Effect::SendDigit { call: CALL, digit: '5' });
+    let by_sound = |said: &Said| matches!(said, Said::Sound(SoundStep::Digit { digit: '5', .. }));
+    assert!(std::iter::from_fn(|| scene.phone.poll_said()).any(|(_, said)| by_sound(&said)));
+    let offer =
+        b"v=0\r\no=- 1 9 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n";
+    let now = scene.now;
+    scene.phone.with_first(now, |phone| {
+        let key = *phone.by_key.keys().next().unwrap();
+        phone.offer_received(now, key, offer);
+    });
+    scene.phone.perform(scene.now, LineId::default(), Effect::SendDigit { call: CALL, digit: '6' });
+    assert!(
+        !std::iter::from_fn(|| scene.phone.poll_said())
+            .any(|(_, s)| matches!(s, Said::Sound(SoundStep::Digit { .. })))
+    );
+    let sent = std::iter::from_fn(|| scene.phone.poll_transmit()).map(|t| t.bytes);
+    let told: Vec<String> = sent.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    assert!(told.iter().any(|text| text.starts_with("INFO ") && text.contains("Signal=6")), "{told:?}");
 }

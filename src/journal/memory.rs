@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// Reports that may wait to be shown; there are two for each trouble, so more would only repeat them.
 const MAX_REPORTS: usize = 8;
 
-/// The memory of one account's parked calls. Dropped, it writes what is not yet written.
+/// The memory of the accounts' parked calls. Dropped, it writes what is not yet written.
 #[derive(Debug)]
 pub struct Memory {
-    account: String,
+    accounts: Vec<String>,
     origin_ms: u64,
     found: Option<Snapshot>,
     /// What went wrong at the opening, until it is told.
@@ -24,9 +24,9 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Opens the memory in `file` for `account` (any word that names account and server); another account's is left
-    /// alone until this one saves. `origin_ms` is the wall-clock time of moment zero, see [`super::HEAD_START`].
-    pub fn open(file: &Path, account: &str, origin_ms: u64) -> Self {
+    /// Opens the memory in `file` for `accounts` (any words that name account and server); another account's is left
+    /// alone until these are saved. `origin_ms` is the wall-clock time of moment zero, see [`super::HEAD_START`].
+    pub fn open(file: &Path, accounts: &[String], origin_ms: u64) -> Self {
         let (tell, reports) = mpsc::sync_channel(MAX_REPORTS);
         // A full channel means that nobody reads; the writer must not wait for him.
         let start = |store| Writer::start(store, move |report| drop(tell.try_send(report)));
@@ -37,23 +37,29 @@ impl Memory {
             },
             Err(error) => (None, Some(error.to_string()), None),
         };
-        Self { account: account.to_owned(), origin_ms, found, warning, writer, reports }
+        Self { accounts: accounts.to_vec(), origin_ms, found, warning, writer, reports }
     }
 
-    /// Who was parked when the last session ended, in this program's moments.
+    /// Who was parked at each account when the last session ended, in this program's moments.
     ///
     /// # Errors
     /// One line to show when the memory could not be read, or can't be kept. Told once.
-    pub fn recall(&mut self) -> Result<Vec<(SlotId, ParkedCall)>, String> {
-        let found =
-            self.found.take().map(|snapshot| snapshot.recall(&self.account, self.origin_ms, self.now()));
-        self.warning.take().map_or(Ok(found.unwrap_or_default()), Err)
+    pub fn recall(&mut self) -> Result<Vec<Vec<(SlotId, ParkedCall)>>, String> {
+        if let Some(warning) = self.warning.take() {
+            return Err(warning);
+        }
+        let (found, now) = (self.found.take(), self.now());
+        let of = |account: &String| {
+            found.as_ref().map(|snapshot| snapshot.recall(account, self.origin_ms, now)).unwrap_or_default()
+        };
+        Ok(self.accounts.iter().map(of).collect())
     }
 
-    /// Has this written soon. Never waits.
-    pub fn save(&self, parked: &[(SlotId, ParkedCall)]) {
+    /// Has this written soon, what is parked at each account. Never waits.
+    pub fn save(&self, parked: &[Vec<(SlotId, ParkedCall)>]) {
         if let Some(writer) = &self.writer {
-            writer.save(Snapshot::of(&self.account, parked, self.origin_ms));
+            let accounts = self.accounts.iter().map(String::as_str).zip(parked.iter().map(Vec::as_slice));
+            writer.save(Snapshot::of(accounts, self.origin_ms));
         }
     }
 
@@ -84,7 +90,7 @@ mod tests {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
     }
 
-    fn parked(since: Moment) -> Vec<(SlotId, ParkedCall)> {
+    fn parked(since: Moment) -> Vec<Vec<(SlotId, ParkedCall)>> {
         let call = ParkedCall {
             parkee: Identity::new("Jane Doe", "100"),
             parker: Identity::default(),
@@ -96,7 +102,7 @@ mod tests {
             strength: Strength::Verified,
             key: None,
         };
-        vec![(SlotId::new("701").unwrap(), call)]
+        vec![vec![(SlotId::new("701").unwrap(), call)]]
     }
 
     #[test]
@@ -104,18 +110,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("memory.json");
         let origin = wall_ms() - HEAD_START.as_millis() as u64;
-        let mut first = Memory::open(&file, "a@pbx", origin);
-        assert_eq!(first.recall(), Ok(vec![]));
+        let mut first = Memory::open(&file, &["a@pbx".to_owned()], origin);
+        assert_eq!(first.recall(), Ok(vec![vec![]]));
         first.save(&parked(HEAD_START - Duration::from_secs(90)));
         assert!(first.flush(Duration::from_secs(5)));
         drop(first);
         // Ten seconds later by the program's own clock: the wait is that much longer.
-        let mut second = Memory::open(&file, "a@pbx", origin + 10_000);
+        let mut second = Memory::open(&file, &["a@pbx".to_owned()], origin + 10_000);
         let recalled = second.recall().unwrap();
         assert_eq!(recalled, parked(HEAD_START - Duration::from_secs(100)));
-        assert_eq!(second.recall(), Ok(vec![]), "told once");
+        assert_eq!(second.recall(), Ok(vec![vec![]]), "told once");
         drop(second);
-        assert_eq!(Memory::open(&file, "b@other", origin).recall(), Ok(vec![]));
+        assert_eq!(Memory::open(&file, &["b@other".to_owned()], origin).recall(), Ok(vec![vec![]]));
     }
 
     #[test]
@@ -123,10 +129,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("memory.json");
         std::fs::write(&file, "{").unwrap();
-        let mut first = Memory::open(&file, "a", wall_ms());
+        let mut first = Memory::open(&file, &["a".to_owned()], wall_ms());
         assert!(first.recall().unwrap_err().contains("unreadable"));
-        assert_eq!(first.recall(), Ok(vec![]));
-        let mut second = Memory::open(&file, "a", wall_ms());
+        assert_eq!(first.recall(), Ok(vec![vec![]]));
+        let mut second = Memory::open(&file, &["a".to_owned()], wall_ms());
         assert!(second.recall().unwrap_err().contains("another parkdeck"));
         second.save(&parked(Moment::ZERO));
         assert!(second.flush(Duration::ZERO), "there is nothing to wait for");

@@ -1,12 +1,16 @@
 //! What is known of parked calls, as data: wall-clock times outside, the program's own moments inside. Pure.
 
-use crate::desk::{DialogKey, MAX_SLOTS, ParkedCall};
+use crate::desk::{DialogKey, MAX_LINES, MAX_SLOTS, ParkedCall};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The format's number; another one is not read.
-const FORMAT: u32 = 1;
+/// The format's number.
+const FORMAT: u32 = 2;
+/// The format before it, with one account only; it is read still.
+const FORMAT_OF_ONE: u32 = 1;
+/// The most accounts that are kept.
+const MAX_ACCOUNTS: usize = MAX_LINES;
 /// How long a parked call is remembered.
 ///
 /// A moment can't be before its origin, and a call that was parked before this program started must have a true
@@ -20,7 +24,23 @@ pub const HEAD_START: Moment = MAX_AGE;
 #[serde(deny_unknown_fields)]
 pub struct Snapshot {
     format: u32,
-    /// The account whose slots these are; another account's memory means nothing.
+    accounts: Vec<Account>,
+}
+
+/// The file of the format before.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfOne {
+    #[serde(rename = "format")]
+    _format: u32,
+    account: String,
+    parked: Vec<Remembered>,
+}
+
+/// One account's slots; another account's memory means nothing to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Account {
     account: String,
     parked: Vec<Remembered>,
 }
@@ -42,9 +62,12 @@ struct Remembered {
 }
 
 impl Snapshot {
-    /// Takes down who is parked. `origin_ms` is the wall-clock time of moment zero.
-    /// At most [`MAX_SLOTS`] calls are kept.
-    pub fn of(account: &str, parked: &[(SlotId, ParkedCall)], origin_ms: u64) -> Self {
+    /// Takes down who is parked at each account. `origin_ms` is the wall-clock time of moment zero.
+    /// At most [`MAX_SLOTS`] calls of an account are kept.
+    pub fn of<'p>(
+        accounts: impl IntoIterator<Item = (&'p str, &'p [(SlotId, ParkedCall)])>,
+        origin_ms: u64,
+    ) -> Self {
         let wall = |moment: Moment| origin_ms.saturating_add(ms(moment));
         let remember = |(slot, call): &(SlotId, ParkedCall)| Remembered {
             slot: slot.clone(),
@@ -59,21 +82,19 @@ impl Snapshot {
             strength: call.strength,
             key: call.key.clone(),
         };
-        Self {
-            format: FORMAT,
+        let account = |(account, parked): (&str, &[(SlotId, ParkedCall)])| Account {
             account: account.to_owned(),
             parked: parked.iter().take(MAX_SLOTS).map(remember).collect(),
-        }
+        };
+        Self { format: FORMAT, accounts: accounts.into_iter().take(MAX_ACCOUNTS).map(account).collect() }
     }
 
-    /// Gives the calls back in the moments of a program whose origin is `origin_ms`, as of `now`.
+    /// Gives an account's calls back in the moments of a program whose origin is `origin_ms`, as of `now`.
     ///
-    /// Empty for another account. A call older than [`MAX_AGE`] is forgotten. Where the wall clock was set back
+    /// Empty for an account that isn't in it. A call older than [`MAX_AGE`] is forgotten. Where the wall clock was set back
     /// meanwhile, nobody has waited less than nothing: such a time becomes `now`.
-    pub fn recall(self, account: &str, origin_ms: u64, now: Moment) -> Vec<(SlotId, ParkedCall)> {
-        if self.account != account {
-            return Vec::new();
-        }
+    pub fn recall(&self, account: &str, origin_ms: u64, now: Moment) -> Vec<(SlotId, ParkedCall)> {
+        let Some(account) = self.accounts.iter().find(|a| a.account == account) else { return Vec::new() };
         let now_ms = origin_ms.saturating_add(ms(now));
         let moment = |wall_ms: u64| Duration::from_millis(wall_ms.saturating_sub(origin_ms));
         let young = |r: &Remembered| now_ms.saturating_sub(r.since_ms) <= ms(MAX_AGE);
@@ -91,7 +112,7 @@ impl Snapshot {
             };
             (r.slot, call)
         };
-        self.parked.into_iter().take(MAX_SLOTS).filter(young).map(recall).collect()
+        account.parked.iter().take(MAX_SLOTS).filter(|r| young(r)).cloned().map(recall).collect()
     }
 
     /// The file's content.
@@ -105,9 +126,18 @@ impl Snapshot {
     /// # Errors
     /// In words: not JSON, not this format, or damaged.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        let snapshot: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match snapshot.format {
-            FORMAT => Ok(snapshot),
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let head: Head = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match head.format {
+            FORMAT => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+            FORMAT_OF_ONE => {
+                let one: OfOne = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+                let accounts = vec![Account { account: one.account, parked: one.parked }];
+                Ok(Self { format: FORMAT, accounts })
+            }
             other => Err(format!("it has format {other}, this program knows {FORMAT}")),
         }
     }
@@ -147,7 +177,7 @@ mod tests {
         // Parked ten minutes into the first run.
         let parked_at = HEAD_START + 10 * MINUTE;
         let origin = MIDNIGHT_MS - ms(HEAD_START);
-        let json = Snapshot::of("a@pbx", &[(slot("701"), jane(parked_at))], origin).to_json();
+        let json = Snapshot::of([("a@pbx", &[(slot("701"), jane(parked_at))][..])], origin).to_json();
         // The second run starts one minute after that.
         let second_origin = MIDNIGHT_MS + ms(13 * MINUTE) - ms(HEAD_START);
         let recalled = Snapshot::from_json(&json).unwrap().recall("a@pbx", second_origin, HEAD_START);
@@ -160,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_wait_is_never_negative_when_the_clock_was_set_back() {
-        let json = Snapshot::of("a", &[(slot("701"), jane(HEAD_START))], MIDNIGHT_MS).to_json();
+        let json = Snapshot::of([("a", &[(slot("701"), jane(HEAD_START))][..])], MIDNIGHT_MS).to_json();
         let back = MIDNIGHT_MS - ms(60 * MINUTE);
         let recalled = Snapshot::from_json(&json).unwrap().recall("a", back, HEAD_START);
         assert_eq!(recalled[0].1.since, HEAD_START);
@@ -168,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_old_or_anothers_is_forgotten() {
-        let snapshot = Snapshot::of("a", &[(slot("701"), jane(HEAD_START))], MIDNIGHT_MS);
+        let snapshot = Snapshot::of([("a", &[(slot("701"), jane(HEAD_START))][..])], MIDNIGHT_MS);
         assert!(snapshot.clone().recall("b", MIDNIGHT_MS, HEAD_START).is_empty());
         let next_day = MIDNIGHT_MS + ms(MAX_AGE) + 1;
         assert!(snapshot.recall("a", next_day, HEAD_START).is_empty());
@@ -176,20 +206,44 @@ mod tests {
 
     #[test]
     fn without_a_head_start_a_wait_begins_with_the_program() {
-        let snapshot = Snapshot::of("a", &[(slot("701"), jane(MINUTE))], MIDNIGHT_MS);
+        let snapshot = Snapshot::of([("a", &[(slot("701"), jane(MINUTE))][..])], MIDNIGHT_MS);
         let recalled = snapshot.recall("a", MIDNIGHT_MS + ms(5 * MINUTE), Moment::ZERO);
         assert_eq!(recalled[0].1.since, Moment::ZERO);
     }
 
     #[test]
+    fn each_account_finds_its_own_callers_though_the_slots_have_the_same_numbers() {
+        let bob = ParkedCall { parkee: Identity::new("Bob Roe", "202"), ..jane(HEAD_START) };
+        let (front, yard) = (vec![(slot("701"), jane(HEAD_START))], vec![(slot("701"), bob)]);
+        let snapshot = Snapshot::of([("a@front", &front[..]), ("a@yard", &yard[..])], MIDNIGHT_MS);
+        let read = Snapshot::from_json(&snapshot.to_json()).unwrap();
+        for (account, name) in [("a@front", "Jane Doe"), ("a@yard", "Bob Roe")] {
+            let recalled = read.recall(account, MIDNIGHT_MS, HEAD_START);
+            assert_eq!((recalled.len(), recalled[0].1.parkee.name.as_str()), (1, name));
+        }
+    }
+
+    #[test]
+    fn a_file_of_the_version_before_is_still_read() {
+        let one =
+            serde_json::to_value(Snapshot::of([("a", &[(slot("701"), jane(MINUTE))][..])], MIDNIGHT_MS));
+        let one = one.unwrap();
+        let old = serde_json::json!({
+            "format": 1, "account": "a", "parked": one["accounts"][0]["parked"],
+        });
+        let read = Snapshot::from_json(old.to_string().as_bytes()).unwrap();
+        assert_eq!(read.recall("a", MIDNIGHT_MS, MINUTE), [(slot("701"), jane(MINUTE))]);
+    }
+
+    #[test]
     fn a_damaged_or_strange_file_is_refused_in_words() {
-        let good = Snapshot::of("a", &[(slot("701"), jane(MINUTE))], MIDNIGHT_MS).to_json();
+        let good = Snapshot::of([("a", &[(slot("701"), jane(MINUTE))][..])], MIDNIGHT_MS).to_json();
         for cut in 0..good.len() {
             assert!(Snapshot::from_json(&good[..cut]).is_err(), "cut at {cut}");
         }
         let text = String::from_utf8(good).unwrap();
         assert!(
-            Snapshot::from_json(text.replace("\"format\": 1", "\"format\": 9").as_bytes())
+            Snapshot::from_json(text.replace("\"format\": 2", "\"format\": 9").as_bytes())
                 .unwrap_err()
                 .contains('9')
         );
@@ -203,7 +257,7 @@ mod tests {
     #[test]
     fn the_number_of_calls_is_bounded() {
         let many: Vec<_> = (0..2_000).map(|n| (slot(&n.to_string()), jane(MINUTE))).collect();
-        let snapshot = Snapshot::of("a", &many, MIDNIGHT_MS);
+        let snapshot = Snapshot::of([("a", &many[..])], MIDNIGHT_MS);
         assert_eq!(snapshot.recall("a", MIDNIGHT_MS, MINUTE).len(), MAX_SLOTS);
     }
 }

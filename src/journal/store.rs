@@ -138,7 +138,7 @@ mod tests {
     }
 
     fn some() -> Snapshot {
-        Snapshot::of("a", &[], 1)
+        Snapshot::of([("a", &[][..])], 1)
     }
 
     #[test]

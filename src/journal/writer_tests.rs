@@ -8,7 +8,7 @@ use std::sync::mpsc;
 
 /// A memory that can be told apart by its number.
 fn memory(number: usize) -> Snapshot {
-    Snapshot::of(&format!("account {number}"), &[], 1)
+    Snapshot::of([(format!("account {number}").as_str(), &[][..])], 1)
 }
 
 #[test]

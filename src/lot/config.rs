@@ -27,6 +27,14 @@ pub const MAX_TIME_S: u32 = 86_400;
 pub struct LotConfig {
     /// Address and port for SIP over UDP.
     pub listen: SocketAddr,
+    /// Address and port for SIP over TCP; none when absent.
+    pub listen_tcp: Option<SocketAddr>,
+    /// Address and port for SIP over TLS; none when absent. Wants `tls_certificate` and `tls_key`.
+    pub listen_tls: Option<SocketAddr>,
+    /// File of the certificate (PEM, followed by those up to its authority) that is shown over TLS.
+    pub tls_certificate: Option<PathBuf>,
+    /// File of the certificate's key (PEM).
+    pub tls_key: Option<PathBuf>,
     /// What Contact, Via and SDP say when `listen` is not what the phones reach (wildcard address, NAT).
     pub advertise: Option<SocketAddr>,
     /// The digest realm, and the domain of every address of record.
@@ -47,6 +55,10 @@ impl Default for LotConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060),
+            listen_tcp: None,
+            listen_tls: None,
+            tls_certificate: None,
+            tls_key: None,
             advertise: None,
             realm: "parkdeck".to_owned(),
             digest: DigestOffer::default(),
@@ -268,6 +280,44 @@ impl LotConfig {
         self.advertise.unwrap_or(self.listen)
     }
 
+    /// The address that goes into Contact and Via over a connection: the advertised host, if there is one, with the
+    /// port that is listened on.
+    pub fn stream_address(&self, listen: SocketAddr) -> SocketAddr {
+        SocketAddr::new(self.advertise.map_or(listen.ip(), |advertised| advertised.ip()), listen.port())
+    }
+
+    fn stream_problems(&self, say: &mut impl FnMut(String, String)) {
+        let both = [("listen_tcp", self.listen_tcp), ("listen_tls", self.listen_tls)];
+        for (key, listen) in both.into_iter().filter_map(|(key, listen)| Some((key, listen?))) {
+            if self.stream_address(listen).ip().is_unspecified() {
+                let message =
+                    "phones can't reach a wildcard address: add `advertise` with this machine's address";
+                say(key.to_owned(), message.to_owned());
+            }
+        }
+        if self.listen_tcp.is_some() && self.listen_tcp == self.listen_tls {
+            say("listen_tls".to_owned(), "TCP and TLS want a port each; 5061 is usual for TLS".to_owned());
+        }
+        let files = [("tls_certificate", &self.tls_certificate), ("tls_key", &self.tls_key)];
+        for (key, file) in files {
+            match (self.listen_tls, file) {
+                (Some(_), None) => {
+                    say(
+                        "listen_tls".to_owned(),
+                        format!("TLS wants a certificate: add `{key}` with its file"),
+                    );
+                }
+                (None, Some(_)) => {
+                    say(
+                        key.to_owned(),
+                        "nothing is listened on: add `listen_tls`, or leave this out".to_owned(),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// Everything that is wrong; empty when the lot can run.
     pub fn problems(&self) -> Vec<Problem> {
         let mut found = Vec::new();
@@ -277,6 +327,7 @@ impl LotConfig {
                 "phones can't reach a wildcard address: add `advertise` with this machine's address";
             say("listen".to_owned(), message.to_owned());
         }
+        self.stream_problems(&mut say);
         if self.realm.is_empty()
             || !self.realm.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
         {
@@ -477,6 +528,27 @@ mod tests {
         assert_eq!(config.problems()[0].path, "listen");
         config.advertise = "192.0.2.1:5060".parse().ok();
         assert_eq!(config.problems(), []);
+    }
+
+    #[test]
+    fn tls_wants_a_certificate_and_a_port_of_its_own() {
+        let mut config = read(OFFICE).unwrap();
+        let said = |config: &LotConfig| config.problems().into_iter().map(|p| p.path).collect::<Vec<_>>();
+        config.listen_tcp = "127.0.0.1:5070".parse().ok();
+        assert_eq!(config.problems(), [], "UDP and TCP share a number");
+        config.listen_tls = config.listen_tcp;
+        assert_eq!(said(&config), ["listen_tls"; 3]);
+        config.listen_tls = "127.0.0.1:5061".parse().ok();
+        config.tls_certificate = Some("lot.pem".into());
+        assert_eq!(said(&config), ["listen_tls"]);
+        config.tls_key = Some("lot.key".into());
+        assert_eq!(config.problems(), []);
+        config.listen_tls = None;
+        assert_eq!(said(&config), ["tls_certificate", "tls_key"]);
+        config = read("listen_tcp = \"0.0.0.0:5060\"").unwrap();
+        assert_eq!(said(&config), ["listen_tcp"]);
+        config.advertise = "192.0.2.1:5060".parse().ok();
+        assert_eq!(config.stream_address("0.0.0.0:5061".parse().unwrap()), "192.0.2.1:5061".parse().unwrap());
     }
 
     #[test]

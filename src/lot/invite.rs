@@ -53,11 +53,27 @@ impl Lot {
         self.agent.answer(now, key, answer.status, answer.headers, Vec::new());
         for change in changes {
             let user = user.clone();
-            self.say(match change {
-                Change::Registered { source, expires_s } => Notice::Registered { user, source, expires_s },
-                Change::Unregistered => Notice::Unregistered { user },
-            });
+            match change {
+                Change::Registered { source, expires_s } => {
+                    self.say(Notice::Registered { user, source, expires_s });
+                }
+                Change::Unregistered => self.say(Notice::Unregistered { user }),
+                Change::Moved { from, to } => self.follow_phone(&user, from, to),
+            }
         }
+    }
+
+    /// A phone of this user has registered from another address: its calls and lamps, and nobody else's, go on there.
+    fn follow_phone(&mut self, user: &str, from: Peer, to: Peer) {
+        let mut calls = Vec::new();
+        for (call, leg) in &mut self.legs {
+            if leg.user.as_deref() == Some(user) && leg.source == from {
+                leg.source = to;
+                calls.push(*call);
+            }
+        }
+        let watchers = self.presence.all_of(user);
+        self.agent.peer_moved(&calls, &watchers, from, to);
     }
 
     /// An INVITE outside a dialog.

@@ -44,9 +44,8 @@ pub use sound::FIRST_STREAM;
 
 use crate::media::{Command, Music, Report};
 use crate::parking::Moment;
-use crate::sip::Peer;
 use crate::sip::message::Method;
-use crate::sip::{CallKey, Event, Seed, Transmit, UaConfig, UserAgent};
+use crate::sip::{CallKey, Event, Peer, Secured, Seed, Transmit, Transport, UaConfig, UserAgent};
 use config::ParkingConfig;
 use gate::Gate;
 use legs::{Attempt, AttemptId, Leg};
@@ -65,8 +64,8 @@ pub const PRODUCT: &str = concat!("parkdeck-lot/", env!("CARGO_PKG_VERSION"));
 /// After so much silence a phone is asked whether it is still there.
 const SILENT_MS: u32 = 30_000;
 
-/// The park server. After every method that takes `now`, drain [`Lot::poll_transmit`], [`Lot::poll_media`] and
-/// [`Lot::poll_notice`].
+/// The park server. After every method that takes `now`, drain [`Lot::poll_transmit`], [`Lot::poll_close`],
+/// [`Lot::poll_media`] and [`Lot::poll_notice`].
 pub struct Lot {
     config: LotConfig,
     plan: Plan,
@@ -110,7 +109,7 @@ impl Lot {
         let lots = config.lots.iter().map(|lot| ParkingLot::new(lot.clone(), chance.random())).collect();
         Self {
             plan: Plan::new(&config),
-            agent: UserAgent::new(UaConfig::server(local, PRODUCT, chance.random::<[u8; 32]>())),
+            agent: UserAgent::new(ua_config(&config, chance.random())),
             gate: Gate::new(&config.realm, chance.random()).offering(config.digest),
             registrar: Registrar::default(),
             lots,
@@ -137,6 +136,30 @@ impl Lot {
         let from = from.into();
         self.agent.receive(now, from, bytes);
         self.settle(now);
+    }
+
+    /// A connection brought bytes, sliced in any way.
+    pub fn receive_stream(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
+        self.agent.receive_stream(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// A phone has connected.
+    pub fn flow_opened(&mut self, now: Moment, peer: Peer) {
+        let secured = if peer.transport == Transport::Tls { Secured::Tls } else { Secured::No };
+        self.agent.flow_opened(now, peer, secured);
+        self.settle(now);
+    }
+
+    /// A connection has ended; why, in words.
+    pub fn flow_closed(&mut self, now: Moment, peer: Peer, reason: &str) {
+        self.agent.flow_closed(now, peer, reason);
+        self.settle(now);
+    }
+
+    /// The next connection that is to be closed.
+    pub fn poll_close(&mut self) -> Option<Peer> {
+        self.agent.poll_close()
     }
 
     /// The moment of [`Lot::next_wake`] has come.
@@ -296,6 +319,14 @@ impl Lot {
     fn parking(&self, lot: usize) -> Option<&ParkingConfig> {
         self.lots.get(lot).map(ParkingLot::config)
     }
+}
+
+/// What the user agent has to know.
+fn ua_config(config: &LotConfig, seed: [u8; 32]) -> UaConfig {
+    let listens = [(Transport::Tcp, config.listen_tcp), (Transport::Tls, config.listen_tls)];
+    let listens =
+        listens.into_iter().filter_map(|(how, at)| Some(Peer::new(how, config.stream_address(at?))));
+    UaConfig { listens: listens.collect(), ..UaConfig::server(config.contact_address(), PRODUCT, seed) }
 }
 
 #[cfg(test)]

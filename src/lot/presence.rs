@@ -69,6 +69,11 @@ impl Presence {
         self.watchers.insert(key, Watcher { extension, user, version: 0 });
     }
 
+    /// All subscriptions of this user.
+    pub(super) fn all_of(&self, user: &str) -> Vec<WatcherKey> {
+        self.watchers.iter().filter(|(_, watcher)| watcher.user == user).map(|(key, _)| *key).collect()
+    }
+
     /// This user's subscriptions to the extension, the oldest first.
     fn of_user(&self, extension: &str, user: &str) -> Vec<WatcherKey> {
         let of_extension = self.by_extension.get(extension).into_iter().flatten();

@@ -41,8 +41,16 @@ pub(super) struct Answer {
 /// A phone that came, stayed or went.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Change {
-    Registered { source: Peer, expires_s: u32 },
+    Registered {
+        source: Peer,
+        expires_s: u32,
+    },
     Unregistered,
+    /// It is heard from another address than before.
+    Moved {
+        from: Peer,
+        to: Peer,
+    },
 }
 
 /// The bindings of all users.
@@ -80,6 +88,9 @@ impl Registrar {
         if bindings.iter().any(|b| older(b) && touched(b)) {
             return (Answer { status: 500, headers: Vec::new() }, Vec::new());
         }
+        // The same phone, by the Call-ID that all its registrations have (RFC 3261 10.2), or by its instance.
+        let same_phone = |b: &&Binding| b.source != from && (b.call_id == call_id || touched(b));
+        let before: Vec<Peer> = bindings.iter().filter(same_phone).map(|b| b.source).collect();
         let mut changes = Vec::new();
         for wish in wishes {
             let known = bindings.len();
@@ -103,6 +114,10 @@ impl Registrar {
             });
             changes.push(Change::Registered { source: from, expires_s: wish.expires_s });
         }
+        let left = |old: &&Peer| {
+            !bindings.iter().any(|b| b.source == **old) && bindings.iter().any(|b| b.source == from)
+        };
+        changes.extend(before.iter().filter(left).map(|old| Change::Moved { from: *old, to: from }));
         (self.list(now, &user.name), changes)
     }
 

@@ -1,7 +1,8 @@
 //! Dialogs (RFC 3261 12): the words that name one, its sequence numbers, its route, and where its requests go.
 
-use super::message::{Headers, Method, NameAddr, Request, Response, Uri};
+use super::message::{Headers, Method, NameAddr, Request, Response, Scheme, Uri};
 use crate::sip::{Peer, Transport};
+use std::net::SocketAddr;
 
 /// One dialog as we see it; before the far end has a tag, the makings of one.
 #[derive(Clone, Debug)]
@@ -85,9 +86,23 @@ impl Dialog {
     }
 
     /// Whether `from` is not where the far end of a bound dialog is. Ports don't count: phones that send from another
-    /// one than they listen on are common.
+    /// one than they listen on are common, and a connection that was opened anew comes from a new one. What was agreed
+    /// over TLS is spoken of over TLS only.
     pub(crate) fn is_elsewhere(&self, from: Peer) -> bool {
-        self.bound && self.peer.ip().to_canonical() != from.ip().to_canonical()
+        let lax = self.peer.transport == Transport::Tls && from.transport != Transport::Tls;
+        self.bound && (lax || self.peer.ip().to_canonical() != from.ip().to_canonical())
+    }
+
+    /// Whether `from` is where the far end is; if it has come over another connection than before, the dialog goes on
+    /// over that one.
+    pub(crate) fn moves_to(&mut self, from: Peer) -> bool {
+        let same_host = self.peer.ip().to_canonical() == from.ip().to_canonical();
+        let another_connection =
+            from.transport.is_reliable() && self.peer.transport == from.transport && same_host;
+        if another_connection {
+            self.peer = from;
+        }
+        self.peer == from
     }
 
     /// Learns the far end's tag, target and route from a response to our first request (RFC 3261 12.1.2).
@@ -158,15 +173,26 @@ impl Dialog {
             request.headers.push("Route", route.to_string());
         }
         let hop = if strict { &request.uri } else { routes.first().map_or(&request.uri, |r| &r.uri) };
-        let to = if self.follows_target {
-            hop.host_port_addr().map_or(self.peer, |address| {
-                let named = hop.params.get("transport").and_then(Transport::of_word);
-                Peer::new(named.unwrap_or(self.peer.transport), address)
-            })
-        } else {
-            self.peer
-        };
+        let to = if self.follows_target { self.next_hop(hop) } else { self.peer };
         (request, to)
+    }
+
+    /// Where a URI leads (RFC 3263 4.1, as far as a literal address goes; a name leads where the dialog came from). What
+    /// began over TLS stays on its connection unless the URI leads elsewhere by TLS: no word of it goes in the clear.
+    fn next_hop(&self, hop: &Uri) -> Peer {
+        let named = hop.params.get("transport").and_then(Transport::of_word);
+        let wanted =
+            if hop.scheme == Scheme::Sips { Transport::Tls } else { named.unwrap_or(self.peer.transport) };
+        let Some(address) = hop.host_port_addr() else { return self.peer };
+        if self.peer.transport == Transport::Tls {
+            let same_host = address.ip().to_canonical() == self.peer.ip().to_canonical();
+            if same_host || wanted != Transport::Tls {
+                return self.peer;
+            }
+        }
+        // The port of TLS is another one even where the scheme doesn't say so (RFC 3261 19.1.2).
+        let port = if hop.port.is_none() { wanted.default_port() } else { address.port() };
+        Peer::new(wanted, SocketAddr::new(address.ip(), port))
     }
 
     /// Whether the far end's tag is this one; an unknown one is nobody's.

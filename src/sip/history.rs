@@ -149,10 +149,7 @@ mod tests {
              <sip:vm@example.com;target=sip:bob%40example.com;cause=486>;index=2;mp=1",
         )];
         let told = told(&lines);
-        assert_eq!(
-            told.last().map(|(user, cause, _)| (user.as_str(), *cause)),
-            None.or(Some(("bob", Cause::Busy)))
-        );
+        assert_eq!(told.last().map(|(user, cause, _)| (user.as_str(), *cause)), Some(("bob", Cause::Busy)));
     }
 
     #[test]

@@ -151,6 +151,7 @@ fn local() -> LocalMedia {
         direction: Direction::SendRecv,
         session_id: 1,
         version: 1,
+        security: sdp::LocalSecurity::default(),
     }
 }
 

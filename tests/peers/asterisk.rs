@@ -2,8 +2,9 @@
 //! What it is configured to do is in `asterisk_files`.
 
 use super::asterisk_files::{self, Places};
+use super::certificates::Pair;
 use super::process::{Process, last_lines, read_text};
-use super::{LOOPBACK, free_rtp_range, free_tcp_port, free_udp_port, peers_folder, wait_for, wait_until};
+use super::{LOOPBACK, free_rtp_range, free_sip_port, free_tcp_port, peers_folder, wait_for, wait_until};
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
 use std::path::PathBuf;
 use std::process::Command;
@@ -38,6 +39,10 @@ pub struct AsteriskOptions {
     pub allow: String,
     /// Whether the parking module is loaded at all: false is "a server without park".
     pub parking: bool,
+    /// How calls with phones are protected.
+    pub media: Media,
+    /// TCP, and TLS when there is a certificate: on the port of UDP, and on the next.
+    pub streams: Option<Streams>,
     /// Whether the manager interface listens (`ami` names its address; user `parkdeck`, secret `ami-secret`).
     pub manager: bool,
 }
@@ -56,9 +61,28 @@ impl Default for AsteriskOptions {
             dialplan_lines: String::new(),
             allow: "ulaw,alaw,opus".into(),
             parking: true,
+            media: Media::Plain,
+            streams: None,
             manager: false,
         }
     }
+}
+
+/// How the sound of phones travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Media {
+    Plain,
+    /// Keys in the SDP (RFC 4568).
+    Sdes,
+    /// Keys by a handshake on the media path (RFC 5763).
+    Dtls,
+}
+
+/// Asterisk takes connections too.
+#[derive(Debug, Clone)]
+pub struct Streams {
+    /// For TLS; without one there is only TCP.
+    pub tls: Option<Pair>,
 }
 
 /// The phones that may register: user, extension, name. The password is [`password`].
@@ -81,6 +105,8 @@ pub fn password(user: &str) -> String {
 pub struct SipMessage {
     /// By the server.
     pub received: bool,
+    /// "UDP", "TCP" or "TLS".
+    pub transport: String,
     /// The other end's address and port.
     pub far: String,
     pub text: String,
@@ -140,7 +166,7 @@ impl Asterisk {
     fn try_start(options: &AsteriskOptions) -> Option<Self> {
         let folder = tempfile::Builder::new().prefix("parkdeck-asterisk-").tempdir().unwrap();
         let ami = options.manager.then(|| SocketAddrV4::new(LOOPBACK, free_tcp_port(LOOPBACK)));
-        let sip = SocketAddrV4::new(LOOPBACK, free_udp_port(LOOPBACK));
+        let sip = SocketAddrV4::new(LOOPBACK, free_sip_port(LOOPBACK));
         let places = Places {
             unpacked: peers_folder().join("asterisk"),
             folder: folder.path().to_path_buf(),
@@ -182,6 +208,11 @@ impl Asterisk {
     /// Where it takes SIP over UDP.
     pub fn sip(&self) -> SocketAddr {
         SocketAddr::V4(self.sip)
+    }
+
+    /// Where it takes SIP over TLS, when it does.
+    pub fn tls(&self) -> SocketAddr {
+        SocketAddr::V4(SocketAddrV4::new(*self.sip.ip(), self.sip.port() + 1))
     }
 
     /// `sip:USER@ADDRESS` on this server.
@@ -240,9 +271,17 @@ impl Asterisk {
         for line in lines {
             let received = line.contains("<--- Received SIP");
             if received || line.contains("<--- Transmitting SIP") {
-                let far = line.rsplit_once("UDP:").map_or("", |(_, far)| far);
-                let far = far.split_whitespace().next().unwrap_or_default().to_string();
-                messages.push(SipMessage { received, far, text: String::new() });
+                let far = line.split_whitespace().find_map(|word| {
+                    let (transport, far) = word.split_once(':')?;
+                    matches!(transport, "UDP" | "TCP" | "TLS").then_some((transport, far))
+                });
+                let (transport, far) = far.unwrap_or_default();
+                messages.push(SipMessage {
+                    received,
+                    transport: transport.to_string(),
+                    far: far.to_string(),
+                    text: String::new(),
+                });
                 inside = true;
             } else if line.starts_with('[') && line.contains("] VERBOSE[") {
                 inside = false;

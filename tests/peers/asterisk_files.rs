@@ -1,6 +1,6 @@
 //! The configuration files of the test's Asterisk, written from text here. Only loopback is bound.
 
-use super::asterisk::{AsteriskOptions, PHONES, password};
+use super::asterisk::{AsteriskOptions, Media, PHONES, password};
 use super::{LOOPBACK, OUTSIDE};
 use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
@@ -131,15 +131,27 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
          [udp]\ntype=transport\nprotocol=udp\nbind={}\n",
         places.sip
     );
+    if let Some(streams) = &options.streams {
+        text += &format!("[tcp]\ntype=transport\nprotocol=tcp\nbind={}\n", places.sip);
+        if let Some(pair) = &streams.tls {
+            let bind = SocketAddrV4::new(*places.sip.ip(), places.sip.port() + 1);
+            text += &format!(
+                "[tls]\ntype=transport\nprotocol=tls\nbind={bind}\nmethod=tlsv1_2\ncert_file={}\npriv_key_file={}\n",
+                pair.certificate.display(),
+                pair.key.display(),
+            );
+        }
+    }
     let media = format!("direct_media=no\nmedia_address={LOOPBACK}\nbind_rtp_to_media_address=yes\n");
     for (user, extension, name) in PHONES {
         text += &format!(
             "[{user}]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow={}\nauth={user}\naors={user}\n\
              callerid=\"{name}\" <{extension}>\nsend_pai=yes\ntrust_id_outbound=yes\n\
-             allow_subscribe=yes\ndtmf_mode=rfc4733\n{media}{}\n\
+             allow_subscribe=yes\ndtmf_mode=rfc4733\n{media}{}{}\n\
              [{user}]\ntype=auth\nauth_type=userpass\nusername={user}\npassword={}\n\
-             [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\n",
+             [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\nsupport_path=yes\n",
             options.allow,
+            protection(options),
             options.endpoint_lines,
             password(user),
         );
@@ -151,6 +163,20 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
         options.trunk_lines
     );
     text
+}
+
+/// Of a phone's endpoint: its media, and the connection that it came by.
+fn protection(options: &AsteriskOptions) -> String {
+    let media = match options.media {
+        Media::Plain => "",
+        Media::Sdes => "media_encryption=sdes\n",
+        Media::Dtls => {
+            "media_encryption=dtls\ndtls_auto_generate_cert=yes\ndtls_verify=fingerprint\ndtls_setup=actpass\n"
+        }
+    };
+    // Without it Asterisk opens a connection of its own to what the Contact says.
+    let contact = if options.streams.is_some() { "rewrite_contact=yes\n" } else { "" };
+    format!("{media}{contact}")
 }
 
 fn dialplan(options: &AsteriskOptions) -> String {

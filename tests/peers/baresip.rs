@@ -32,6 +32,11 @@ pub struct BaresipOptions {
     pub codec: String,
     /// Whether what it hears is kept in a file; off where its own cost is measured.
     pub keeps: bool,
+    /// `udp`, `tcp` or `tls`.
+    pub transport: &'static str,
+    /// Whom it is told to trust when it speaks TLS (version 1.0 believes everybody all the same); with it, SDES is
+    /// demanded for its media (`RTP/SAVP`).
+    pub authority: Option<PathBuf>,
 }
 
 impl BaresipOptions {
@@ -47,7 +52,15 @@ impl BaresipOptions {
             account_parameters: String::new(),
             codec: "pcmu".into(),
             keeps: true,
+            transport: "udp",
+            authority: None,
         }
+    }
+
+    /// A phone that speaks TLS with `server`, whose certificate this authority signed, and whose media is SRTP.
+    pub fn secure(self, server: SocketAddr, authority: PathBuf) -> Self {
+        let account_parameters = format!("{};mediaenc=srtp-mand", self.account_parameters);
+        Self { server, transport: "tls", authority: Some(authority), account_parameters, ..self }
     }
 
     pub fn tone(self, hz: f64) -> Self {
@@ -266,6 +279,10 @@ fn write_files(folder: &Path, options: &BaresipOptions, sip: SocketAddr, control
     let rtp = free_rtp_range(LOOPBACK, 40);
     write_wav(&folder.join("tone.wav"), &Sine::new(options.tone_hz).take(TONE_S * RATE as usize));
     let codec = if options.codec == "opus" { "module opus.so" } else { "module g711.so" };
+    let authority = match &options.authority {
+        Some(file) => format!("module srtp.so\nsip_cafile {}\n", file.display()),
+        None => String::new(),
+    };
     let keep = if options.keeps { format!("module sndfile.so\nsnd_path {own}") } else { String::new() };
     // aubridge is a player without a device; sndfile keeps what passes on its way to it.
     let config = format!(
@@ -287,6 +304,7 @@ module_path {}
 module aufile.so
 module aubridge.so
 {keep}
+{authority}
 module_app account.so
 module_app menu.so
 module_app ctrl_tcp.so
@@ -297,11 +315,12 @@ ctrl_tcp_listen {control}
     );
     std::fs::write(folder.join("config"), config).unwrap();
     std::fs::write(folder.join("contacts"), "").unwrap();
-    let BaresipOptions { user, password, server, display, account_parameters, codec, .. } = options;
+    let BaresipOptions { user, password, server, display, account_parameters, codec, transport, .. } =
+        options;
     let mode = if options.auto_answer { "auto" } else { "manual" };
     let display = if display.is_empty() { String::new() } else { format!("\"{display}\" ") };
     let account = format!(
-        "{display}<sip:{user}@{server};transport=udp>;auth_user={user};auth_pass={password};regint=60;\
+        "{display}<sip:{user}@{server};transport={transport}>;auth_user={user};auth_pass={password};regint=60;\
          answermode={mode};audio_codecs={codec}{account_parameters}\n"
     );
     std::fs::write(folder.join("accounts"), account).unwrap();

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 /// How a console is configured.
 pub struct ConsoleOptions<'a> {
     pub server: SocketAddr,
+    /// What stands for its address in the file, where that matters: the name that a certificate must prove.
+    pub host: Option<&'static str>,
     pub user: String,
     pub password: String,
     /// "asterisk" or "parkdeck".
@@ -24,12 +26,19 @@ pub struct ConsoleOptions<'a> {
     pub card: Option<&'a SoundCard>,
     /// As in the file.
     pub codecs: &'static str,
+    /// Its own SIP port; 0: any.
+    pub port: u16,
+    /// More lines of the account.
+    pub account: String,
+    /// More tables at the file's end.
+    pub more: String,
 }
 
 impl ConsoleOptions<'_> {
     pub fn new(server: SocketAddr, user: &str, password: &str, slots: std::ops::Range<u16>) -> Self {
         Self {
             server,
+            host: None,
             user: user.into(),
             password: password.into(),
             dialect: "asterisk",
@@ -38,16 +47,26 @@ impl ConsoleOptions<'_> {
             directed_prefix: None,
             card: None,
             codecs: r#"["pcmu"]"#,
+            port: 0,
+            account: String::new(),
+            more: String::new(),
         }
+    }
+
+    /// Where it will take SIP: its port is chosen now.
+    pub fn choose_port(&mut self) -> SocketAddr {
+        self.port = super::free_udp_port(super::LOOPBACK);
+        SocketAddr::from((super::LOOPBACK, self.port))
     }
 
     fn file(&self) -> String {
         let mut text = format!(
-            "[account]\nuser = \"{}\"\nserver = \"{}\"\npassword_file = \"password\"\n\
+            "[account]\nuser = \"{}\"\nserver = \"{}\"\npassword_file = \"password\"\n{}\
              [sound]\nenabled = {}\ncodecs = {}\n\
              [lot]\nname = \"front\"\ndialect = \"{}\"\npark_extension = \"700\"\nslots = \"{}\"\n",
             self.user,
-            self.server,
+            self.host.map_or(self.server.to_string(), |host| format!("{host}:{}", self.server.port())),
+            self.account,
             self.card.is_some(),
             self.codecs,
             self.dialect,
@@ -59,7 +78,10 @@ impl ConsoleOptions<'_> {
         if let Some(prefix) = self.directed_prefix {
             text += &format!("directed_prefix = \"{prefix}\"\n");
         }
-        text
+        if self.port != 0 {
+            text += &format!("[network]\nport = {}\n", self.port);
+        }
+        text + &self.more
     }
 }
 

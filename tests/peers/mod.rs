@@ -1,5 +1,5 @@
-//! Real peers for the tests: an Asterisk, baresip phones, SIPp callers, a voice over RTP, and a terminal to
-//! put the console in. Knows nothing of the parkdeck library: what is tested can't vouch for itself here.
+//! Real peers for the tests: an Asterisk, a Kamailio, baresip phones, SIPp callers, a voice over RTP, and a terminal
+//! to put the console in. Knows nothing of the parkdeck library: what is tested can't vouch for itself here.
 //!
 //! `tests/setup.sh` brings the programs; without them these tests fail, they never skip. Everything speaks
 //! on 127.0.0.0/8 only, lives in a folder of its own and dies with the value that started it.
@@ -10,13 +10,18 @@
 pub mod asterisk;
 pub mod asterisk_files;
 pub mod baresip;
+pub mod certificates;
 pub mod console;
+pub mod kamailio;
+pub mod kamailio_files;
 pub mod process;
 pub mod pty;
+pub mod rude;
 pub mod sipp;
 pub mod sound_card;
 pub mod tone;
 pub mod voice;
+pub mod wire;
 
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -55,6 +60,18 @@ pub fn wait_for<T>(timeout: Duration, mut look: impl FnMut() -> Option<T>) -> Op
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A port that is free now for UDP, TCP, and the TCP port after it (TLS), as SIP has them.
+pub fn free_sip_port(address: Ipv4Addr) -> u16 {
+    for _ in 0..1000 {
+        let port = next_port(2);
+        let tcp = |port| TcpListener::bind(SocketAddrV4::new(address, port)).is_ok();
+        if UdpSocket::bind(SocketAddrV4::new(address, port)).is_ok() && tcp(port) && tcp(port + 1) {
+            return port;
+        }
+    }
+    panic!("no free SIP port on {address}");
 }
 
 /// A UDP port that is free now. Handed out from a range below the ephemeral ports, and from another place in

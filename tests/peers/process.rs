@@ -17,11 +17,23 @@ impl Process {
     /// Starts `program`; its standard output and error go to `output`. Must be called on the thread that
     /// keeps the process: when that thread ends, the process is killed.
     pub fn start(program: &Path, arguments: &[String], folder: &Path, output: &Path) -> Self {
+        Self::start_with("KILL", program, arguments, folder, output)
+    }
+
+    /// The same for a program with children of its own, which it ends only when it is ended politely: the kernel sends
+    /// it this signal when the test dies first.
+    pub fn start_with(
+        last_signal: &str,
+        program: &Path,
+        arguments: &[String],
+        folder: &Path,
+        output: &Path,
+    ) -> Self {
         let name = program.file_name().unwrap().to_string_lossy().into_owned();
         let log = File::create(output).unwrap();
         // setpriv replaces itself by the program, so the pid is the program's.
         let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
+            .args(["--pdeathsig", last_signal])
             .arg(program)
             .args(arguments)
             .current_dir(folder)

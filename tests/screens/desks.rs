@@ -24,6 +24,11 @@ pub fn slot_id(id: &str) -> SlotId {
     SlotId::new(id).unwrap()
 }
 
+/// The slot on the first line.
+pub fn key(id: &str) -> SlotKey {
+    SlotKey { line: LineId(0), id: slot_id(id) }
+}
+
 /// A quiet board: registered, a headset, `count` free slots from 701.
 pub fn board(count: u32) -> Desk {
     let slots = (701..701 + count).map(|n| slot_id(&n.to_string())).collect();
@@ -35,8 +40,8 @@ pub fn board(count: u32) -> Desk {
     };
     let mut desk = Desk::new("reception@pbx", "front", slots, abilities);
     desk.now = s(NOW_S);
-    desk.account.registration = Registration::Registered;
-    desk.account.round_trip_ms = Some(3);
+    desk.lines[0].account.registration = Registration::Registered;
+    desk.lines[0].account.round_trip_ms = Some(3);
     desk.sound = SoundState {
         headset: Some(Ok(Text::new("USB headset"))),
         microphone_level: 45,
@@ -51,11 +56,83 @@ pub fn board(count: u32) -> Desk {
     desk
 }
 
+fn line(name: &str, label: &str, lot: &str, slots: std::ops::RangeInclusive<u32>) -> NewLine {
+    NewLine {
+        name: name.into(),
+        label: label.into(),
+        lot_name: lot.into(),
+        slots: slots.map(|n| slot_id(&n.to_string())).collect(),
+        abilities: Abilities { directed_park: true, strength: Strength::Exact, ..Abilities::default() },
+    }
+}
+
+fn reachable(desk: &mut Desk, way: &[(&str, &str, Protection, u32)]) {
+    for (line, (transport, server, protection, ms)) in desk.lines.iter_mut().zip(way) {
+        line.account.registration = Registration::Registered;
+        line.account.registered_until = Some(s(NOW_S + 272));
+        line.account.round_trip_ms = Some(*ms);
+        line.account.way =
+            Way { transport: Text::new(transport), server: Text::new(server), protection: *protection };
+    }
+    desk.now = s(NOW_S);
+    desk.sound.headset = Some(Ok(Text::new("USB headset")));
+    for slot in &mut desk.slots {
+        slot.lamp = Lamp::Free;
+        slot.heard_at = Some(ago(100));
+    }
+}
+
+/// Two accounts whose lots have the same numbers, with calls on both; Jane, on the first, is in hand.
+pub fn two_lots() -> Desk {
+    let mut desk = Desk::with_lines([
+        line("Front desk", "reception@pbx.example.com", "Front", 701..=706),
+        line("Warehouse", "100@10.1.0.5", "Yard", 701..=704),
+    ]);
+    let ways =
+        [("TLS", "192.0.2.7:5061", Protection::Verified, 3), ("UDP", "10.1.0.5:5060", Protection::None, 21)];
+    reachable(&mut desk, &ways);
+    let hand = call(&mut desk, Phase::Talking, 130, "Jane Doe", "0161 496 0100");
+    desk.in_hand = Some(hand);
+    call(&mut desk, Phase::Ringing, 7, "Tom Okafor", "07700 900321");
+    last(&mut desk).line = LineId(1);
+    last(&mut desk).called = Text::new("100");
+    call(&mut desk, Phase::Ringing, 2, "Dr Patel", "0113 496 0777");
+    last(&mut desk).called = Text::new("Sales");
+    park(&mut desk, 0, 72, "Nora Lind", "204").note = Text::new("Sam, bay 3");
+    park(&mut desk, 6, 31, "Acme Ltd", "+44 20 7946 0018");
+    desk
+}
+
+/// Three accounts, one without an answer, one by TLS that nobody verified.
+pub fn three_lots() -> Desk {
+    let mut desk = Desk::with_lines([
+        line("Front desk", "reception@pbx.example.com", "Front", 701..=704),
+        line("Warehouse", "100@10.1.0.5", "Yard", 801..=803),
+        line("Old switchboard", "reception@old.example.com", "Cellar", 71..=73),
+    ]);
+    let ways = [
+        ("UDP", "192.0.2.7:5060", Protection::None, 3),
+        ("TLS", "10.1.0.5:5061", Protection::Unverified, 21),
+        ("TCP", "[2001:db8::5]:5060", Protection::None, 5),
+    ];
+    reachable(&mut desk, &ways);
+    let old = &mut desk.lines[2].account;
+    old.round_trip_ms = None;
+    old.last_trouble = Some((Text::new("the server didn't answer"), ago(95)));
+    for slot in desk.slots.iter_mut().skip(7) {
+        slot.lamp = Lamp::Stale { since: ago(95), was_parked: false };
+    }
+    desk.chosen_line = Some(LineId(1));
+    park(&mut desk, 1, 12, "Jane Doe", "0161 496 0100");
+    desk
+}
+
 /// Adds a call that has been in its phase for `seconds`.
 pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &str) -> CallId {
     let id = desk.new_call_id();
     desk.calls.push(Call {
         id,
+        line: LineId(0),
         direction: Direction::Inbound,
         phase,
         party: Identity::new(name, number),
@@ -66,6 +143,7 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         comeback: None,
         strength: None,
         told: None,
+        remark: Text::default(),
         digits: String::new(),
     });
     id
@@ -213,7 +291,7 @@ pub fn just_parked() -> Desk {
     let mut desk = board(12);
     call(&mut desk, Phase::Ringing, 4, "Tom Okafor", "07700 900321");
     let parked = park(&mut desk, 2, 2, "Jane Doe", "0161 496 0100").clone();
-    desk.undo = Some(Undo { slot: slot_id("703"), parked, until: s(NOW_S + 8) });
+    desk.undo = Some(Undo { line: LineId(0), slot: slot_id("703"), parked, until: s(NOW_S + 8) });
     say(&mut desk, Severity::Info, "Jane Doe is parked on 703 · u takes it back");
     desk
 }

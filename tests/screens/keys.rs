@@ -17,7 +17,7 @@ fn said(desk: &Desk, keys: &str) -> Vec<Command> {
 }
 
 fn press(id: &str) -> Vec<Command> {
-    vec![Command::PressSlot(slot_id(id))]
+    vec![Command::PressSlot(key(id))]
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_ringing_call_that_was_chosen_is_the_one_answered() {
 #[test]
 fn a_typed_slot_is_parked_on_or_pressed() {
     let mut desk = busy();
-    assert_eq!(said(&desk, "P 7 0 2 enter"), vec![Command::Park { slot: Some(slot_id("702")) }]);
+    assert_eq!(said(&desk, "P 7 0 2 enter"), vec![Command::Park { slot: Some(key("702")) }]);
     desk.in_hand = None;
     assert_eq!(said(&desk, "P 7 1 2 enter"), press("712"));
     assert_eq!(said(&desk, "P enter"), vec![], "nothing typed, nothing said");
@@ -106,7 +106,7 @@ fn a_note_follows_its_caller_and_nobody_else() {
     desk.calls.remove(0);
     desk.in_hand = None;
     park(&mut desk, 6, 0, party.name.as_str(), party.number.as_str());
-    let follows = vec![Command::NoteSlot { slot: slot_id("707"), text: "hi".into() }];
+    let follows = vec![Command::NoteSlot { slot: key("707"), text: "hi".into() }];
     assert_eq!(type_keys(&mut typing.clone(), &mut desk, "enter"), follows);
     // He is gone.
     desk.slots[6].parked = None;
@@ -118,7 +118,7 @@ fn a_note_follows_its_caller_and_nobody_else() {
 fn without_a_call_the_note_is_for_the_chosen_or_longest_parked() {
     let mut desk = busy();
     desk.in_hand = None;
-    let note = |slot| vec![Command::NoteSlot { slot: slot_id(slot), text: "hi".into() }];
+    let note = |slot| vec![Command::NoteSlot { slot: key(slot), text: "hi".into() }];
     assert_eq!(said(&desk, "n h i enter"), note("704"));
     assert_eq!(said(&desk, "tab n ctrl-u h i enter"), note("701"));
     let mut console = console();

@@ -92,7 +92,7 @@ fn a_proven_park_is_read_at_a_glance() {
     pictures!("parked", &just_parked(), &console());
     let mut desk = full();
     let parked = desk.slots[2].parked.clone().unwrap();
-    desk.undo = Some(Undo { slot: slot_id("703"), parked, until: s(NOW_S + 8) });
+    desk.undo = Some(Undo { line: LineId(0), slot: slot_id("703"), parked, until: s(NOW_S + 8) });
     picture!("parked_full_80", small(&desk));
     let mut desk = just_parked();
     for i in 0..4 {
@@ -148,13 +148,14 @@ fn bars() -> Vec<(ParkBar, Desk)> {
     vec![
         (ParkBar::NoCall, board(2)),
         (ParkBar::NotUp, with(|d| d.calls[0].phase = Phase::Dialling)),
-        (ParkBar::ServerCannot, with(|d| d.abilities.park = false)),
-        (ParkBar::ServerChoosesSlot, with(|d| d.abilities.directed_park = false)),
+        (ParkBar::ServerCannot, with(|d| d.lines[0].abilities.park = false)),
+        (ParkBar::ServerChoosesSlot, with(|d| d.lines[0].abilities.directed_park = false)),
         (
             ParkBar::Offline,
             with(|d| {
                 let reason = Text::new("401 wrong password");
-                d.account.registration = Registration::Failed { reason, retry_at: Some(s(NOW_S + 12)) };
+                d.lines[0].account.registration =
+                    Registration::Failed { reason, retry_at: Some(s(NOW_S + 12)) };
             }),
         ),
         (
@@ -185,6 +186,10 @@ fn bars() -> Vec<(ParkBar, Desk)> {
         ),
         (ParkBar::NotKnownFree(id()), with(|d| d.slots[0].lamp = Lamp::Unknown)),
         (ParkBar::NoSuchSlot(slot_id("799")), up()),
+        (
+            ParkBar::OtherLot { slot: slot_id("703"), there: Text::new("Yard"), own: Text::new("Front") },
+            two_lots(),
+        ),
     ]
 }
 
@@ -197,8 +202,9 @@ fn every_reason_against_a_park_is_read_in_full_in_footer_prompt_and_notice() {
             ParkBar::Occupied(slot)
             | ParkBar::Asked(slot)
             | ParkBar::NotKnownFree(slot)
-            | ParkBar::NoSuchSlot(slot) => Some(slot.clone()),
-            ParkBar::ServerChoosesSlot => Some(slot_id("701")),
+            | ParkBar::NoSuchSlot(slot) => Some(key(slot.as_str())),
+            ParkBar::ServerChoosesSlot => Some(key("701")),
+            ParkBar::OtherLot { slot, .. } => Some(SlotKey { line: LineId(1), id: slot.clone() }),
             _ => None,
         };
         assert_eq!(desk.can_park(slot.as_ref()), Err(bar.clone()));
@@ -262,8 +268,8 @@ fn an_error_longer_than_two_lines_is_not_cut_off() {
 fn a_server_or_headset_that_fails_is_told_in_the_top_line_and_in_words() {
     let mut desk = board(12);
     let reason = Text::new("401 wrong user or password");
-    desk.account.registration = Registration::Failed { reason, retry_at: Some(s(NOW_S + 12)) };
-    desk.account.round_trip_ms = None;
+    desk.lines[0].account.registration = Registration::Failed { reason, retry_at: Some(s(NOW_S + 12)) };
+    desk.lines[0].account.round_trip_ms = None;
     desk.sound.headset = Some(Err(Text::new("no sound device was found")));
     desk.sound.muted = true;
     for slot in &mut desk.slots {
@@ -272,6 +278,53 @@ fn a_server_or_headset_that_fails_is_told_in_the_top_line_and_in_words() {
     pictures!("offline", &desk, &console());
     let starting = Desk::new("reception@pbx", "", vec![], Abilities::default());
     picture!("starting_80", small(&starting));
+}
+
+#[test]
+fn several_accounts_show_each_with_its_light_and_its_lot() {
+    pictures!("accounts_two", &two_lots(), &console());
+    let mut desk = two_lots();
+    let reason = Text::new("the server refused user or password");
+    desk.lines[1].account.registration = Registration::Failed { reason, retry_at: Some(s(NOW_S + 42)) };
+    for slot in desk.slots.iter_mut().filter(|slot| slot.line == LineId(1)) {
+        slot.lamp = Lamp::Stale { since: ago(35), was_parked: slot.parked.is_some() };
+    }
+    pictures!("accounts_one_down", &desk, &console());
+    pictures!("accounts_three", &three_lots(), &console());
+}
+
+#[test]
+fn the_accounts_window_tells_everything_of_each() {
+    for (name, desk) in [("one", busy()), ("two", two_lots()), ("three", three_lots())] {
+        let (mut desk, mut console) = (desk, console());
+        type_keys(&mut console, &mut desk, "A");
+        desk.now = s(NOW_S);
+        picture!(format!("overlay_accounts_{name}_80"), screen(&desk, &console, &dark(), 80, 24));
+    }
+    let (mut desk, mut console) = (three_lots(), console());
+    type_keys(&mut console, &mut desk, "A down down");
+    desk.now = s(NOW_S);
+    picture!("overlay_accounts_scrolled_80", screen(&desk, &console, &dark(), 80, 24));
+    picture!("overlay_accounts_three_160", screen(&desk, &console, &dark(), 160, 50));
+}
+
+#[test]
+fn the_account_that_a_number_is_dialled_by_is_chosen_before_it_is_sent() {
+    let (mut desk, mut console) = (two_lots(), console());
+    assert_eq!(type_keys(&mut console, &mut desk, "d"), []);
+    let said = type_keys(&mut console, &mut desk, "tab");
+    assert_eq!(said, [Command::ChooseLine(None)]);
+    for command in said {
+        let now = desk.now;
+        desk.obey(now, command);
+    }
+    type_keys(&mut console, &mut desk, "2 0 4");
+    desk.now = s(NOW_S);
+    picture!("overlay_dial_two_80", screen(&desk, &console, &dark(), 80, 24));
+    assert_eq!(type_keys(&mut console, &mut desk, "enter"), [Command::Dial("204".into())]);
+    let now = desk.now;
+    desk.obey(now, Command::Dial("204".into()));
+    assert_eq!(desk.calls.last().unwrap().line, LineId(1));
 }
 
 #[test]

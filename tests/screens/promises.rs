@@ -59,8 +59,8 @@ fn a_hostile_name_stays_in_its_place() {
     let parked = park(&mut desk, 6, 9, evil, evil);
     parked.note = Text::new(evil);
     parked.parker = Identity::new(evil, evil);
-    desk.account.label = Text::new(evil);
-    desk.lot_name = Text::new(evil);
+    desk.lines[0].account.label = Text::new(evil);
+    desk.lines[0].lot_name = Text::new(evil);
     say(&mut desk, Severity::Error, evil);
     let mut console = console();
     console.set_clock(evil);
@@ -144,10 +144,10 @@ prop_compose! {
         (directed, failed, label, undo) in (any::<bool>(), prop::option::of((text(), prop::option::of(moment()))), text(), prop::option::of((0u32..70, parked(), moment()))),
     ) -> Desk {
         let mut desk = board(u32::try_from(slots.len()).unwrap());
-        desk.abilities.directed_park = directed;
-        desk.account.label = label;
+        desk.lines[0].abilities.directed_park = directed;
+        desk.lines[0].account.label = label;
         if let Some((reason, retry_at)) = failed {
-            desk.account.registration = Registration::Failed { reason, retry_at };
+            desk.lines[0].account.registration = Registration::Failed { reason, retry_at };
         }
         for (slot, (lamp, parked, asked, remark)) in desk.slots.iter_mut().zip(slots) {
             let what = |n| match n % 3 {
@@ -173,7 +173,7 @@ prop_compose! {
         }
         let (headset, level, muted) = sound;
         desk.sound = SoundState { headset, microphone_level: level, ear_level: level, muted, off: false };
-        desk.undo = undo.map(|(n, parked, until)| Undo { slot: slot_id(&(690 + n).to_string()), parked, until });
+        desk.undo = undo.map(|(n, parked, until)| Undo { line: LineId(0), slot: slot_id(&(690 + n).to_string()), parked, until });
         desk.now = now;
         desk
     }

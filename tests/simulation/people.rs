@@ -1,7 +1,7 @@
 //! Who lives in the simulation: callers and a colleague with plain phones, and operators at real consoles.
 
 use parkdeck::app::Engine;
-use parkdeck::desk::{Abilities, Command, Desk, Phase};
+use parkdeck::desk::{Abilities, CallId, Command, Desk, NewLine, Phase, Slot};
 use parkdeck::dialect::{Dialect, PhoneConfig};
 use parkdeck::media::{self, Report};
 use parkdeck::parking::SlotId;
@@ -17,13 +17,18 @@ pub fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], 5060))
 }
 
-fn account(user: &str, name: &str) -> Account {
+/// Where a lot is: `1` and `2` are the two houses of a world with two.
+pub fn house(number: u8) -> SocketAddr {
+    address(number)
+}
+
+fn account(user: &str, name: &str, server: SocketAddr) -> Account {
     Account {
         realm: None,
         expires_s: 600,
         ..Account::new(
             NameAddr::new(Uri::sip(user, "lot.test")).with_display(name),
-            address(1),
+            server,
             user,
             format!("secret of {user}").into(),
         )
@@ -35,6 +40,8 @@ pub struct Phone {
     pub user: &'static str,
     pub address: SocketAddr,
     pub ua: UserAgent,
+    /// Its lot.
+    pub server: SocketAddr,
     account: AccountKey,
     /// The call it is in, if any, and whether it is up.
     pub call: Option<(CallKey, bool)>,
@@ -46,11 +53,21 @@ pub struct Phone {
 }
 
 impl Phone {
-    pub fn new(user: &'static str, name: &str, host: u8, seed: u64) -> Self {
+    pub fn new(user: &'static str, name: &str, host: u8, seed: u64, server: SocketAddr) -> Self {
         let address = address(host);
         let mut ua = UserAgent::new(UaConfig::new(address, "phone", seed));
-        let account = ua.add_account(account(user, name));
-        Self { user, address, ua, account, call: None, hangs_up_at: None, ended: None, next_port: 20_000 }
+        let account = ua.add_account(account(user, name, server));
+        Self {
+            user,
+            address,
+            ua,
+            server,
+            account,
+            call: None,
+            hangs_up_at: None,
+            ended: None,
+            next_port: 20_000,
+        }
     }
 
     pub fn register(&mut self, now: Duration) {
@@ -76,7 +93,7 @@ impl Phone {
             account: Some(self.account),
             from: None,
             target: Uri::sip(number, "lot.test"),
-            send_to: address(1).into(),
+            send_to: self.server.into(),
             sdp,
             headers: vec![],
         };
@@ -151,22 +168,39 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub fn new(user: &'static str, name: &str, host: u8, seed: u64, slots: &[SlotId]) -> Self {
+    /// An operator with an account at each of these lots, all of whose slots have the same numbers.
+    pub fn new(
+        user: &'static str,
+        name: &str,
+        host: u8,
+        seed: u64,
+        slots: &[SlotId],
+        lots: &[SocketAddr],
+    ) -> Self {
         let address = address(host);
         let park = SlotId::new("700").unwrap();
         let dialect = Dialect::named("parkdeck", park, None).unwrap();
         let abilities: Abilities = dialect.abilities(Some(45));
-        let desk = Desk::new(user, "front", slots.to_vec(), abilities);
-        let config = PhoneConfig {
+        let line = |lot: &SocketAddr| NewLine {
+            name: if lots.len() > 1 { format!("house {}", lot.ip()) } else { String::new() },
+            label: user.to_owned(),
+            lot_name: format!("lot {}", lot.ip()),
+            slots: slots.to_vec(),
+            abilities: abilities.clone(),
+        };
+        let desk = Desk::with_lines(lots.iter().map(line));
+        let config = |lot: &SocketAddr| PhoneConfig {
             local: address,
             media_address: address.ip(),
-            account: account(user, name),
-            dialect,
+            account: account(user, name, *lot),
+            dialect: dialect.clone(),
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
+            tls_verified: true,
             seed: seed.into(),
         };
-        Self { user, address, engine: Engine::new(desk, config), next_port: 20_000 }
+        let engine = Engine::new(desk, lots.iter().map(config)).unwrap();
+        Self { user, address, engine, next_port: 20_000 }
     }
 
     pub fn start(&mut self, now: Duration) {
@@ -196,7 +230,7 @@ impl Operator {
     /// A key, as likely as in a busy hour. `None`: both hands on the coffee.
     pub fn key(&self, rng: &mut StdRng) -> Option<Command> {
         let desk = self.engine.desk();
-        let slot = desk.slots.get(rng.random_range(0..desk.slots.len())).map(|s| s.id.clone())?;
+        let slot = desk.slots.get(rng.random_range(0..desk.slots.len())).map(Slot::key)?;
         let ringing = desk.longest_ringing().is_some();
         Some(match rng.random_range(0..100) {
             0..30 if ringing => Command::Answer,
@@ -213,6 +247,8 @@ impl Operator {
             }
             84..86 => Command::HangUp,
             86..88 => Command::Transfer { to: slot.to_string() },
+            90..94 if desk.lines.len() > 1 => Command::Park { slot: Some(slot) },
+            94..96 if desk.lines.len() > 1 => Command::ChooseLine(None),
             88..90 => Command::NoteSlot { slot, text: "for Sam".into() },
             _ => Command::Answer,
         })
@@ -226,6 +262,22 @@ impl Operator {
             format!("{hand}{} {:?}", c.party.number, c.phase).chars().take(40).collect::<String>()
         });
         calls.collect::<Vec<_>>().join("; ")
+    }
+
+    /// The call that this key would park in another account's lot, if parking were all it took.
+    pub fn parks_elsewhere(&self, command: &Command) -> Option<CallId> {
+        let hand = self.engine.desk().hand().filter(|c| c.is_up())?;
+        match command {
+            Command::PressSlot(slot) | Command::Park { slot: Some(slot) } if slot.line != hand.line => {
+                Some(hand.id)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a call is being parked.
+    pub fn is_parking(&self, call: CallId) -> bool {
+        self.engine.desk().call(call).is_some_and(|c| matches!(c.phase, Phase::Parking { .. }))
     }
 
     /// Callers (by number) whose call this key would end by the operator's own wish.

@@ -1,5 +1,6 @@
 //! Garbage on the wire, names with teeth, keys at the wrong moment, a terminal that no longer reads: everybody goes on.
 
+use crate::names;
 use crate::peers::process::sockets_of;
 use crate::peers::pty::Terminal;
 use crate::peers::{LOOPBACK, free_udp_port, wait_for, wait_until};
@@ -108,35 +109,6 @@ fn garbage_at_every_port_of_a_running_demo_ends_no_call() {
     leave(terminal);
 }
 
-/// What callers of bad character call themselves; `From` as it stands on the wire.
-fn names() -> Vec<Vec<u8>> {
-    let quoted = |name: &[u8]| [b"\"", name, b"\" <sip:eve@127.0.0.1>"].concat();
-    let mut names: Vec<Vec<u8>> = [
-        "\u{1b}[13;37;77mEve\u{1b}[2J".as_bytes(),
-        b"\x1b]52;c;cGFya2RlY2s=\x07Eve",
-        b"\x1b]0;title\x1b\\Eve",
-        b"\x1bP1$r\x1b\\\x1b_x\x1b\\\x1bcEve",
-        "\u{9b}31mEve\u{9d}52;c;aGk=\u{9c}".as_bytes(),
-        "Eve \u{202e}drowssap\u{202c} \u{2066}x\u{2069}\u{200f}".as_bytes(),
-        "E\u{200b}v\u{200d}e\u{feff}\u{2060}\u{ad}".as_bytes(),
-        "Eve\u{300}\u{301}\u{302}\u{303}\u{304}\u{305}\u{306}\u{307}\u{308}\u{309}\u{30a}\u{30b}".as_bytes(),
-        "שלום Eve مرحبا".as_bytes(),
-        "会議室の受付からの大変に長い名前の電話であります会議室の受付".as_bytes(),
-        "👩‍👩‍👧‍👦🇬🇧👍🏽 Eve".as_bytes(),
-        b"Eve \xff\xfe\xc0\x80\xed\xa0\x80\xf8",
-        b"Eve\tTab\x08\x08\x0b\x0c\x7f\x00",
-        "■ 701 free □ │ ▶".as_bytes(),
-    ]
-    .into_iter()
-    .map(quoted)
-    .collect();
-    names.push(quoted(&"E\u{301}ve ".repeat(10_000).into_bytes()));
-    names.push(b"<sip:%1b%5d52;c;aGk=%07eve@127.0.0.1>".to_vec());
-    names.push(b"<sip:%E2%80%AEeve%00@127.0.0.1>".to_vec());
-    names.push(b"\"Eve\r\n \x1b[31mfolded\" <sip:eve@127.0.0.1>".to_vec());
-    names
-}
-
 /// No byte that a caller chose may steer the terminal.
 fn assert_harmless(terminal: &Terminal) {
     let raw = terminal.raw();
@@ -183,10 +155,11 @@ fn is_straight(terminal: &Terminal) -> bool {
 #[test]
 fn no_callers_name_steers_the_terminal_or_bends_the_board() {
     let server = Speaker::start();
-    let terminal = Setup::towards(server.address()).start();
+    // The log tells all that there is to tell.
+    let terminal = Setup { more: "[log]\nlevel = \"trace\"", ..Setup::towards(server.address()) }.start();
     let console = server.console();
     terminal.wait_text("lamps fresh", SOON);
-    for (nth, name) in names().iter().enumerate() {
+    for (nth, name) in names::senders().iter().enumerate() {
         let call = server.ring(console, name);
         // What is too long to be read far enough to be answered is dropped; all else rings, scrubbed.
         let status = wait_for(Duration::from_secs(1), || server.answer_to(&call).filter(|s| *s > 100));
@@ -215,6 +188,7 @@ fn no_callers_name_steers_the_terminal_or_bends_the_board() {
     }
     a_key_works(&terminal);
     let log = log_of(&terminal);
+    assert!(log.contains("TRACE"), "the log tells much");
     assert!(!log.contains('\x1b') && !log.contains('\u{202e}') && !log.contains('\x07'), "nor the log");
     leave(terminal);
 }
@@ -230,7 +204,7 @@ fn no_parked_callers_name_steers_the_terminal_or_bends_the_board() {
             .map(|c| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("&#x{:x};", c as u32) })
             .collect::<String>()
     };
-    let mut names: Vec<Vec<u8>> = names();
+    let mut names: Vec<Vec<u8>> = names::senders();
     names.extend(
         ["\x1b]52;c;aGk=\x07Eve", "\u{202e}Eve\u{200b}", "会議室の受付からの大変に長い名前"]
             .map(|n| escaped(n).into_bytes()),

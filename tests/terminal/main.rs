@@ -14,6 +14,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what helps a test may fail it")]
 
+#[path = "../hostile/names.rs"]
+mod names;
 #[path = "../peers/mod.rs"]
 mod peers;
 

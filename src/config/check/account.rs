@@ -4,8 +4,8 @@ use super::super::meaning::section;
 use super::super::raw::{OneOrMany, RawAccount, RawLot};
 use super::super::server::{read_proxy, read_server};
 use super::super::{
-    Account, IdentitySource, KeyExchange, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server,
-    TransportChoice,
+    Account, IdentitySource, KeyExchange, MAX_FURTHER_REALMS, PasswordCommand, PasswordSource, Proxy,
+    SecureMedia, Server, TransportChoice,
 };
 use super::{Check, MAX_LENGTH, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
@@ -32,6 +32,16 @@ impl Check<'_> {
         if let Some(realm) = &account.realm {
             self.printable(realm, "a realm");
         }
+        let further = account.further_realms.as_deref().unwrap_or_default();
+        for realm in further {
+            self.printable(realm, "a realm");
+        }
+        if let Some(realm) = further.get(MAX_FURTHER_REALMS) {
+            self.say(realm, format!("at most {MAX_FURTHER_REALMS} further realms are answered"), None);
+        }
+        if let (None, Some(first)) = (&account.realm, further.first()) {
+            self.say(first, "which realm is the server's own? name it as `realm`", None);
+        }
         let password = self.password(raw, place);
         let expires_s = account.expires.as_ref().map_or(300, |expires| {
             if !(60..=MAX_TIME_S).contains(expires.get_ref()) {
@@ -57,6 +67,7 @@ impl Check<'_> {
             display_name: Text::new(account.display_name.as_deref().unwrap_or("")),
             auth_user: account.auth_user.as_ref().map_or(known.auth_user, |name| name.get_ref().clone()),
             realm: account.realm.as_ref().map(|realm| realm.get_ref().clone()),
+            further_realms: further.iter().map(|realm| realm.get_ref().clone()).collect(),
             digest: account.digest.unwrap_or_default(),
             expires_s,
             secure_media: account.secure_media.unwrap_or_default(),

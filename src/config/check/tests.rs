@@ -182,3 +182,14 @@ fn a_certificate_has_its_key() {
     assert!(wrong(&format!("{ONE}verify = false\n")).1.contains("belongs in [tls]"));
     assert!(wrong(&format!("{ONE}[log]\ntrace = \"full\"\n")).1.contains("not one of: off, on, anonymous"));
 }
+
+#[test]
+fn further_realms_stand_beside_the_servers_own_and_are_few() {
+    let config = right(&format!("{ONE}realm = \"pbx\"\nfurther_realms = [\"edge\", \"core\"]\n"));
+    assert_eq!(config.accounts[0].further_realms, ["edge", "core"]);
+    let (_, meaning, _) = wrong(&format!("{ONE}further_realms = [\"edge\"]\n"));
+    assert!(meaning.contains("name it as `realm`"), "{meaning}");
+    let (_, meaning, _) =
+        wrong(&format!("{ONE}realm = \"r\"\nfurther_realms = [\"a\", \"b\", \"c\", \"d\"]\n"));
+    assert!(meaning.contains("at most 3"), "{meaning}");
+}

@@ -19,7 +19,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// How long one name server may think about one question; it is asked twice.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+const ANSWER_PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long the system's own resolver may think, which is asked where DNS knows no address.
+const SYSTEM_PATIENCE: Duration = Duration::from_secs(2);
 /// How long everything together may take.
 const RESOLVE_PATIENCE: Duration = Duration::from_secs(12);
 /// Records of one answer that are looked at; the others are left out.
@@ -47,10 +49,10 @@ pub enum NameError {
     #[error("“{0}” is no host name")]
     Malformed(String),
     /// DNS says that there is none.
-    #[error("there is no “{0}” in DNS: check how the server is written")]
+    #[error("can't find the server “{0}”: DNS knows no such name; check how it is written")]
     NoSuchName(String),
     /// The name exists and has no address.
-    #[error("“{0}” has no address in DNS: ask whoever runs the server for its name")]
+    #[error("can't find the server “{0}”: it has no address in DNS")]
     NoAddress(String),
     /// The domain says that it doesn't offer this.
     #[error("“{host}” says in DNS that it offers no SIP over {transport}")]
@@ -61,10 +63,10 @@ pub enum NameError {
         transport: &'static str,
     },
     /// No name server answered.
-    #[error("no name server answered about “{0}”: check this computer's network and DNS")]
+    #[error("can't find the server “{0}”: no name server answers; check this computer's network")]
     NoAnswer(String),
     /// The name server said that it can't or won't.
-    #[error("the name server can't say where “{host}” is ({answer})")]
+    #[error("can't find the server “{host}”: the name server says “{answer}”")]
     Refused {
         /// The name that was asked for.
         host: String,
@@ -121,36 +123,50 @@ impl Names {
             return Err(NameError::Malformed(host.chars().take(64).collect()));
         }
         let found = tokio::time::timeout(RESOLVE_PATIENCE, async {
-            let targets = self.targets(host, wanted, seed).await?;
-            self.addresses(host, targets).await
+            // Whoever names a port, or wrote the host into the hosts file, means that address.
+            if wanted.port.is_some() || self.in_hosts_file(host).await {
+                let port = wanted.port.unwrap_or(transport.default_port());
+                return self
+                    .addresses(host, vec![Target { transport, host: host.to_owned(), port }], None)
+                    .await;
+            }
+            self.services(host, wanted, seed).await
         });
         found.await.unwrap_or_else(|_| Err(NameError::NoAnswer(host.to_owned())))
     }
 
-    /// The servers by name (RFC 3263 4.1 and 4.2).
-    async fn targets(&self, host: &str, wanted: &Wanted, seed: u64) -> Result<Vec<Target>, NameError> {
-        let plain = |transport: Transport, port| vec![Target { transport, host: host.to_owned(), port }];
+    /// The servers of a domain (RFC 3263 4.1 and 4.2). Everything that may be needed is asked for at once: where nobody
+    /// answers, that is waited for only once.
+    async fn services(&self, host: &str, wanted: &Wanted, seed: u64) -> Result<Vec<Peer>, NameError> {
         let transport = wanted.transport.unwrap_or_default();
-        if let Some(port) = wanted.port {
-            return Ok(plain(transport, port));
-        }
-        // Whoever wrote the host into the hosts file means that address.
-        if self.in_hosts_file(host).await {
-            return Ok(plain(transport, transport.default_port()));
-        }
-        let services: Vec<(Transport, String)> = match wanted.transport {
+        let usual: Vec<(Transport, String)> = match wanted.transport {
             Some(transport) => vec![(transport, service_of(transport, host))],
-            None => match self.naptr(host).await {
-                records if records.is_empty() => [Transport::Udp, Transport::Tcp, Transport::Tls]
-                    .map(|transport| (transport, service_of(transport, host)))
-                    .into(),
-                records => records.into_iter().map(|r| (r.transport, r.replacement)).collect(),
-            },
+            None => [Transport::Udp, Transport::Tcp, Transport::Tls].map(|t| (t, service_of(t, host))).into(),
         };
-        let answers = join_all(services.iter().map(|(_, service)| self.srv(service))).await;
+        let naptr = async {
+            match wanted.transport {
+                Some(_) => Vec::new(),
+                None => self.naptr(host).await,
+            }
+        };
+        let answers = join_all(usual.iter().map(|(_, service)| self.srv(service)));
+        let (preferred, answers, own) = tokio::join!(naptr, answers, self.host(host));
+        let mut known: Vec<_> = usual.into_iter().zip(answers).collect();
+        if !preferred.is_empty() {
+            let mut chosen = Vec::new();
+            for Naptr { transport, replacement, .. } in preferred {
+                let asked = known.iter().find(|((_, service), _)| service.eq_ignore_ascii_case(&replacement));
+                let answer = match asked {
+                    Some((_, answer)) => answer.clone(),
+                    None => self.srv(&replacement).await,
+                };
+                chosen.push(((transport, replacement), answer));
+            }
+            known = chosen;
+        }
         let mut targets = Vec::new();
         let mut declined = false;
-        for ((spoken, _), servers) in services.into_iter().zip(answers) {
+        for ((spoken, _), servers) in known {
             declined |= spoken == transport && matches!(&servers, Some(servers) if servers.is_empty());
             let servers = order_srv(servers.unwrap_or_default(), seed);
             targets.extend(servers.into_iter().map(|s| Target {
@@ -163,15 +179,26 @@ impl Names {
             return Err(NameError::NotOffered { host: host.to_owned(), transport: transport.via_word() });
         }
         if targets.is_empty() {
-            targets = plain(transport, transport.default_port());
+            targets.push(Target { transport, host: host.to_owned(), port: transport.default_port() });
         }
         targets.truncate(SERVERS_MAX);
-        Ok(targets)
+        self.addresses(host, targets, Some(own)).await
     }
 
-    /// The addresses of the servers, in their order.
-    async fn addresses(&self, host: &str, targets: Vec<Target>) -> Result<Vec<Peer>, NameError> {
-        let answers = join_all(targets.iter().map(|target| self.host(&target.host))).await;
+    /// The addresses of the servers, in their order; `own` are those of `host`, if they are known already.
+    async fn addresses(
+        &self,
+        host: &str,
+        targets: Vec<Target>,
+        own: Option<Result<Vec<IpAddr>, NameError>>,
+    ) -> Result<Vec<Peer>, NameError> {
+        let answers = join_all(targets.iter().map(|target| async {
+            match &own {
+                Some(own) if target.host == host => own.clone(),
+                _ => self.host(&target.host).await,
+            }
+        }));
+        let answers = answers.await;
         let mut peers = Vec::new();
         let mut wrong = None;
         for (target, answer) in targets.iter().zip(answers) {
@@ -219,7 +246,7 @@ impl Names {
                 order: n.order,
                 preference: n.preference,
                 transport: naptr_transport(&n.flags, &n.services, &n.regexp)?,
-                replacement: n.replacement.to_ascii(),
+                replacement: n.replacement.to_ascii().trim_end_matches('.').to_owned(),
             }),
             _ => None,
         });
@@ -262,13 +289,10 @@ impl Names {
             Ok(found) if !found.is_empty() => Ok(found),
             _ if self.ask_system => {
                 let wrong = asked.err().unwrap_or_else(|| NameError::NoAddress(host.to_owned()));
-                match tokio::net::lookup_host((host, 0)).await {
-                    Ok(found) => {
-                        let found: Vec<IpAddr> = found.map(|at| at.ip()).take(RECORDS_MAX).collect();
-                        if found.is_empty() { Err(wrong) } else { Ok(found) }
-                    }
-                    Err(_) => Err(wrong),
-                }
+                let system = tokio::time::timeout(SYSTEM_PATIENCE, tokio::net::lookup_host((host, 0))).await;
+                let found = system.ok().and_then(Result::ok).into_iter().flatten();
+                let found: Vec<IpAddr> = found.map(|at| at.ip()).take(RECORDS_MAX).collect();
+                if found.is_empty() { Err(wrong) } else { Ok(found) }
             }
             other => other,
         }

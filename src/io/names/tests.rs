@@ -292,11 +292,12 @@ async fn a_name_server_that_is_silent_or_talks_nonsense_is_no_answer_and_bounded
         let began = std::time::Instant::now();
         let error = names.resolve(&wanted("example.test", None, None), 1).await.unwrap_err();
         assert_eq!(error, NameError::NoAnswer("example.test".into()));
-        assert!(began.elapsed() <= RESOLVE_PATIENCE + Duration::from_secs(1));
+        // Everything is asked at once, each twice; the rest is a busy machine.
+        assert!(began.elapsed() <= 4 * PATIENCE + Duration::from_secs(2), "{:?}", began.elapsed());
     }
     let nobody = Names { resolver: None, ask_system: false };
     let error = nobody.resolve(&wanted("example.test", None, None), 1).await.unwrap_err();
-    assert!(error.to_string().contains("no name server answered"), "{error}");
+    assert!(error.to_string().contains("no name server answers"), "{error}");
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ pub(super) const WRITES_BYTES_MAX: usize = 1 << 20;
 /// Messages that may wait to be written.
 pub(super) const WRITES_MAX: usize = 1024;
 /// Bytes read at a time.
-const READ_MAX: usize = 16 * 1024;
+const READ_MAX: usize = 8 * 1024;
 /// Silence after which the kernel asks whether the far end is still there.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// And how often it asks.

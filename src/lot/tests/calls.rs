@@ -396,3 +396,28 @@ fn info_is_passed_on_for_keys_only() {
     });
     assert_eq!(heard.collect::<Vec<_>>(), [("application/dtmf-relay", 8)]);
 }
+
+#[test]
+fn a_phone_that_takes_its_call_to_another_address_keeps_it_once_it_has_registered_there() {
+    let mut world = office();
+    let (jane, ann) = jane_talks_with_ann(&mut world);
+    let (old, new) = (world.phones[ANN].address, crate::sip::Peer::udp(([192, 0, 2, 99], 5060).into()));
+    world.phones[ANN].address = new;
+    let now = world.now;
+    world.phones[ANN].agent.network_changed(now, new.address);
+    world.run_s(2);
+    assert_eq!(world.lot.registrar.phones("ann").len(), 1);
+    world.traffic.clear();
+    // Both ways: a request of hers is taken, and one for her finds her.
+    let now = world.now;
+    world.phones[ANN].agent.reoffer(now, ann, b"v=0\r\n".to_vec());
+    world.run_s(1);
+    assert!(!world.traffic.iter().any(|text| text.starts_with("SIP/2.0 481")), "{:?}", world.traffic);
+    let now = world.now;
+    world.phones[JANE].agent.hang_up(now, jane);
+    world.run_s(1);
+    let ended =
+        |e: &crate::sip::Event| matches!(e, crate::sip::Event::CallEnded { call, .. } if *call == ann);
+    assert!(world.phones[ANN].events.iter().any(ended));
+    assert_ne!(old, new);
+}

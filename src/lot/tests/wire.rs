@@ -107,6 +107,8 @@ impl World {
         let account = agent.add_account(Account {
             realm: None,
             expires_s: 3_600,
+            // This wire carries datagrams only.
+            udp_to_tcp: false,
             ..Account::new(
                 NameAddr::new(Uri::sip(user, "parkdeck")).with_display(display),
                 self.lot_address(),

@@ -1,6 +1,7 @@
 //! What an agent is told when it is made, and the named maximum of everything it keeps.
 
 use crate::sip::message::Method;
+use crate::sip::{Peer, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;
@@ -49,6 +50,8 @@ pub const SESSION_EXPIRES_S: u32 = 1_800;
 pub struct UaConfig {
     /// What Via and Contact say; where answers must reach us.
     pub local: SocketAddr,
+    /// Where connections are accepted, for transports over which that is not `local`: what Via and Contact say there.
+    pub listens: Vec<Peer>,
     /// The value of User-Agent and Server.
     pub product: String,
     /// Where tags, branches, Call-IDs and jitter come from. Must be unguessable outside of tests.
@@ -131,6 +134,7 @@ impl UaConfig {
         let ringing_max = MAX_RINGING;
         Self {
             local,
+            listens: Vec::new(),
             product: product.to_owned(),
             seed: seed.into(),
             allow,
@@ -143,6 +147,12 @@ impl UaConfig {
             bound_to_peer: false,
             opens_connections: true,
         }
+    }
+
+    /// Where answers and requests over that transport must reach us.
+    pub(super) fn local_over(&self, transport: Transport) -> SocketAddr {
+        let listens = self.listens.iter().find(|listens| listens.transport == transport);
+        listens.map_or(self.local, |listens| listens.address)
     }
 
     /// The same, and REGISTER and SUBSCRIBE reach the owner as well.

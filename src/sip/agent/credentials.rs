@@ -3,6 +3,7 @@
 
 use super::errand::Errand;
 use super::registration::Registration;
+use super::servers::Place;
 use super::wallet::Wallet;
 use super::{Account, AccountKey, UserAgent};
 use crate::sip::Peer;
@@ -13,6 +14,8 @@ pub(super) struct Standing {
     pub(super) account: Account,
     pub(super) registration: Registration,
     wallet: Wallet,
+    /// Where it is served.
+    pub(super) place: Place,
 }
 
 impl UserAgent {
@@ -25,7 +28,7 @@ impl UserAgent {
         let key = AccountKey(self.next_key());
         let registration = Registration::new(self.long_token(), self.token());
         let wallet = Wallet::new(&account);
-        self.accounts.insert(key, Standing { account, registration, wallet });
+        self.accounts.insert(key, Standing { account, registration, wallet, place: Place::default() });
         key
     }
 
@@ -55,7 +58,7 @@ impl UserAgent {
 
     /// Whether this is the address of the account's own server: credentials go nowhere else.
     pub(super) fn is_server_of(&self, account: Option<AccountKey>, to: Peer) -> bool {
-        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.account.servers.contains(&to))
+        account.and_then(|key| self.accounts.get(&key)).is_some_and(|s| s.is_own(to))
     }
 
     /// Answers the challenge that is still good, before it is asked again.
@@ -67,7 +70,7 @@ impl UserAgent {
     ) {
         let Self { accounts, rng, .. } = self;
         let standing = account.and_then(|key| accounts.get_mut(&key));
-        if let Some(standing) = standing.filter(|s| s.account.servers.contains(&to)) {
+        if let Some(standing) = standing.filter(|s| s.is_own(to)) {
             standing.sign(request, || super::token_of(rng));
         }
     }
@@ -83,7 +86,7 @@ impl UserAgent {
     ) -> Result<Request, Option<String>> {
         let Self { accounts, rng, .. } = self;
         let standing = errand.account.and_then(|key| accounts.get_mut(&key)).ok_or(None)?;
-        if !standing.account.servers.contains(&errand.to) || from != errand.to {
+        if !standing.is_own(errand.to) || from != errand.to {
             return Err(None);
         }
         let weakest = standing.account.weakest_digest;
@@ -106,7 +109,7 @@ impl UserAgent {
     ) -> bool {
         let (account, to) = errand;
         let Some(standing) = account.and_then(|key| self.accounts.get_mut(&key)) else { return true };
-        if !standing.account.servers.contains(&to) || from != to {
+        if !standing.is_own(to) || from != to {
             return true;
         }
         let Account { username, password, .. } = &standing.account;

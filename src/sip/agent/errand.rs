@@ -1,15 +1,18 @@
 //! Errands: requests of ours on their way, what each is for, and what happens with its answer.
 
+use super::servers::{Trouble, Way};
 use super::wallet::Answered;
 use super::{
     AccountKey, CallKey, MAX_ERRANDS, ProbeKey, ReferKey, SentKey, SubscriptionKey, Transmit, UserAgent,
     WatcherKey,
 };
-use crate::sip::Moment;
-use crate::sip::Peer;
-use crate::sip::message::{Headers, Method, Request, Response, Via};
-use crate::sip::transaction::{ClientId, News};
-use std::net::IpAddr;
+use crate::sip::message::{Headers, Method, NameAddr, Request, Response, Scheme};
+use crate::sip::transaction::{ClientId, Loss, News, cancel_of};
+use crate::sip::{Moment, Peer, Transport};
+
+/// The longest request that goes as a datagram where TCP may be used (RFC 3261 18.1.1: within 200 bytes of the path's
+/// MTU, or 1300 where that is unknown).
+const DATAGRAM_REQUEST_MAX: usize = 1300;
 
 /// What a request of ours is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +43,41 @@ pub(super) struct Errand {
     pub(super) account: Option<AccountKey>,
     pub(super) to: Peer,
     pub(super) answered: Answered,
+    /// Which other ways it may take.
+    pub(super) way: Way,
+    /// Servers that it was sent to in vain.
+    pub(super) tried: Vec<Peer>,
+    /// Whether its Contact is the one that we make, and so is made anew when it is sent again.
+    pub(super) own_contact: bool,
+    /// Whether it was sent a second time after the connection was lost.
+    pub(super) reopened: bool,
+    /// Whether it goes over TCP only because it is too long for a datagram.
+    pub(super) grown: bool,
     /// The ACKs given to 2xx, by the far end's tag: repeated with them (RFC 3261 13.2.2.4).
     pub(super) acks: Vec<(String, Transmit)>,
 }
 
 impl Errand {
-    fn new(purpose: Purpose, account: Option<AccountKey>, to: Peer) -> Self {
-        Self { purpose, account, to, answered: Answered::default(), acks: Vec::new() }
+    fn new(purpose: Purpose, account: Option<AccountKey>, way: Way, to: Peer) -> Self {
+        Self {
+            purpose,
+            account,
+            to,
+            answered: Answered::default(),
+            way,
+            tried: Vec::new(),
+            own_contact: false,
+            reopened: false,
+            grown: false,
+            acks: Vec::new(),
+        }
+    }
+
+    /// The same for another attempt.
+    pub(super) fn begun_again(&self) -> Self {
+        let Self { purpose, account, to, way, own_contact, reopened, grown, .. } = *self;
+        let (answered, tried) = (self.answered.clone(), self.tried.clone());
+        Self { answered, tried, own_contact, reopened, grown, ..Self::new(purpose, account, way, to) }
     }
 }
 
@@ -54,7 +85,7 @@ impl Errand {
 pub(super) struct Answer {
     pub(super) from: Peer,
     pub(super) response: Response,
-    /// True when nobody answered at all.
+    /// True when nobody answered at all: 408, or 503 when there was no connection (RFC 3261 8.1.3.1).
     pub(super) silent: bool,
     /// The request that it answers, unless nobody answered.
     pub(super) asked: Option<Box<Request>>,
@@ -84,7 +115,7 @@ impl Answer {
     /// phrase.
     pub(super) fn words(&self) -> String {
         if self.silent {
-            return "no answer".to_owned();
+            return self.response.reason.clone();
         }
         let headers = &self.response.headers;
         let quoted =
@@ -101,8 +132,17 @@ impl Answer {
     }
 
     fn silence(from: Peer) -> Self {
-        let reason = "no answer".to_owned();
-        let response = Response { status: 408, reason, headers: Headers::new(), body: Vec::new() };
+        Self::none(from, 408, "no answer")
+    }
+
+    /// There is no connection, as RFC 3261 8.1.3.1 wants it told.
+    fn unreachable(from: Peer, reason: &str) -> Self {
+        Self::none(from, 503, reason)
+    }
+
+    fn none(from: Peer, status: u16, reason: &str) -> Self {
+        let (headers, body) = (Headers::new(), Vec::new());
+        let response = Response { status, reason: reason.to_owned(), headers, body };
         Self { from, response, silent: true, asked: None, reworded: false }
     }
 }
@@ -117,35 +157,72 @@ impl UserAgent {
         to: Peer,
         mut request: Request,
     ) -> ClientId {
+        let (way, to) = self.way_of(purpose, account, to, &request);
+        if let Way::Servers(key) = way {
+            self.preload_route(key, &mut request);
+        }
         self.add_known_credentials(account, to, &mut request);
         request.headers.push("User-Agent", self.config.product.clone());
-        self.dispatch(now, Errand::new(purpose, account, to), request)
+        self.dispatch(now, Errand::new(purpose, account, way, to), request)
     }
 
     /// Sends a CANCEL, which keeps the Via of its INVITE.
     pub(super) fn send_cancelling(&mut self, now: Moment, to: Peer, cancel: Request) {
-        let client = self.transactions.send(now, to, cancel);
-        self.errands.insert(client, Errand::new(Purpose::Farewell, None, to));
+        let errand = Errand::new(Purpose::Farewell, None, Way::Fixed, to);
+        let client = match self.may_go(now, &errand, &cancel) {
+            Ok(()) => self.transactions.send(now, to, cancel),
+            Err(reason) => self.transactions.refuse(to, cancel, reason),
+        };
+        self.errands.insert(client, errand);
     }
 
-    fn dispatch(&mut self, now: Moment, errand: Errand, mut request: Request) -> ClientId {
-        self.add_via(&mut request);
+    fn dispatch(&mut self, now: Moment, mut errand: Errand, mut request: Request) -> ClientId {
+        self.add_via(&mut request, errand.to);
+        if self.outgrows_datagram(now, &errand, &request) {
+            errand.grown = true;
+            errand.to = Peer::new(Transport::Tcp, errand.to.address);
+            self.add_via(&mut request, errand.to);
+        }
         let to = errand.to;
-        let client = self.transactions.send(now, to, request);
+        errand.own_contact = self.has_own_contact(&request, to);
+        let client = match self.may_go(now, &errand, &request) {
+            Ok(()) => self.transactions.send(now, to, request),
+            Err(reason) => self.transactions.refuse(to, request, reason),
+        };
         self.errands.insert(client, errand);
         client
     }
 
-    /// A fresh Via on top (RFC 3581: we ask for the port that our datagrams really come from).
-    pub(super) fn add_via(&mut self, request: &mut Request) {
-        let branch = format!("{}{}", Via::MAGIC, self.token());
-        let local = self.config.local;
-        let host = match local.ip() {
-            IpAddr::V4(ip) => ip.to_string(),
-            IpAddr::V6(ip) => format!("[{ip}]"),
-        };
+    fn has_own_contact(&self, request: &Request, to: Peer) -> bool {
+        let Some(contact) = request.headers.get("Contact") else { return false };
+        let user = NameAddr::parse(contact).and_then(|contact| contact.uri.user).unwrap_or_default();
+        contact == self.contact(&user, to)
+    }
+
+    /// Whether a request may go there; a connection that it needs is asked for.
+    fn may_go(&mut self, now: Moment, errand: &Errand, request: &Request) -> Result<(), &'static str> {
+        let standing = errand.account.and_then(|key| self.accounts.get(&key));
+        let sips = request.uri.scheme == Scheme::Sips || standing.is_some_and(|standing| standing.is_sips());
+        if sips && errand.to.transport != Transport::Tls {
+            return Err("sips: goes over TLS only");
+        }
+        self.flows.want(now, errand.to, errand.grown, self.config.opens_connections)
+    }
+
+    /// Whether a request is too long for a datagram (RFC 3261 18.1.1), and may go over TCP.
+    fn outgrows_datagram(&self, now: Moment, errand: &Errand, request: &Request) -> bool {
+        let standing = errand.account.and_then(|key| self.accounts.get(&key));
+        errand.to.transport == Transport::Udp
+            && self.config.opens_connections
+            && standing.is_some_and(|standing| standing.account.udp_to_tcp)
+            && self.flows.takes_tcp(now, errand.to.address)
+            && request.to_bytes().len() > DATAGRAM_REQUEST_MAX
+    }
+
+    /// A fresh Via on top.
+    pub(super) fn add_via(&mut self, request: &mut Request, to: Peer) {
         request.headers.remove("Via");
-        let via = format!("SIP/2.0/UDP {host}:{};branch={branch};rport", local.port());
+        let via = self.fresh_via(to);
         request.headers.push_front("Via", via);
     }
 
@@ -159,17 +236,38 @@ impl UserAgent {
         while let Some(news) = self.transactions.poll_news() {
             match news {
                 News::Answered { client, from, response } => self.take_response(now, client, from, *response),
-                News::TimedOut { client } => {
-                    if let Some(errand) = self.errands.remove(&client) {
-                        let answer = Answer::silence(errand.to);
-                        self.conclude(now, errand.purpose, answer);
-                    }
+                News::TimedOut { client, to, request } => self.take_silence(now, client, to, &request),
+                News::Failed { client, to, request, loss } => {
+                    self.take_failure(now, client, to, &request, &loss);
                 }
                 News::Settled { client } => {
                     self.errands.remove(&client);
                 }
             }
         }
+    }
+
+    fn take_silence(&mut self, now: Moment, client: ClientId, to: Peer, request: &Request) {
+        let Some(errand) = self.errands.remove(&client) else { return };
+        self.doubt_flow(now, to);
+        if !self.try_elsewhere(now, &errand, request, Trouble::Silent) {
+            self.conclude(now, errand.purpose, Answer::silence(errand.to));
+        }
+    }
+
+    /// There is no connection. A call that was already ringing is not begun a second time: it is given up, there too.
+    fn take_failure(&mut self, now: Moment, client: ClientId, to: Peer, request: &Request, loss: &Loss) {
+        let Some(errand) = self.errands.remove(&client) else { return };
+        let invite = matches!(errand.purpose, Purpose::Invite(_));
+        let trouble = if loss.was_open { Trouble::Cut } else { Trouble::Unreachable };
+        if invite && loss.heard {
+            if self.config.opens_connections {
+                self.send_cancelling(now, to, cancel_of(request));
+            }
+        } else if self.try_elsewhere(now, &errand, request, trouble) {
+            return;
+        }
+        self.conclude(now, errand.purpose, Answer::unreachable(to, &loss.reason));
     }
 
     fn take_response(&mut self, now: Moment, client: ClientId, from: Peer, response: Response) {
@@ -185,9 +283,16 @@ impl UserAgent {
             200..300 if invite => self.take_invite_ok(now, client, from, response),
             _ => {
                 let Some(mut errand) = self.errands.remove(&client) else { return };
+                if let Purpose::Register(account) = purpose {
+                    self.learn_address(account, from, &response);
+                }
                 let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
                 let Some(asked) = asked else { return };
                 let mut answer = Answer { from, response, silent: false, asked: None, reworded: false };
+                let busy = Trouble::Busy(answer.retry_after_s());
+                if answer.status() == 503 && self.try_elsewhere(now, &errand, &asked, busy) {
+                    return;
+                }
                 if matches!(answer.status(), 401 | 407) && self.wants_retry(purpose) {
                     match self.answer_challenge(&mut errand, from, &asked, &answer.response) {
                         Ok(request) => return self.send_again(now, errand, request),
@@ -205,9 +310,18 @@ impl UserAgent {
         }
     }
 
-    /// Sends a challenged request again, with the next number of its dialog (RFC 3261 22.2).
-    fn send_again(&mut self, now: Moment, errand: Errand, mut request: Request) {
+    /// Sends a request again that was challenged, or found no server, with the next number of its dialog (RFC 3261 22.2).
+    pub(super) fn send_again(&mut self, now: Moment, errand: Errand, mut request: Request) {
         let purpose = errand.purpose;
+        if errand.own_contact {
+            let contact = request.headers.contacts().into_iter().next();
+            let user = contact.and_then(|contact| contact.uri.user).unwrap_or_default();
+            request.headers.set("Contact", self.contact(&user, errand.to));
+        }
+        if let Purpose::Register(account) = purpose {
+            // The refusal may have said from where we are seen to come.
+            self.write_contacts(account, errand.to, &mut request.headers);
+        }
         let old = request.headers.cseq().map_or(0, |(number, _)| number);
         let number = self.next_cseq(purpose, old);
         request.headers.set("CSeq", format!("{number} {}", request.method));

@@ -71,8 +71,10 @@ pub struct Census {
     pub requests: usize,
     /// Requests of ours whose final answer is awaited.
     pub errands: usize,
-    /// Timers that are set, those of registrations included.
+    /// Timers that are set, those of registrations included, those of connections not.
     pub alarms: usize,
+    /// Connections, those included that are being opened.
+    pub flows: usize,
 }
 
 /// What happened. Everything inside that came from the network is untrusted text.

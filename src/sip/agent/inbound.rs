@@ -9,7 +9,7 @@ use crate::sip::transaction::{Arrival, ServerId};
 impl UserAgent {
     pub(super) fn receive_request(&mut self, now: Moment, from: Peer, mut request: Request) {
         stamp_via(&mut request, from);
-        match self.transactions.receive_request(now, &request) {
+        match self.transactions.receive_request(now, from, &request) {
             Arrival::Absorbed => return,
             Arrival::Cancels(invite) => return self.receive_cancel(now, from, &request, invite),
             Arrival::Merged => return self.answer_at_once(from, &request, 482),
@@ -104,7 +104,7 @@ impl UserAgent {
         if let Some(server) = self.open(from, request) {
             let mut response = self.reply_outside(request, status);
             if matches!(status, 200..300) && request.method == Method::Update {
-                response.headers.push("Contact", self.contact(&user_of(request)));
+                response.headers.push("Contact", self.contact(&user_of(request), from));
             }
             self.transactions.respond(now, server, &response);
         }

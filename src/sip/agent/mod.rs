@@ -26,8 +26,9 @@ pub use account::*;
 pub use call::MIN_SESSION_S;
 pub use config::*;
 pub use event::*;
-pub use flows::{MAX_FLOWS, Secured};
+pub use flows::{MAX_FLOWS, OPENING_PATIENCE, PONG_PATIENCE, Secured, UNUSED_AFTER};
 pub use keys::*;
+pub use servers::MAX_SERVERS_OF_ACCOUNT;
 pub use wallet::MAX_REALMS;
 
 use crate::sip::Moment;
@@ -174,6 +175,12 @@ impl UserAgent {
         if keep_alive || self.events.len() >= MAX_EVENTS {
             return;
         }
+        self.receive_message(now, from, bytes);
+        self.take_news(now);
+    }
+
+    /// One message, from a datagram or cut from a stream.
+    fn receive_message(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
         match read_datagram(bytes) {
             Ok(Message::Request(request)) => self.receive_request(now, from, request),
             Ok(Message::Response(response)) => self.transactions.receive_response(now, from, response),
@@ -184,7 +191,6 @@ impl UserAgent {
                 self.tell_malformed(now, from, refusal.reason.to_owned());
             }
         }
-        self.take_news(now);
     }
 
     /// Does what is due at `now`.
@@ -195,17 +201,20 @@ impl UserAgent {
             self.go_off(now, why);
             self.take_news(now);
         }
+        self.wake_flows(now);
     }
 
-    /// When `wake` is to be called next.
+    /// When `wake` is to be called next: at once, if something has failed that its caller is still to be told of.
     pub fn next_wake(&self) -> Option<Moment> {
-        [self.transactions.next_wake(), self.alarms.next()].into_iter().flatten().min()
+        let at_once = self.transactions.has_news().then_some(Moment::ZERO);
+        let timers = [self.transactions.next_wake(), self.alarms.next(), self.flows.next_wake()];
+        timers.into_iter().chain([at_once]).flatten().min()
     }
 
-    /// The next datagram to send.
+    /// The next message to send; see [`Self::poll_close`] for the order of the two.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.send_trying();
-        self.transactions.poll_transmit()
+        self.next_transmit()
     }
 
     /// The next event, in the order in which things happened.
@@ -216,7 +225,7 @@ impl UserAgent {
     /// Whether nothing is left over: no transaction, dialog, or request of anybody's.
     pub fn is_idle(&self) -> bool {
         let registering = self.accounts.values().filter(|a| a.registration.has_alarm()).count();
-        Census { alarms: registering, ..Census::default() } == self.census()
+        Census { alarms: registering, flows: self.flows.len(), ..Census::default() } == self.census()
     }
 
     /// How many of everything it keeps.
@@ -233,6 +242,7 @@ impl UserAgent {
             requests: self.visits.len(),
             errands: self.errands.len(),
             alarms: self.alarms.len() + self.transactions.alarms_set(),
+            flows: self.flows.len(),
         }
     }
 

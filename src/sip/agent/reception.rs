@@ -9,7 +9,7 @@ use super::{
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
-use crate::sip::message::{Headers, Method, NameAddr, Request, Uri};
+use crate::sip::message::{Headers, Method, NameAddr, Request, Response, Uri};
 use crate::sip::transaction::ServerId;
 
 /// An incoming request that waits for the owner.
@@ -55,7 +55,26 @@ impl UserAgent {
         }
         add_headers(&mut response.headers, &headers);
         response.body = body;
+        self.note_proof(now, visit.from, &visit.request, &response);
         self.transactions.respond(now, visit.server, &response);
+    }
+
+    /// The owner has granted what was asked over a connection: it is worth keeping, with a registration as long as that
+    /// holds.
+    fn note_proof(&mut self, now: Moment, from: Peer, request: &Request, response: &Response) {
+        let proven = request.headers.get("Authorization").or(request.headers.get("Proxy-Authorization"));
+        if !matches!(response.status, 200..300) {
+            return;
+        }
+        if proven.is_some() {
+            self.flows.note_use(now, from);
+        }
+        if request.method == Method::Register {
+            let contacts = response.headers.contacts();
+            let named =
+                contacts.iter().filter_map(|contact| contact.params.get("expires")?.parse().ok()).max();
+            self.flows.note_registration(now, from, named.or(response.headers.expires()).unwrap_or_default());
+        }
     }
 
     pub(super) fn lapse_visit(&mut self, now: Moment, key: RequestKey) {
@@ -78,7 +97,7 @@ impl UserAgent {
         let from = self.sender(account, None);
         let user = from.uri.user.clone().unwrap_or_default();
         let mut request = self.outside_request(Method::Options, bare(target), from);
-        request.headers.push("Contact", self.contact(&user));
+        request.headers.push("Contact", self.contact(&user, send_to));
         request.headers.push("Accept", "application/sdp");
         // A challenge is an answer too, so no credentials are spent on it.
         self.send_errand(now, Purpose::Probe(probe, now), None, send_to, request);
@@ -124,8 +143,8 @@ impl UserAgent {
     }
 
     /// Our Contact in a dialog that this request begins: the user part by which it addresses us.
-    pub(super) fn contact_for(&self, request: &Request) -> String {
-        self.contact(&user_of(request))
+    pub(super) fn contact_for(&self, request: &Request, from: Peer) -> String {
+        self.contact(&user_of(request), from)
     }
 }
 

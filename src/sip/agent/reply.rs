@@ -3,7 +3,7 @@
 use super::UserAgent;
 use crate::sip::Peer;
 use crate::sip::digest::seal;
-use crate::sip::message::{Method, NameAddr, Request, Response, Uri};
+use crate::sip::message::{Method, Request, Response};
 
 impl UserAgent {
     /// A response to `request`; the To tag, where the request has none, is `tag`.
@@ -55,11 +55,6 @@ impl UserAgent {
 
     pub(super) fn allow_line(&self) -> String {
         self.config.allow.iter().map(Method::as_str).collect::<Vec<_>>().join(", ")
-    }
-
-    /// Our Contact with that user part.
-    pub(super) fn contact(&self, user: &str) -> String {
-        NameAddr::new(Uri::at(user, self.config.local)).to_string()
     }
 }
 

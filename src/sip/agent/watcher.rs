@@ -58,7 +58,7 @@ impl UserAgent {
         let dialog = Dialog::begun_by(&visit.request, visit.from, tag.clone())?.bound_to_peer();
         let mut response = self.reply(&visit.request, 200, &tag);
         response.headers.push("Expires", expires_s.to_string());
-        response.headers.push("Contact", self.contact_for(&visit.request));
+        response.headers.push("Contact", self.contact_for(&visit.request, visit.from));
         for route in visit.request.headers.get_all("Record-Route") {
             response.headers.push("Record-Route", route);
         }
@@ -132,7 +132,7 @@ impl UserAgent {
         let last = watcher.farewell.is_some();
         watcher.in_flight = Some(news);
         let user = watcher.contact_user.clone();
-        request.headers.push("Contact", self.contact(&user));
+        request.headers.push("Contact", self.contact(&user, to));
         let purpose = if last { Purpose::Farewell } else { Purpose::Notify(key) };
         self.send_errand(now, purpose, None, to, request);
         if last {
@@ -183,7 +183,8 @@ impl UserAgent {
     pub(super) fn receive_in_watcher(&mut self, now: Moment, from: Peer, key: WatcherKey, request: Request) {
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         let Some(watcher) = self.watchers.get_mut(&key) else { return };
-        let ours = watcher.dialog.is_with(&tag) && watcher.dialog.peer == from && watcher.farewell.is_none();
+        let ours =
+            watcher.dialog.is_with(&tag) && watcher.dialog.moves_to(from) && watcher.farewell.is_none();
         if !ours {
             return self.answer_at_once(from, &request, 481);
         }
@@ -207,7 +208,7 @@ impl UserAgent {
         let Some(server) = self.open(from, &request) else { return };
         let mut response = self.reply_outside(&request, 200);
         response.headers.push("Expires", granted_s.to_string());
-        response.headers.push("Contact", self.contact_for(&request));
+        response.headers.push("Contact", self.contact_for(&request, from));
         self.transactions.respond(now, server, &response);
         if granted_s == 0 {
             self.say_farewell(now, key, "timeout");
@@ -225,4 +226,22 @@ pub(super) fn same_event(one: &str, other: &str) -> bool {
         (package, parts.find(|part| part.starts_with("id=")))
     };
     parts(one) == parts(other)
+}
+
+#[cfg(test)]
+impl Watcher {
+    /// Its state, in a word (for the table of transitions).
+    pub(super) fn stands(&self) -> &'static str {
+        match (&self.in_flight, &self.pending, self.retry) {
+            (_, _, Some(_)) => "put-off",
+            (Some(_), Some(_), _) => "crowded",
+            (Some(_), None, _) => "telling",
+            (None, ..) => "idle",
+        }
+    }
+
+    /// When the NOTIFY that was put off is tried again.
+    pub(super) fn retries_at(&self) -> Option<Moment> {
+        self.retry.map(Alarm::at)
+    }
 }

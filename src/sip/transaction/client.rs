@@ -1,7 +1,7 @@
 //! Client transactions: INVITE (RFC 3261 17.1.1, RFC 6026 7.2) and the others (17.1.2).
 
 use super::timers::{D, K, LIMIT, T1, T2};
-use super::{ClientId, MAX_CLIENTS, News, Transactions, Why, ack_of};
+use super::{ClientId, Loss, MAX_CLIENTS, News, Transactions, Why, ack_of};
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
@@ -34,25 +34,42 @@ pub(super) struct Client {
     end: Option<Alarm>,
 }
 
+impl Client {
+    /// From where a final answer is still awaited.
+    pub(super) fn awaits_answer(&self) -> Option<Peer> {
+        matches!(self.state, State::Trying | State::Proceeding).then_some(self.to)
+    }
+}
+
 impl Transactions {
     /// Sends a request, whose topmost Via carries a fresh branch, and repeats it as its method wants.
     pub(crate) fn send(&mut self, now: Moment, to: Peer, request: Request) -> ClientId {
         let id = ClientId(self.next_number());
         if self.clients.len() >= MAX_CLIENTS {
-            self.news.push_back(News::TimedOut { client: id });
+            self.news.push_back(News::TimedOut { client: id, to, request: Box::new(request) });
             return id;
         }
         let branch =
             request.headers.via().and_then(|via| via.branch().map(str::to_owned)).unwrap_or_default();
         let bytes = request.to_bytes();
         self.transmit(to, bytes.clone());
-        let resend = Some(self.alarms.set(now + T1, Why::ClientResends(id)));
+        // Timers A and E are for datagrams only.
+        let repeats = !to.transport.is_reliable();
+        let resend = repeats.then(|| self.alarms.set(now + T1, Why::ClientResends(id)));
         let end = Some(self.alarms.set(now + LIMIT, Why::ClientEnds(id)));
         self.client_by_branch.insert((branch.clone(), request.method.clone()), id);
         let state = State::Trying;
         let client = Client { state, to, request, branch, bytes, ack: Vec::new(), interval: T1, resend, end };
         self.clients.insert(id, client);
         id
+    }
+
+    /// A request that can't even be sent: it has failed before it began.
+    pub(crate) fn refuse(&mut self, to: Peer, request: Request, reason: &str) -> ClientId {
+        let client = ClientId(self.next_number());
+        let loss = Loss { was_open: false, heard: false, reason: reason.to_owned() };
+        self.news.push_back(News::Failed { client, to, request: Box::new(request), loss });
+        client
     }
 
     /// The request of a transaction that lives, and where it went.
@@ -64,6 +81,12 @@ impl Transactions {
     pub(crate) fn receive_response(&mut self, now: Moment, from: Peer, response: Response) {
         let Some(id) = self.client_of(&response) else { return };
         let Some(client) = self.clients.get_mut(&id) else { return };
+        if client.to.transport != from.transport {
+            // Nobody answers over another transport than he was asked over (RFC 3261 18.2.2): a datagram with a branch
+            // that was seen somewhere is no answer to what went over TLS.
+            return;
+        }
+        let reliable = from.transport.is_reliable();
         let invite = client.request.method == Method::Invite;
         let class = response.status / 100;
         match (client.state, class) {
@@ -89,7 +112,8 @@ impl Transactions {
                     client.ack = ack_of(&client.request, &response).to_bytes();
                     self.repeat_ack(id);
                 }
-                self.finish_client(now, id, if invite { D } else { K });
+                let linger = if invite { D } else { K };
+                self.finish_client(now, id, if reliable { Duration::ZERO } else { linger });
             }
             (State::Completed, 3..) if invite => return self.repeat_ack(id),
             _ => return,
@@ -134,20 +158,36 @@ impl Transactions {
     /// Timers B, F and M tell the user; D and K end silently.
     pub(super) fn client_ends(&mut self, id: ClientId) {
         match self.clients.get(&id).map(|client| client.state) {
-            Some(State::Trying | State::Proceeding) => self.news.push_back(News::TimedOut { client: id }),
+            Some(State::Trying | State::Proceeding) => {
+                if let Some(Client { to, request, .. }) = self.take_client(id) {
+                    self.news.push_back(News::TimedOut { client: id, to, request: Box::new(request) });
+                }
+            }
             Some(State::Accepted) => self.news.push_back(News::Settled { client: id }),
             Some(State::Completed) | None => {}
         }
         self.forget_client(id);
     }
 
+    /// The connection is gone on which this was asked.
+    pub(super) fn fail_client(&mut self, id: ClientId, was_open: bool, reason: &str) {
+        if let Some(Client { to, request, state, .. }) = self.take_client(id) {
+            let loss = Loss { was_open, heard: state == State::Proceeding, reason: reason.to_owned() };
+            self.news.push_back(News::Failed { client: id, to, request: Box::new(request), loss });
+        }
+    }
+
     /// Forgets a transaction at once, and whatever may still come for it.
     pub(crate) fn forget_client(&mut self, id: ClientId) {
-        if let Some(mut client) = self.clients.remove(&id) {
-            self.alarms.cancel(&mut client.resend);
-            self.alarms.cancel(&mut client.end);
-            self.client_by_branch.remove(&(client.branch, client.request.method));
-        }
+        self.take_client(id);
+    }
+
+    fn take_client(&mut self, id: ClientId) -> Option<Client> {
+        let mut client = self.clients.remove(&id)?;
+        self.alarms.cancel(&mut client.resend);
+        self.alarms.cancel(&mut client.end);
+        self.client_by_branch.remove(&(client.branch.clone(), client.request.method.clone()));
+        Some(client)
     }
 }
 

@@ -1,5 +1,6 @@
-//! Transactions (RFC 3261 17, RFC 6026) over an unreliable transport: what is repeated, until when, and what is a
-//! repetition. Knows nothing of dialogs; the agent above is the transaction user.
+//! Transactions (RFC 3261 17, RFC 6026): what is repeated, until when, and what is a repetition. Over a stream nothing is
+//! repeated, and what can't go wrong there is not waited for. Knows nothing of dialogs; the agent above is the
+//! transaction user, and knows which connections there are.
 
 mod client;
 mod server;
@@ -36,10 +37,23 @@ pub(crate) struct ServerId(u64);
 pub(crate) enum News {
     /// A response, provisional or final, once each; every 2xx to an INVITE, repeated ones too.
     Answered { client: ClientId, from: Peer, response: Box<Response> },
-    /// Timer B or F: nobody answers.
-    TimedOut { client: ClientId },
+    /// Timer B or F: nobody answers. The request is given back, for the transaction is gone.
+    TimedOut { client: ClientId, to: Peer, request: Box<Request> },
+    /// There is no connection (RFC 3261 17.1.4).
+    Failed { client: ClientId, to: Peer, request: Box<Request>, loss: Loss },
     /// No further 2xx of this INVITE can come (timer M).
     Settled { client: ClientId },
+}
+
+/// Why a request has failed for want of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// Whether the connection was open once: then the request may have arrived.
+    pub(crate) was_open: bool,
+    /// Whether a provisional response came: then it has arrived.
+    pub(crate) heard: bool,
+    /// In words for people.
+    pub(crate) reason: String,
 }
 
 /// What an incoming request is.
@@ -111,8 +125,18 @@ impl Transactions {
         self.alarms.next()
     }
 
+    /// Whether there is something to tell.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
     pub(crate) fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
+    }
+
+    /// How many messages wait to be sent.
+    pub(crate) fn transmits_waiting(&self) -> usize {
+        self.transmits.len()
     }
 
     pub(crate) fn poll_news(&mut self) -> Option<News> {
@@ -135,6 +159,33 @@ impl Transactions {
             self.transmits.pop_front();
         }
         self.transmits.push_back(Transmit { to, bytes });
+    }
+
+    /// A connection is gone. What was asked on it has failed; answers to what it brought go the way that the Via names,
+    /// if `opens_connections` (RFC 3261 18.2.2), else nowhere.
+    pub(crate) fn lose_flow(&mut self, flow: Peer, was_open: bool, reason: &str, opens_connections: bool) {
+        self.fail_clients(was_open, reason, |to| to == flow);
+        for server in self.servers.values_mut().filter(|_| opens_connections) {
+            server.lose_flow(flow);
+        }
+    }
+
+    /// Our address is another: answers to what was asked by datagrams go to the old one.
+    pub(crate) fn lose_datagrams(&mut self, reason: &str) {
+        self.fail_clients(true, reason, |to| !to.transport.is_reliable());
+    }
+
+    fn fail_clients(&mut self, was_open: bool, reason: &str, fails: impl Fn(Peer) -> bool) {
+        let asked = self.clients.iter().filter(|(_, client)| client.awaits_answer().is_some_and(&fails));
+        for id in asked.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.fail_client(id, was_open, reason);
+        }
+    }
+
+    /// Whether any transaction still wants to hear or say something on that connection.
+    pub(crate) fn has_use_for(&self, flow: Peer) -> bool {
+        self.clients.values().any(|client| client.awaits_answer() == Some(flow))
+            || self.servers.values().any(|server| server.owes_answer_to(flow))
     }
 
     fn next_number(&mut self) -> u64 {

@@ -6,6 +6,7 @@ use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::message::{Method, Request, Response, Via};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How far a server transaction has come.
@@ -26,6 +27,8 @@ pub(super) struct Server {
     state: State,
     invite: bool,
     to: Peer,
+    /// Where answers go when the connection is gone: the address it came from and the port of Via (RFC 3261 18.2.2).
+    way_back: Option<Peer>,
     branch: String,
     origin: Option<String>,
     last: Vec<u8>,
@@ -34,18 +37,33 @@ pub(super) struct Server {
     end: Option<Alarm>,
 }
 
+impl Server {
+    /// The connection is gone by which the request came.
+    pub(super) fn lose_flow(&mut self, flow: Peer) {
+        if self.to == flow
+            && let Some(way_back) = self.way_back
+        {
+            self.to = way_back;
+        }
+    }
+
+    pub(super) fn owes_answer_to(&self, flow: Peer) -> bool {
+        self.to == flow && self.state == State::Proceeding
+    }
+}
+
 impl Transactions {
     /// Says what an incoming request is; deals with repetitions.
-    pub(crate) fn receive_request(&mut self, now: Moment, request: &Request) -> Arrival {
+    pub(crate) fn receive_request(&mut self, now: Moment, from: Peer, request: &Request) -> Arrival {
         match request.method {
-            Method::Ack => return self.receive_ack(now, request),
+            Method::Ack => return self.receive_ack(now, from, request),
             Method::Cancel => {
-                let invite = self.server_by_branch.get(&branch_key(request, &Method::Invite));
+                let invite = self.server_by_branch.get(&branch_key(from, request, &Method::Invite));
                 return invite.map_or(Arrival::New, |id| Arrival::Cancels(*id));
             }
             _ => {}
         }
-        if let Some(id) = self.server_by_branch.get(&branch_key(request, &request.method)).copied() {
+        if let Some(id) = self.server_by_branch.get(&branch_key(from, request, &request.method)).copied() {
             self.receive_repetition(id);
             return Arrival::Absorbed;
         }
@@ -59,7 +77,7 @@ impl Transactions {
             return None;
         }
         let id = ServerId(self.next_number());
-        let branch = branch_key(request, &request.method);
+        let branch = branch_key(to, request, &request.method);
         let origin = origin_key(request);
         self.server_by_branch.insert(branch.clone(), id);
         if let Some(origin) = &origin {
@@ -69,6 +87,7 @@ impl Transactions {
             state: State::Proceeding,
             invite: request.method == Method::Invite,
             to,
+            way_back: way_back(to, request),
             branch,
             origin,
             last: Vec::new(),
@@ -97,10 +116,13 @@ impl Transactions {
             }
             _ => {
                 server.state = State::Completed;
-                server.end = Some(self.alarms.set(now + LIMIT, Why::ServerEnds(id)));
-                if server.invite {
+                // Timer H is for both kinds of transport, G for datagrams; J is zero over a stream.
+                let reliable = to.transport.is_reliable();
+                let linger = if reliable && !server.invite { Duration::ZERO } else { LIMIT };
+                server.end = Some(self.alarms.set(now + linger, Why::ServerEnds(id)));
+                if server.invite && !reliable {
                     server.resend = Some(self.alarms.set(now + T1, Why::ServerResends(id)));
-                } else {
+                } else if !server.invite {
                     self.answered.push_back(id);
                 }
             }
@@ -142,8 +164,8 @@ impl Transactions {
         }
     }
 
-    fn receive_ack(&mut self, now: Moment, request: &Request) -> Arrival {
-        let id = self.server_by_branch.get(&branch_key(request, &Method::Invite)).copied();
+    fn receive_ack(&mut self, now: Moment, from: Peer, request: &Request) -> Arrival {
+        let id = self.server_by_branch.get(&branch_key(from, request, &Method::Invite)).copied();
         let Some((id, server)) = id.and_then(|id| Some((id, self.servers.get_mut(&id)?))) else {
             return Arrival::New;
         };
@@ -151,7 +173,8 @@ impl Transactions {
             State::Completed => {
                 server.state = State::Confirmed;
                 self.alarms.cancel(&mut server.resend);
-                self.alarms.reset(&mut server.end, now + I, Why::ServerEnds(id));
+                let linger = if server.to.transport.is_reliable() { Duration::ZERO } else { I };
+                self.alarms.reset(&mut server.end, now + linger, Why::ServerEnds(id));
                 Arrival::Absorbed
             }
             State::Confirmed => Arrival::Absorbed,
@@ -191,13 +214,21 @@ impl Transactions {
     }
 }
 
-/// RFC 3261 17.2.3: branch, sent-by and method; for a branch of the old kind, everything that repeats with the request.
-fn branch_key(request: &Request, method: &Method) -> String {
+/// Where an answer goes when the connection that brought the request is gone.
+fn way_back(from: Peer, request: &Request) -> Option<Peer> {
+    let via = request.headers.via().filter(|_| from.transport.is_reliable())?;
+    let port = via.port.unwrap_or(from.transport.default_port());
+    (port != 0).then(|| Peer::new(from.transport, SocketAddr::new(from.ip(), port)))
+}
+
+/// RFC 3261 17.2.3: branch, sent-by and method, and the transport, since what comes over another one is no repetition; for a branch of the old kind, everything that repeats with the request.
+fn branch_key(from: Peer, request: &Request, method: &Method) -> String {
     let via = request.headers.via();
+    let transport = from.transport.uri_word();
     match &via {
         Some(Via { host, port, .. }) if has_magic(&via) => {
             let branch = via.as_ref().and_then(Via::branch).unwrap_or_default();
-            format!("{branch} {}:{} {method}", host.to_ascii_lowercase(), port.unwrap_or(5060))
+            format!("{transport} {branch} {}:{} {method}", host.to_ascii_lowercase(), port.unwrap_or(5060))
         }
         _ => {
             let number = request.headers.cseq().map_or(0, |(number, _)| number);
@@ -208,7 +239,7 @@ fn branch_key(request: &Request, method: &Method) -> String {
             });
             let from = request.headers.from().and_then(|from| from.tag().map(str::to_owned));
             let call_id = request.headers.call_id().unwrap_or_default();
-            format!("{} {number} {method} {call_id} {from:?} {via:?}", request.uri)
+            format!("{transport} {} {number} {method} {call_id} {from:?} {via:?}", request.uri)
         }
     }
 }

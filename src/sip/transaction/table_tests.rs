@@ -37,6 +37,9 @@ invite-client | any | Accepted   | 1xx, refusal   | Accepted   | -      | -     
 invite-client | any | Accepted   | 2xx            | Accepted   | -      | Answered | -    | 32000
 invite-client | any | Accepted   | resend         | no timer   |        |          |      |
 invite-client | any | Accepted   | end            | gone       | -      | Settled  | -    | -
+invite-client | tcp | Trying, Proceeding | lost   | gone       | -      | Failed   | -    | -
+invite-client | tcp | Completed  | lost           | Completed  | -      | -        | -    | 0
+invite-client | tcp | Accepted   | lost           | Accepted   | -      | -        | -    | 32000
 
 # Any other client, figure 6
 other-client  | udp | Trying     | 1xx            | Proceeding | -      | Answered | 500  | 32000
@@ -52,6 +55,8 @@ other-client  | udp | Completed  | 1xx, 2xx, refusal | Completed | -    | -     
 other-client  | tcp | Completed  | 1xx, 2xx, refusal | Completed | -    | -        | -    | 0
 other-client  | any | Completed  | resend         | no timer   |        |          |      |
 other-client  | any | Completed  | end            | gone       | -      | -        | -    | -
+other-client  | tcp | Trying, Proceeding | lost   | gone       | -      | Failed   | -    | -
+other-client  | tcp | Completed  | lost           | Completed  | -      | -        | -    | 0
 
 # INVITE server, figure 7 with RFC 6026's Accepted (7.1): the 2xx is its user's to repeat
 invite-server | any | Trying, Proceeding | say-1xx | Proceeding | 180   | -        | -    | -
@@ -107,9 +112,13 @@ const MACHINES: [(&str, &[&str], &[&str]); 4] = [
     (
         "invite-client",
         &["Trying", "Proceeding", "Completed", "Accepted"],
-        &["1xx", "2xx", "refusal", "resend", "end"],
+        &["1xx", "2xx", "refusal", "resend", "end", "lost"],
     ),
-    ("other-client", &["Trying", "Proceeding", "Completed"], &["1xx", "2xx", "refusal", "resend", "end"]),
+    (
+        "other-client",
+        &["Trying", "Proceeding", "Completed"],
+        &["1xx", "2xx", "refusal", "resend", "end", "lost"],
+    ),
     (
         "invite-server",
         &["Trying", "Proceeding", "Completed", "Confirmed", "Accepted"],
@@ -212,9 +221,10 @@ impl Bench {
         match (event, self.id) {
             ("resend" | "end", _) => return self.fire(event),
             ("request", _) => {
-                return Some(said(self.layer.receive_request(now, &request(self.method.clone()))));
+                return Some(said(self.layer.receive_request(now, peer, &request(self.method.clone()))));
             }
-            ("ack", _) => return Some(said(self.layer.receive_request(now, &request(Method::Ack)))),
+            ("ack", _) => return Some(said(self.layer.receive_request(now, peer, &request(Method::Ack)))),
+            ("lost", _) => self.layer.lose_flow(peer, true, "reset by the far end", true),
             (event, Id::Client(_)) => {
                 self.layer.receive_response(now, peer, response(&self.method, status_of(event)));
             }
@@ -297,7 +307,9 @@ fn no_transition_is_missing_from_the_table() {
     for (machine, states, events) in MACHINES {
         for wire in ["udp", "tcp"] {
             for state in states {
-                wanted.extend(events.iter().map(|event| [machine, wire, state, event].map(str::to_owned)));
+                // A datagram has no connection to lose.
+                let events = events.iter().filter(|event| **event != "lost" || wire == "tcp");
+                wanted.extend(events.map(|event| [machine, wire, state, event].map(str::to_owned)));
             }
         }
     }
@@ -310,6 +322,7 @@ fn no_transition_is_missing_from_the_table() {
 #[test]
 fn every_transition_is_as_the_table_says() {
     let dash = |words: Vec<String>| if words.is_empty() { "-".to_owned() } else { words.join(" ") };
+    let mut wrong = Vec::new();
     for ([machine, wire, state, event], [next, sends, tells, resend, end]) in rows() {
         let mut bench = Bench::new(&machine, &wire, &state);
         let said = bench.happen(&event);
@@ -328,6 +341,9 @@ fn every_transition_is_as_the_table_says() {
             Some((state, resend, end)) => [state, dash(sent), told, left(resend), left(end)],
             None => ["gone".to_owned(), dash(sent), told, "-".to_owned(), "-".to_owned()],
         };
-        assert_eq!(found, [next, sends, tells, resend, end], "{why}");
+        if found != [next, sends, tells, resend, end] {
+            wrong.push(format!("{why}: {found:?}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -142,7 +142,7 @@ fn timer_i_absorbs_repeated_acks_for_5_s() {
     let id = layer.open(at(1), &request(Method::Invite)).unwrap();
     layer.respond(Duration::ZERO, id, &response(Method::Invite, 486));
     for _ in 0..2 {
-        assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Ack)), Arrival::Absorbed);
+        assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Ack)), Arrival::Absorbed);
     }
     assert_eq!(layer.next_wake(), Some(timers::I));
     let (sent, _) = run(&mut layer, FOREVER);
@@ -153,10 +153,10 @@ fn timer_i_absorbs_repeated_acks_for_5_s() {
 fn timer_j_answers_repetitions_for_64_t1() {
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &request(Method::Options)).unwrap();
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Options)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Options)), Arrival::Absorbed);
     assert!(layer.poll_transmit().is_none(), "nothing to say yet");
     layer.respond(Duration::ZERO, id, &response(Method::Options, 200));
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Options)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Options)), Arrival::Absorbed);
     assert_eq!(layer.next_wake(), Some(timers::LIMIT));
     let (sent, _) = run(&mut layer, FOREVER);
     assert_eq!((sent, layer.counts()), (vec![0, 0], (0, 0)));
@@ -167,8 +167,8 @@ fn timer_l_absorbs_repeated_invites_and_the_2xx_is_the_users_to_repeat() {
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &request(Method::Invite)).unwrap();
     layer.respond(Duration::ZERO, id, &response(Method::Invite, 200));
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Invite)), Arrival::Absorbed);
-    assert_eq!(layer.receive_request(Duration::ZERO, &request(Method::Ack)), Arrival::New);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Invite)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &request(Method::Ack)), Arrival::New);
     layer.repeat_last(id);
     assert_eq!(layer.next_wake(), Some(timers::LIMIT));
     let (sent, _) = run(&mut layer, FOREVER);
@@ -180,7 +180,7 @@ fn a_cancel_is_matched_by_branch_and_method() {
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &request(Method::Invite)).unwrap();
     assert_eq!(
-        layer.receive_request(Duration::ZERO, &cancel_of(&request(Method::Invite))),
+        layer.receive_request(Duration::ZERO, at(1), &cancel_of(&request(Method::Invite))),
         Arrival::Cancels(id)
     );
     // And the answer to our CANCEL is not taken for one to our INVITE.
@@ -200,10 +200,110 @@ fn branches_of_the_old_kind_are_matched_by_everything_else() {
     };
     let mut layer = Transactions::new();
     let id = layer.open(at(1), &old(Method::Invite)).unwrap();
-    assert_eq!(layer.receive_request(Duration::ZERO, &old(Method::Invite)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &old(Method::Invite)), Arrival::Absorbed);
     layer.respond(Duration::ZERO, id, &response(Method::Invite, 486));
-    assert_eq!(layer.receive_request(Duration::ZERO, &old(Method::Ack)), Arrival::Absorbed);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &old(Method::Ack)), Arrival::Absorbed);
     let mut other = old(Method::Invite);
     other.headers.set("Call-ID", "other");
-    assert_eq!(layer.receive_request(Duration::ZERO, &other), Arrival::New);
+    assert_eq!(layer.receive_request(Duration::ZERO, at(1), &other), Arrival::New);
+}
+
+fn stream(port: u16) -> Peer {
+    Peer::new(crate::sip::Transport::Tcp, at(port).address)
+}
+
+#[test]
+fn over_a_stream_a_and_e_are_off_and_b_and_f_are_not() {
+    for method in [Method::Invite, Method::Options] {
+        let mut layer = Transactions::new();
+        layer.send(Duration::ZERO, stream(1), request(method));
+        let (sent, told) = run(&mut layer, FOREVER);
+        assert_eq!((sent, told), (vec![0], vec!["TimedOut 32000".to_owned()]));
+        assert_eq!((layer.counts(), layer.alarms_set()), ((0, 0), 0));
+    }
+}
+
+#[test]
+fn over_a_stream_d_and_k_are_zero() {
+    for (method, status) in [(Method::Invite, 486), (Method::Options, 200)] {
+        let mut layer = Transactions::new();
+        layer.send(Duration::ZERO, stream(1), request(method.clone()));
+        layer.receive_response(Duration::ZERO, stream(1), response(method.clone(), status));
+        // What is asked for while the answer is dealt with is still there, and then no longer.
+        assert_eq!(layer.counts(), (1, 0));
+        let (sent, _) = run(&mut layer, Duration::ZERO);
+        assert_eq!(sent.len(), if method == Method::Invite { 2 } else { 1 }, "the ACK goes once");
+        assert_eq!((layer.counts(), layer.alarms_set()), ((0, 0), 0));
+    }
+}
+
+#[test]
+fn over_a_stream_an_accepted_invite_still_lets_every_2xx_through_for_64_t1() {
+    let mut layer = Transactions::new();
+    layer.send(Duration::ZERO, stream(1), request(Method::Invite));
+    layer.receive_response(Duration::ZERO, stream(1), response(Method::Invite, 200));
+    let (_, told) = run(&mut layer, FOREVER);
+    assert_eq!(told, ["Answered 0", "Settled 32000"]);
+}
+
+#[test]
+fn over_a_stream_g_is_off_h_is_not_and_i_and_j_are_zero() {
+    let mut layer = Transactions::new();
+    let id = layer.open(stream(1), &request(Method::Invite)).unwrap();
+    layer.respond(Duration::ZERO, id, &response(Method::Invite, 486));
+    assert_eq!(run(&mut layer, Duration::from_secs(31)).0, [0]);
+    assert_eq!(layer.counts(), (0, 1), "the ACK may still come");
+    run(&mut layer, FOREVER);
+    assert_eq!(layer.counts(), (0, 0));
+    let id = layer.open(stream(1), &request(Method::Invite)).unwrap();
+    layer.respond(Duration::ZERO, id, &response(Method::Invite, 486));
+    layer.receive_request(Duration::ZERO, stream(1), &request(Method::Ack));
+    run(&mut layer, Duration::ZERO);
+    assert_eq!(layer.counts(), (0, 0), "timer I");
+    let id = layer.open(stream(1), &request(Method::Options)).unwrap();
+    layer.respond(Duration::ZERO, id, &response(Method::Options, 200));
+    run(&mut layer, Duration::ZERO);
+    assert_eq!((layer.counts(), layer.alarms_set()), ((0, 0), 0), "timer J");
+}
+
+#[test]
+fn a_request_on_a_connection_that_closes_fails_at_once_and_says_how_far_it_was() {
+    let mut layer = Transactions::new();
+    layer.send(Duration::ZERO, stream(1), request(Method::Invite));
+    layer.receive_response(Duration::ZERO, stream(1), response(Method::Invite, 180));
+    layer.send(Duration::ZERO, stream(1), request(Method::Options));
+    layer.send(Duration::ZERO, stream(2), request(Method::Message));
+    layer.lose_flow(stream(1), true, "reset", true);
+    let mut failed = Vec::new();
+    while let Some(news) = layer.poll_news() {
+        if let News::Failed { request, loss, .. } = news {
+            failed.push((request.method.to_string(), loss.heard, loss.was_open, loss.reason));
+        }
+    }
+    let told = |method: &str, heard| (method.to_owned(), heard, true, "reset".to_owned());
+    assert_eq!(failed, [told("INVITE", true), told("OPTIONS", false)]);
+    assert_eq!(layer.counts(), (1, 0));
+}
+
+#[test]
+fn an_answer_goes_to_the_sent_by_port_when_the_connection_is_gone_and_we_may_open_one() {
+    for (opens, expected) in [(true, stream(6001)), (false, stream(40_000))] {
+        let mut layer = Transactions::new();
+        let id = layer.open(stream(40_000), &request(Method::Options)).unwrap();
+        layer.lose_flow(stream(40_000), true, "reset", opens);
+        layer.respond(Duration::ZERO, id, &response(Method::Options, 200));
+        assert_eq!(layer.poll_transmit().unwrap().to, expected);
+    }
+}
+
+#[test]
+fn the_same_branch_over_another_transport_is_another_transaction() {
+    let mut layer = Transactions::new();
+    layer.open(at(1), &request(Method::Invite)).unwrap();
+    let cancel = cancel_of(&request(Method::Invite));
+    assert_eq!(layer.receive_request(Duration::ZERO, stream(1), &cancel), Arrival::New);
+    assert!(matches!(layer.receive_request(Duration::ZERO, at(1), &cancel), Arrival::Cancels(_)));
+    layer.send(Duration::ZERO, stream(9), request(Method::Options));
+    layer.receive_response(Duration::ZERO, at(9), response(Method::Options, 200));
+    assert!(layer.poll_news().is_none(), "no answer over another transport than the question's");
 }

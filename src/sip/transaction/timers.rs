@@ -1,4 +1,5 @@
-//! The timers of RFC 3261 (table 4 and section 17) for UDP, with the corrections of RFC 6026. Nothing but their values.
+//! The timers of RFC 3261 (table 4 and section 17) with the corrections of RFC 6026. Nothing but their
+//! values. Over streams A, E and G don't run and D, I, J and K are zero.
 
 use std::time::Duration;
 

@@ -36,7 +36,8 @@ impl UserAgent {
         let key = CallKey(self.next_key());
         self.untried.insert(key);
         self.dialogs.insert((dialog.call_id.clone(), dialog.local_tag.clone()), Usage::Call(key));
-        let mut call = Call::new(None, false, dialog, Phase::Ringing);
+        let account = self.account_at(from, &user_of(&request));
+        let mut call = Call::new(account, false, dialog, Phase::Ringing);
         call.contact_user = user_of(&request);
         call.learn_abilities(&request.headers);
         let mut inbound = Inbound::new(server, request.clone());
@@ -171,7 +172,7 @@ impl UserAgent {
             for route in inbound.request.headers.get_all("Record-Route") {
                 response.headers.push("Record-Route", route);
             }
-            response.headers.push("Contact", self.contact(&call.contact_user));
+            response.headers.push("Contact", self.contact(&call.contact_user, call.dialog.peer));
             self.add_abilities(&mut response.headers);
         }
         let server = inbound.server;

@@ -39,7 +39,7 @@ impl UserAgent {
         call.local_sdp.clone_from(&invite.sdp);
         call.sent_sdp.clone_from(&invite.sdp);
         let (mut request, to) = call.dialog.request(Method::Invite);
-        request.headers.push("Contact", self.contact(&call.contact_user));
+        request.headers.push("Contact", self.contact(&call.contact_user, to));
         self.add_abilities(&mut request.headers);
         if !invite.sdp.is_empty() {
             request.headers.push("Content-Type", "application/sdp");
@@ -61,6 +61,7 @@ impl UserAgent {
             call.invite = Some(client);
             if let Phase::Calling { heard, .. } = &mut call.phase {
                 *heard = false;
+                call.forks.clear();
             }
         }
     }
@@ -248,7 +249,7 @@ impl UserAgent {
                 }
             }
         }
-        self.add_via(&mut ack);
+        self.add_via(&mut ack, to);
         Transmit { to, bytes: ack.to_bytes() }
     }
 

@@ -31,7 +31,9 @@ impl UserAgent {
         if !call.dialog_with(&tag).is_some_and(|dialog| dialog.advance(number)) {
             return self.answer_at_once(from, &request, 500);
         }
-        let over = call.phase == Phase::Over;
+        call.dialog.moves_to(from);
+        // The owner was told that it has ended: nothing of it is his any more, though our CANCEL may be under way.
+        let over = call.phase == Phase::Over || call.ended;
         match request.method {
             Method::Bye => self.receive_bye(now, from, key, &request),
             Method::Notify => self.receive_refer_notify(now, from, key, &request),
@@ -135,7 +137,7 @@ impl UserAgent {
         let confirmed = self.calls.get(&key).is_some_and(|call| call.phase == Phase::Confirmed);
         let Some(server) = self.open(from, request) else { return };
         let mut response = self.reply_outside(request, 200);
-        response.headers.push("Contact", self.contact(&user_of(request)));
+        response.headers.push("Contact", self.contact(&user_of(request), from));
         self.add_abilities(&mut response.headers);
         if confirmed {
             for (name, value) in self.grant_session(now, key, &request.headers) {

@@ -69,6 +69,9 @@ pub(super) struct Inbound {
     pub(super) lapse: Option<Alarm>,
 }
 
+/// A description and headers for a 2xx.
+pub(super) type AnswerDue = (Vec<u8>, Vec<(String, String)>);
+
 /// A call.
 pub(super) struct Call {
     pub(super) account: Option<AccountKey>,
@@ -95,7 +98,7 @@ pub(super) struct Call {
     /// An offer of theirs before the call is answered.
     pub(super) early_offer: Option<Box<EarlyOffer>>,
     /// Our 2xx, while it has to wait for a PRACK.
-    pub(super) answer_due: Option<(Vec<u8>, Vec<(String, String)>)>,
+    pub(super) answer_due: Option<AnswerDue>,
     pub(super) session: Session,
     pub(super) redirects: Redirects,
     /// Allow of the far end, if it said.

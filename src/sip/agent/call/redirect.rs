@@ -119,7 +119,6 @@ impl UserAgent {
         self.add_session(key, &mut request.headers);
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.dialog.remote_target = request.uri.clone();
-        call.forks.clear();
         let (account, to) = (call.account, call.dialog.peer);
         let client = self.send_errand(now, Purpose::Invite(key), account, to, request);
         self.moved_invite(key, client);

@@ -256,11 +256,11 @@ impl UserAgent {
         let Some(call) = self.calls.get_mut(&key) else { return false };
         let Some(mut offer) = call.early_offer.take() else { return false };
         self.alarms.cancel(&mut offer.lapse);
-        let tag = call.dialog.local_tag.clone();
+        let (tag, peer) = (call.dialog.local_tag.clone(), call.dialog.peer);
         let status = answer.as_ref().map_or_else(|status| (*status).clamp(300, 699), |_| 200);
         let mut response = self.reply(&offer.request, status, &tag);
         if let Ok(sdp) = answer {
-            response.headers.push("Contact", self.contact(&user_of(&offer.request)));
+            response.headers.push("Contact", self.contact(&user_of(&offer.request), peer));
             response.headers.push("Content-Type", "application/sdp");
             response.body = self.stamp(key, sdp.clone());
             self.keep_sdp(key, &response.body);

@@ -138,8 +138,8 @@ impl UserAgent {
     }
 
     fn contact_in(&self, key: CallKey) -> String {
-        let user = self.calls.get(&key).map(|call| call.contact_user.clone()).unwrap_or_default();
-        self.contact(&user)
+        let call = self.calls.get(&key);
+        call.map(|call| self.contact(&call.contact_user, call.dialog.peer)).unwrap_or_default()
     }
 
     /// Sends the request of a wish; says its number.
@@ -321,6 +321,12 @@ impl UserAgent {
             self.try_after_glare(now, key, wish, later);
         } else if matches!(wish, Wish::Refresh) {
             if answer.status() == 422 && self.take_min_session(key, &answer.response) {
+                self.put_back(key, wish);
+            } else if matches!(answer.status(), 405 | 501) {
+                // It said that it takes UPDATE and does not: a re-INVITE does as well.
+                if let Some(call) = self.calls.get_mut(&key) {
+                    call.peer_allows = None;
+                }
                 self.put_back(key, wish);
             } else {
                 self.refresh_later(now, key);

@@ -95,7 +95,7 @@ impl UserAgent {
         let status = status.clamp(200, 699);
         let mut response = self.reply(&request, status, &tag);
         if status < 300 {
-            response.headers.push("Contact", self.contact(&user_of(&request)));
+            response.headers.push("Contact", self.contact(&user_of(&request), from));
             self.add_abilities(&mut response.headers);
         }
         add_headers(&mut response.headers, &headers);
@@ -142,15 +142,16 @@ impl UserAgent {
         let Some(dialog) = asked.dialog.as_mut() else { return };
         let (mut request, to) = dialog.request(Method::Notify);
         let user = user_of(&asked.request);
-        self.fill_report(key, &mut request, &user);
+        self.fill_report(key, &mut request, &user, to);
         self.send_errand(now, Purpose::ReferNotify(key), None, to, request);
     }
 
     /// The wish for a report has come to its turn in the call.
     pub(in super::super) fn send_refer_report(&mut self, now: Moment, call: CallKey, key: ReferKey) {
         let mut words = Request::new(Method::Notify, crate::sip::message::Uri::sip("", ""));
-        let user = self.calls.get(&call).map(|call| call.contact_user.clone()).unwrap_or_default();
-        self.fill_report(key, &mut words, &user);
+        let Some(held) = self.calls.get(&call) else { return };
+        let (user, peer) = (held.contact_user.clone(), held.dialog.peer);
+        self.fill_report(key, &mut words, &user, peer);
         self.send_wish(now, call, Wish::ReferNotify(key), Method::Notify, |request| {
             for (name, value) in words.headers.iter() {
                 request.headers.push(name, value);
@@ -159,8 +160,8 @@ impl UserAgent {
         });
     }
 
-    fn fill_report(&mut self, key: ReferKey, request: &mut Request, user: &str) {
-        let contact = self.contact(user);
+    fn fill_report(&mut self, key: ReferKey, request: &mut Request, user: &str, to: Peer) {
+        let contact = self.contact(user, to);
         let Some(Refer::Asked(asked)) = self.refers.get_mut(&key) else { return };
         let status = asked.reports.pop_front().unwrap_or(100);
         let state = if status >= 200 {

@@ -31,7 +31,7 @@ impl UserAgent {
         let call_id = self.long_token();
         let mut dialog = Dialog::to_begin(call_id, from, remote, bare(refer.target), refer.send_to);
         let (mut request, to) = dialog.request(Method::Refer);
-        request.headers.push("Contact", self.contact(&user));
+        request.headers.push("Contact", self.contact(&user, to));
         request.headers.push("Refer-To", refer.refer_to.to_string());
         if !refer.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("Referred-By")) {
             request.headers.push("Referred-By", by.to_string());

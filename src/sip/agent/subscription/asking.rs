@@ -26,7 +26,7 @@ impl UserAgent {
         let (mut request, to) = held.dialog.request(Method::Subscribe);
         let (account, order) = (held.order.account, held.order.clone());
         let user = held.dialog.local.uri.user.clone().unwrap_or_default();
-        request.headers.push("Contact", self.contact(&user));
+        request.headers.push("Contact", self.contact(&user, to));
         request.headers.push("Event", order.event);
         request.headers.push("Accept", order.accept);
         request.headers.push("Expires", expires_s.to_string());
@@ -46,6 +46,9 @@ impl UserAgent {
             return self.conclude_leaving(now, key, answer);
         }
         let in_force = held.is_in_force() && !answer.silent;
+        if !answer.is_ok() {
+            held.notify_by = None;
+        }
         let after_s = answer.retry_after_s();
         match answer.status() {
             200..300 => self.take_subscribed(now, key, &answer),

@@ -99,7 +99,7 @@ impl UserAgent {
 
     fn accept_notify(&mut self, from: Peer, request: &Request) {
         let mut response = self.reply_outside(request, 200);
-        response.headers.push("Contact", self.contact(&user_of(request)));
+        response.headers.push("Contact", self.contact(&user_of(request), from));
         self.transactions.transmit(from, response.to_bytes());
     }
 

@@ -12,7 +12,7 @@ mod state;
 pub(super) mod table_tests;
 
 use super::errand::bare;
-use super::{Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
+use super::{AccountKey, Event, MAX_SUBSCRIPTIONS, Subscribe, SubscriptionKey, Usage, UserAgent, Why};
 use crate::sip::Moment;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
@@ -81,6 +81,12 @@ pub(super) struct Subscription {
     last_heard: Moment,
     next: Option<Alarm>,
     lapse: Option<Alarm>,
+}
+
+impl Subscription {
+    pub(super) fn account(&self) -> Option<AccountKey> {
+        self.order.account
+    }
 }
 
 /// A NOTIFY out of order.

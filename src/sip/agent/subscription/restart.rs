@@ -31,25 +31,11 @@ impl UserAgent {
         }
     }
 
-    /// Whatever this account was told may no longer hold, and it is told no more: the way to its server was lost, or
-    /// our address has changed. All its subscriptions are stale at once and begun anew, at their pace.
-    pub(in super::super) fn begin_subscriptions_afresh(&mut self, now: Moment, account: AccountKey) {
-        let keys = self.active_at(|_, of| of == Some(account));
-        self.begin_all_afresh(now, &keys);
-        // Those that were about to be tried again later need wait no longer, unless the server said so.
-        let waiting =
-            |held: &&super::Subscription| held.order.account == Some(account) && held.next.is_some();
-        let keys: Vec<SubscriptionKey> = self
-            .subscriptions
-            .iter()
-            .filter(|(_, held)| waiting(held) && held.health != Health::Refused && !held.leaving)
-            .map(|(key, _)| *key)
-            .collect();
-        for key in keys {
-            if let Some(held) = self.subscriptions.get_mut(&key) {
-                held.afresh = true;
-            }
-            self.schedule_subscribe(now, key, Duration::ZERO);
+    /// Whatever this account was told may no longer hold, and it is told no more: the way to its server was lost, or our
+    /// address has changed. All its lamps are stale at once; whoever restores the way renews them.
+    pub(in super::super) fn doubt_subscriptions(&mut self, account: AccountKey) {
+        for key in self.active_at(|_, of| of == Some(account)) {
+            self.mark_stale(key);
         }
     }
 

@@ -11,9 +11,10 @@ const SERVER: u16 = 5060;
 fn field(header: &str, name: &str) -> Option<String> {
     let at = header.find(&format!(" {name}="))? + name.len() + 2;
     let rest = &header[at..];
-    let end =
-        if rest.starts_with('"') { rest[1..].find('"')? + 1 } else { rest.find(',').unwrap_or(rest.len()) };
-    Some(rest[..end].trim_matches('"').to_owned())
+    Some(match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?.to_owned(),
+        None => rest.split(',').next()?.to_owned(),
+    })
 }
 
 /// A MESSAGE of this account on its way to the server.

@@ -36,6 +36,10 @@ fn bent_traffic_brings_nothing_down_and_leaves_nothing() {
         let (mut world, alice, bob, ours, theirs) = in_a_call(seed);
         for who in [alice, bob] {
             world.script(who, |ua, now, event| match event {
+                Event::CallReceived { call, .. } if call.number() % 2 == 0 => {
+                    ua.ring(now, *call, Some(ANSWER.to_vec()));
+                    ua.accept(now, *call, ANSWER.to_vec());
+                }
                 Event::CallReceived { call, .. } => ua.reject(now, *call, 486, Vec::new()),
                 Event::OfferReceived { call, .. } => ua.answer_offer(now, *call, Ok(ANSWER.to_vec())),
                 Event::ReferReceived { refer, .. } => ua.answer_refer(now, *refer, 202, Vec::new()),
@@ -59,6 +63,12 @@ fn bent_traffic_brings_nothing_down_and_leaves_nothing() {
             expires_s: 600,
             list: false,
         };
+        let reliable = vec![
+            ("Require".to_owned(), "100rel".to_owned()),
+            ("Session-Expires".to_owned(), "90".to_owned()),
+        ];
+        let second =
+            world.with(alice, |ua, now| ua.invite(now, Invite { headers: reliable, ..invite(6002) }));
         let subscription = world.with(alice, |ua, now| {
             ua.reoffer(now, ours, b"hold".to_vec());
             ua.refer(now, ours, NameAddr::new(Uri::sip("700", "127.0.0.1")), Vec::new());
@@ -79,6 +89,7 @@ fn bent_traffic_brings_nothing_down_and_leaves_nothing() {
         }
         world.with(alice, |ua, now| {
             ua.hang_up(now, ours);
+            ua.hang_up(now, second);
             ua.unsubscribe(now, subscription);
         });
         world.with(bob, |ua, now| ua.hang_up(now, theirs));

@@ -55,13 +55,13 @@ fn we_refresh_at_half_time_by_update_where_the_far_end_takes_that() {
 fn we_refresh_by_a_reinvite_that_changes_nothing_where_it_does_not() {
     let timer = ("Session-Expires", "90;refresher=uac");
     let (mut world, alice, _) = answered(&[timer]);
-    world.run(s(46));
+    world.run(ms(45_100));
     let Message::Request(again) = &world.mail[0].2 else { panic!() };
     assert_eq!((again.method.as_str(), &again.body[..]), ("INVITE", OFFER));
     answer_mail(&mut world, &[timer]);
     assert_eq!(mail(&mut world, "ACK").len(), 1);
     assert!(world.names(alice).is_empty());
-    world.run(s(46));
+    world.run(ms(45_100));
     assert_eq!(mail(&mut world, "INVITE").len(), 1, "and again");
 }
 
@@ -182,4 +182,33 @@ fn two_agents_keep_a_call_alive_for_hours() {
     world.run(s(1_800));
     assert_eq!(world.names(bob), ["CallReceived", "CallConfirmed", "CallEnded Timeout"]);
     let _ = ours;
+}
+
+#[test]
+fn a_far_end_that_says_it_takes_update_and_does_not_gets_a_reinvite() {
+    let timer = ("Session-Expires", "90;refresher=uac");
+    let (mut world, alice, _) = answered(&[timer, ("Allow", "INVITE, UPDATE")]);
+    world.run(ms(45_100));
+    let update = world.mail.iter().find(|(_, _, m)| is_request(m, "UPDATE")).unwrap().2.clone();
+    world.mail.clear();
+    world.inject(at(7000), alice, respond(&update, 501, "one", &[], b""));
+    world.run(ms(10));
+    assert_eq!(mail(&mut world, "INVITE").len(), 1);
+}
+
+#[test]
+fn nothing_of_a_call_that_was_cancelled_reaches_the_owner() {
+    let (mut world, alice, ours, asked) = calling(&[]);
+    let headers = [("Require", "100rel"), ("RSeq", "1")];
+    world.inject(at(7000), alice, respond(&asked, 183, "one", &headers, b"v=0 early"));
+    world.run(ms(10));
+    world.with(alice, |ua, now| ua.hang_up(now, ours));
+    world.names(alice);
+    for (cseq, method) in (1..).zip(["UPDATE", "INFO", "REFER", "INVITE"]) {
+        world.inject(at(7000), alice, dialogs::within(&asked, method, "one", cseq, &[], b"v=0 offer"));
+    }
+    world.run(ms(10));
+    assert!(world.names(alice).is_empty());
+    assert_eq!(world.ladder().matches("> 7000 481").count(), 4);
+    world.assert_empty();
 }

@@ -173,3 +173,41 @@ fn the_same_seed_tells_the_same_story() {
     assert_eq!(story(7), story(7));
     assert_ne!(story(7), story(8));
 }
+
+#[test]
+fn reliable_ringing_and_refreshed_sessions_come_to_their_end_in_any_weather() {
+    for percent in [0, 5, 10, 30] {
+        for seed in 0..25 {
+            let mut world = World::new(seed, Weather::foul(percent));
+            let (alice, bob) = (world.add(6001), world.add(6002));
+            world.script(bob, |ua, now, event| match event {
+                Event::CallReceived { call, .. } => {
+                    ua.ring(now, *call, None);
+                    ua.ring(now, *call, Some(ANSWER.to_vec()));
+                    ua.accept(now, *call, ANSWER.to_vec());
+                }
+                Event::OfferReceived { call, .. } => ua.answer_offer(now, *call, Ok(ANSWER.to_vec())),
+                _ => {}
+            });
+            let headers = [("Require", "100rel"), ("Session-Expires", "120")];
+            let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+            let ours = world.with(alice, |ua, now| ua.invite(now, Invite { headers, ..invite(6002) }));
+            world.run(s(400));
+            world.with(alice, |ua, now| ua.hang_up(now, ours));
+            world.run(s(60));
+            let (us, them) = (world.names(alice), world.names(bob));
+            let why = format!("seed {seed}, {percent} %: {us:?} {them:?}");
+            assert_eq!(count(&us, "CallEnded"), 1, "{why}");
+            assert!(count(&them, "CallEnded") == count(&them, "CallReceived"), "{why}");
+            if percent <= 5 {
+                assert_eq!(count(&us, "CallAnswered"), 1, "{why}");
+                assert!(
+                    us.last().is_some_and(|name| name == "CallEnded Local"),
+                    "alive after six minutes: {why}"
+                );
+                assert!(world.ladder().contains("UPDATE"), "{why}");
+            }
+            world.assert_empty();
+        }
+    }
+}
