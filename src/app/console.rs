@@ -209,12 +209,7 @@ impl Carrier {
     fn take_event(&mut self, event: NetEvent) {
         let now = self.clock.now();
         if let Some(trace) = &mut self.trace {
-            match &event {
-                NetEvent::Datagram { from, bytes } => trace.received(&self.clock, *from, bytes),
-                NetEvent::Bytes { from, bytes } => trace.received_stream(&self.clock, *from, bytes),
-                NetEvent::Closed { peer, .. } => trace.closed(*peer),
-                _ => {}
-            }
+            trace.heard(&self.clock, &event);
         }
         match event {
             NetEvent::Datagram { from, bytes } => self.engine.receive(now, from, &bytes),
@@ -296,6 +291,9 @@ impl Carrier {
             self.net.send(transmit);
         }
         while let Some(peer) = self.engine.poll_close() {
+            if let Some(trace) = &mut self.trace {
+                trace.closed(peer);
+            }
             self.net.close(peer);
         }
     }

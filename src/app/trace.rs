@@ -2,6 +2,7 @@
 
 use crate::config::Trace;
 use crate::io::clock::Clock;
+use crate::io::net::NetEvent;
 use crate::io::trace::{MAX_FILE, TraceFile};
 use crate::sip::framing::{Frame, Framer};
 pub use crate::sip::trace::Wish;
@@ -47,14 +48,19 @@ impl Recorder {
         }
     }
 
-    /// A datagram came.
-    pub fn received(&mut self, clock: &Clock, from: Peer, bytes: &[u8]) {
-        self.record(clock, "received from", from, bytes);
+    /// Something came from the network.
+    pub fn heard(&mut self, clock: &Clock, event: &NetEvent) {
+        match event {
+            NetEvent::Datagram { from, bytes } => self.record(clock, "received from", *from, bytes),
+            NetEvent::Bytes { from, bytes } => self.received_stream(clock, *from, bytes),
+            NetEvent::Closed { peer, .. } => self.closed(*peer),
+            _ => {}
+        }
     }
 
     /// A connection brought bytes, cut anywhere: whole messages are written, for of a part nobody could tell what in it
     /// is secret.
-    pub fn received_stream(&mut self, clock: &Clock, from: Peer, bytes: &[u8]) {
+    fn received_stream(&mut self, clock: &Clock, from: Peer, bytes: &[u8]) {
         if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&from) {
             return;
         }
@@ -175,8 +181,9 @@ mod tests {
         let mut recorder = Recorder::open(Trace::On, &file).unwrap();
         let clock = Clock::start();
         let peer = Peer::new(Transport::Tcp, "10.9.8.7:5060".parse().unwrap());
-        recorder.received_stream(&clock, peer, &MESSAGE[..150]);
-        recorder.received_stream(&clock, peer, &MESSAGE[150..]);
+        for part in [&MESSAGE[..150], &MESSAGE[150..]] {
+            recorder.heard(&clock, &NetEvent::Bytes { from: peer, bytes: part.to_vec() });
+        }
         recorder.sent(&clock, &Transmit { to: peer, bytes: b"SIP/2.0 200 OK\r\n\r\n".to_vec() });
         let text = wait_for(&file, "200 OK");
         assert!(text.contains(" received from tcp:10.9.8.7:5060, "), "{text}");

@@ -383,7 +383,7 @@ impl Phone {
             // Why there is no connection (its certificate, a refusal), or else that nobody answers.
             None => match reason.split_once(": ") {
                 Some(("no connection to the server", why)) => why.to_owned(),
-                _ => format!("no answer from {}", self.server()),
+                _ => format!("no answer from {}", self.server().address),
             },
         };
         let retry_at = retry.map(|d| now + d);

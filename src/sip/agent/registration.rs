@@ -55,7 +55,6 @@ pub(super) struct Registration {
     told: Option<Uri>,
     /// Whether what hangs on the account is to be renewed with the next grant, or only its calls.
     renews: bool,
-    renews_calls: bool,
     /// How often in a row the connection was lost soon after a grant.
     losses: u32,
     /// Whether the way to the registrar does without RFC 5626 (439 said so).
@@ -82,7 +81,6 @@ impl Registration {
             corrected: false,
             told: None,
             renews: false,
-            renews_calls: false,
             losses: 0,
             plain: false,
         }
@@ -298,7 +296,6 @@ impl UserAgent {
         registration.corrected = wrong;
         let moved = registration.told.is_some() && registration.told != sent;
         let renews = !wrong && (std::mem::take(&mut registration.renews) || moved);
-        let renews_calls = !wrong && std::mem::take(&mut registration.renews_calls);
         if !wrong {
             registration.told.clone_from(&sent);
         }
@@ -310,8 +307,6 @@ impl UserAgent {
         self.tell(Event::Registered { account: key, expires_s });
         if renews {
             self.renew_account(now, Some(key));
-        } else if renews_calls {
-            self.renew_calls(Some(key));
         }
     }
 
@@ -375,7 +370,7 @@ impl UserAgent {
         let registration = &mut standing.registration;
         registration.under_way = false;
         registration.told = told;
-        registration.renews_calls = true;
+        registration.renews = true;
         registration.corrected = false;
         registration.granted = None;
     }
