@@ -95,7 +95,7 @@ impl Response {
     /// The message as it goes on the wire, Content-Length last.
     pub fn to_bytes(&self) -> Vec<u8> {
         let reason = lexis::without_line_ends(&self.reason);
-        write(format_args!("SIP/2.0 {:03} {}", self.status, reason.trim()), &self.headers, &self.body)
+        write(format_args!("SIP/2.0 {:03} {}", self.status, reason.trim_ascii()), &self.headers, &self.body)
     }
 }
 
