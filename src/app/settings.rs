@@ -52,6 +52,7 @@ pub(super) fn first_desk(config: &Config) -> Desk {
                 String::new()
             },
             label,
+            voicemail: account.voicemail.clone(),
             lot_name: lot.name.as_str().to_owned(),
             slots: lot.slots.clone(),
             abilities: dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default(),

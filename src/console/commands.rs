@@ -28,6 +28,8 @@ pub enum Deed {
     Note,
     /// Dial a number.
     Dial,
+    /// Call the mailbox.
+    Voicemail,
     /// Transfer blindly.
     Transfer,
     /// Send digits into the call.
@@ -79,6 +81,8 @@ pub enum When {
     Slots,
     /// With more than one account.
     SeveralAccounts,
+    /// With an account that has a mailbox.
+    Mailbox,
     /// While there are calls.
     Calls,
 }
@@ -96,6 +100,7 @@ impl When {
             Self::JustParked => "10 s after a park",
             Self::Slots => "",
             Self::SeveralAccounts => "several accounts",
+            Self::Mailbox => "an account with a mailbox",
             Self::Calls => "calls on the board",
         }
     }
@@ -116,6 +121,7 @@ impl When {
             Self::JustParked => desk.undo.as_ref().is_some_and(|u| desk.now < u.until),
             Self::Slots => !desk.slots.is_empty(),
             Self::SeveralAccounts => desk.lines.len() > 1,
+            Self::Mailbox => desk.mailbox_line().is_some(),
             Self::Calls => !desk.calls.is_empty(),
         }
     }
@@ -214,6 +220,7 @@ const TABLE: &[CommandRow] = &[
     ),
     plain("note", &["n"], Deed::Note, When::SomebodyKnown, "write a note that stays with the caller"),
     plain("dial", &["d"], Deed::Dial, When::Always, "dial a number or address"),
+    once("voicemail", &["v"], Deed::Voicemail, When::Mailbox, "call the mailbox"),
     plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over to a number"),
     plain("keypad", &["#"], Deed::Keypad, When::CallInHand, "send digits into the call"),
     moves("next", &["down", "j"], Deed::Down, When::Calls, "choose the next call, or the slot below"),

@@ -177,6 +177,7 @@ impl Console {
             Deed::Slot(nth) => self.press_nth(desk, nth),
             Deed::RetrieveLongest => vec![Command::RetrieveLongest],
             Deed::Undo => vec![Command::Undo],
+            Deed::Voicemail => vec![Command::CallVoicemail],
             Deed::NextAccount => vec![Command::ChooseLine(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
             Deed::Quit => self.quit(desk),

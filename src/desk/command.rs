@@ -36,6 +36,8 @@ pub enum Command {
     ChooseLine(Option<LineId>),
     /// Call this number or URI.
     Dial(String),
+    /// Call the mailbox: of the line that has new messages, else of the one that new calls go out by.
+    CallVoicemail,
     /// Send one digit into the call in hand (`0-9 * # A-D`).
     SendDigit(char),
     /// Write the note of the call in hand, or of a parked one. Empty removes it.

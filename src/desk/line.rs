@@ -117,6 +117,9 @@ pub struct Line {
     pub lot_name: Text,
     /// What its server can do.
     pub abilities: Abilities,
+    /// What calls its mailbox; empty where it has none.
+    #[serde(default)]
+    pub voicemail: Text,
 }
 
 /// What a line is made of.
@@ -132,6 +135,8 @@ pub struct NewLine {
     pub slots: Vec<SlotId>,
     /// What its server can do.
     pub abilities: Abilities,
+    /// What calls its mailbox, if it has one.
+    pub voicemail: Option<String>,
 }
 
 impl Desk {
@@ -142,7 +147,8 @@ impl Desk {
             let account =
                 Account { name: Text::new(&new.name), label: Text::new(&new.label), ..Account::default() };
             let lot_name = Text::new(&new.lot_name);
-            desk.lines.push(Line { account, lot_name, abilities: new.abilities });
+            let voicemail = Text::new(new.voicemail.as_deref().unwrap_or_default());
+            desk.lines.push(Line { account, lot_name, abilities: new.abilities, voicemail });
             let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
             desk.slots.extend(new.slots.into_iter().take(room).map(|id| Slot::new(SlotKey { line, id })));
         }
@@ -195,6 +201,19 @@ impl Desk {
         let chosen = self.chosen_line.filter(|line| self.line(*line).is_some());
         let reachable = || self.numbered_lines().find(|(_, line)| line.account.is_reachable());
         chosen.or_else(|| reachable().map(|(id, _)| id)).unwrap_or_default()
+    }
+
+    /// The line whose mailbox a voicemail key means: one with new messages, else the one that new calls go out by, else
+    /// any that has one.
+    pub fn mailbox_line(&self) -> Option<LineId> {
+        let has = |line: &Line| !line.voicemail.is_empty();
+        let told = |line: &Line| {
+            line.account.messages.is_some_and(|m| m.waiting || m.new.is_some_and(|new| new > 0))
+        };
+        let any = self.numbered_lines().find(|(_, line)| has(line)).map(|(id, _)| id);
+        let with_news = self.numbered_lines().find(|(_, line)| has(line) && told(line)).map(|(id, _)| id);
+        let out = Some(self.line_out()).filter(|out| self.line(*out).is_some_and(has));
+        with_news.or(out).or(any)
     }
 
     /// Puts another line in hand: this one, or the next in the row.

@@ -17,6 +17,7 @@ fn slot(line: LineId, id: &str) -> SlotKey {
 
 fn line(name: &str) -> NewLine {
     NewLine {
+        voicemail: None,
         name: name.into(),
         label: format!("reception@{name}"),
         lot_name: format!("{name} lot"),
@@ -145,6 +146,29 @@ fn new_calls_go_out_by_the_first_line_that_is_reachable_or_by_the_chosen_one() {
     desk.obey(at(50), Command::ChooseLine(None));
     let effects = desk.obey(at(60), Command::Dial("702".into()));
     assert!(effects.iter().any(|e| matches!(e, Effect::Retrieve { .. })), "{effects:?}");
+}
+
+#[test]
+fn the_voicemail_key_calls_the_mailbox_with_news_else_that_of_the_line_in_hand() {
+    let mut desk = desk();
+    assert_eq!(desk.obey(at(1), Command::CallVoicemail), []);
+    assert!(words(&desk).starts_with("no account has a mailbox"), "{}", words(&desk));
+    for (line, number) in [(FRONT, "*97"), (YARD, "*98")] {
+        desk.lines[line.index()].voicemail = Text::new(number);
+    }
+    let called = |desk: &mut Desk| {
+        let effects = desk.obey(desk.now, Command::CallVoicemail);
+        let call = desk.calls.last().unwrap();
+        assert!(
+            effects.contains(&Effect::Dial { call: call.id, to: call.called.to_string() }),
+            "{effects:?}"
+        );
+        (call.line, call.called.to_string())
+    };
+    assert_eq!(called(&mut desk), (FRONT, "*97".into()));
+    let news = Messages { waiting: true, new: Some(2), ..Messages::default() };
+    desk.learn_on(at(2), YARD, Event::MessagesTold(Some(news)));
+    assert_eq!(called(&mut desk), (YARD, "*98".into()));
 }
 
 #[test]

@@ -31,6 +31,7 @@ impl Desk {
             Command::RetrieveLongest => self.retrieve_longest(),
             Command::ChooseLine(line) => self.choose_line(line),
             Command::Dial(to) => self.dial(&to),
+            Command::CallVoicemail => self.call_voicemail(),
             Command::SendDigit(digit) => self.send_digit(digit),
             Command::NoteCall { call, text } => self.note_call(call, &text),
             Command::NoteSlot { slot, text } => self.note_slot(&slot, &text),
@@ -261,6 +262,18 @@ impl Desk {
                 _ => self.nothing(&format!("{place} is a park slot, and nobody is in it")),
             };
         }
+        self.call_by(line, to)
+    }
+
+    fn call_voicemail(&mut self) -> Vec<Effect> {
+        match self.mailbox_line().and_then(|line| Some((line, self.line(line)?.voicemail.to_string()))) {
+            Some((line, number)) => self.call_by(line, &number),
+            None => self.nothing("no account has a mailbox: set “voicemail” to its number"),
+        }
+    }
+
+    /// Calls a number that is no slot's by this line.
+    fn call_by(&mut self, line: LineId, to: &str) -> Vec<Effect> {
         if self.calls.len() >= MAX_CALLS {
             return self.nothing("too many calls at once");
         }
