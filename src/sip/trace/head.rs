@@ -216,13 +216,13 @@ impl Redactor {
     /// The value of a header, with nothing of anybody in it.
     fn anonymous(&mut self, name: &str, value: &str) -> String {
         let is = |known: &&str| known.eq_ignore_ascii_case(name);
-        if ADDRESSES.iter().any(|known| is(known)) {
+        if ADDRESSES.iter().any(&is) {
             return if value == "*" { value.to_owned() } else { self.addresses(value) };
         }
-        if WORDS.iter().any(|known| is(known)) {
+        if WORDS.iter().any(&is) {
             return words(value);
         }
-        if NUMBERS.iter().any(|known| is(known)) {
+        if NUMBERS.iter().any(&is) {
             return number(value);
         }
         match name {
@@ -262,9 +262,8 @@ impl Redactor {
             let host = self.names.host(&via.host);
             let host = if host.contains(':') { format!("[{host}]") } else { host };
             let port = via.port.map(|port| format!(":{port}")).unwrap_or_default();
-            let transport = ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"].into_iter();
-            let transport =
-                transport.filter(|t| t.eq_ignore_ascii_case(&via.transport)).next_back().unwrap_or(BLANK);
+            let mut transport = ["UDP", "TCP", "TLS", "WS", "WSS", "SCTP"].into_iter();
+            let transport = transport.rfind(|t| t.eq_ignore_ascii_case(&via.transport)).unwrap_or(BLANK);
             shown.push(format!("SIP/2.0/{transport} {host}{port}{}", self.names.params(&via.params)));
         }
         shown.join(", ")
