@@ -69,7 +69,7 @@ impl UserAgent {
         let status = match request.body.is_empty() || optional || is_media_type(kind, SDP) {
             false => 415,
             true => match request.headers.get("Accept") {
-                Some(accepted) if !accepted.split(',').any(|kind| accepts_sdp(kind)) => 406,
+                Some(accepted) if !accepted.split(',').any(accepts_sdp) => 406,
                 _ => return true,
             },
         };
