@@ -7,7 +7,7 @@
 use parkdeck::sip::digest::Challenge;
 use parkdeck::sip::message::{Message, read_datagram};
 use parkdeck::sip::sdp::{self, Codec, Direction, LocalMedia};
-use parkdeck::sip::{dialog_info, replaces::Replaces, sipfrag};
+use parkdeck::sip::{Event, UaConfig, UserAgent, dialog_info, replaces::Replaces, sipfrag};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -109,6 +109,90 @@ fn whatever_an_asterisk_sends_is_read_to_the_bottom() {
         if name.contains("/401-") {
             assert_eq!(Challenge::read_all(message.headers(), false).len(), 1, "{name}");
         }
+    }
+}
+
+/// What comes of the requests that can be read once a user agent has them: its status, or what its owner is told.
+#[rustfmt::skip]
+const ANSWERS: &[(&str, &str, &str)] = &[
+    ("valid/wsinv", "481", "3.1.1.1: understood; its To has the tag of a dialog that we don’t have"),
+    ("valid/intmeth", "501", "3.1.1.2: a well-formed method that nobody knows"),
+    ("valid/esc01", "CallReceived", "3.1.1.3: a call like any other"),
+    ("valid/escnull", "RequestReceived", "3.1.1.4: a registration, its two Contacts are two"),
+    ("valid/esc02", "501", "3.1.1.5: not REGISTER, for methods have no escapes"),
+    ("valid/lwsdisp", "200", "3.1.1.6"),
+    ("valid/longreq", "CallReceived", "3.1.1.7"),
+    ("valid/dblreq", "RequestReceived", "3.1.1.8: one request, the registration"),
+    ("valid/semiuri", "200", "3.1.1.9"),
+    ("valid/transports", "200", "3.1.1.10"),
+    ("valid/mpart01", "RequestReceived", "3.1.1.11: the body is the owner's to judge"),
+    ("invalid/badinv01", "400", "3.1.2.1"),
+    ("invalid/clerr", "400", "3.1.2.2"),
+    ("invalid/ncl", "400", "3.1.2.3"),
+    ("invalid/scalar02", "400", "3.1.2.4"),
+    ("invalid/scalarlg", "nothing", "3.1.2.5: a response"),
+    ("invalid/quotbal", "400", "3.1.2.6"),
+    ("invalid/ltgtruri", "400", "3.1.2.7"),
+    ("invalid/lwsruri", "400", "3.1.2.8"),
+    ("invalid/lwsstart", "400", "3.1.2.9"),
+    ("invalid/trws", "400", "3.1.2.10"),
+    ("invalid/escruri", "400", "3.1.2.11"),
+    ("invalid/baddate", "CallReceived", "3.1.2.12: the Date is not looked at, and may be ignored"),
+    ("invalid/regbadct", "400", "3.1.2.13"),
+    ("invalid/badaspec", "200", "3.1.2.14: may be refused with 400; the liberal reading is allowed"),
+    ("invalid/badvers", "505", "3.1.2.16"),
+    ("invalid/mismatch01", "400", "3.1.2.17"),
+    ("invalid/mismatch02", "501", "3.1.2.18: 400 and 501 are both allowed"),
+    ("invalid/bigcode", "nothing", "3.1.2.19: a response"),
+    ("invalid/badbranch", "400", "3.2.1"),
+    ("invalid/insuf", "nothing", "3.3.1: without From, To and Call-ID no answer would be matched"),
+    ("invalid/unkscm", "416", "3.3.2"),
+    ("invalid/novelsc", "416", "3.3.3"),
+    ("invalid/unksm2", "RequestReceived", "3.3.4: the registrar's to refuse"),
+    ("invalid/bext01", "420", "3.3.5"),
+    ("invalid/invut", "415", "3.3.6"),
+    ("invalid/regaut01", "RequestReceived", "3.3.7: the registrar's to challenge"),
+    ("invalid/multi01", "400", "3.3.8"),
+    ("invalid/mcl01", "400", "3.3.9"),
+    ("invalid/bcast", "nothing", "3.3.10: a response of which the second Via is not ours"),
+    ("invalid/zeromf", "200", "3.3.11: an endpoint takes no notice of Max-Forwards"),
+    ("invalid/cparam01", "RequestReceived", "3.3.12"),
+    ("invalid/cparam02", "RequestReceived", "3.3.13"),
+    ("invalid/regescrt", "RequestReceived", "3.3.14"),
+    ("invalid/sdp01", "406", "3.3.15"),
+    ("invalid/inv2543", "CallReceived", "3.4.1: a call, although the Via has no branch"),
+];
+
+#[test]
+fn a_user_agent_answers_each_as_the_rfc_has_it() {
+    let files = files();
+    let mut wrong = Vec::new();
+    for (name, stated, why) in ANSWERS {
+        let local = std::net::SocketAddr::from(([127, 0, 0, 1], 5060));
+        let from = std::net::SocketAddr::from(([192, 0, 2, 7], 5060));
+        let now = std::time::Duration::from_secs(1_000);
+        let mut agent = UserAgent::new(UaConfig::server(local, "torture", 1));
+        agent.receive(now, from, files.get(*name).unwrap_or_else(|| panic!("{name} is missing")));
+        let told = std::iter::from_fn(|| agent.poll_event()).find_map(|event| match event {
+            Event::CallReceived { .. } => Some("CallReceived".to_owned()),
+            Event::RequestReceived { .. } => Some("RequestReceived".to_owned()),
+            _ => None,
+        });
+        let answered = std::iter::from_fn(|| agent.poll_transmit()).find_map(|sent| {
+            let text = String::from_utf8_lossy(&sent.bytes).into_owned();
+            let status = text.strip_prefix("SIP/2.0 ").and_then(|rest| rest.get(..3)).unwrap_or_default();
+            (status != "100").then(|| status.to_owned())
+        });
+        let found = told.or(answered).unwrap_or_else(|| "nothing".to_owned());
+        if found != *stated {
+            wrong.push(format!("{name} ({why}): stated {stated}, found {found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let requests =
+        VERDICTS.iter().filter(|(name, ..)| name.starts_with("invalid/") && !name.ends_with("/test"));
+    for (name, ..) in requests.filter(|(name, ..)| *name != "invalid/baddn") {
+        assert!(ANSWERS.iter().any(|(stated, ..)| stated == name), "{name} has no stated answer");
     }
 }
 

@@ -182,7 +182,7 @@ pub const VERDICTS: &[(&str, Verdict, &str)] = &[
     (
         "invalid/sdp01",
         Read("INVITE sip:user@example.com | via z9hG4bKkdjuw | <sip:caller@example.net>;tag=234 | <sip:j_user@example.com> | 8 | <sip:caller@host15.example.net> | 150"),
-        "3.3.15: read; the user agent answers 406",
+        "3.3.15: read; the user agent answers 406 with Accept",
     ),
     ("invalid/test", Dropped("the request line names no version of SIP"),
         "not of the RFC: no version in the request line, so it may be no SIP at all"),
@@ -198,7 +198,7 @@ pub const VERDICTS: &[(&str, Verdict, &str)] = &[
     (
         "invalid/zeromf",
         Read("OPTIONS sip:user@example.com | via z9hG4bKkdjuw2349i | <sip:caller@example.net>;tag=3ghsd41 | <sip:user@example.com> | 39234321 |  | 0"),
-        "3.3.11: read; we are the last hop, so it is answered as any OPTIONS",
+        "3.3.11: read; an endpoint takes no notice of Max-Forwards",
     ),
     (
         "real/asterisk-noccl-udp",

@@ -51,11 +51,32 @@ impl UserAgent {
             self.transactions.transmit(from, response.to_bytes());
             return false;
         }
-        if request.headers.get("Max-Forwards").is_some_and(|hops| hops.trim() == "0") {
-            self.answer_at_once(from, request, 483);
-            return false;
+        // Max-Forwards is for those who forward: at its end a request is where it should be (RFC 4475 3.3.11).
+        self.can_describe(from, request)
+    }
+
+    /// Answers what brings or asks for a description of the session that isn't SDP (RFC 3261 8.2.3, RFC 4475 3.3.6 and
+    /// 3.3.15); true if nothing is wrong.
+    fn can_describe(&mut self, from: Peer, request: &Request) -> bool {
+        if !matches!(request.method, Method::Invite | Method::Update) {
+            return true;
         }
-        true
+        let optional = request
+            .headers
+            .get("Content-Disposition")
+            .is_some_and(|value| value.to_ascii_lowercase().replace(' ', "").contains(";handling=optional"));
+        let kind = request.headers.get("Content-Type").unwrap_or(SDP);
+        let status = match request.body.is_empty() || optional || is_media_type(kind, SDP) {
+            false => 415,
+            true => match request.headers.get("Accept") {
+                Some(accepted) if !accepted.split(',').any(accepts_sdp) => 406,
+                _ => return true,
+            },
+        };
+        let mut response = self.reply_outside(request, status);
+        response.headers.push("Accept", SDP);
+        self.transactions.transmit(from, response.to_bytes());
+        false
     }
 
     fn receive_outside(&mut self, now: Moment, from: Peer, request: Request) {
@@ -136,4 +157,17 @@ fn stamp_via(request: &mut Request, from: Peer) {
         request.headers.push_front("Via", via.clone());
     }
     request.headers.push_front("Via", top.to_string());
+}
+
+/// The only description of a session that we speak.
+const SDP: &str = "application/sdp";
+
+/// Whether a Content-Type, its parameters aside, is that type.
+fn is_media_type(value: &str, kind: &str) -> bool {
+    value.split(';').next().is_some_and(|value| value.trim().eq_ignore_ascii_case(kind))
+}
+
+/// Whether a value of Accept takes SDP. An empty one takes nothing at all (RFC 3261 20.1).
+fn accepts_sdp(value: &str) -> bool {
+    [SDP, "application/*", "*/*"].iter().any(|kind| is_media_type(value, kind))
 }

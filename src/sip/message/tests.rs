@@ -95,3 +95,111 @@ fn nothing_that_is_written_can_inject_a_header() {
     response.reason = "OK\r\nX: 5".into();
     assert_eq!(String::from_utf8(response.to_bytes()).unwrap().matches("\r\n").count(), 3);
 }
+
+mod whatever_is_written_reads_back {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Text that people and machines put into names and values: beyond ASCII, quoted, escaped, never a line end.
+    fn text() -> impl Strategy<Value = String> {
+        "[ -~äöß漢字🙂\u{202e}\t]{1,20}"
+    }
+
+    fn params() -> impl Strategy<Value = Vec<(String, Option<String>)>> {
+        prop::collection::vec(("[a-z+.-]{1,8}", prop::option::of(text())), 0..6)
+    }
+
+    fn set(params: &mut Params, all: &[(String, Option<String>)]) {
+        for (name, value) in all {
+            match value {
+                Some(value) => params.set(name, value.clone()),
+                None => params.set_flag(name),
+            }
+        }
+    }
+
+    fn host() -> impl Strategy<Value = String> {
+        let address = any::<u128>().prop_map(|bits| format!("[{}]", std::net::Ipv6Addr::from(bits)));
+        prop_oneof!["[a-z0-9]{1,8}(\\.[a-z0-9]{1,8}){0,3}", address]
+    }
+
+    fn uri() -> impl Strategy<Value = Uri> {
+        let sip = (text(), host(), any::<Option<u16>>(), params(), prop::option::of(text()), any::<bool>());
+        let sip = sip.prop_map(|(user, host, port, all, replaces, secure)| {
+            let mut uri = Uri::sip(&user, &host);
+            uri.port = port;
+            uri.scheme = if secure { Scheme::Sips } else { Scheme::Sip };
+            set(&mut uri.params, &all);
+            uri.params.set("gr", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6");
+            uri.headers.extend(replaces.map(|value| ("Replaces".to_owned(), value)));
+            uri
+        });
+        let tel = ("\\+?[0-9().*#-]{1,16}", params()).prop_map(|(number, all)| {
+            let mut uri = Uri::sip(&number, "");
+            uri.scheme = Scheme::Tel;
+            set(&mut uri.params, &all);
+            uri.params.set("phone-context", "+1-555");
+            uri
+        });
+        prop_oneof![sip, tel].prop_map(|made| {
+            let read = Uri::parse(&made.to_string()).unwrap();
+            assert_eq!(meaning(&read), meaning(&made), "{made}");
+            read
+        })
+    }
+
+    /// Whether a value was quoted, which means nothing in a URI, left aside.
+    fn meaning(uri: &Uri) -> impl PartialEq + std::fmt::Debug {
+        let params: Vec<(String, Option<String>)> =
+            uri.params.iter().map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).collect();
+        (uri.scheme.clone(), uri.user.clone(), uri.host.clone(), uri.port, params, uri.headers.clone())
+    }
+
+    proptest! {
+        #[test]
+        fn uris(uri in uri()) {
+            prop_assert_eq!(Uri::parse(&uri.to_string()), Some(uri));
+        }
+
+        #[test]
+        fn addresses(uri in uri(), display in text(), all in params()) {
+            let mut address = NameAddr::new(uri).with_display(&display);
+            set(&mut address.params, &all);
+            prop_assert_eq!(NameAddr::parse(&address.to_string()), Some(address));
+        }
+
+        #[test]
+        fn vias(host in host(), port: Option<u16>, all in params()) {
+            let mut via = Via { transport: "TLS".into(), host, port, params: Params::new() };
+            set(&mut via.params, &all);
+            prop_assert_eq!(Via::parse(&via.to_string()), Some(via));
+        }
+
+        #[test]
+        fn requests(
+            uri in uri(), from in uri(), display in text(), subject in text(),
+            contacts in prop::collection::vec(uri(), 0..4), body in prop::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut request = Request::new(Method::Message, Uri { headers: Vec::new(), ..uri });
+            let headers = &mut request.headers;
+            headers.push("Via", "SIP/2.0/UDP a;branch=z9hG4bKx, SIP/2.0/TCP b;branch=z9hG4bKy");
+            let from = NameAddr::new(from).with_display(&display).with_tag("1");
+            headers.push("From", from.to_string());
+            headers.push("To", "<sip:a@b>");
+            headers.push("Call-ID", "x");
+            headers.push("CSeq", "1 MESSAGE");
+            headers.push("Subject", subject);
+            let contacts: Vec<NameAddr> = contacts.into_iter().map(NameAddr::new).collect();
+            let line: Vec<String> = contacts.iter().map(ToString::to_string).collect();
+            headers.push("Contact", line.join(", "));
+            if contacts.is_empty() {
+                headers.remove("Contact");
+            }
+            request.body = body;
+            let read = read_datagram(&request.to_bytes()).unwrap();
+            prop_assert_eq!(read.headers().from(), Some(from));
+            prop_assert_eq!(read.headers().contacts(), contacts);
+            prop_assert_eq!(read, Message::Request(request));
+        }
+    }
+}
