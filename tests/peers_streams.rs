@@ -83,8 +83,8 @@ impl Office {
         }
     }
 
-    fn jane(&self) -> Caller {
-        let options = CallerOptions::new(self.asterisk.sip(), "100", "Jane Doe", "01614960100");
+    fn caller(&self, name: &str, number: &str) -> Caller {
+        let options = CallerOptions::new(self.asterisk.sip(), "100", name, number);
         Caller::call(&options.tone(JANE_HZ))
     }
 }
@@ -94,13 +94,13 @@ fn trusting(authority: &Authority) -> String {
     format!("[tls]\nca_file = \"{}\"\n", authority.file().display())
 }
 
-/// Jane calls and is answered.
-fn answered(office: &Office, console: &Console) -> Caller {
-    let caller = office.jane();
-    console.wait_call(&["RINGING", "Jane Doe"], SOON);
+/// Somebody calls and is answered.
+fn answered(office: &Office, console: &Console, name: &str, number: &str) -> Caller {
+    let caller = office.caller(name, number);
+    console.wait_call(&["RINGING", name], SOON);
     console.keys("<enter>");
     caller.wait_answered(SOON);
-    console.wait_call(&["▶", "talking", "Jane Doe"], SOON);
+    console.wait_call(&["▶", "talking", name], SOON);
     caller
 }
 
@@ -113,7 +113,7 @@ fn answers_parks_retrieves_and_recovers(way: Way) {
     console.wait_ready(asterisk.slots());
     assert_eq!(office.wire.made(), 1, "one connection carries everything");
 
-    let caller = answered(&office, &console);
+    let caller = answered(&office, &console, "Jane Doe", "01614960100");
     assert!(caller.voice().hears(OPERATOR_HZ, SOON), "the caller must hear the operator");
     assert!(card.hears(JANE_HZ, SOON), "the operator must hear the caller");
     let locked = console.calls().iter().any(|call| call.contains(LOCKED));
@@ -140,9 +140,10 @@ fn answers_parks_retrieves_and_recovers(way: Way) {
     caller.wait_ended_by_peer(SOON);
     console.wait_calls(0, SOON);
     asterisk.wait_for_channels(0, SOON);
-    let again = answered(&office, &console);
+    // Somebody else: who redials at once after leaving a slot is taken for one who comes back.
+    let another = answered(&office, &console, "Peter Walsh", "02079460123");
     console.keys("x");
-    again.wait_ended_by_peer(SOON);
+    another.wait_ended_by_peer(SOON);
 
     let transport = if way.is_tls() { "TLS" } else { "TCP" };
     let messages = asterisk.sip_messages();
