@@ -5,7 +5,7 @@
 
 use parkdeck::sip::digest::Challenge;
 use parkdeck::sip::framing::{Frame, Framer, MAX_BUFFER, MAX_MESSAGE};
-use parkdeck::sip::message::{Message, NameAddr, Uri, Via, read_datagram};
+use parkdeck::sip::message::{MAX_DATAGRAM, MAX_HEADER_LINE, Message, NameAddr, Uri, Via, read_datagram};
 use parkdeck::sip::sdp::{self, Codec, Direction, LocalMedia};
 use parkdeck::sip::{dialog_info, replaces::Replaces, sipfrag};
 
@@ -14,6 +14,11 @@ pub fn message(bytes: &[u8]) {
     match read_datagram(bytes) {
         Ok(message) => {
             let written = message.to_bytes();
+            // Escapes make a start line longer, and with it the message: the largest are read but can't be written.
+            let start = written.iter().position(|b| *b == b'\r').unwrap_or_default();
+            if start > MAX_HEADER_LINE || written.len() > MAX_DATAGRAM {
+                return;
+            }
             let again = read_datagram(&written);
             assert_eq!(again.as_ref(), Ok(&message), "{}", String::from_utf8_lossy(&written));
             assert_eq!(again.map(|again| again.to_bytes()), Ok(written));

@@ -134,9 +134,13 @@ impl Headers {
         self.0.push(header(name, &value.into()));
     }
 
-    /// Appends a header whose name is a token and whose value holds no line end, as the reader has made sure.
-    pub(super) fn push_read(&mut self, name: &str, value: &str) {
-        self.0.push(Header::Other(canonical(name), value.to_owned()));
+    /// Appends a header whose name is a token and whose value holds no line end, as the reader has made sure. Tells how
+    /// long its line is when it is written.
+    pub(super) fn push_read(&mut self, name: &str, value: &str) -> usize {
+        let name = canonical(name);
+        let length = name.len() + ": ".len() + value.len();
+        self.0.push(Header::Other(name, value.to_owned()));
+        length
     }
 
     /// Puts a header before all others.

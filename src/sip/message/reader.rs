@@ -252,8 +252,12 @@ fn push(header: &[u8], headers: &mut Headers) -> Result<(), Fault> {
     if !lexis::is_token(name) {
         return Err(Fault(400, "a header's name isn't one"));
     }
-    headers.push_read(name, &clean(value));
-    Ok(())
+    // Compact names become long ones, and octets that are no UTF-8 three of them: what is kept has to keep the limit, or
+    // it could not be passed on.
+    match headers.push_read(name, &clean(value)) > MAX_HEADER_LINE {
+        true => Err(Fault(513, "a header is too long")),
+        false => Ok(()),
+    }
 }
 
 /// A lone CR is no line end, but must not stay one for whoever prints the value.
