@@ -3,7 +3,7 @@
 use super::paint::{Canvas, Pen, columns};
 use super::state::Console;
 use super::words;
-use crate::desk::{Account, Desk, Protection, Registration};
+use crate::desk::{Account, Desk, Messages, Protection, Registration};
 use crate::parking::Lamp;
 use ratatui::layout::{Position, Rect};
 
@@ -29,7 +29,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
 /// The voicemail lamp, over all accounts: `✉ 2 new`; `None` while nothing waits.
 fn mail(desk: &Desk) -> Option<String> {
     let told = desk.lines.iter().filter_map(|line| line.account.messages);
-    let waiting: Vec<_> = told.filter(|m| m.waiting || m.new.is_some_and(|new| new > 0)).collect();
+    let waiting: Vec<_> = told.filter(Messages::has_news).collect();
     let new: u32 = waiting.iter().filter_map(|m| m.new).fold(0, u32::saturating_add);
     match (waiting.is_empty(), new) {
         (true, _) => None,

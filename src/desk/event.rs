@@ -56,6 +56,13 @@ pub struct Messages {
     pub urgent: u32,
 }
 
+impl Messages {
+    /// Whether there is something to listen to.
+    pub fn has_news(&self) -> bool {
+        self.waiting || self.new.is_some_and(|new| new > 0)
+    }
+}
+
 /// Something that happened. What names no call happened on the line that it is told of (see [`super::Desk::learn_on`]).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {

@@ -3,7 +3,9 @@
 use super::event::{CallArrival, LampReport};
 use super::line::{LineId, SlotKey};
 use super::slot::{AskingFor, Departed, ParkedCall};
-use super::{CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity};
+use super::{
+    Call, CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity,
+};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
 use std::time::Duration;
 
@@ -183,7 +185,14 @@ impl Desk {
             }
             Lamp::Free => {
                 let fetched = matches!(was_asking.as_ref().map(|a| &a.what), Some(AskingFor::Retrieve(_)));
-                if let Some(parked) = slot.parked.take().filter(|_| !fetched) {
+                let parked = slot.parked.take().filter(|_| !fetched);
+                // Whom we have fetched already is with us, though the lamp is told of only now.
+                let with_us = |parked: &ParkedCall| {
+                    let fetched = |call: &Call| call.line == id.line && call.strength.is_some();
+                    let same = |call: &Call| fetched(call) && parked.parkee.agrees_with(&call.party);
+                    self.calls.iter().any(same)
+                };
+                if let Some(parked) = parked.filter(|parked| !with_us(parked)) {
                     let departed = Departed { slot: id.clone(), parked, at: now };
                     self.departed.retain(|d| now.saturating_sub(d.at) <= COMEBACK_WITHIN);
                     if self.departed.len() < MAX_DEPARTED {

@@ -207,9 +207,7 @@ impl Desk {
     /// any that has one.
     pub fn mailbox_line(&self) -> Option<LineId> {
         let has = |line: &Line| !line.voicemail.is_empty();
-        let told = |line: &Line| {
-            line.account.messages.is_some_and(|m| m.waiting || m.new.is_some_and(|new| new > 0))
-        };
+        let told = |line: &Line| line.account.messages.is_some_and(|messages| messages.has_news());
         let any = self.numbered_lines().find(|(_, line)| has(line)).map(|(id, _)| id);
         let with_news = self.numbered_lines().find(|(_, line)| has(line) && told(line)).map(|(id, _)| id);
         let out = Some(self.line_out()).filter(|out| self.line(*out).is_some_and(has));

@@ -11,6 +11,7 @@ mod lamp_tests;
 mod lamps;
 mod lists;
 mod messages;
+mod ownership;
 mod parking;
 mod phone;
 mod secure;

@@ -21,7 +21,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-use verify::{AnyCertificate, SipVerifier};
+use verify::{SipVerifier, Trusted};
 
 /// How long the system's authorities are believed to be the same.
 const ROOTS_FRESH: Duration = Duration::from_secs(3600);
@@ -141,12 +141,8 @@ impl TlsClient {
         // the usual one; only `verify = false` checks less.
         let builder =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?.dangerous();
-        let builder = if self.files.verify {
-            let (roots, own) = self.trusted()?;
-            builder.with_custom_certificate_verifier(Arc::new(SipVerifier { roots, own, algorithms }))
-        } else {
-            builder.with_custom_certificate_verifier(Arc::new(AnyCertificate { algorithms }))
-        };
+        let trusted = if self.files.verify { Some(self.trusted()?) } else { None };
+        let builder = builder.with_custom_certificate_verifier(Arc::new(SipVerifier { trusted, algorithms }));
         match (&self.files.certificate, &self.files.key) {
             (Some(certificate), Some(key)) => {
                 let chain = certificates("certificate_file", certificate)?;
@@ -158,7 +154,7 @@ impl TlsClient {
     }
 
     /// The system's authorities and our own.
-    fn trusted(&self) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), TlsFileError> {
+    fn trusted(&self) -> Result<Trusted, TlsFileError> {
         let mut roots = RootCertStore::empty();
         let system = rustls_native_certs::load_native_certs();
         let (taken, left_out) = roots.add_parsable_certificates(system.certs);
@@ -173,7 +169,7 @@ impl TlsClient {
         for certificate in &own {
             roots.add(certificate.clone())?;
         }
-        Ok((roots, own))
+        Ok(Trusted { roots, own })
     }
 }
 

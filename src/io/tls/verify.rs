@@ -11,28 +11,37 @@ use rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Trusts what the roots have signed and what the operator has put into his own file, for the right name only.
+/// Whom to believe.
 #[derive(Debug)]
-pub(super) struct SipVerifier {
+pub(super) struct Trusted {
     pub roots: RootCertStore,
     /// The certificates of `ca_file`: one that is a server's very own is trusted as it stands.
     pub own: Vec<CertificateDer<'static>>,
+}
+
+/// Trusts what the roots have signed and what the operator has put into his own file, for the right name only.
+#[derive(Debug)]
+pub(super) struct SipVerifier {
+    /// `None`, with `verify = false`: any certificate, from anybody. Only that its owner is at the other end is still
+    /// checked.
+    pub trusted: Option<Trusted>,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl SipVerifier {
     fn trust(
         &self,
+        trusted: &Trusted,
         certificate: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<(), Error> {
         // A self-signed certificate, made as an authority's as many tools do, is no server's in any chain.
-        if self.own.iter().any(|own| own.as_ref() == certificate.as_ref()) {
+        if trusted.own.iter().any(|own| own.as_ref() == certificate.as_ref()) {
             return in_its_time(certificate, now);
         }
         let parsed = ParsedCertificate::try_from(certificate)?;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, chain, now, self.algorithms.all)
+        verify_server_cert_signed_by_trust_anchor(&parsed, &trusted.roots, chain, now, self.algorithms.all)
             .map_err(|error| CertificateFault::of(&error, certificate).carried())
     }
 }
@@ -61,7 +70,8 @@ impl ServerCertVerifier for SipVerifier {
         _ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.trust(certificate, chain, now)?;
+        let Some(trusted) = &self.trusted else { return Ok(ServerCertVerified::assertion()) };
+        self.trust(trusted, certificate, chain, now)?;
         let wanted = match name {
             ServerName::DnsName(domain) => TlsName::of_host(domain.as_ref()),
             ServerName::IpAddress(address) => TlsName::Address((*address).into()),
@@ -73,47 +83,6 @@ impl ServerCertVerifier for SipVerifier {
         }
         let fault = CertificateFault::WrongName { wanted: wanted.to_string(), has: identities.in_words() };
         Err(fault.carried())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
-}
-
-/// `verify = false`: takes any certificate, from anybody. Only that its owner is at the other end is still checked.
-#[derive(Debug)]
-pub(super) struct AnyCertificate {
-    pub algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _certificate: &CertificateDer<'_>,
-        _chain: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

@@ -58,10 +58,6 @@ impl UserAgent {
         for subscription in watched.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.renew(now, subscription);
         }
-        self.renew_calls(account);
-    }
-
-    pub(super) fn renew_calls(&mut self, account: Option<AccountKey>) {
         let calls = self.calls.iter().filter(|(_, call)| {
             call.account == account && !call.ended && matches!(call.phase, Phase::Accepted | Phase::Confirmed)
         });
