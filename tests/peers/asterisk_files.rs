@@ -162,6 +162,10 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
          [trunk]\ntype=identify\nendpoint=trunk\nmatch={OUTSIDE}/32\n",
         options.trunk_lines
     );
+    for list in &options.lists {
+        let items: String = list.items.iter().map(|item| format!("list_item={item}\n")).collect();
+        text += &format!("[{}]\ntype=resource_list\nevent=dialog\nfull_state=no\n{items}", list.name);
+    }
     text
 }
 
@@ -199,19 +203,35 @@ fn dialplan(options: &AsteriskOptions) -> String {
     }
     text += &options.dialplan_lines;
     text += "\n[outside]\ninclude => phones\n\
-             [parkedcallstimeout]\nexten => _[a-zA-Z0-9].,1,NoOp(comeback from ${PARKING_SPACE} of ${PARKER})\n\
-             same => n,MusicOnHold()\n";
+             [parkedcallstimeout]\nexten => _[a-zA-Z0-9].,1,NoOp(comeback from ${PARKING_SPACE} of ${PARKER})\n";
+    text += match options.timeout_lines.as_str() {
+        "" => " same => n,MusicOnHold()\n",
+        lines => lines,
+    };
     text
 }
 
 fn parking(options: &AsteriskOptions) -> String {
-    let last = options.first_slot + options.slots - 1;
+    let first = options.first_slot..options.first_slot + options.slots;
+    let mut text = String::from("[general]\nparkeddynamic=no\n");
+    text += &lot("default", &first, options);
+    if let Some(second) = &options.second_lot {
+        text += &lot(second.name, &second.slots, options);
+    }
+    text
+}
+
+fn lot(name: &str, slots: &std::ops::Range<u16>, options: &AsteriskOptions) -> String {
+    // Else the park extension parks into the lot of whoever is parked.
+    let own = if options.second_lot.is_some() { "parkext_exclusive => yes\n" } else { "" };
     format!(
-        "[general]\nparkeddynamic=no\n[default]\nparkext => {}\nparkpos => {}-{last}\ncontext => parkedcalls\n\
+        "[{name}]\nparkext => {}\nparkpos => {}-{}\ncontext => parkedcalls\n\
          parkinghints => yes\nparkingtime => {}\ncomebacktoorigin => {}\ncomebackdialtime => {}\n\
-         findslot => first\nparkedmusicclass => default\nparkedcalltransfers => both\nparkedcallreparking => both\n{}\n",
-        options.first_slot - 1,
-        options.first_slot,
+         findslot => first\nparkedmusicclass => default\nparkedcalltransfers => both\nparkedcallreparking => both\n\
+         {own}{}\n",
+        slots.start - 1,
+        slots.start,
+        slots.end - 1,
         options.parking_s,
         if options.comeback_to_origin { "yes" } else { "no" },
         options.comeback_ring_s,
