@@ -1,8 +1,9 @@
 //! What the world says, one event at a time, and what follows from it.
 
+use super::departed::Departed;
 use super::event::{CallArrival, LampReport};
 use super::line::{LineId, SlotKey};
-use super::slot::{AskingFor, Departed, ParkedCall};
+use super::slot::{AskingFor, ParkedCall};
 use super::{
     Call, CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity,
 };
@@ -92,7 +93,14 @@ impl Desk {
         });
         let lamps = self.slots.iter().filter_map(|s| s.fresh_until).filter(|until| *until != Moment::MAX);
         let lamps = lamps.map(|until| until + Duration::from_millis(1));
-        asking.chain(remarks).chain(lamps).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
+        let departed = self.departed.iter().filter_map(|d| d.tell_at);
+        asking
+            .chain(remarks)
+            .chain(departed)
+            .chain(lamps)
+            .chain(proofs)
+            .chain(self.undo.as_ref().map(|u| u.until))
+            .min()
     }
 
     fn registered(&mut self, line: LineId) -> Vec<Effect> {
@@ -193,7 +201,7 @@ impl Desk {
                     self.calls.iter().any(same)
                 };
                 if let Some(parked) = parked.filter(|parked| !with_us(parked)) {
-                    let departed = Departed { slot: id.clone(), parked, at: now };
+                    let departed = Departed::new(id.clone(), parked, now, &before);
                     self.departed.retain(|d| now.saturating_sub(d.at) <= COMEBACK_WITHIN);
                     if self.departed.len() < MAX_DEPARTED {
                         self.departed.push(departed);
@@ -340,6 +348,7 @@ impl Desk {
                 self.retrieve_failed(&call, &target.slot.clone(), reason);
             }
             Phase::Ringing if !reason.is_empty() => self.say(Severity::Info, &format!("{who}: {reason}")),
+            Phase::Ringing if call.comeback.is_some() => self.comeback_unanswered(&call),
             Phase::Ringing => self.say(Severity::Info, &format!("{who} gave up ringing")),
             Phase::Parking { .. } | Phase::PuttingBack { .. } => {
                 let why = if reason.is_empty() { "hung up".to_owned() } else { reason.to_string() };
@@ -452,6 +461,7 @@ impl Desk {
             self.undo = None;
         }
         self.outdate_lamps();
+        self.tell_of_departed();
         let mut overdue = Vec::new();
         for slot in &mut self.slots {
             if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {

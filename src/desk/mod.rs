@@ -5,6 +5,7 @@
 
 mod call;
 mod command;
+mod departed;
 mod event;
 mod freshness;
 mod learn;
@@ -94,7 +95,7 @@ pub struct Desk {
     /// Whether the operator asked to leave (the app ends when calls allow it).
     pub leaving: bool,
     /// Calls that left a slot a moment ago: a comeback is recognised by them.
-    departed: Vec<slot::Departed>,
+    departed: Vec<departed::Departed>,
     /// Who was parked where before this console started; believed only when a lamp is lit.
     remembered: Vec<(SlotKey, ParkedCall)>,
     next_call: u64,

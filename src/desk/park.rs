@@ -268,6 +268,7 @@ impl Desk {
         for id in &keys {
             if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
                 parked.parkee = Identity::default();
+                parked.parker = Identity::default();
                 parked.strength = Strength::Unverified;
                 parked.note = Text::default();
                 parked.ours = false;

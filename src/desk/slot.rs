@@ -89,14 +89,6 @@ pub struct Slot {
     pub remark: Option<(Text, Moment)>,
 }
 
-/// A call that left its slot by itself: it may be about to ring here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Departed {
-    pub slot: SlotKey,
-    pub parked: ParkedCall,
-    pub at: Moment,
-}
-
 impl Slot {
     /// A slot nothing is known of.
     pub fn new(key: SlotKey) -> Self {

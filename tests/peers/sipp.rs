@@ -252,7 +252,6 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
 <recv request="ACK" optional="true" next="talking"/>
 <recv request="NOTIFY" optional="true" next="update"/>
 <recv request="REFER" optional="true" next="refer">{where_to}</recv>
-<recv response="202" optional="true" next="talking">{told_accepted}</recv>
 <recv request="INFO" optional="true" next="bye"/>
 <recv request="BYE"/>
 {ok}
@@ -266,7 +265,7 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
 <nop next="talking"/>
 <label id="refer"/>
 {refer}
-<nop next="talking"/>
+<recv response="202" next="talking">{told_accepted}</recv>
 <label id="bye"/>
 {bye}
 <recv request="UPDATE" optional="true"/>

@@ -82,5 +82,7 @@ fn one_subscription_tells_the_lamps_of_a_list_and_what_it_leaves_out_is_watched_
     console.wait_slot(702, &["■"], SOON);
     assert_eq!(asterisk.parked(), [702, 704]);
     assert!(caller.is_up() && second.is_up() && third.is_up());
+    console.keys("x");
+    console.wait_calls(0, SOON);
     console.leave();
 }

@@ -182,7 +182,8 @@ fn a_slots_number_is_no_place_to_transfer_to_whether_it_is_free_or_taken(version
     let transfer = |to: &str| {
         console.keys("t");
         console.wait_text("the caller is handed over without asking there first");
-        console.keys(&format!("{to}<enter>"));
+        console.keys(to);
+        console.keys("<enter>");
     };
     // Free: sent there, the server would say 200 and hang the caller up. It is parked with care instead.
     let caller = answered(&console, &jane(&asterisk));
@@ -236,7 +237,8 @@ fn a_slot_that_was_named_is_used_and_where_somebody_hides_in_it_the_board_says_w
     let park_on = |slot: &str| {
         console.keys("P");
         console.wait_text("on which slot?");
-        console.keys(&format!("{slot}<enter>"));
+        console.keys(slot);
+        console.keys("<enter>");
     };
     let caller = answered(&console, &jane(&asterisk));
     park_on("706");
@@ -252,7 +254,6 @@ fn a_slot_that_was_named_is_used_and_where_somebody_hides_in_it_the_board_says_w
     let before = refer_targets(&asterisk).len();
     park_on("702");
     console.wait_text("702 is taken: nothing was sent, the call stays with you");
-    console.keys("<esc>");
     assert_eq!(refer_targets(&asterisk).len(), before);
     // One that only looks free: the server takes the next one without a word.
     console.wait_slot(704, &["□ free"], SOON);
@@ -332,7 +333,7 @@ fn a_call_that_is_parked_by_digits_is_in_the_slot_whose_lamp_lights(version: Ver
     console.wait_ready(asterisk.slots());
     let caller = answered(&console, &jane(&asterisk));
     console.keys("#");
-    console.wait_text("keypad");
+    console.wait_text("each key is sent as it is pressed");
     for digit in ["#", "7", "2"] {
         console.keys(digit);
         std::thread::sleep(Duration::from_millis(250));

@@ -33,6 +33,7 @@ fn two_consoles_that_park_at_once_each_know_where_their_caller_is_or_say_that_th
         let desks = [&first, &second];
         let callers: Vec<Caller> =
             desks.iter().zip(&people).map(|(desk, person)| answered(desk, person)).collect();
+        asterisk.log_sip();
         both_press(desks, "p", round);
         for desk in desks {
             desk.wait_calls(0, Duration::from_secs(12));

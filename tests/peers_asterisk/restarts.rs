@@ -87,7 +87,7 @@ fn a_server_that_restarts_in_the_middle_of_everything_leaves_nothing_false_on_th
         console.wait_slot(slot, &["□ free"], Duration::from_secs(40));
     }
     console.terminal.wait_line(&["registered, reachable", "lamps fresh"], Duration::from_secs(20));
-    eprintln!("{}", peers::pty::framed(&console.terminal.screen_text()));
+    console.wait_text("Jane Doe is no longer on 701: taken elsewhere, or hung up · 01614960100");
     // And all is as it was.
     let caller = answered(&console, &jane(&asterisk));
     park(&console, 701, "Jane Doe");

@@ -89,11 +89,11 @@ fn a_caller_who_withholds_his_number_is_known_again_and_never_shown(version: Ver
     console.keys("<enter>");
     caller.wait_answered(SOON);
     console.wait_call(&["▶", "talking", "withheld"], SOON);
-    park(&console, 701, "withheld");
+    park(&console, 701, "somebody");
     console.wait_calls(0, SOON);
     console.keys("1");
     console.wait_call(&["▶", "talking", "withheld", "verified"], SOON);
-    park(&console, 701, "withheld");
+    park(&console, 701, "somebody");
     console.wait_call(&["BACK", "withheld", "701, waited"], Duration::from_secs(12));
     console.keys("<enter>");
     console.wait_call(&["▶", "talking", "withheld"], SOON);
