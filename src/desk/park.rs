@@ -193,6 +193,7 @@ impl Desk {
         let put_back = matches!(call.phase, Phase::PuttingBack { .. });
         let parked = self.parked_from(&call);
         let who = Self::called(&call.party);
+        let rivals = self.lit_meanwhile(&call, slot.as_ref());
         self.drop_call(id);
         let key = slot.as_ref().map(|slot| call.slot_key(slot));
         match &key {
@@ -216,7 +217,25 @@ impl Desk {
             let parked = self.slot(&key)?.parked.clone()?;
             Some(Undo { line: key.line, slot: key.id, parked, until: self.now + UNDO_FOR })
         });
+        if !rivals.is_empty() {
+            return self.park_doubted(call.line, &rivals);
+        }
         vec![Effect::SaveMemory]
+    }
+
+    /// The slots in question when a park is proven: `proven`, and those whose lamps have lit since it was asked for and
+    /// are nobody's that we know. None where there is only one, or where the server names its callers.
+    fn lit_meanwhile(&self, call: &Call, proven: Option<&SlotId>) -> Vec<SlotId> {
+        let Some(proven) = proven.filter(|_| !self.abilities(call.line).lamps_name_callers) else {
+            return Vec::new();
+        };
+        let strange = |p: &ParkedCall| p.since_inferred && !p.ours && p.parkee.is_withheld();
+        let lit = |s: &&Slot| {
+            s.id != *proven && s.parked.as_ref().is_some_and(|p| strange(p) && p.since >= call.since)
+        };
+        let rivals = self.slots_of(call.line).filter(|s| s.holds_somebody()).filter(lit);
+        let rivals: Vec<SlotId> = rivals.map(|s| s.id.clone()).collect();
+        if rivals.is_empty() { rivals } else { [proven.clone()].into_iter().chain(rivals).collect() }
     }
 
     /// What will be known of `call` in its slot, from what we know of it now.

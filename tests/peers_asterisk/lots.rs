@@ -76,14 +76,25 @@ fn a_lot_of_sixty_slots_is_watched_whole_and_shown_as_far_as_the_screen_goes(ver
     let asterisk = Asterisk::start(AsteriskOptions { slots: 60, ..AsteriskOptions::of(version) });
     let console = Console::start(&reception(&asterisk));
     console.terminal.wait_line(&["registered, reachable", "lamps fresh"], SOON);
-    let _first = self_parked(&asterisk, "9735", "First", "0301");
+    let first = self_parked(&asterisk, "9735", "First", "0301");
     let last = self_parked(&asterisk, "9760", "Last", "0302");
     let caller = answered(&console, &jane(&asterisk));
     park(&console, 701, "Jane Doe");
     console.wait_calls(0, SOON);
-    eprintln!("{}", peers::pty::framed(&console.terminal.screen_text()));
+    for shown in ["3 of 60", "701 ■", "735 ■", "760 ■"] {
+        console.wait_text(shown);
+    }
+    // What doesn't fit is counted.
     console.terminal.resize(80, 24);
-    std::thread::sleep(Duration::from_secs(1));
-    eprintln!("{}", peers::pty::framed(&console.terminal.screen_text()));
-    assert!(caller.is_up() && last.is_up());
+    console.wait_text("1–36 shown, 1 parked elsewhere");
+    // And is taken by its number.
+    console.keys("P");
+    console.wait_text("which slot?");
+    console.keys("760");
+    console.keys("<enter>");
+    console.terminal.resize(160, 50);
+    console.wait_call(&["▶", "talking", "Last", "unverified"], SOON);
+    peers::wait_until("slot 760 to be free", SOON, || (asterisk.parked() == [701, 735]).then_some(()));
+    console.wait_text("760 □ free");
+    assert!(caller.is_up() && first.is_up() && last.is_up());
 }

@@ -1,7 +1,36 @@
 //! The console against a real Asterisk 22 and a real Asterisk 16: the real program in a terminal, real phones and
 //! callers around it. What the board says, what the server knows and what everybody hears have to agree.
 //!
-//! @TABLE@
+//! Every row of what a park server of this kind does, as far as a console meets it, and where it is shown:
+//!
+//! | on the server | the console | test |
+//! | --- | --- | --- |
+//! | SUBSCRIBE to a slot: free, taken, by nobody's name; to anything else 404 | draws that, and says why it is refused | `lamps::a_lamp_says_…` |
+//! | a resource list | one subscription, the rest one by one | `lamps::one_subscription_…` |
+//! | blind REFER to the park extension: no BYE, the slot told only by the lamp | ends its leg after the proof, never before | `parks::a_caller_is_answered_…` |
+//! | `Refer-Sub: false` would silence the sipfrags | never asks for it: they are part of the proof | `parks::a_caller_is_answered_…` |
+//! | full lot: 202 and sipfrag 200 to a park that failed | keeps the caller, says so; sends nothing when all lamps are lit | `full::…` |
+//! | hold, then park | works, and back | `parks::a_call_is_held_…` |
+//! | attended transfer to the park extension | the lamp stays lit; taken, it is who is there | `parks::whom_another_phone_parks_…` |
+//! | REFER to a slot: free, the caller is lost; taken, two are joined | never sends one | `parks::a_slots_number_is_no_place_…` |
+//! | a slot by prefix; taken, the next one without a word | says where the caller really is | `parks::a_slot_that_was_named_…` |
+//! | `#72` by the caller: *we* are parked | shows who takes us | `parks::a_caller_who_parks_the_operator_…` |
+//! | `#72` by us | the lamp lights; the caller is there | `parks::a_call_that_is_parked_by_digits_…` |
+//! | REFER without a second party: sipfrag 400 | the call stays, with the reason | `parks::a_call_that_has_nobody_…` |
+//! | retrieve: identity by UPDATE after the 200 | verified before the microphone opens | `parks::a_caller_is_answered_…`, `retrieves::…` |
+//! | retrieve of an empty slot, or a lost race: 200, a voice, BYE | the microphone stays closed, and it is said | `retrieves::who_was_taken_…`, `races::of_two_…` |
+//! | another caller in the slot | not spoken to, back again | `retrieves::a_stranger_…` |
+//! | a caller who withholds his number | known again, never shown | `retrieves::a_caller_who_withholds_…` |
+//! | time is up, back to the parker | distinct, with slot, wait and note | `comebacks::a_comeback_says_…` |
+//! | the same, unanswered: the caller is dropped | said, with the number to call | `comebacks::a_comeback_that_nobody_…` |
+//! | time is up, to another place | no comeback, unless a header names the slot | `comebacks::whose_time_is_up_…` |
+//! | the parked caller hangs up | the lamp goes out, nothing comes back | `parks::a_phones_call_…` |
+//! | restart: BYE to everybody, lamps out | nothing false; says who left the slot; works again | `restarts::a_server_that_restarts_…` |
+//! | silence, and back | lamps stale, then fresh | `restarts::a_server_that_stops_…` |
+//! | no lot at all | says so, sends nothing | `restarts::a_server_without_park_…` |
+//!
+//! Beside the table: other numbers, two lots, sixty slots (`lots`), two consoles at the same moment (`races`).
+//! Not here: an identity by re-INVITE (our Allow has UPDATE always), PUBLISH (never sent), lamps of staff.
 
 // Outside `#[test]` functions a failed step may panic here too.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]

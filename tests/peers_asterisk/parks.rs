@@ -57,6 +57,8 @@ fn a_caller_is_answered_parked_retrieved_and_everybody_hears_whom_he_should(vers
     peers::wait_until("the operator to be heard no more", SOON, silent);
     // Not before the probe, a second REFER, has been refused for want of anybody to transfer.
     let steps = dialog_of_the_refer(&asterisk);
+    let refers = asterisk.sip_messages().into_iter().filter(|m| m.received && m.kind() == "REFER");
+    assert!(refers.map(|m| m.header("Refer-Sub").map(str::to_string)).all(|value| value.is_none()));
     let place = |wanted: &str| steps.iter().position(|step| step == wanted);
     assert!(place(">NOTIFY (400)").is_some() && place(">NOTIFY (400)") < place("<BYE"), "{steps:#?}");
 

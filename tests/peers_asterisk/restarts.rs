@@ -65,11 +65,11 @@ fn a_server_that_restarts_in_the_middle_of_everything_leaves_nothing_false_on_th
     let mut asterisk = Asterisk::start(AsteriskOptions::of(version));
     let console = Console::start(&reception(&asterisk));
     console.wait_ready(asterisk.slots());
-    let parked = answered(&console, &jane(&asterisk));
-    park(&console, 701, "Jane Doe");
-    console.wait_calls(0, SOON);
     let unknown = self_parked(&asterisk, "700", "Unknown", "0303");
-    console.wait_slot(702, &["■", "~somebody"], SOON);
+    console.wait_slot(701, &["■", "~somebody"], SOON);
+    let parked = answered(&console, &jane(&asterisk));
+    park(&console, 702, "Jane Doe");
+    console.wait_calls(0, SOON);
     let held = answered(&console, &stranger(&asterisk, "100", "Harry Held", "0304"));
     console.keys("h");
     console.wait_call(&["held", "Harry Held"], SOON);
@@ -87,7 +87,7 @@ fn a_server_that_restarts_in_the_middle_of_everything_leaves_nothing_false_on_th
         console.wait_slot(slot, &["□ free"], Duration::from_secs(40));
     }
     console.terminal.wait_line(&["registered, reachable", "lamps fresh"], Duration::from_secs(20));
-    console.wait_text("Jane Doe is no longer on 701: taken elsewhere, or hung up · 01614960100");
+    console.wait_text("Jane Doe is no longer on 702: taken elsewhere, or hung up · 01614960100");
     // And all is as it was.
     let caller = answered(&console, &jane(&asterisk));
     park(&console, 701, "Jane Doe");
