@@ -306,7 +306,8 @@ impl Desk {
             d.slot.line == line
                 && now.saturating_sub(d.at) <= COMEBACK_WITHIN
                 && d.parked.parkee.agrees_with(&arrival.party)
-                && (d.parked.ours || arrival.referred_by_us)
+                // Once he was told of as gone, only the server's word that we sent him to the lot brings him back.
+                && (d.tell_at.is_some() || arrival.referred_by_us)
         };
         let found = self.departed.iter().position(same)?;
         let departed = self.departed.swap_remove(found);

@@ -308,6 +308,28 @@ fn a_caller_of_ours_who_leaves_his_slot_and_does_not_ring_is_told_of_once() {
 }
 
 #[test]
+fn who_was_told_of_as_gone_and_calls_anew_is_no_comeback_unless_the_server_says_that_we_parked_him() {
+    let mut desk = desk();
+    park_jane(&mut desk);
+    lamp(&mut desk, 9000, "701", Lamp::Free);
+    desk.learn(at(10_000), Event::Ticked);
+    let call = ring(&mut desk, 11_000, jane());
+    assert_eq!(desk.call(call).unwrap().comeback, None);
+    desk.learn(at(11_500), Event::CallEnded { call, reason: Text::default(), by_them: true });
+    let call = desk.new_call_id();
+    let arrival = CallArrival {
+        call,
+        party: jane(),
+        called: Text::new("100"),
+        comeback: None,
+        referred_by_us: true,
+        note: Text::default(),
+    };
+    desk.learn(at(12_000), Event::CallArrived(arrival));
+    assert!(desk.call(call).unwrap().comeback.is_some());
+}
+
+#[test]
 fn a_caller_of_ours_who_left_while_the_server_was_silent_is_told_of_as_such() {
     let mut desk = desk();
     park_jane(&mut desk);
