@@ -91,7 +91,9 @@ fn a_lot_of_sixty_slots_is_watched_whole_and_shown_as_far_as_the_screen_goes(ver
     console.keys("P");
     console.wait_text("which slot?");
     console.keys("760");
+    console.wait_text("enter takes this call");
     console.keys("<enter>");
+    console.wait_text("talking");
     console.terminal.resize(160, 50);
     console.wait_call(&["▶", "talking", "Last", "unverified"], SOON);
     peers::wait_until("slot 760 to be free", SOON, || (asterisk.parked() == [701, 735]).then_some(()));
