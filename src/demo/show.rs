@@ -71,6 +71,7 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
     let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
     let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
     let start = console::Start {
+        ami_secrets: Vec::new(),
         config,
         passwords: vec![password],
         memory: None,

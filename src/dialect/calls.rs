@@ -3,7 +3,7 @@
 use super::phone::{Phone, SoundStep};
 use super::{identity, words};
 use crate::desk::{CallArrival, CallId, Event, RetrieveTarget};
-use crate::parking::{Moment, SlotId, Text};
+use crate::parking::{Identity, Moment, SlotId, Text};
 use crate::sip::Peer;
 use crate::sip::message::{Headers, NameAddr, Request};
 use crate::sip::replaces::Replaces;
@@ -29,6 +29,8 @@ pub(super) struct Leg {
     pub signalling: Option<Peer>,
     /// Whether the other end takes telephone-event; else digits go in INFO.
     pub takes_tone_events: bool,
+    /// Who is at the other end, as the server said last.
+    pub party: Identity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +72,16 @@ impl Phone {
         let ours = self.config.account.aor.uri.user.clone();
         let referred_by = headers.name_addr("Referred-By").and_then(|r| r.uri.user);
         self.insert(call, key, local, LegState::Ringing, request.body.clone(), Some(from));
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.party = party.clone();
+        }
+        let comeback = identity::comeback(headers).or_else(|| self.witness.comeback_due(now, &party));
         self.ua.ring(now, key, None);
         self.say(Event::CallArrived(CallArrival {
             call,
             party,
             called: Text::new(&called),
-            comeback: identity::comeback(headers),
+            comeback,
             referred_by_us: referred_by.is_some() && referred_by == ours,
             note: identity::note(headers),
         }));
@@ -103,6 +109,7 @@ impl Phone {
             open: true,
             signalling,
             takes_tone_events: true,
+            party: Identity::default(),
         };
         self.legs.insert(call, leg);
         self.by_key.insert(key, call);
@@ -251,8 +258,17 @@ impl Phone {
         }
         self.say(Event::CallAnswered { call });
         if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
-            self.say(Event::PartyTold { call, party });
+            self.party_told(call, party);
         }
+    }
+
+    /// The server says who is at the other end now. While it parks a call it may name its park extension.
+    pub(super) fn party_told(&mut self, call: CallId, party: Identity) {
+        let parking = self.attempts.iter().any(|attempt| attempt.call == call);
+        if let Some(leg) = self.legs.get_mut(&call).filter(|_| !parking && party.is_comparable()) {
+            leg.party = party.clone();
+        }
+        self.say(Event::PartyTold { call, party });
     }
 
     pub(super) fn confirmed(&mut self, key: CallKey) {
@@ -390,7 +406,7 @@ impl Phone {
         let Some(&call) = self.by_key.get(&key) else { return };
         self.sign_of_failure(now, call);
         if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
-            self.say(Event::PartyTold { call, party });
+            self.party_told(call, party);
         }
     }
 

@@ -19,6 +19,7 @@ mod switchboard;
 #[cfg(test)]
 mod tests;
 mod told;
+mod told_by_ami;
 mod words;
 
 pub use phone::{PhoneConfig, Said, SoundStep};

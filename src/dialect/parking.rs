@@ -9,13 +9,17 @@
 use super::phone::Phone;
 use super::{Proof, words};
 use crate::desk::{CallId, DialogKey, Event, Notice, Severity};
-use crate::parking::{Lamp, Moment, SlotId, Text};
+use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use crate::sip::message::{Headers, NameAddr};
 use crate::sip::{CallKey, ReferKey};
 use std::time::Duration;
 
 /// How long after a 202 the lamp is waited for (a NOTIFY lost again and again is repeated within this time).
 const LAMP_PATIENCE: Duration = Duration::from_secs(8);
+/// The same where the manager interface tells of every park at once. (A silent caller delays it by 500 ms.)
+const AMI_PATIENCE: Duration = Duration::from_secs(2);
+/// How long after a lamp the manager interface may tell of the same park.
+const AMI_LAG: Duration = Duration::from_millis(250);
 /// When the lamps are asked anew because none has lit.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long the probe's answer is waited for. Asterisk needs 0.4 to 8 ms; a caller whose phone is silent delays it by
@@ -167,6 +171,7 @@ impl Phone {
 
     pub(super) fn refer_accepted(&mut self, now: Moment, refer: ReferKey, headers: &Headers) {
         let proof = self.config.dialect.proof;
+        let told_by_ami = self.witness.is_in_sync();
         if let Some(call) = self.transferring(refer)
             && headers.get("Refer-Sub").is_some_and(|v| v.trim().eq_ignore_ascii_case("false"))
         {
@@ -175,7 +180,7 @@ impl Phone {
         let Some(attempt) = self.attempt_of(refer) else { return };
         if attempt.stage == Stage::Asked {
             attempt.stage = Stage::Accepted;
-            attempt.decide_at = now + LAMP_PATIENCE;
+            attempt.decide_at = now + if told_by_ami { AMI_PATIENCE } else { LAMP_PATIENCE };
             attempt.ask_at = Some(now + ASK_AGAIN_AFTER);
         }
         if proof == Proof::ServersWord {
@@ -307,8 +312,31 @@ impl Phone {
                     self.prove(now, call);
                 }
             }
+            // The server's own word is on its way, and better than a probe.
+            Proof::Lamp if self.witness.is_in_sync() => self.decide_within(now, call, AMI_LAG),
             Proof::Lamp => self.send_probe(now, call),
         }
+    }
+
+    fn decide_within(&mut self, now: Moment, call: CallId, patience: Duration) {
+        if let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call) {
+            attempt.decide_at = attempt.decide_at.min(now + patience);
+        }
+    }
+
+    /// The park under way of a call with this person, if there is one: the server has parked somebody for us.
+    pub(super) fn parking_of(&self, is_party: impl Fn(&Identity) -> bool) -> Option<CallId> {
+        let open = |a: &&Attempt| a.is_undecided() || a.stage == Stage::Aftermath;
+        let party = |a: &Attempt| self.legs.get(&a.call).is_some_and(|leg| is_party(&leg.party));
+        self.attempts.iter().filter(open).find(|a| party(a)).map(|a| a.call)
+    }
+
+    /// The server itself has said that this call is parked there: nothing is left to find out, and nothing to doubt.
+    pub(super) fn proven_by_server(&mut self, now: Moment, call: CallId, slot: &SlotId) {
+        let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call) else { return };
+        attempt.slot = Some(slot.clone());
+        self.prove(now, call);
+        self.attempts.retain(|a| a.call != call);
     }
 
     /// Sends the probe. It goes to the park extension, never to a slot: should the first REFER have failed, it parks.

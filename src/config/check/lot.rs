@@ -1,13 +1,19 @@
 //! The checks of one lot.
 
 use super::super::raw::RawLot;
-use super::super::{Dialect, Lot, slot_list};
+use super::super::{Dialect, Lot, Server, slot_list};
 use super::{Check, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
 
 impl Check<'_> {
-    /// Checks a lot; `name` is what it is called when the file doesn't say.
-    pub(super) fn lot(&mut self, raw: &RawLot, name: &str) -> Option<Lot> {
+    /// Checks a lot; `name` is what it is called when the file doesn't say, `place` its path, `server` its account's.
+    pub(super) fn lot(
+        &mut self,
+        raw: &RawLot,
+        name: &str,
+        place: &[&str],
+        server: Option<&Server>,
+    ) -> Option<Lot> {
         let park_extension =
             raw.park_extension.as_ref().map(|e| e.get_ref().clone()).or_else(|| SlotId::new("700"))?;
         let default = ["701-709"];
@@ -51,6 +57,7 @@ impl Check<'_> {
                 );
             }
         }
+        let ami = raw.ami.as_ref().map(|ami| self.ami(raw, ami, place, server));
         Some(Lot {
             name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
             dialect: raw.dialect,
@@ -60,6 +67,10 @@ impl Check<'_> {
             list: raw.list.as_ref().map(|list| list.get_ref().clone()),
             parking_time_s: raw.parking_time.as_ref().map(|time| *time.get_ref()),
             directed_prefix: raw.directed_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
+            ami: match ami {
+                Some(ami) => Some(ami?),
+                None => None,
+            },
         })
     }
 }

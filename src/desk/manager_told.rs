@@ -1,0 +1,102 @@
+//! What the server's own manager interface tells beside the lamps: who fetched whom, who gave up; and what becomes of
+//! what it told when it falls silent.
+
+use super::line::{LineId, ManagerInterface, SlotKey};
+use super::slot::ParkedCall;
+use super::{Desk, Effect, Phase, Severity};
+use crate::parking::{Identity, SlotId, Strength, Text};
+
+impl Desk {
+    /// The manager interface tells, or no longer does. Then what only it could know is as good as remembered.
+    pub(super) fn manager_told(&mut self, line: LineId, manager: ManagerInterface) -> Vec<Effect> {
+        let (now, of) = (self.now, self.of_line(line));
+        let Some(there) = self.line_mut(line) else { return Vec::new() };
+        let before = std::mem::replace(&mut there.account.manager, manager.clone());
+        match (before, manager) {
+            (ManagerInterface::Lost { .. }, ManagerInterface::Connected) => {
+                self.say(Severity::Info, &format!("{of}the server tells again who is parked"));
+            }
+            (before, ManagerInterface::Lost { reason, .. }) => {
+                there.account.last_trouble = Some((reason.clone(), now));
+                let same = matches!(&before, ManagerInterface::Lost { reason: old, .. } if *old == reason);
+                if !same {
+                    let text = format!(
+                        "{of}the server no longer tells who is parked: {reason} · calls and lamps go on without"
+                    );
+                    self.say(Severity::Warning, &text);
+                }
+                self.doubt_what_was_told(line);
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// What we didn't park ourselves was told by somebody who may be wrong from now on.
+    fn doubt_what_was_told(&mut self, line: LineId) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.line == line) {
+            if let Some(parked) = slot.parked.as_mut() {
+                slot.hearsay |= !parked.ours;
+                if slot.hearsay {
+                    parked.strength = Strength::Unverified;
+                }
+                if let Some((_, inferred)) = parked.comes_back_at.as_mut() {
+                    *inferred = true;
+                }
+            }
+        }
+    }
+
+    /// Another phone has fetched a call: said at its slot, and to whoever of us wanted the same one.
+    pub(super) fn fetched(&mut self, key: &SlotKey, parkee: &Identity, by: &Identity) -> Vec<Effect> {
+        let place = self.place(key);
+        let who = if by.is_withheld() { "somebody" } else { by.label() };
+        let remark = format!("{who} retrieved {place}");
+        self.remark(key, &remark);
+        let wanted = |phase: &Phase| match phase {
+            Phase::Retrieving { target } | Phase::Verifying { target, .. } => {
+                target.slot == key.id && target.seen.may_be_of(parkee)
+            }
+            _ => false,
+        };
+        let mut lost = false;
+        for call in self.calls.iter_mut().filter(|call| call.line == key.line && wanted(&call.phase)) {
+            call.remark = Text::new(&remark);
+            lost = true;
+        }
+        if lost {
+            self.say(Severity::Warning, &format!("{place}: {who} was quicker · nothing is left to fetch there"));
+        }
+        // Nobody comes back whom somebody has fetched.
+        self.departed.retain(|d| d.slot != *key || !d.parked.may_be_of(parkee));
+        Vec::new()
+    }
+
+    /// A parked caller hung up: who rings a moment later is a new call.
+    pub(super) fn gave_up(&mut self, key: &SlotKey, parkee: &Identity, waited_s: u32) -> Vec<Effect> {
+        let there = self.slot(key).and_then(|slot| slot.parked.clone()).filter(|p| p.may_be_of(parkee));
+        let at = self.departed.iter().position(|d| d.slot == *key && d.parked.may_be_of(parkee));
+        let gone = at.map(|at| self.departed.swap_remove(at).parked);
+        let known = there.or(gone).map(|parked| parked.parkee).filter(|known| !known.is_withheld());
+        let who = known.unwrap_or_else(|| parkee.clone());
+        let who = if who.is_withheld() { "a withheld caller" } else { who.label() };
+        let (place, minutes, seconds) = (self.place(key), waited_s / 60, waited_s % 60);
+        let text = format!("{who} hung up while parked on {place}, waited {minutes}:{seconds:02}");
+        self.say(Severity::Warning, &text);
+        Vec::new()
+    }
+
+    /// Whoever left this slot a moment ago, if he may be the one who rings.
+    pub(super) fn take_departed(&mut self, line: LineId, slot: &SlotId, party: &Identity) -> Option<ParkedCall> {
+        let key = SlotKey { line, id: slot.clone() };
+        let at = self.departed.iter().position(|d| d.slot == key && d.parked.may_be_of(party))?;
+        Some(self.departed.swap_remove(at).parked)
+    }
+}
+
+impl ParkedCall {
+    /// Whether this can be that person, as far as both are known.
+    fn may_be_of(&self, who: &Identity) -> bool {
+        !self.parkee.is_comparable() || !who.is_comparable() || self.parkee.agrees_with(who)
+    }
+}
