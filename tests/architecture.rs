@@ -25,7 +25,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("config", &["desk", "parking"]),
     ("console", &["desk", "config", "parking"]),
     ("io", &["sip", "media"]),
-    ("app", &["parking", "sip", "ami", "media", "desk", "dialect", "lot", "journal", "config", "console", "io"]),
+    (
+        "app",
+        &["parking", "sip", "ami", "media", "desk", "dialect", "lot", "journal", "config", "console", "io"],
+    ),
     ("demo", &["app", "lot", "sip", "media", "io", "parking", "config", "desk"]),
     ("cli", &["app", "config", "demo", "io"]),
     ("main", &["cli"]),

@@ -86,7 +86,8 @@ impl Ledger {
     pub(super) fn replace(&mut self, listed: Vec<Read>) {
         let mut before = std::mem::take(&mut self.parked);
         for read in listed.into_iter().take(MAX_PARKED) {
-            let known = before.remove(&read.call.slot).filter(|e| e.read.call.unique_id == read.call.unique_id);
+            let known =
+                before.remove(&read.call.slot).filter(|e| e.read.call.unique_id == read.call.unique_id);
             let entry = match known {
                 Some(known) => known.counted_on(&read),
                 None => Entry::new(read),
@@ -139,7 +140,9 @@ impl Ledger {
     /// The call leaves; with what was known of him.
     fn take_out(&mut self, read: Read) -> Parked {
         match self.parked.remove(&read.call.slot) {
-            Some(entry) if entry.read.call.unique_id == read.call.unique_id => entry.counted_on(&read).read.call,
+            Some(entry) if entry.read.call.unique_id == read.call.unique_id => {
+                entry.counted_on(&read).read.call
+            }
             Some(other) => {
                 self.parked.insert(read.call.slot.clone(), other);
                 read.call

@@ -12,7 +12,7 @@ pub struct Device(String);
 
 impl Device {
     /// Of a dial string (`PJSIP/bob`) or of a channel (`PJSIP/bob-0000001a`).
-    pub(super) fn of(name: &str) -> Self {
+    pub fn of(name: &str) -> Self {
         let number = |tail: &str| tail.len() == 8 && tail.bytes().all(|b| b.is_ascii_hexdigit());
         match name.rsplit_once('-') {
             Some((device, tail)) if number(tail) => Self(device.to_owned()),

@@ -315,7 +315,8 @@ impl Session {
                 self.step(now, Step::Filter, "Filter", &fields);
             }
             (Step::Login, _) => {
-                let reason = format!("the manager interface refuses this user or his secret ({})", message(block));
+                let reason =
+                    format!("the manager interface refuses this user or his secret ({})", message(block));
                 self.give_up(now, &reason, true);
             }
             // Only who may write “system” may filter; without, there is more to read and nothing else is different.

@@ -157,8 +157,20 @@ impl Carrier {
         let memory = start.memory.map(|file| Memory::open(&file, &accounts, clock.origin_wall_ms()));
         let ami = Interfaces::new(&start.config, start.ami_secrets);
         let (accounts, lookups) = (start.config.accounts, JoinSet::new());
-        let mut carrier =
-            Self { engine, net, ami, local, media, clock, memory, accounts, lookups, trace, shown, leaving: None };
+        let mut carrier = Self {
+            engine,
+            net,
+            ami,
+            local,
+            media,
+            clock,
+            memory,
+            accounts,
+            lookups,
+            trace,
+            shown,
+            leaving: None,
+        };
         carrier.recall();
         carrier.engine.start(clock.now());
         carrier.ami.start(clock.now());
@@ -175,7 +187,8 @@ impl Carrier {
         #[cfg(debug_assertions)]
         panic_on_request("engine");
         while self.leaving.is_none_or(|until| self.clock.now() < until) {
-            let wake = [self.engine.next_wake(), self.ami.next_wake(), self.leaving].into_iter().flatten().min();
+            let wake =
+                [self.engine.next_wake(), self.ami.next_wake(), self.leaving].into_iter().flatten().min();
             let wake = wake.map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
             let sleep = async {
                 match wake {

@@ -97,6 +97,7 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         list: None,
         parking_time_s: Some(parking.parkingtime),
         directed_prefix: None,
+        ami: None,
     };
     // Never looked up: the password goes to the console directly.
     let password = PasswordSource::Environment(String::new());

@@ -65,19 +65,19 @@ impl Desk {
             lost = true;
         }
         if lost {
-            self.say(Severity::Warning, &format!("{place}: {who} was quicker · nothing is left to fetch there"));
+            self.say(
+                Severity::Warning,
+                &format!("{place}: {who} was quicker · nothing is left to fetch there"),
+            );
         }
-        // Nobody comes back whom somebody has fetched.
-        self.departed.retain(|d| d.slot != *key || !d.parked.may_be_of(parkee));
+        self.forget_parked(key, parkee);
         Vec::new()
     }
 
     /// A parked caller hung up: who rings a moment later is a new call.
     pub(super) fn gave_up(&mut self, key: &SlotKey, parkee: &Identity, waited_s: u32) -> Vec<Effect> {
-        let there = self.slot(key).and_then(|slot| slot.parked.clone()).filter(|p| p.may_be_of(parkee));
-        let at = self.departed.iter().position(|d| d.slot == *key && d.parked.may_be_of(parkee));
-        let gone = at.map(|at| self.departed.swap_remove(at).parked);
-        let known = there.or(gone).map(|parked| parked.parkee).filter(|known| !known.is_withheld());
+        let known = self.forget_parked(key, parkee);
+        let known = known.map(|parked| parked.parkee).filter(|known| !known.is_withheld());
         let who = known.unwrap_or_else(|| parkee.clone());
         let who = if who.is_withheld() { "a withheld caller" } else { who.label() };
         let (place, minutes, seconds) = (self.place(key), waited_s / 60, waited_s % 60);
@@ -86,8 +86,22 @@ impl Desk {
         Vec::new()
     }
 
+    /// He will not come back from there, whether his lamp is off already or not. What was known of him.
+    fn forget_parked(&mut self, key: &SlotKey, parkee: &Identity) -> Option<ParkedCall> {
+        let at = self.departed.iter().position(|d| d.slot == *key && d.parked.may_be_of(parkee));
+        let gone = at.map(|at| self.departed.swap_remove(at).parked);
+        let slot =
+            self.slot_mut(key).filter(|slot| slot.parked.as_ref().is_some_and(|p| p.may_be_of(parkee)));
+        gone.or(slot.and_then(|slot| slot.parked.take()))
+    }
+
     /// Whoever left this slot a moment ago, if he may be the one who rings.
-    pub(super) fn take_departed(&mut self, line: LineId, slot: &SlotId, party: &Identity) -> Option<ParkedCall> {
+    pub(super) fn take_departed(
+        &mut self,
+        line: LineId,
+        slot: &SlotId,
+        party: &Identity,
+    ) -> Option<ParkedCall> {
         let key = SlotKey { line, id: slot.clone() };
         let at = self.departed.iter().position(|d| d.slot == key && d.parked.may_be_of(party))?;
         Some(self.departed.swap_remove(at).parked)

@@ -65,7 +65,8 @@ impl Phone {
                 let seen = self.witness.parked.get_mut(&call.slot);
                 if let Some(seen) = seen.filter(|seen| seen.call.unique_id == call.unique_id) {
                     let slot = call.slot.clone();
-                    (seen.call.parkee, seen.call.vetted, seen.call.parker) = (call.parkee, call.vetted, call.parker);
+                    (seen.call.parkee, seen.call.vetted, seen.call.parker) =
+                        (call.parkee, call.vetted, call.parker);
                     self.retell_lamp(now, &slot);
                 }
             }

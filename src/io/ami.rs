@@ -4,9 +4,7 @@
 //! Limits: [`QUEUE`] events wait for the owner, then nobody is read; what waits to be written is bounded as for SIP.
 
 use super::names::{self, Wanted};
-use super::net::connection::{
-    Connection, HANDSHAKE_PATIENCE, Told, WRITES_BYTES_MAX, WRITES_MAX, Way, What,
-};
+use super::net::connection::{Connection, HANDSHAKE_PATIENCE, Told, WRITES_BYTES_MAX, WRITES_MAX, Way, What};
 use super::tls::{TlsClient, TlsName};
 use crate::sip::{Peer, Transport};
 use std::collections::{HashMap, VecDeque};
@@ -213,7 +211,8 @@ impl Attempt {
             peers.get(usize::try_from(seed % count).unwrap_or(0)).copied()
         });
         let Some(peer) = chosen else {
-            let reason = found.err().map_or_else(|| "the server has no address".to_owned(), |e| e.to_string());
+            let reason =
+                found.err().map_or_else(|| "the server has no address".to_owned(), |e| e.to_string());
             let peer = Peer::new(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
             // The owner is gone, and with it everybody who could want to know.
             let _ = told.send(Told { id, peer, what: What::Closed(reason) }).await;
@@ -222,5 +221,92 @@ impl Attempt {
         let tls = server.tls.then(|| (client, TlsName::of_host(&server.host)));
         let handshake = HANDSHAKE_PATIENCE;
         Connection { id, peer, writes, waiting, told, handshake }.live(Way::Out { local: None, tls }).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tls::TlsClientFiles;
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    fn links() -> AmiLinks {
+        AmiLinks::new(TlsClient::new(TlsClientFiles::default()))
+    }
+
+    async fn next(links: &mut AmiLinks) -> AmiEvent {
+        timeout(SOON, links.next()).await.unwrap()
+    }
+
+    fn here(listener: &TcpListener) -> AmiServer {
+        AmiServer { host: "127.0.0.1".into(), port: listener.local_addr().unwrap().port(), tls: false }
+    }
+
+    #[tokio::test]
+    async fn bytes_go_both_ways_and_the_last_words_go_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut links = links();
+        links.open(3, here(&listener), 1);
+        let (mut there, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        assert_eq!(next(&mut links).await, AmiEvent::Opened { line: 3, private: true });
+        there.write_all(b"Asterisk").await.unwrap();
+        assert_eq!(next(&mut links).await, AmiEvent::Bytes { line: 3, bytes: b"Asterisk".to_vec() });
+        links.send(3, b"Action: Logoff".to_vec());
+        links.finish().await;
+        let mut heard = Vec::new();
+        timeout(SOON, there.read_to_end(&mut heard)).await.unwrap().unwrap();
+        assert_eq!(heard, b"Action: Logoff");
+        assert_eq!(links.try_next(), None, "an end of our own is not told");
+    }
+
+    #[tokio::test]
+    async fn why_there_is_no_connection_is_told_in_words() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = here(&listener);
+        drop(listener);
+        let mut links = links();
+        links.open(0, server, 1);
+        let AmiEvent::Closed { line: 0, reason } = next(&mut links).await else { panic!() };
+        assert!(reason.contains("refuses connections to port"), "{reason}");
+        let server = AmiServer { host: "not a name".into(), port: 1, tls: true };
+        links.open(1, server, 1);
+        assert!(matches!(next(&mut links).await, AmiEvent::Closed { line: 1, .. }));
+    }
+
+    #[tokio::test]
+    async fn what_an_earlier_connection_still_says_is_not_heard() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut links = links();
+        links.open(0, here(&listener), 1);
+        let (mut old, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        assert!(matches!(next(&mut links).await, AmiEvent::Opened { .. }));
+        links.open(0, here(&listener), 1);
+        let (mut new, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        // It may be closed already.
+        let _ = old.write_all(b"old").await;
+        assert!(matches!(next(&mut links).await, AmiEvent::Opened { .. }));
+        new.write_all(b"new").await.unwrap();
+        assert_eq!(next(&mut links).await, AmiEvent::Bytes { line: 0, bytes: b"new".to_vec() });
+        drop(new);
+        assert!(matches!(next(&mut links).await, AmiEvent::Closed { line: 0, .. }));
+    }
+
+    #[tokio::test]
+    async fn a_far_end_that_does_not_read_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut links = links();
+        links.open(0, here(&listener), 1);
+        let (_silent, _) = timeout(SOON, listener.accept()).await.unwrap().unwrap();
+        assert!(matches!(next(&mut links).await, AmiEvent::Opened { .. }));
+        for _ in 0..2 * WRITES_MAX {
+            links.send(0, vec![b'x'; 64 * 1024]);
+        }
+        let AmiEvent::Closed { reason, .. } = next(&mut links).await else { panic!() };
+        assert!(reason.contains("does not read"), "{reason}");
+        assert_eq!(links.try_next(), None);
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 
-pub(super) const LOTS: &str = "Response: Success\nActionID: {id}\nEventList: start\nMessage: Parking lots will follow\n
+pub(super) const LOTS: &str =
+    "Response: Success\nActionID: {id}\nEventList: start\nMessage: Parking lots will follow\n
 Event: Parkinglot\nActionID: {id}\nName: default\nStartSpace: 701\nStopSpace: 709\nTimeout: 8\n
 Event: Parkinglot\nActionID: {id}\nName: shop\nStartSpace: 801\nStopSpace: 803\nTimeout: 45\n
 Event: ParkinglotsComplete\nActionID: {id}\nEventList: Complete\nListItems: 2\n\n";
@@ -122,7 +123,9 @@ fn who_is_parked_at_the_beginning_is_in_the_list_and_who_may_be_shown_is_asked()
     assert_eq!(jane.parker, Identity::new("Bob Brown", "102"));
     assert!(!jane.vetted);
     let first = asked[0][1].clone();
-    scene.hear(&format!("Response: Success\n{first}\nVariable: CALLERID(pres)\nValue: allowed_not_screened\n\n"));
+    scene.hear(&format!(
+        "Response: Success\n{first}\nVariable: CALLERID(pres)\nValue: allowed_not_screened\n\n"
+    ));
     let Fact::Vetted(jane) = scene.last_fact() else { panic!("{:?}", scene.facts) };
     assert_eq!((jane.parkee.clone(), jane.vetted), (Identity::new("Jane Doe", "01614960100"), true));
 }
@@ -163,7 +166,10 @@ fn who_calls_himself_anonymous_is_not_shown_by_his_number() {
     let mut scene = Scene::listening("");
     scene.hear(&event("ParkedCall", &about, 8, 0));
     vet(&mut scene, "allowed_not_screened", "prohib_not_screened");
-    let Fact::Vetted(call) = scene.last_fact().clone() else { scene.facts.pop(); panic!("{:?}", scene.facts) };
+    let Fact::Vetted(call) = scene.last_fact().clone() else {
+        scene.facts.pop();
+        panic!("{:?}", scene.facts)
+    };
     assert!(call.parkee.is_withheld() && call.parker.label() == "bob", "{call:?}");
 }
 
@@ -205,10 +211,17 @@ fn giving_up_a_time_out_and_a_swap_are_what_they_are_called() {
     assert!(matches!(scene.last_fact(), Fact::GaveUp(call) if call.parkee.label() == "Jane Doe"));
     scene.hear(&jane_parked());
     vet(&mut scene, "allowed", "allowed");
-    let times_out = JANE.replace("ParkeeContext: phones", "ParkeeContext: park-dial").replace("ParkeeExten: 102", "ParkeeExten: PJSIP_bob");
+    let times_out = JANE
+        .replace("ParkeeContext: phones", "ParkeeContext: park-dial")
+        .replace("ParkeeExten: 102", "ParkeeExten: PJSIP_bob");
     scene.hear(&event("ParkedCallTimeOut", &times_out, 0, 8));
-    assert!(matches!(scene.last_fact(), Fact::TimedOut(call) if call.parkee.label() == "Jane Doe" && call.parked_for_s == 8));
-    let bob = JANE.replace("trunk-00000000", "bob-00000012").replace("01614960100", "102").replace("Jane Doe", "Bob Brown");
+    assert!(
+        matches!(scene.last_fact(), Fact::TimedOut(call) if call.parkee.label() == "Jane Doe" && call.parked_for_s == 8)
+    );
+    let bob = JANE
+        .replace("trunk-00000000", "bob-00000012")
+        .replace("01614960100", "102")
+        .replace("Jane Doe", "Bob Brown");
     scene.hear(&event("ParkedCall", &bob.replace("1795861739.0", "1795861787.20"), 8, 0));
     let Fact::Parked(call) = scene.last_fact() else { panic!("{:?}", scene.facts) };
     assert!(call.device == call.parker_device, "he waits there himself to hear the slot");
@@ -246,6 +259,8 @@ fn the_list_read_again_counts_and_shows_that_the_server_tells_nothing_of_its_own
     read_again(&mut scene, &jane_listed(3));
     let told: Vec<_> = scene.facts.iter().rev().take(2).collect();
     assert!(matches!(told[0], Fact::Listed(all) if all.len() == 1));
-    assert!(matches!(told[1], Fact::Troubled { reason } if reason.as_str().contains("read = call is missing")));
+    assert!(
+        matches!(told[1], Fact::Troubled { reason } if reason.as_str().contains("read = call is missing"))
+    );
     scene.hear("Event: ParkedCallsComplete\nActionID: {id}\nTotal: 1\n\n");
 }

@@ -99,7 +99,8 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         Just(b"Response: Success\r\nActionID: parkdeck-1\r\nChallenge: 5\r\n\r\n".to_vec()),
         (1u64..9).prop_map(|n| format!("Response: Success\nActionID: parkdeck-{n}\n\n").into_bytes()),
         (1u64..9).prop_map(|n| format!("Response: Error\nActionID: parkdeck-{n}\n\n").into_bytes()),
-        (1u64..9).prop_map(|n| format!("Event: ParkedCallsComplete\nActionID: parkdeck-{n}\n\n").into_bytes()),
+        (1u64..9)
+            .prop_map(|n| format!("Event: ParkedCallsComplete\nActionID: parkdeck-{n}\n\n").into_bytes()),
         (1u64..9).prop_map(|n| captured::LOTS.replace("{id}", &format!("parkdeck-{n}")).into_bytes()),
         "[A-Za-z]{1,9}: [ -~]{0,40}\r\n".prop_map(String::into_bytes),
         proptest::collection::vec(any::<u8>(), 0..60),

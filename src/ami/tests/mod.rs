@@ -116,10 +116,13 @@ impl Scene {
         self.hear("Response: Error\nActionID: {id}\nMessage: Permission denied\n\n");
         self.hear("Response: Success\nActionID: {id}\nEvents: On\n\n");
         self.hear(captured::LOTS);
-        let list = "Response: Success\nActionID: {id}\nEventList: start\nMessage: Parked calls will follow\n\n";
+        let list =
+            "Response: Success\nActionID: {id}\nEventList: start\nMessage: Parked calls will follow\n\n";
         self.hear(list);
         self.hear(parked);
-        self.hear("Event: ParkedCallsComplete\nActionID: {id}\nEventList: Complete\nListItems: 1\nTotal: 1\n\n");
+        self.hear(
+            "Event: ParkedCallsComplete\nActionID: {id}\nEventList: Complete\nListItems: 1\nTotal: 1\n\n",
+        );
         assert!(matches!(self.facts.last(), Some(Fact::Connected(_))), "{:?}", self.facts);
     }
 

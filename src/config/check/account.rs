@@ -3,8 +3,8 @@
 use super::super::raw::{RawAccount, RawLot};
 use super::super::server::{read_proxy, read_server};
 use super::super::{
-    Account, IdentitySource, KeyExchange, MAX_FURTHER_REALMS, PasswordSource, Proxy,
-    SecureMedia, Server, TransportChoice,
+    Account, IdentitySource, KeyExchange, MAX_FURTHER_REALMS, PasswordSource, Proxy, SecureMedia, Server,
+    TransportChoice,
 };
 use super::secret::Sources;
 use super::{Check, MAX_LENGTH, MAX_TIME_S};

@@ -20,7 +20,8 @@ impl Check<'_> {
     ) -> Option<Ami> {
         let ami = raw.get_ref();
         if lot.dialect == Dialect::Parkdeck {
-            let words = "only Asterisk has a manager interface; the parkdeck lot tells who is parked by itself";
+            let words =
+                "only Asterisk has a manager interface; the parkdeck lot tells who is parked by itself";
             self.say(raw, words, None);
         }
         self.printable(&ami.user, "a manager user");
