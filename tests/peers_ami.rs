@@ -63,6 +63,7 @@ fn parked_by_bob(asterisk: &Asterisk, options: &CallerOptions) -> (Caller, Bares
     bob.wait_registered();
     let caller = Caller::call(options);
     caller.wait_answered(SOON);
+    bob.wait_established(SOON);
     bob.transfer(&asterisk.uri("700"));
     wait_until("the caller to be parked", SOON, || (asterisk.parked() == [701]).then_some(()));
     bob.hang_up();
@@ -122,6 +123,7 @@ fn whom_somebody_else_parked_the_board_names_with_parker_and_time_left_and_says_
     dave.wait_registered();
     let second = Caller::call(&CallerOptions::new(asterisk.sip(), "104", "Sam Late", "0555"));
     second.wait_answered(SOON);
+    dave.wait_established(SOON);
     dave.transfer(&asterisk.uri("700"));
     wait_until("the caller to be parked", SOON, || (asterisk.parked() == [701]).then_some(()));
     let address = asterisk.ami().unwrap();

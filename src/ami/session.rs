@@ -172,7 +172,7 @@ impl Session {
     pub fn closed(&mut self, now: Moment, reason: &str) {
         match self.stage {
             Stage::Up(Step::Challenge | Step::Login) => {
-                self.lose(now, "the manager interface hung up while we logged in", true);
+                self.lose(now, "the manager interface hung up while we logged in", false);
             }
             Stage::Up(_) | Stage::Connecting { .. } => self.lose(now, reason, false),
             Stage::Away { .. } | Stage::Stopped => {}
@@ -358,11 +358,16 @@ impl Session {
     }
 
     fn refused(&mut self, now: Moment, block: &Block) {
-        let reason = format!(
-            "the manager user may not see parked calls ({}): he needs read = call and write = call",
-            message(block)
-        );
-        self.give_up(now, &reason, true);
+        let message = message(block);
+        // A server that is starting takes connections before it has loaded its parking.
+        let unknown = message.starts_with("Invalid/unknown command");
+        let reason = match unknown {
+            true => format!("the server has no call parking, or not yet ({message})"),
+            false => format!(
+                "the manager user may not see parked calls ({message}): he needs read = call and write = call"
+            ),
+        };
+        self.give_up(now, &reason, !unknown);
     }
 
     fn take_lot(&mut self, now: Moment, block: &Block) {
@@ -375,7 +380,7 @@ impl Session {
         if self.lots.len() < MAX_LOTS && !self.lots.contains(&self.config.lot) {
             let there = self.lots.join(", ");
             let reason = format!("the server has no parking lot “{}”, but: {there}", self.config.lot);
-            return self.give_up(now, &reason, true);
+            return self.give_up(now, &reason, false);
         }
         let lot = self.config.lot.clone();
         self.step(now, Step::List, "ParkedCalls", &[("ParkingLot", &lot)]);

@@ -122,6 +122,15 @@ pub enum Event {
         /// Who did it; withheld when it may not be shown.
         by: Identity,
     },
+    /// A call that rings already is a comeback: the server says so a moment late.
+    CameBack {
+        /// Which.
+        call: CallId,
+        /// From where.
+        slot: SlotId,
+        /// How long he had waited there, in seconds.
+        waited_s: u32,
+    },
     /// A parked caller hung up.
     GaveUp {
         /// Where.

@@ -44,6 +44,7 @@ impl Desk {
             Event::LampConfirmed { slot, until } => self.lamp_confirmed(&SlotKey { line, id: slot }, until),
             Event::ManagerTold(manager) => self.manager_told(line, manager),
             Event::Fetched { slot, parkee, by } => self.fetched(&SlotKey { line, id: slot }, &parkee, &by),
+            Event::CameBack { call, slot, waited_s } => self.came_back(call, &slot, waited_s),
             Event::GaveUp { slot, parkee, waited_s } => {
                 self.gave_up(&SlotKey { line, id: slot }, &parkee, waited_s)
             }
@@ -250,36 +251,46 @@ impl Desk {
         if self.calls.len() >= MAX_CALLS {
             return vec![Effect::Reject(arrival.call)];
         }
-        let now = self.now;
         let mut call =
             self.fresh_call(arrival.call, line, Direction::Inbound, arrival.party.clone(), Phase::Ringing);
         call.called = arrival.called.clone();
         call.note = arrival.note.clone();
         if let Some((slot, parked, waited)) = self.recognise_comeback(line, &arrival) {
-            call.waiting_since = now.saturating_sub(waited);
-            let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
-            if let Some(parked) = parked {
-                if call.note.is_empty() {
-                    call.note = parked.note;
-                }
-                if call.party.is_withheld() {
-                    call.party = parked.parkee;
-                }
-            }
-            let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
-            let place = place.unwrap_or_else(|| "a slot".to_owned());
-            let who = Self::called(&call.party);
-            call.comeback = Some(Comeback { slot, waited_s });
-            let (minutes, seconds) = (waited_s / 60, waited_s % 60);
-            let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };
-            let text = format!("{who} comes back from {place}, waited {minutes}:{seconds:02}{note}");
-            self.say(Severity::Warning, &text);
+            self.mark_comeback(&mut call, slot, parked, waited);
         }
         self.calls.push(call);
         if self.in_hand.is_none() {
             self.in_hand = Some(arrival.call);
         }
         Vec::new()
+    }
+
+    /// Notes in a ringing call where it comes back from, and says so.
+    pub(super) fn mark_comeback(
+        &mut self,
+        call: &mut Call,
+        slot: Option<SlotId>,
+        parked: Option<ParkedCall>,
+        waited: Duration,
+    ) {
+        call.waiting_since = self.now.saturating_sub(waited);
+        let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
+        if let Some(parked) = parked {
+            if call.note.is_empty() {
+                call.note = parked.note;
+            }
+            if call.party.is_withheld() {
+                call.party = parked.parkee;
+            }
+        }
+        let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
+        let place = place.unwrap_or_else(|| "a slot".to_owned());
+        let who = Self::called(&call.party);
+        call.comeback = Some(Comeback { slot, waited_s });
+        let (minutes, seconds) = (waited_s / 60, waited_s % 60);
+        let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };
+        let text = format!("{who} comes back from {place}, waited {minutes}:{seconds:02}{note}");
+        self.say(Severity::Warning, &text);
     }
 
     /// Slot, memory and wait, if this ringing caller was parked until a moment ago (T5).

@@ -3,8 +3,12 @@
 
 use super::line::{LineId, ManagerInterface, SlotKey};
 use super::slot::ParkedCall;
-use super::{Desk, Effect, Phase, Severity};
+use super::{Call, CallId, Desk, Effect, Phase, Severity};
 use crate::parking::{Identity, SlotId, Strength, Text};
+use std::time::Duration;
+
+/// How long a call may have rung when the server says that it is a comeback.
+const COMEBACK_TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 impl Desk {
     /// The manager interface tells, or no longer does. Then what only it could know is as good as remembered.
@@ -83,6 +87,24 @@ impl Desk {
         let (place, minutes, seconds) = (self.place(key), waited_s / 60, waited_s % 60);
         let text = format!("{who} hung up while parked on {place}, waited {minutes}:{seconds:02}");
         self.say(Severity::Warning, &text);
+        Vec::new()
+    }
+
+    /// The server says of a call that rings already that its time in the lot is over. One that has rung for longer is
+    /// somebody else's, of the same number.
+    pub(super) fn came_back(&mut self, id: CallId, slot: &SlotId, waited_s: u32) -> Vec<Effect> {
+        let now = self.now;
+        let fits = |call: &&Call| {
+            let fresh = now.saturating_sub(call.since) <= COMEBACK_TOLD_WITHIN;
+            call.phase == Phase::Ringing && call.comeback.is_none() && fresh
+        };
+        let Some(mut call) = self.call(id).filter(fits).cloned() else { return Vec::new() };
+        let key = call.slot_key(slot);
+        let parked = self.forget_parked(&key, &call.party.clone());
+        self.mark_comeback(&mut call, Some(slot.clone()), parked, Duration::from_secs(waited_s.into()));
+        if let Some(there) = self.call_mut(id) {
+            *there = call;
+        }
         Vec::new()
     }
 

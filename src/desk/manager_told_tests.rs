@@ -188,6 +188,23 @@ fn who_gave_up_is_named_and_is_no_comeback_when_he_rings_again() {
 }
 
 #[test]
+fn a_comeback_that_is_told_while_it_rings_is_one_unless_it_has_rung_for_long() {
+    for (told_ms, is_one) in [(50_010, true), (53_000, false)] {
+        let mut desk = desk();
+        tell(&mut desk, 10_000, "701", LampReport { note: Some(Text::new("for Sam")), ..told_jane() });
+        let call = desk.new_call_id();
+        let (called, note) = (Text::new("100"), Text::default());
+        let arrival =
+            CallArrival { call, party: jane(), called, comeback: None, referred_by_us: false, note };
+        desk.learn(at(50_000), Event::CallArrived(arrival));
+        desk.learn(at(told_ms), Event::CameBack { call, slot: slot("701"), waited_s: 45 });
+        let back = desk.call(call).unwrap();
+        assert_eq!(back.comeback.is_some(), is_one);
+        assert_eq!(back.note.as_str(), if is_one { "for Sam" } else { "" });
+    }
+}
+
+#[test]
 fn a_comeback_that_was_announced_brings_its_note_though_the_lamp_is_off_already() {
     let mut desk = desk();
     tell(&mut desk, 10_000, "701", LampReport { note: Some(Text::new("for Sam")), ..told_jane() });

@@ -1,6 +1,7 @@
 //! Who is parked as the server's manager interface tells it (`crate::ami`): lamps get names and times, parks their
 //! proof, comebacks their slot. The lamp itself stays what the lamp's subscription says.
 
+use super::calls::{Leg, LegState};
 use super::phone::Phone;
 use crate::ami::{Fact, Parked};
 use crate::desk::{Event, LampReport, ManagerInterface, Notice, Severity};
@@ -84,9 +85,22 @@ impl Phone {
             Fact::TimedOut(call) => {
                 self.has_left(now, &call);
                 if call.parker_device.is_phone_of(self.own_user()) {
-                    self.witness.await_comeback(now, call);
+                    self.comeback_told(now, call);
                 }
             }
+        }
+    }
+
+    /// The caller rings here in a moment, or does so already: the INVITE comes by another way.
+    fn comeback_told(&mut self, now: Moment, parked: Parked) {
+        let rings = |leg: &Leg| leg.state == LegState::Ringing && same(&leg.party, &parked.parkee);
+        let ringing = self.legs.iter().find(|(_, leg)| rings(leg)).map(|(call, _)| *call);
+        match ringing {
+            Some(call) => {
+                let Parked { slot, parked_for_s: waited_s, .. } = parked;
+                self.say(Event::CameBack { call, slot, waited_s });
+            }
+            None => self.witness.await_comeback(now, parked),
         }
     }
 

@@ -107,6 +107,22 @@ fn refusals_are_told_in_words_and_not_hurried() {
 }
 
 #[test]
+fn a_server_that_has_not_loaded_its_parking_yet_is_tried_again_soon() {
+    let mut scene = Scene::new();
+    scene.open(true);
+    scene.hear("Response: Success\nActionID: {id}\nChallenge: 1\n\n");
+    scene.hear("Response: Success\nActionID: {id}\n\nEvent: FullyBooted\nPrivilege: system,all\nStatus: Fully Booted\n\n");
+    scene.hear("Response: Success\nActionID: {id}\nMessage: Success\n\n");
+    scene.hear("Response: Success\nActionID: {id}\nEvents: On\n\n");
+    let unknown =
+        "Invalid/unknown command: Parkinglots. Use Action: ListCommands to show available commands.";
+    scene.hear(&format!("Response: Error\nActionID: {{id}}\nMessage: {unknown}\n\n"));
+    assert!(scene.reason().contains("has no call parking, or not yet"), "{}", scene.reason());
+    let Fact::Lost { retry_at, .. } = scene.last_fact() else { unreachable!() };
+    assert!(*retry_at <= scene.now + s(1));
+}
+
+#[test]
 fn who_is_parked_at_the_beginning_is_in_the_list_and_who_may_be_shown_is_asked() {
     let mut scene = Scene::listening(&jane_listed(2));
     let Fact::Connected(all) = scene.last_fact().clone() else { unreachable!() };

@@ -211,6 +211,16 @@ fn the_invite_after_a_time_out_is_the_comeback_with_slot_and_wait() {
 }
 
 #[test]
+fn a_time_out_told_after_the_invite_is_about_the_call_that_rings() {
+    let mut scene = Scene::registered(crate::dialect::MediaSecurity::default());
+    scene.ami(Fact::Connected(vec![]));
+    scene.ring(address(1));
+    scene.run(Duration::from_millis(50));
+    scene.ami(Fact::TimedOut(Parked { parked_for_s: 45, ..parked("702", JANE, "reception") }));
+    assert_eq!(scene.heard.last(), Some(&Event::CameBack { call: CALL, slot: slot("702"), waited_s: 45 }));
+}
+
+#[test]
 fn slots_that_are_not_on_the_board_are_nobodys_business() {
     let mut scene = in_sync();
     scene.ami(Fact::Parked(parked("799", "0777", "bob")));
