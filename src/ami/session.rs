@@ -452,6 +452,11 @@ impl Session {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn is_reading_the_list(&self) -> bool {
+        self.errand == Some(Errand::List)
+    }
+
     /// How much is kept: parked calls, retrievals, questions, bytes of the block that is being read.
     #[cfg(test)]
     pub(super) fn kept(&self) -> ((usize, usize, usize), usize) {

@@ -181,6 +181,8 @@ impl Desk {
                 let known = slot.parked.take().filter(|p| p.may_be(&report));
                 let remembered = memory.filter(|_| known.is_none()).map(|i| self.remembered.swap_remove(i).1);
                 let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::into_remembered);
+                // Somebody whom we didn't park: an interface told of him that may be silent now.
+                slot.hearsay |= remembered.as_ref().is_some_and(|p| !p.ours);
                 let mut parked = known.or(remembered).unwrap_or_else(|| ParkedCall::unknown(now));
                 parked.take_in(&report, now, ceiling);
                 slot.hearsay &= report.parkee.is_none();

@@ -144,6 +144,18 @@ fn whom_we_parked_ourselves_we_know_without_the_interface() {
 }
 
 #[test]
+fn what_an_earlier_session_was_told_is_remembered_too_and_no_more() {
+    for (ours, strength) in [(true, Strength::Verified), (false, Strength::Unverified)] {
+        let mut desk = desk();
+        tell(&mut desk, 10, "702", told_jane());
+        let call = ParkedCall { ours, ..parked(&desk, "702") };
+        desk.remember(LineId(0), vec![(slot("701"), call)]);
+        tell(&mut desk, 20, "701", LampReport { lamp: Lamp::Parked, ..LampReport::default() });
+        assert_eq!((parked(&desk, "701").parkee, parked(&desk, "701").strength), (jane(), strength));
+    }
+}
+
+#[test]
 fn who_fetched_a_caller_is_said_at_the_slot_and_to_the_loser_of_a_race() {
     let mut desk = desk();
     tell(&mut desk, 10_000, "701", told_jane());

@@ -302,9 +302,8 @@ impl Phone {
     /// Decides whether what is known is enough.
     fn judge(&mut self, now: Moment, call: CallId) {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call) else { return };
-        let (Stage::Accepted | Stage::Aftermath, Some(slot)) = (attempt.stage, attempt.slot.clone()) else {
-            return;
-        };
+        let stage = attempt.stage;
+        let (Stage::Accepted | Stage::Aftermath, Some(slot)) = (stage, attempt.slot.clone()) else { return };
         match self.config.dialect.proof {
             // Our lot ends our leg itself; its lamp is as good.
             Proof::ServersWord => {
@@ -313,7 +312,9 @@ impl Phone {
                 }
             }
             // The server's own word is on its way, and better than a probe.
-            Proof::Lamp if self.witness.is_in_sync() => self.decide_within(now, call, AMI_LAG),
+            Proof::Lamp if stage == Stage::Accepted && self.witness.is_in_sync() => {
+                self.decide_within(now, call, AMI_LAG);
+            }
             Proof::Lamp => self.send_probe(now, call),
         }
     }

@@ -22,7 +22,7 @@ struct Seen {
     at: Moment,
 }
 
-/// A lit lamp of a slot in which, we are told, there is nobody.
+/// A lamp that says other than we are told.
 struct Doubt {
     until: Moment,
     told: bool,
@@ -32,6 +32,7 @@ struct Doubt {
 #[derive(Default)]
 pub(super) struct Witness {
     in_sync: bool,
+    was_lost: bool,
     parked: BTreeMap<SlotId, Seen>,
     doubts: BTreeMap<SlotId, Doubt>,
     due: Vec<(Parked, Moment)>,
@@ -50,6 +51,10 @@ impl Phone {
             Fact::Connected(all) => {
                 self.say(Event::ManagerTold(ManagerInterface::Connected));
                 self.list_told(now, all);
+                // A server that was away a moment ago may have forgotten that lamps are watched.
+                if std::mem::take(&mut self.witness.was_lost) {
+                    self.config.slots.clone().iter().for_each(|slot| self.ask_lamp(now, slot));
+                }
             }
             Fact::Listed(all) => self.list_told(now, all),
             Fact::Lost { reason, retry_at } => self.ami_lost(now, reason, retry_at),
@@ -114,7 +119,17 @@ impl Phone {
         for call in all.into_iter().filter(|call| self.config.slots.contains(&call.slot)) {
             self.witness.parked.insert(call.slot.clone(), Seen { call, at: now });
         }
-        self.config.slots.clone().iter().for_each(|slot| self.retell_lamp(now, slot));
+        for slot in self.config.slots.clone() {
+            self.retell_lamp(now, &slot);
+            self.doubt_dark_lamp(now, &slot);
+        }
+    }
+
+    /// Somebody is there, and the lamp says that the slot is free: for how long?
+    fn doubt_dark_lamp(&mut self, now: Moment, slot: &SlotId) {
+        if self.lamp(slot) == Some(&Lamp::Free) && self.witness.parked.contains_key(slot) {
+            self.witness.doubt(now, slot);
+        }
     }
 
     fn somebody_told(&mut self, now: Moment, call: Parked) {
@@ -122,6 +137,7 @@ impl Phone {
         if self.config.slots.contains(&slot) {
             self.witness.parked.insert(slot.clone(), Seen { call, at: now });
             self.retell_lamp(now, &slot);
+            self.doubt_dark_lamp(now, &slot);
         }
     }
 
@@ -129,14 +145,15 @@ impl Phone {
         let there = |seen: &Seen| seen.call.unique_id == call.unique_id;
         if self.witness.parked.get(&call.slot).is_some_and(there) {
             self.witness.parked.remove(&call.slot);
+            self.witness.doubts.remove(&call.slot);
             self.retell_lamp(now, &call.slot);
         }
     }
 
     /// Everything goes on as without; nothing that was told is believed any more.
     fn ami_lost(&mut self, now: Moment, reason: Text, retry_at: Moment) {
-        let was_in_sync = std::mem::take(&mut self.witness).in_sync;
-        if was_in_sync {
+        let before = std::mem::replace(&mut self.witness, Witness { was_lost: true, ..Witness::default() });
+        if before.in_sync {
             // A lamp that was lit by the manager interface alone is what its subscription says again.
             self.config.slots.clone().iter().for_each(|slot| self.retell_lamp(now, slot));
         }
@@ -152,14 +169,17 @@ impl Phone {
         }
     }
 
-    /// Lamps that have been lit for too long without anybody being there.
+    /// Lamps that have said something else for too long: no name is shown that may be wrong, and the server is asked.
     pub(super) fn doubt_when_due(&mut self, now: Moment) {
         let mut due = Vec::new();
         for (slot, doubt) in self.witness.doubts.iter_mut().filter(|(_, d)| !d.told && now >= d.until) {
             doubt.told = true;
             due.push(slot.clone());
         }
-        due.iter().for_each(|slot| self.retell_lamp(now, slot));
+        for slot in due {
+            self.retell_lamp(now, &slot);
+            self.ask_lamp(now, &slot);
+        }
     }
 }
 
@@ -185,13 +205,15 @@ impl Witness {
                 seen.tell(now, report)
             }
             (Lamp::Parked | Lamp::RingingBack, None) => {
-                let until = now + MAY_DISAGREE_FOR;
-                let doubt = self.doubts.entry(slot.clone()).or_insert(Doubt { until, told: false });
                 // Somebody, perhaps; but nobody of whom we know.
-                let parkee = if doubt.told { Some(Identity::default()) } else { report.parkee };
+                let parkee = if self.doubt(now, slot) { Some(Identity::default()) } else { report.parkee };
                 LampReport { parkee, ..report }
             }
-            (Lamp::Free, _) => {
+            (Lamp::Free, Some(_)) => {
+                self.doubt(now, slot);
+                report
+            }
+            (Lamp::Free, None) => {
                 self.doubts.remove(slot);
                 report
             }
@@ -201,6 +223,12 @@ impl Witness {
             }
             (Lamp::Unknown | Lamp::Stale { .. } | Lamp::Refused { .. }, None) => report,
         }
+    }
+
+    /// The lamp of this slot says something else. True if it has done so for too long.
+    fn doubt(&mut self, now: Moment, slot: &SlotId) -> bool {
+        let until = now + MAY_DISAGREE_FOR;
+        self.doubts.entry(slot.clone()).or_insert(Doubt { until, told: false }).told
     }
 
     fn await_comeback(&mut self, now: Moment, call: Parked) {

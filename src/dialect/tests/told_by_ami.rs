@@ -159,6 +159,33 @@ fn a_lit_lamp_where_nobody_is_said_to_be_keeps_no_name_after_a_second() {
 }
 
 #[test]
+fn a_lamp_that_disagrees_for_a_second_is_asked_and_so_are_all_after_a_loss() {
+    let asked = |scene: &Scene| scene.server.methods.iter().filter(|m| **m == Method::Subscribe).count();
+    let renewed = |scene: &mut Scene| {
+        // A renewal reaches the server as a refresh, which tells the lamp anew.
+        let told = scene.heard.iter().filter(|e| matches!(e, Event::LampChanged { .. })).count();
+        scene.heard.clear();
+        told
+    };
+    let mut scene = in_sync();
+    let before = asked(&scene);
+    // Parked, but the lamp stays dark: its NOTIFY was lost.
+    scene.server.watchers.get_mut("703").unwrap().2 = true;
+    scene.ami(Fact::Parked(vetted(parked("703", "0777", "bob"), "Ann", "0777")));
+    scene.run(Duration::from_millis(900));
+    assert_eq!(renewed(&mut scene), 0);
+    scene.run(Duration::from_millis(200));
+    assert_eq!(scene.told_of("703").parkee, Some(Identity::new("Ann", "0777")), "{:?}", scene.heard);
+    scene.run(Duration::from_secs(2));
+    scene.ami(Fact::Lost { reason: Text::new("gone"), retry_at: scene.now });
+    scene.heard.clear();
+    scene.ami(Fact::Connected(vec![vetted(parked("703", "0777", "bob"), "Ann", "0777")]));
+    scene.run(Duration::from_millis(500));
+    assert!(renewed(&mut scene) >= 3, "all three lamps were asked");
+    assert_eq!(asked(&scene), before, "within their subscriptions");
+}
+
+#[test]
 fn a_lamp_that_can_not_be_seen_shows_who_is_there_until_the_interface_is_lost() {
     let mut scene = in_sync();
     scene.phone.with_first(scene.now, |phone| phone.all_lamps_stale(Duration::from_secs(3)));
