@@ -51,9 +51,8 @@ impl Phone {
             Fact::Connected(all) => {
                 self.say(Event::ManagerTold(ManagerInterface::Connected));
                 self.list_told(now, all);
-                // A server that was away a moment ago may have forgotten that lamps are watched.
-                if std::mem::take(&mut self.witness.was_lost) {
-                    self.config.slots.clone().iter().for_each(|slot| self.ask_lamp(now, slot));
+                if std::mem::take(&mut self.witness.was_lost) && self.registered {
+                    self.remind_server(now);
                 }
             }
             Fact::Listed(all) => self.list_told(now, all),
@@ -111,6 +110,12 @@ impl Phone {
 
     fn own_user(&self) -> &str {
         self.config.account.aor.uri.user.as_deref().unwrap_or_default()
+    }
+
+    /// A server that was away a moment ago, too short a time for a probe to miss it, may have forgotten us and our lamps.
+    fn remind_server(&mut self, now: Moment) {
+        self.ua.register(now, self.account);
+        self.config.slots.clone().iter().for_each(|slot| self.ask_lamp(now, slot));
     }
 
     fn list_told(&mut self, now: Moment, all: Vec<Parked>) {

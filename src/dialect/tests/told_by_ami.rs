@@ -182,6 +182,8 @@ fn a_lamp_that_disagrees_for_a_second_is_asked_and_so_are_all_after_a_loss() {
     scene.ami(Fact::Connected(vec![vetted(parked("703", "0777", "bob"), "Ann", "0777")]));
     scene.run(Duration::from_millis(500));
     assert!(renewed(&mut scene) >= 3, "all three lamps were asked");
+    let registers = scene.server.methods.iter().filter(|m| **m == Method::Register).count();
+    assert_eq!(registers, 2, "and it is told again that we are here");
     assert_eq!(asked(&scene), before, "within their subscriptions");
 }
 
