@@ -1,7 +1,7 @@
 //! The checks of a lot's manager interface.
 
-use super::super::raw::{RawAmi, RawLot};
-use super::super::{Ami, Dialect, Server};
+use super::super::raw::RawAmi;
+use super::super::{Ami, Server};
 use super::Check;
 use super::secret::Sources;
 use toml::Spanned;
@@ -10,16 +10,16 @@ use toml::Spanned;
 const DEFAULT_LOT: &str = "default";
 
 impl Check<'_> {
-    /// Checks what a lot says of a manager interface; `place` is the lot's path, `server` that of its account.
+    /// Checks what a lot of that dialect says of a manager interface; `place` is the lot's path, `server` that of its account.
     pub(super) fn ami(
         &mut self,
-        lot: &RawLot,
+        dialect: &str,
         raw: &Spanned<RawAmi>,
         place: &[&str],
         server: Option<&Server>,
     ) -> Option<Ami> {
         let ami = raw.get_ref();
-        if lot.dialect == Dialect::Parkdeck {
+        if dialect == "parkdeck" {
             let words =
                 "only Asterisk has a manager interface; the parkdeck lot tells who is parked by itself";
             self.say(raw, words, None);
