@@ -12,6 +12,9 @@ mod learn;
 mod line;
 #[cfg(test)]
 mod line_tests;
+mod manager_told;
+#[cfg(test)]
+mod manager_told_tests;
 mod notice;
 mod obey;
 mod park;
@@ -26,7 +29,9 @@ pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
-pub use line::{Account, Line, LineId, MAX_LINES, NewLine, Protection, Registration, SlotKey, Way};
+pub use line::{
+    Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
+};
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};
 pub use security::{MediaCover, Security, SignallingCover};

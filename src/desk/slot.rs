@@ -85,6 +85,9 @@ pub struct Slot {
     /// Until when that holds; then it is stale, unless it was confirmed before.
     #[serde(default)]
     pub fresh_until: Option<Moment>,
+    /// Who is there was told by somebody who tells nothing any more: shown as remembered, never as verified.
+    #[serde(default)]
+    pub hearsay: bool,
     /// Somebody else is retrieving or has retrieved this call, in words, for a few seconds.
     pub remark: Option<(Text, Moment)>,
 }
@@ -101,6 +104,7 @@ impl Slot {
             parked: None,
             heard_at: None,
             fresh_until: None,
+            hearsay: false,
             remark: None,
         }
     }

@@ -289,6 +289,11 @@ impl Asterisk {
         self.ami.map(SocketAddr::V4)
     }
 
+    /// Where it listens for TLS, when there is a certificate.
+    pub fn ami_tls(&self) -> Option<SocketAddr> {
+        self.ami.map(|ami| SocketAddr::V4(SocketAddrV4::new(*ami.ip(), ami.port() + 1)))
+    }
+
     pub fn options(&self) -> &AsteriskOptions {
         &self.options
     }

@@ -61,7 +61,7 @@ pub fn write(places: &Places, options: &AsteriskOptions) {
         format!("[default]\nmode=files\ndirectory={}/data/moh\n", places.unpacked.display()),
     );
     file("features.conf", format!("[general]\n[featuremap]\n{}", options.features));
-    file("manager.conf", manager(places));
+    file("manager.conf", manager(places, options));
     file("pjsip.conf", pjsip(places, options));
     file("extensions.conf", dialplan(options));
     if options.parking {
@@ -114,13 +114,24 @@ fn modules(options: &AsteriskOptions) -> String {
     text
 }
 
-fn manager(places: &Places) -> String {
+fn manager(places: &Places, options: &AsteriskOptions) -> String {
+    let tls = |pair: &super::certificates::Pair, ami: SocketAddrV4| {
+        format!(
+            "tlsenable=yes\ntlsbindaddr={}:{}\ntlscertfile={}\ntlsprivatekey={}\n",
+            ami.ip(),
+            ami.port() + 1,
+            pair.certificate.display(),
+            pair.key.display(),
+        )
+    };
+    let pair = options.streams.as_ref().and_then(|streams| streams.tls.as_ref());
     match places.ami {
         None => "[general]\nenabled=no\n".into(),
         Some(ami) => format!(
-            "[general]\nenabled=yes\nbindaddr={}\nport={}\n[parkdeck]\nsecret=ami-secret\nread=all\nwrite=all\n",
+            "[general]\nenabled=yes\nbindaddr={}\nport={}\n{}[parkdeck]\nsecret=ami-secret\nread=all\nwrite=all\n",
             ami.ip(),
-            ami.port()
+            ami.port(),
+            pair.map(|pair| tls(pair, ami)).unwrap_or_default(),
         ),
     }
 }
