@@ -216,7 +216,7 @@ fn a_call_that_has_nobody_to_be_parked_stays_and_the_board_says_why(version: Ver
     console.wait_call(&["▶", "talking", "600"], SOON);
     asterisk.log_sip();
     console.keys("p");
-    console.terminal.wait_line(&["park failed:", "400", "600 is with you"], SOON);
+    console.terminal.wait_line(&["park failed:", "nobody on this call to park", "600 is with you"], SOON);
     console.wait_call(&["▶", "listening", "600"], SOON);
     assert!(dialog_of_the_refer(&asterisk).contains(&">NOTIFY (400)".to_string()));
     assert!(asterisk.parked().is_empty());
