@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod console;
+pub mod doctor;
 pub mod engine;
 pub mod lot;
 mod screen;

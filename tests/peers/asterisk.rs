@@ -29,6 +29,8 @@ pub struct AsteriskOptions {
     pub comeback_to_origin: bool,
     /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …); later lines win.
     pub endpoint_lines: String,
+    /// Extra lines for one phone alone: user, lines of its endpoint, lines of its AOR.
+    pub phone_lines: Vec<(&'static str, &'static str, &'static str)>,
     /// Extra lines for the trunk's endpoint.
     pub trunk_lines: String,
     /// Extra lines for the lot in `res_parking.conf`.
@@ -56,6 +58,7 @@ impl Default for AsteriskOptions {
             comeback_ring_s: 20,
             comeback_to_origin: true,
             endpoint_lines: String::new(),
+            phone_lines: Vec::new(),
             trunk_lines: String::new(),
             lot_lines: String::new(),
             dialplan_lines: String::new(),

@@ -1,0 +1,257 @@
+//! What went over the wire while the doctor was at work: the phones tell what it means for a receptionist, this tells in
+//! whose words it was said. Knows no clock and no socket.
+
+use crate::parking::Moment;
+use crate::sip::digest::Challenge;
+use crate::sip::message::{Headers, Message, Method, Response, read_datagram};
+use crate::sip::{identity, sdp, sipfrag};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// The newest messages that are kept; a run has a few hundred.
+const MAX_SEEN: usize = 4_096;
+
+/// One message.
+struct Seen {
+    at: Moment,
+    ours: bool,
+    message: Message,
+}
+
+/// All that was said.
+#[derive(Default)]
+pub(super) struct Witness {
+    seen: VecDeque<Seen>,
+}
+
+/// How the server answered our REGISTERs.
+#[derive(Debug, Default)]
+pub(super) struct Registration {
+    /// The realms and digests that it asked for.
+    pub challenges: Vec<Challenge>,
+    /// The last final answer that was no challenge, or the last challenge where nothing else came.
+    pub status: Option<u16>,
+    /// Seconds granted.
+    pub expires_s: Option<u32>,
+    /// Where it sees us, when it says so.
+    pub seen_at: Option<String>,
+    /// The Contacts that it has for the account.
+    pub contacts: usize,
+}
+
+/// A park as the wire saw it.
+#[derive(Debug, Default)]
+pub(super) struct Park {
+    /// When the first REFER went out.
+    pub asked_at: Option<Moment>,
+    /// Its final answer.
+    pub status: Option<u16>,
+    /// What the sipfrags said, in order.
+    pub fragments: Vec<u16>,
+    /// Who ended the leg: `Some(true)`: the server.
+    pub ended_by_server: Option<bool>,
+}
+
+/// How the server said who is at the other end of a call.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// `the answer`, `UPDATE`, `re-INVITE`.
+    pub by: &'static str,
+    /// The header.
+    pub header: &'static str,
+    /// How long after the answer.
+    pub after: Duration,
+}
+
+impl Witness {
+    /// A whole message, ours or theirs. What can't be read is no evidence.
+    pub fn note(&mut self, at: Moment, ours: bool, bytes: &[u8]) {
+        if let Ok(message) = read_datagram(bytes) {
+            if self.seen.len() >= MAX_SEEN {
+                self.seen.pop_front();
+            }
+            self.seen.push_back(Seen { at, ours, message });
+        }
+    }
+
+    /// Responses of the server to requests of that method, in order.
+    fn answers(&self, method: &Method) -> impl DoubleEndedIterator<Item = (Moment, &Response)> {
+        self.seen.iter().filter_map(move |seen| match &seen.message {
+            Message::Response(response) if !seen.ours => {
+                let (_, asked) = response.headers.cseq()?;
+                (asked == *method).then_some((seen.at, response))
+            }
+            _ => None,
+        })
+    }
+
+    /// What the server calls itself.
+    pub fn server(&self) -> Option<&str> {
+        let theirs = self.seen.iter().filter(|seen| !seen.ours).map(|seen| seen.message.headers());
+        theirs.filter_map(|headers| headers.get("Server").or_else(|| headers.get("User-Agent"))).next()
+    }
+
+    pub fn registration(&self) -> Registration {
+        let mut found = Registration::default();
+        for (_, response) in self.answers(&Method::Register) {
+            if matches!(response.status, 401 | 407) {
+                found.challenges.extend(Challenge::read_all(&response.headers, response.status == 407));
+            }
+            if response.status < 200 {
+                continue;
+            }
+            found.status = Some(response.status);
+            if response.status == 200 {
+                let contacts = response.headers.contacts();
+                let named =
+                    contacts.iter().filter_map(|c| c.params.get("expires")?.parse::<u32>().ok()).max();
+                found.expires_s = named.or(response.headers.expires());
+                found.contacts = contacts.len();
+            }
+            found.seen_at = response.headers.via().and_then(|via| {
+                let host = via.params.get("received").unwrap_or(&via.host).to_owned();
+                let port = via.params.get("rport").map(str::to_owned);
+                let port = port.or_else(|| via.port.map(|p| p.to_string()))?;
+                Some(format!("{host}:{port}"))
+            });
+        }
+        found
+    }
+
+    /// The final answer to the last SUBSCRIBE to that extension, and the package.
+    pub fn subscription(&self, extension: &str) -> Option<(u16, String)> {
+        let (call_id, event) = self.seen.iter().rev().find_map(|seen| match &seen.message {
+            Message::Request(request) if seen.ours && request.method == Method::Subscribe => {
+                let to = request.headers.to()?.uri.user?;
+                let event = request.headers.get("Event")?.to_owned();
+                (to == extension).then(|| (request.headers.call_id().map(str::to_owned), event))
+            }
+            _ => None,
+        })?;
+        let of_it = |headers: &Headers| headers.call_id() == call_id.as_deref();
+        let last = self.answers(&Method::Subscribe).rev().find(|(_, r)| r.status >= 200 && of_it(&r.headers));
+        last.map(|(_, response)| (response.status, event))
+    }
+
+    /// The Call-ID of the last INVITE that began a call, ours or theirs, since then.
+    pub fn began_call(&self, ours: bool, since: Moment) -> Option<&str> {
+        let begins = |seen: &&Seen| {
+            let Message::Request(request) = &seen.message else { return false };
+            let outside = request.headers.to().is_some_and(|to| to.tag().is_none());
+            seen.ours == ours && seen.at >= since && request.method == Method::Invite && outside
+        };
+        self.seen.iter().rev().find(begins)?.message.headers().call_id()
+    }
+
+    /// Whether our INVITE named the very dialog that it took over (RFC 3891).
+    pub fn replaced(&self, call_id: &str) -> bool {
+        self.seen.iter().filter(|seen| seen.ours).any(|seen| {
+            let headers = seen.message.headers();
+            headers.call_id() == Some(call_id) && headers.get("Replaces").is_some()
+        })
+    }
+
+    /// The last final answer to an INVITE of that call.
+    pub fn invite_status(&self, call_id: &str) -> Option<u16> {
+        let of_it = |r: &Response| r.status >= 200 && r.headers.call_id() == Some(call_id);
+        let answers = self.answers(&Method::Invite).rev();
+        answers.map(|(_, response)| response).find(|r| of_it(r)).map(|r| r.status)
+    }
+
+    /// The codecs in the answer to our offer.
+    pub fn answered_codecs(&self, call_id: &str) -> Vec<sdp::Codec> {
+        let of_it = |r: &Response| r.status == 200 && r.headers.call_id() == Some(call_id);
+        let found = self.answers(&Method::Invite).find(|(_, response)| of_it(response));
+        found.map(|(_, response)| sdp::codecs_of(&response.body)).unwrap_or_default()
+    }
+
+    /// How the server said who is at the other end of a call that it answered.
+    pub fn identity(&self, call_id: &str) -> Option<Told> {
+        let mut answered_at = None;
+        for seen in self.seen.iter().filter(|seen| !seen.ours) {
+            let headers = seen.message.headers();
+            if headers.call_id() != Some(call_id) {
+                continue;
+            }
+            let by = match &seen.message {
+                Message::Response(r) if r.status == 200 && is_to(headers, &Method::Invite) => {
+                    answered_at.get_or_insert(seen.at);
+                    "the answer"
+                }
+                Message::Request(r) if r.method == Method::Update => "UPDATE",
+                Message::Request(r) if r.method == Method::Invite => "re-INVITE",
+                _ => continue,
+            };
+            if let Some(header) = naming(headers) {
+                let after = seen.at.saturating_sub(answered_at.unwrap_or(seen.at));
+                return Some(Told { by, header, after });
+            }
+        }
+        None
+    }
+
+    /// Whether the INVITE that rang here named the caller in a header that the server vouches for.
+    pub fn arrived_with_identity(&self, call_id: &str) -> bool {
+        self.seen.iter().filter(|seen| !seen.ours).any(|seen| match &seen.message {
+            Message::Request(r) => {
+                r.method == Method::Invite
+                    && r.headers.call_id() == Some(call_id)
+                    && naming(&r.headers).is_some()
+            }
+            Message::Response(_) => false,
+        })
+    }
+
+    /// Whether the server told a running call to send its sound to that very port: past the server, to ourselves.
+    pub fn sound_sent_to(&self, ports: &[u16]) -> bool {
+        self.seen.iter().filter(|seen| !seen.ours).any(|seen| match &seen.message {
+            Message::Request(r) if r.method == Method::Invite => {
+                let inside = r.headers.to().is_some_and(|to| to.tag().is_some());
+                let text = String::from_utf8_lossy(&r.body);
+                let port = text.lines().find_map(|line| line.strip_prefix("m=audio ")?.split(' ').next());
+                let port = port.and_then(|port| port.parse().ok());
+                inside && port.is_some_and(|port: u16| port != 0 && ports.contains(&port))
+            }
+            _ => false,
+        })
+    }
+
+    /// What became of the park of that call.
+    pub fn park(&self, call_id: &str) -> Park {
+        let mut park = Park::default();
+        for seen in self.seen.iter().filter(|seen| seen.message.headers().call_id() == Some(call_id)) {
+            match &seen.message {
+                Message::Request(r) if seen.ours && r.method == Method::Refer => {
+                    park.asked_at.get_or_insert(seen.at);
+                }
+                Message::Request(r) if !seen.ours && r.method == Method::Notify => {
+                    park.fragments.extend(sipfrag::read(&r.body).map(|(status, _)| status));
+                }
+                Message::Request(r) if r.method == Method::Bye => {
+                    park.ended_by_server.get_or_insert(!seen.ours);
+                }
+                Message::Response(r) if !seen.ours && is_to(&r.headers, &Method::Refer) => {
+                    // Of two REFERs the first is the park, the second only asks whether it has worked.
+                    if r.status >= 200 && !matches!(r.status, 401 | 407) && park.status.is_none() {
+                        park.status = Some(r.status);
+                    }
+                }
+                _ => {}
+            }
+        }
+        park
+    }
+}
+
+fn is_to(headers: &Headers, method: &Method) -> bool {
+    headers.cseq().is_some_and(|(_, asked)| asked == *method)
+}
+
+/// The header in which a server vouches for who somebody is.
+fn naming(headers: &Headers) -> Option<&'static str> {
+    let trusted = [identity::Source::Asserted, identity::Source::RemoteParty];
+    Some(match identity::asserted(headers, &trusted)?.source {
+        identity::Source::RemoteParty => "Remote-Party-ID",
+        _ => "P-Asserted-Identity",
+    })
+}
