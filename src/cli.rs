@@ -217,7 +217,8 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
 fn examine(paths: &Paths, wish: doctor::Wish) -> color_eyre::Result<ExitCode> {
     let config = load::console(&paths.config)?;
     let passwords = passwords(&config, paths.config.parent().unwrap_or(Path::new(".")))?;
-    let _log = log_to(&paths.log, config.log.level.word());
+    let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
+    let _log = log_to(&log, config.log.level.word());
     let healthy = doctor::run(doctor::Start { config, passwords, file: paths.config.clone(), wish })?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -27,32 +27,47 @@ struct Findings {
     healthy: bool,
 }
 
-/// A configuration for a user of this server; later lines win nothing, so the lot's are all given here.
-fn configuration(server: &str, user: &str, password: &str, lot: &str) -> String {
-    format!(
-        "# kept\n[account]\nuser = \"{user}\"\nserver = \"{server}\"\npassword_env = \"DOCTOR_TEST_{password}\"\n\
-         [sound]\ncodecs = [\"opus\", \"pcmu\"]\n[lot]\n{lot}"
-    )
+/// Where an account is, and how its server parks.
+#[derive(Clone)]
+struct Setup {
+    server: String,
+    user: &'static str,
+    password: String,
+    /// More lines of the account.
+    account: String,
+    lot: String,
+    /// More tables.
+    more: String,
+}
+
+impl Setup {
+    fn new(server: &str, user: &'static str, password: &str, lot: &str) -> Self {
+        let (account, more) = (String::new(), String::new());
+        Self { server: server.into(), user, password: password.into(), account, lot: lot.into(), more }
+    }
+
+    fn text(&self, folder: &Path) -> String {
+        format!(
+            "# kept\n[account]\nuser = \"{}\"\nserver = \"{}\"\npassword_file = \"password\"\n{}\
+             [sound]\ncodecs = [\"opus\", \"pcmu\"]\n[log]\nfile = \"{}\"\nlevel = \"debug\"\n{}[lot]\n{}",
+            self.user,
+            self.server,
+            self.account,
+            folder.join("doctor.log").display(),
+            self.more,
+            self.lot,
+        )
+    }
 }
 
 impl Run {
-    fn start(config: &str, arguments: &[&str]) -> Self {
+    fn start(setup: &Setup, arguments: &[&str]) -> Self {
         let folder = tempfile::Builder::new().prefix("parkdeck-doctor-").tempdir().unwrap();
-        // Passwords stand in the environment's name here, and in a file where the doctor finds them.
-        let (name, secret) = config
-            .lines()
-            .find_map(|line| line.strip_prefix("password_env = \"DOCTOR_TEST_"))
-            .map(|rest| ("password", rest.trim_end_matches('"')))
-            .unwrap();
-        let config = config.replace(
-            &format!("password_env = \"DOCTOR_TEST_{secret}\""),
-            &format!("password_file = \"{name}\""),
-        );
         let file = folder.path().join("config.toml");
-        std::fs::write(&file, config).unwrap();
-        let kept = folder.path().join(name);
-        std::fs::write(&kept, secret).unwrap();
-        std::fs::set_permissions(&kept, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&file, setup.text(folder.path())).unwrap();
+        let password = folder.path().join("password");
+        std::fs::write(&password, &setup.password).unwrap();
+        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
         let mut all = vec!["--config".to_owned(), file.to_string_lossy().into_owned(), "doctor".to_owned()];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         let program = Path::new(env!("CARGO_BIN_EXE_parkdeck"));
@@ -68,8 +83,8 @@ impl Run {
         Findings { text, healthy: status.success() }
     }
 
-    fn file(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("config.toml")).unwrap()
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).unwrap()
     }
 }
 
@@ -95,8 +110,8 @@ impl Findings {
 
 const LOT: &str = "park_extension = \"700\"\nslots = \"701-709\"\n";
 
-fn of_asterisk(asterisk: &Asterisk, user: &str, lot: &str) -> String {
-    configuration(&asterisk.sip().to_string(), user, &password(user), lot)
+fn of_asterisk(asterisk: &Asterisk, user: &'static str, lot: &str) -> Setup {
+    Setup::new(&asterisk.sip().to_string(), user, &password(user), lot)
 }
 
 /// Nothing of ours is on the server: no channel, no parked call, no subscription, no registration.
@@ -112,10 +127,129 @@ fn nothing_is_left(asterisk: &Asterisk, user: &str) {
 fn a_healthy_asterisk_passes_every_examination_and_nothing_is_left_there() {
     let asterisk = Asterisk::start(AsteriskOptions::default());
     let config = of_asterisk(&asterisk, "reception", &format!("{LOT}directed_prefix = \"9\"\n"));
-    let found = Run::start(&config, &["--yes", "--call", "100"]).finish();
-    println!("{}", found.text);
-    assert!(found.healthy, "{}", found.text);
+    let mut run = Run::start(&config, &["--yes", "--call", "100"]);
+    let found = run.finish();
+    assert!(found.healthy, "{}\n{}", found.text, run.read("doctor.log"));
     let bad = found.text.lines().find(|line| line.starts_with(['!', '✗', '·']));
     assert_eq!(bad, None, "{}", found.text);
     nothing_is_left(&asterisk, "reception");
+}
+
+/// A run as this user against its own extension, everything unasked.
+fn whole_run(asterisk: &Asterisk, user: &'static str, number: &str, lot: &str) -> Findings {
+    let found = Run::start(&of_asterisk(asterisk, user, lot), &["--yes", "--call", number]).finish();
+    println!("── {user} ──\n{}", found.text);
+    nothing_is_left(asterisk, user);
+    found
+}
+
+fn quick_run(asterisk: &Asterisk, user: &'static str, lot: &str) -> Findings {
+    let found = Run::start(&of_asterisk(asterisk, user, lot), &["--quick", "--yes"]).finish();
+    println!("── {user}, quick ──\n{}", found.text);
+    found
+}
+
+#[test]
+fn what_is_wrong_with_an_endpoint_is_named_by_its_option() {
+    let asterisk = Asterisk::start(AsteriskOptions {
+        phone_lines: vec![
+            ("alice", "send_pai=no\n", ""),
+            ("bob", "send_connected_line=no\n", ""),
+            ("carol", "trust_id_outbound=no\n", ""),
+            ("dave", "disallow=all\nallow=ulaw\n", ""),
+            ("desk2", "direct_media=yes\n", ""),
+        ],
+        ..Default::default()
+    });
+    let found = whole_run(&asterisk, "alice", "101", LOT);
+    found.says("identity", '!', &["doesn't say who", "[alice]", "send_pai=yes"]);
+    assert!(found.healthy, "a warning is no failure");
+    whole_run(&asterisk, "bob", "102", LOT).says("identity", '!', &["[bob]", "send_connected_line=yes"]);
+    whole_run(&asterisk, "carol", "103", LOT);
+    let found = whole_run(&asterisk, "dave", "104", LOT);
+    found.says("codecs", '!', &["takes ulaw", "refuses opus", "[dave]", "allow=opus"]);
+    let found = whole_run(&asterisk, "desk2", "105", LOT);
+    found.says("direct media", '!', &["[desk2]", "direct_media=no"]);
+}
+
+#[test]
+fn what_keeps_a_console_from_registering_or_from_its_lamps_is_named() {
+    let asterisk = Asterisk::start(AsteriskOptions {
+        phone_lines: vec![
+            ("alice", "allow_subscribe=no\n", ""),
+            ("bob", "context=elsewhere\n", ""),
+            ("carol", "", "max_contacts=0\n"),
+            ("dave", "aors=nowhere\n", ""),
+        ],
+        dialplan_lines: "[elsewhere]\nexten => 102,1,Dial(PJSIP/bob,60,kK)\n".into(),
+        ..Default::default()
+    });
+    let server = asterisk.sip().to_string();
+    let wrong = Setup::new(&server, "reception", "not-the-password", LOT);
+    let found = Run::start(&wrong, &["--quick", "--yes"]).finish();
+    found.says("registration", '✗', &["password", "[reception]", "type=auth"]);
+    assert!(!found.healthy);
+    let unknown = Setup::new(&server, "nobody", "not-the-password", LOT);
+    let found = Run::start(&unknown, &["--quick", "--yes"]).finish();
+    found.says("registration", '✗', &["endpoint [nobody] at all?"]);
+    quick_run(&asterisk, "carol", LOT).says("registration", '✗', &["403", "[carol]", "max_contacts"]);
+    quick_run(&asterisk, "dave", LOT).says("registration", '✗', &["404", "[dave]", "aors="]);
+    quick_run(&asterisk, "alice", LOT).says("lamps", '✗', &["[alice]", "allow_subscribe=yes"]);
+    let found = quick_run(&asterisk, "bob", LOT);
+    found.says("lamps", '✗', &["701–709", "[bob]", "include => parkedcalls", "upper and lower case"]);
+    found.says("park extension", '✗', &["700 can't be dialled"]);
+    let beyond = "park_extension = \"700\"\nslots = \"701-712\"\n";
+    let found = quick_run(&asterisk, "reception", beyond);
+    found.says("lamps", '✓', &["701–709 told, by `dialog`: free"]);
+    assert!(found.text.contains("✗ FAILED   lamps          710–712"), "{}", found.text);
+    assert!(found.text.contains("beyond parkpos") && found.text.contains("slots = \"701-709\""), "{}", found.text);
+    let elsewhere = "park_extension = \"700\"\nslots = \"801-804\"\n";
+    let found = quick_run(&asterisk, "reception", elsewhere);
+    found.says("lamps", '✗', &["701–709 have lamps"]);
+    nothing_is_left(&asterisk, "reception");
+    // Calls: the dialplan of bob's context has no lot, and someone's park extension is a number that doesn't exist.
+    let found = whole_run(&asterisk, "bob", "102", LOT);
+    found.says("park", '✗', &["700", "[bob]"]);
+    let found = whole_run(&asterisk, "reception", "100", "park_extension = \"799\"\nslots = \"701-709\"\n");
+    found.says("park extension", '✗', &["799", "parkext"]);
+    found.says("park", '✗', &["REFER to 799", "799 is not in the context"]);
+    let found = whole_run(&asterisk, "reception", "100", "park_extension = \"602\"\nslots = \"701-709\"\n");
+    found.says("park", '✗', &["602 doesn't park"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_lot_is_named() {
+    let asterisk = Asterisk::start(AsteriskOptions {
+        slots: 3,
+        lot_lines: "[second]\nparkext => 800\nparkpos => 801-803\ncontext => parkedcalls\nparkinghints => yes\n\
+                    [dark]\nparkext => 900\nparkpos => 901-903\ncontext => parkedcalls\nparkinghints => no\n\
+                    parkext_exclusive => yes\n"
+            .into(),
+        ..Default::default()
+    });
+    let second = "park_extension = \"800\"\nslots = \"801-803\"\n";
+    let found = whole_run(&asterisk, "reception", "100", second);
+    found.says("park", '✗', &["none of the configured lamps lit", "parkext_exclusive=yes"]);
+    let dark = "park_extension = \"900\"\nslots = \"901-903\"\n";
+    let found = whole_run(&asterisk, "alice", "101", dark);
+    found.says("lamps", '✗', &["901–903", "can be dialled", "parkinghints=yes"]);
+    found.says("park", '✗', &["none of the configured lamps lit"]);
+    // Every slot of the lot is taken: nothing is sent there.
+    for _ in 0..3 {
+        asterisk.rx("channel originate Local/602@phones application Park default");
+    }
+    peers::wait_until("three parked calls", Duration::from_secs(8), || (asterisk.parked().len() == 3).then_some(()));
+    let full = "park_extension = \"700\"\nslots = \"701-703\"\n";
+    let found = Run::start(&of_asterisk(&asterisk, "bob", full), &["--yes", "--call", "102"]).finish();
+    found.says("lamps", '✓', &["701–703", "all taken"]);
+    found.says("park", '!', &["every slot is taken", "nothing was sent"]);
+    assert_eq!(asterisk.parked(), [701, 702, 703], "whoever was parked is parked still");
+}
+
+#[test]
+fn a_server_without_parking_is_told_apart() {
+    let asterisk = Asterisk::start(AsteriskOptions { parking: false, ..Default::default() });
+    let found = whole_run(&asterisk, "reception", "100", LOT);
+    found.says("lamps", '✗', &["module show like res_parking"]);
+    found.says("park", '✗', &["700"]);
 }

@@ -202,14 +202,15 @@ impl Words<'_> {
         }
     }
 
-    /// It was parked, and no lamp of ours lit.
-    pub fn parked_elsewhere(&self, extension: &str) -> Vec<String> {
+    /// It was parked, and no lamp of ours lit. `lamps`: some of them work.
+    pub fn parked_elsewhere(&self, extension: &str, lamps: bool) -> Vec<String> {
         match self.server {
+            _ if !lamps => line("no lamp works: see what is said of the lamps"),
             Server::Asterisk => vec![
                 format!(
                     "{extension} parks into another lot: res_parking.conf, section of the lot that has parkext => {extension}: parkext_exclusive=yes"
                 ),
-                "or its slots have no hints (parkinghints=yes), or `slots` of the account are others".to_owned(),
+                "or `slots` of the account are not all slots of that lot".to_owned(),
             ],
             _ => line("`slots` of the account are not those that this extension parks into"),
         }

@@ -165,6 +165,8 @@ impl Examiner {
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.held = None;
         }
+        // As an operator's microphone is: closed towards whom is held.
+        self.play(call, (!on).then_some(PARKER_HZ));
         self.perform(now, if on { Effect::Hold(call) } else { Effect::Resume(call) });
     }
 
@@ -185,10 +187,10 @@ impl Examiner {
     }
 
     pub(super) fn look_at_held(&mut self, now: Moment) -> Option<Stage> {
-        (self.lasted(now) >= HELD_FOR).then_some(())?;
-        if !self.other_phone && self.hears(self.parkee, PARKER_HZ) {
-            return Some(self.hold_failed("the held party still hears who put it on hold"));
+        if self.lasted(now) < HELD_FOR {
+            return None;
         }
+        self.held_music = self.is_audible(self.parkee);
         Some(Stage::Resuming)
     }
 
@@ -198,7 +200,13 @@ impl Examiner {
         let heard = self.other_phone
             || self.hears(self.parkee, PARKER_HZ) && self.hears(self.parker, PARKEE_HZ);
         if resumed && heard {
-            self.find(Finding::new("hold", Verdict::Good, "held, and resumed with sound both ways"));
+            let music = match (self.other_phone, self.held_music) {
+                (true, _) => "held",
+                (false, true) => "held with music",
+                (false, false) => "held in silence",
+            };
+            let seen = format!("{music}, and resumed with sound both ways");
+            self.find(Finding::new("hold", Verdict::Good, seen));
             self.judge_direct_media();
             return Some(Stage::Parking);
         }

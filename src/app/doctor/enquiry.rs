@@ -206,10 +206,9 @@ impl Enquirer {
         self.settle(now);
     }
 
-    /// Whether nothing of ours is under way.
-    pub fn is_idle(&self) -> bool {
-        let census = self.ua.census();
-        census.client_transactions + census.calls + census.subscriptions == 0
+    /// Whether no hint is watched any more.
+    pub fn watches_nothing(&self) -> bool {
+        self.ua.census().subscriptions == 0
     }
 
     fn settle(&mut self, now: Moment) {

@@ -131,7 +131,9 @@ pub(super) struct Examiner {
     /// Codecs that the server did not name in its answer, those that are still to be tried first.
     pub(super) untried: Vec<crate::sip::sdp::Codec>,
     pub(super) codec_findings: Vec<(crate::sip::sdp::Codec, super::enquiry::Trial)>,
-    pub(super) interrupted: bool,
+    /// Whether who was held heard music.
+    pub(super) held_music: bool,
+    interrupted: bool,
 }
 
 impl Examiner {
@@ -166,6 +168,7 @@ impl Examiner {
             second_call: false,
             untried: Vec::new(),
             codec_findings: Vec::new(),
+            held_music: false,
             interrupted: false,
         })
     }

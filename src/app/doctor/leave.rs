@@ -6,6 +6,8 @@ use super::finding::{Finding, Verdict};
 use crate::parking::{Lamp, Moment, Text};
 use std::time::Duration;
 
+/// What was decided a moment ago must have gone out before its answer can be missed.
+const BREATH: Duration = Duration::from_millis(100);
 /// How long BYE and CANCEL may take.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(3);
 /// How long unsubscribing and unregistering may take.
@@ -24,13 +26,13 @@ impl Examiner {
         }
     }
 
-    fn is_silent_now(&self) -> bool {
-        let census = self.phones.census();
-        census.client_transactions == 0 && census.calls == 0 && self.enquirer.is_idle()
+    /// Whether everything that we have asked of the server is answered, the last BYE included.
+    fn is_answered(&self, now: Moment) -> bool {
+        self.lasted(now) >= BREATH && self.witness.unanswered() == 0 && self.enquirer.watches_nothing()
     }
 
     pub(super) fn look_at_hanging_up(&mut self, now: Moment) -> Option<Stage> {
-        (self.is_silent_now() || self.lasted(now) >= GOODBYE_PATIENCE).then_some(Stage::Leaving)
+        (self.is_answered(now) || self.lasted(now) >= GOODBYE_PATIENCE).then_some(Stage::Leaving)
     }
 
     /// Who was never let in has nothing to give back, and needn't be refused once more.
@@ -41,8 +43,9 @@ impl Examiner {
     }
 
     pub(super) fn look_at_leaving(&mut self, now: Moment) -> Option<Stage> {
-        let census = self.phones.census();
-        let gone = self.is_silent_now() && census.subscriptions == 0;
+        let unwatched = self.phones.census().subscriptions == 0;
+        let unregistered = !self.facts.registered || self.witness.register_granted(self.since);
+        let gone = self.is_answered(now) && unwatched && unregistered;
         if !gone && self.lasted(now) < LEAVE_PATIENCE {
             return None;
         }

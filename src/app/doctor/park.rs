@@ -29,6 +29,12 @@ impl Examiner {
         self.plan.park_extension.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 
+    /// Whether any lamp works.
+    fn has_lamps(&self) -> bool {
+        let mut lamps = self.facts.lamps.values().map(|report| &report.lamp);
+        lamps.any(|lamp| matches!(lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack))
+    }
+
     /// Whether nothing must be sent because every slot that is known is taken.
     fn is_full(&self) -> bool {
         let lamps = self.facts.lamps.values().map(|report| &report.lamp);
@@ -73,13 +79,19 @@ impl Examiner {
                     Some(true) => "; the server ended our leg",
                     _ => "; we ended our leg",
                 };
-                let seen = format!("REFER to {extension}: {}{}{leg}", answers(), lamp.unwrap_or_default());
+                let probe = wire.probe.last().map(|status| format!("; asked again: {status}, so it is true"));
+                let seen = format!(
+                    "REFER to {extension}: {}{}{}{leg}",
+                    answers(),
+                    lamp.unwrap_or_default(),
+                    probe.unwrap_or_default()
+                );
                 self.slot.clone_from(&slot);
                 let finding = match slot {
                     Some(_) => Finding::new("park", Verdict::Good, seen),
                     None => {
                         let seen = format!("{seen}; parked, but none of the configured lamps lit");
-                        let advice = self.words().parked_elsewhere(&extension);
+                        let advice = self.words().parked_elsewhere(&extension, self.has_lamps());
                         Finding::new("park", Verdict::Bad, seen).advise(advice)
                     }
                 };

@@ -5,7 +5,7 @@ use crate::parking::Moment;
 use crate::sip::digest::Challenge;
 use crate::sip::message::{Headers, Message, Method, Response, read_datagram};
 use crate::sip::{identity, sdp, sipfrag};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// The newest messages that are kept; a run has a few hundred.
@@ -48,6 +48,8 @@ pub(super) struct Park {
     pub status: Option<u16>,
     /// What the sipfrags said, in order.
     pub fragments: Vec<u16>,
+    /// What they said after the second REFER, which asks whether the first has worked.
+    pub probe: Vec<u16>,
     /// Who ended the leg: `Some(true)`: the server.
     pub ended_by_server: Option<bool>,
 }
@@ -116,6 +118,35 @@ impl Witness {
             });
         }
         found
+    }
+
+    /// How many requests of ours that begin or end something on the server have no final answer.
+    pub fn unanswered(&self) -> usize {
+        let name = |headers: &Headers| {
+            let (number, method) = headers.cseq()?;
+            Some((headers.call_id()?.to_owned(), number, method.as_str().to_owned()))
+        };
+        let mut open = BTreeSet::new();
+        for seen in &self.seen {
+            match &seen.message {
+                Message::Request(r) if seen.ours => {
+                    let binds = [Method::Bye, Method::Cancel, Method::Register, Method::Subscribe];
+                    open.extend(name(&r.headers).filter(|_| binds.contains(&r.method)));
+                }
+                Message::Response(r) if !seen.ours && r.status >= 200 => {
+                    if let Some(answered) = name(&r.headers) {
+                        open.remove(&answered);
+                    }
+                }
+                _ => {}
+            }
+        }
+        open.len()
+    }
+
+    /// Whether a REGISTER was granted since then: in the end the one that takes ours back.
+    pub fn register_granted(&self, since: Moment) -> bool {
+        self.answers(&Method::Register).any(|(at, response)| at >= since && response.status == 200)
     }
 
     /// The final answer to the last SUBSCRIBE to that extension, and the package.
@@ -219,21 +250,28 @@ impl Witness {
     /// What became of the park of that call.
     pub fn park(&self, call_id: &str) -> Park {
         let mut park = Park::default();
+        let mut asked = 0_i32;
         for seen in self.seen.iter().filter(|seen| seen.message.headers().call_id() == Some(call_id)) {
             match &seen.message {
                 Message::Request(r) if seen.ours && r.method == Method::Refer => {
                     park.asked_at.get_or_insert(seen.at);
+                    asked += 1;
                 }
                 Message::Request(r) if !seen.ours && r.method == Method::Notify => {
-                    park.fragments.extend(sipfrag::read(&r.body).map(|(status, _)| status));
+                    let told = if asked > 1 { &mut park.probe } else { &mut park.fragments };
+                    told.extend(sipfrag::read(&r.body).map(|(status, _)| status));
                 }
                 Message::Request(r) if r.method == Method::Bye => {
                     park.ended_by_server.get_or_insert(!seen.ours);
                 }
                 Message::Response(r) if !seen.ours && is_to(&r.headers, &Method::Refer) => {
-                    // Of two REFERs the first is the park, the second only asks whether it has worked.
-                    if r.status >= 200 && !matches!(r.status, 401 | 407) && park.status.is_none() {
-                        park.status = Some(r.status);
+                    match r.status {
+                        // Asked for the password: the same REFER goes out once more.
+                        401 | 407 => asked -= 1,
+                        status if status >= 200 => {
+                            park.status.get_or_insert(status);
+                        }
+                        _ => {}
                     }
                 }
                 _ => {}
