@@ -8,6 +8,7 @@ mod peers;
 
 use peers::asterisk::{Asterisk, AsteriskOptions, password};
 use peers::process::Process;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -91,9 +92,10 @@ impl Run {
 impl Findings {
     /// The line of an examination, with the advice beneath it.
     fn of(&self, examination: &str) -> String {
-        let mut lines = self.text.lines().skip_while(|line| line.get(11..).is_none_or(|rest| {
-            !rest.trim_start().starts_with(&format!("{examination} "))
-        }));
+        // A mark, a word of eight letters, and then the examination in a column of its own.
+        let column = format!("{examination:<14} ");
+        let is_it = |line: &&str| line.chars().skip(11).collect::<String>().starts_with(&column);
+        let mut lines = self.text.lines().skip_while(|line| !is_it(line));
         let first = lines.next().unwrap_or_else(|| panic!("nothing on “{examination}” in:\n{}", self.text));
         let advice = lines.take_while(|line| line.trim_start().starts_with('→'));
         std::iter::once(first).chain(advice).collect::<Vec<_>>().join("\n")
@@ -252,4 +254,120 @@ fn a_server_without_parking_is_told_apart() {
     let found = whole_run(&asterisk, "reception", "100", LOT);
     found.says("lamps", '✗', &["module show like res_parking"]);
     found.says("park", '✗', &["700"]);
+}
+
+/// `parkdeck lot` as a process, for one user.
+struct Lot {
+    // Before the folder: the process must be gone when it is removed.
+    process: Process,
+    _folder: tempfile::TempDir,
+    sip: SocketAddr,
+}
+
+impl Lot {
+    fn start(parking_s: u32) -> Self {
+        let folder = tempfile::Builder::new().prefix("parkdeck-lot-").tempdir().unwrap();
+        let sip = SocketAddr::from((peers::LOOPBACK, peers::free_udp_port(peers::LOOPBACK)));
+        let text = format!(
+            "listen = \"{sip}\"\nrealm = \"office.test\"\n[[users]]\nname = \"reception\"\nsecret = \"lot-secret\"\n\
+             display_name = \"Reception\"\nextension = \"100\"\n[[lots]]\nname = \"front\"\nparkext = \"700\"\n\
+             parkpos = \"701-709\"\nparkingtime = {parking_s}\ncomebackdialtime = 20\n"
+        );
+        let file = folder.path().join("lot.toml");
+        std::fs::write(&file, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let arguments = ["lot".to_string(), "--config".into(), file.to_string_lossy().into_owned()];
+        let output = folder.path().join("output.txt");
+        let program = Path::new(env!("CARGO_BIN_EXE_parkdeck"));
+        let mut process = Process::start(program, &arguments, folder.path(), &output);
+        peers::wait_until("the lot to open", Duration::from_secs(10), || {
+            assert!(process.exited().is_none(), "the lot ended at once:\n{}", process.output());
+            process.output().contains("the lot is open").then_some(())
+        });
+        Self { process, _folder: folder, sip }
+    }
+
+    fn setup(&self, lot: &str) -> Setup {
+        let lot = format!("dialect = \"parkdeck\"\n{lot}");
+        Setup::new(&self.sip.to_string(), "reception", "lot-secret", &lot)
+    }
+}
+
+#[test]
+fn our_own_lot_passes_every_examination_exactly_and_a_comeback_is_timed_and_written_down() {
+    let lot = Lot::start(6);
+    let mut run = Run::start(&lot.setup(LOT), &["--yes", "--call", "100", "--comeback", "--write"]);
+    let found = run.finish();
+    let bad = found.text.lines().find(|line| line.starts_with(['!', '✗', '·']));
+    assert_eq!(bad, None, "{}\n{}", found.text, run.read("doctor.log"));
+    assert!(found.healthy);
+    found.says("retrieve", '✓', &["exact (Replaces)"]);
+    found.says("slot", '✓', &["which names “Reception”"]);
+    found.says("comeback", '✓', &["after 6 s", "the server says so, and that it was on 701"]);
+    // What was measured stands in the file now, and everything else is as it was.
+    let written = run.read("config.toml");
+    assert!(written.starts_with("# kept\n[account]\nuser = \"reception\"\n"), "{written}");
+    assert!(written.contains("slots = \"701-709\"\nparking_time = 6\n"), "{written}");
+    assert_eq!(run.read("config.toml.bak"), written.replace("parking_time = 6\n", ""));
+    drop(lot.process);
+}
+
+#[test]
+fn the_dialect_of_our_lot_is_found_and_written_when_the_configuration_says_asterisk() {
+    let lot = Lot::start(45);
+    let wrong = Setup { lot: "dialect = \"asterisk\"   # is it?\nslots = \"701-712\"\n".into(), ..lot.setup("") };
+    let mut run = Run::start(&wrong, &["--quick", "--yes", "--write"]);
+    let found = run.finish();
+    assert!(found.text.contains("dialect = \"parkdeck\""), "{}", found.text);
+    let written = run.read("config.toml");
+    assert!(written.contains("dialect = \"parkdeck\"   # is it?\nslots = \"701-709\"\n"), "{written}");
+}
+
+/// Whenever it is broken off, and however: what was begun is taken back.
+#[test]
+fn nothing_of_ours_is_left_whenever_the_doctor_is_interrupted() {
+    let asterisk = Asterisk::start(AsteriskOptions::default());
+    let setup = of_asterisk(&asterisk, "reception", LOT);
+    for after_ms in [150, 600, 1_100, 1_900, 2_600, 3_300, 3_900, 4_500] {
+        let mut run = Run::start(&setup, &["--yes", "--call", "100"]);
+        std::thread::sleep(Duration::from_millis(after_ms));
+        run.process.signal("INT");
+        let found = run.finish();
+        println!("── after {after_ms} ms ──\n{}", found.text);
+        nothing_is_left(&asterisk, "reception");
+    }
+}
+
+#[test]
+fn a_server_that_goes_away_in_the_middle_is_told_and_the_doctor_comes_to_an_end() {
+    let mut asterisk = Asterisk::start(AsteriskOptions { parking_s: 45, ..Default::default() });
+    let setup = of_asterisk(&asterisk, "reception", LOT);
+    let mut run = Run::start(&setup, &["--yes", "--call", "100", "--comeback"]);
+    peers::wait_until("the test call to be parked", Duration::from_secs(20), || {
+        run.process.output().contains("free again").then_some(())
+    });
+    asterisk.stop();
+    let found = run.finish();
+    found.says("server", '✓', &[]);
+    assert!(found.text.contains("it fell silent during the test call") && !found.healthy, "{}", found.text);
+    found.says("left behind", '✗', &["own timers"]);
+}
+
+#[test]
+fn a_certificate_of_another_name_is_told_with_the_names_that_it_has() {
+    let authority = peers::certificates::Authority::new("Office");
+    let pair = authority.sign("other", &["other.test"]);
+    let asterisk = Asterisk::start(AsteriskOptions {
+        streams: Some(peers::asterisk::Streams { tls: Some(pair) }),
+        ..Default::default()
+    });
+    let server = format!("localhost:{}", asterisk.tls().port());
+    let setup = Setup {
+        account: "transport = \"tls\"\n".into(),
+        more: format!("[tls]\nca_file = \"{}\"\n", authority.file().display()),
+        ..Setup::new(&server, "reception", &password("reception"), LOT)
+    };
+    let found = Run::start(&setup, &["--quick", "--yes"]).finish();
+    found.says("registration", '✗', &["not for “localhost”", "other.test"]);
+    assert!(!found.healthy);
 }

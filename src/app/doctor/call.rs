@@ -16,7 +16,7 @@ const OTHER_PATIENCE: Duration = Duration::from_secs(45);
 /// After an answer without a call that rings here it is somebody else's phone that answered.
 const ARRIVAL_PATIENCE: Duration = Duration::from_millis(1_500);
 /// Until both sides hear each other.
-const SOUND_PATIENCE: Duration = Duration::from_secs(6);
+const SOUND_PATIENCE: Duration = Duration::from_secs(8);
 /// A server that answers re-INVITE at all does so within this time.
 const HOLD_PATIENCE: Duration = Duration::from_secs(8);
 /// How long it is listened to what a held party hears.

@@ -80,6 +80,8 @@ pub(super) struct Facts {
     /// How the server is reached.
     pub way: Option<String>,
     pub registration_failed: Option<String>,
+    /// Why connections ended, or could not be made.
+    pub closed: Vec<String>,
     pub round_trip_ms: Option<u32>,
     pub unreachable: bool,
     pub lamps: BTreeMap<SlotId, LampReport>,
@@ -126,6 +128,8 @@ pub(super) struct Examiner {
     /// Where a park by the dialplan's prefix was to go.
     pub(super) wished: Option<SlotId>,
     pub(super) parked_at: Option<Moment>,
+    /// When the retriever began to speak, having heard who was parked.
+    pub(super) spoke_at: Option<Moment>,
     /// The second test call, which waits for its comeback.
     pub(super) second_call: bool,
     /// Codecs that the server did not name in its answer, those that are still to be tried first.
@@ -165,6 +169,7 @@ impl Examiner {
             slot: None,
             wished: None,
             parked_at: None,
+            spoke_at: None,
             second_call: false,
             untried: Vec::new(),
             codec_findings: Vec::new(),
@@ -260,6 +265,9 @@ impl Examiner {
     /// A connection is gone, or could not be opened.
     pub fn flow_closed(&mut self, now: Moment, peer: Peer, reason: &str) {
         self.streams.remove(&peer);
+        if self.facts.closed.len() < MAX_STREAMS && !self.facts.closed.iter().any(|known| known == reason) {
+            self.facts.closed.push(reason.to_owned());
+        }
         self.enquirer.user_agent().flow_closed(now, peer, reason);
         self.phones.flow_closed(now, peer, reason);
         self.settle(now);
@@ -281,7 +289,7 @@ impl Examiner {
             }
             Report::Figures { stream, figures } => {
                 if let Some(leg) = self.legs.get_mut(&CallId(stream.0)) {
-                    leg.figures = figures;
+                    leg.measured(now, figures);
                 }
             }
             _ => {}

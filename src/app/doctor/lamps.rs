@@ -176,7 +176,9 @@ impl Examiner {
             }
             Heard::Refused(status, reason) => {
                 let dialled = group.slots.first().and_then(|slot| self.dialled(slot));
-                let all = group.slots.len() == self.plan.slots.len();
+                // The lot is there when its park extension is: then only the slots are others.
+                let park = self.plan.park_extension.as_ref().and_then(|park| self.dialled(park));
+                let all = group.slots.len() == self.plan.slots.len() && park != Some(true);
                 let mut advice = self.words().lamps(*status, &group.slots, dialled, all);
                 for slot in &group.slots {
                     let exists = |other: &String| self.enquirer.lamps.get(other) == Some(&Hint::Told);
@@ -185,7 +187,7 @@ impl Examiner {
                     }
                 }
                 let evident = self.evident_slots();
-                if all && !evident.is_empty() {
+                if group.slots.len() == self.plan.slots.len() && !evident.is_empty() {
                     advice.push(format!("{} have lamps: are those the slots?", in_short(&evident)));
                 }
                 Finding::new("lamps", Verdict::Bad, format!("{which}: {reason}")).advise(advice)

@@ -32,7 +32,8 @@ impl Examiner {
     }
 
     pub(super) fn look_at_hanging_up(&mut self, now: Moment) -> Option<Stage> {
-        (self.is_answered(now) || self.lasted(now) >= GOODBYE_PATIENCE).then_some(Stage::Leaving)
+        let done = !self.facts.registered || self.is_answered(now);
+        (done || self.lasted(now) >= GOODBYE_PATIENCE).then_some(Stage::Leaving)
     }
 
     /// Who was never let in has nothing to give back, and needn't be refused once more.
@@ -44,8 +45,9 @@ impl Examiner {
 
     pub(super) fn look_at_leaving(&mut self, now: Moment) -> Option<Stage> {
         let unwatched = self.phones.census().subscriptions == 0;
-        let unregistered = !self.facts.registered || self.witness.register_granted(self.since);
-        let gone = self.is_answered(now) && unwatched && unregistered;
+        let unregistered = self.witness.register_granted(self.since);
+        // Who was never let in has left nothing.
+        let gone = !self.facts.registered || self.is_answered(now) && unwatched && unregistered;
         if !gone && self.lasted(now) < LEAVE_PATIENCE {
             return None;
         }
@@ -65,7 +67,7 @@ impl Examiner {
                 Finding::new("left behind", Verdict::Bad, seen)
             }
         };
-        if self.facts.registered || !gone {
+        if self.facts.registered {
             self.find(finding);
         }
         Some(Stage::Over)

@@ -5,6 +5,8 @@ use crate::desk::{CallId, Effect, LineId};
 use crate::dialect::SoundStep;
 use crate::media::{Command, Sink, Source, StreamFigures, StreamId};
 use crate::parking::{Identity, Moment};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What the party plays that is going to be parked, Hz. No music is mistaken for a steady tone, and none of these for
 /// another or for a telephone's own signals.
@@ -13,7 +15,10 @@ pub(super) const PARKEE_HZ: u16 = 740;
 pub(super) const PARKER_HZ: u16 = 1_130;
 /// What the party plays that retrieves.
 pub(super) const RETRIEVER_HZ: u16 = 1_530;
+const TONES: [u16; 3] = [PARKEE_HZ, PARKER_HZ, RETRIEVER_HZ];
 const LEVEL_DBFS: f32 = -18.0;
+/// A tone that was measured within this time is heard now.
+const LATELY: Duration = Duration::from_millis(700);
 /// Louder than this is somebody, or music.
 pub(super) const AUDIBLE_DBFS: f32 = -60.0;
 
@@ -35,6 +40,8 @@ pub(super) struct Leg {
     pub port: Option<u16>,
     plays: Option<u16>,
     pub figures: StreamFigures,
+    /// Steady tones that arrived, and when last.
+    heard: BTreeMap<u16, Moment>,
 }
 
 impl Leg {
@@ -42,14 +49,18 @@ impl Leg {
         self.up_at.is_some() && self.ended.is_none()
     }
 
+    /// Whether it plays nothing.
     pub fn is_silent(&self) -> bool {
         self.plays.is_none()
     }
 
-    /// Whether that tone is what arrives now.
-    fn hears(&self, hz: u16) -> bool {
-        let near = |heard: u16| heard.abs_diff(hz) <= hz / 25;
-        self.figures.tone_hz.is_some_and(near)
+    /// The media threads have measured once more. On a busy machine or network a tone isn't steady in every window.
+    pub fn measured(&mut self, now: Moment, figures: StreamFigures) {
+        self.figures = figures;
+        let near = |hz: &u16| figures.tone_hz.is_some_and(|heard| heard.abs_diff(*hz) <= hz / 25);
+        if let Some(hz) = TONES.into_iter().find(near) {
+            self.heard.insert(hz, now);
+        }
     }
 
     /// What arrives, for people.
@@ -80,8 +91,19 @@ impl Examiner {
         self.leg(call).is_some_and(Leg::is_up)
     }
 
+    /// Whether that tone has arrived on a leg since then.
+    pub(super) fn has_heard(&self, call: Option<CallId>, hz: u16, since: Moment) -> bool {
+        self.leg(call).and_then(|leg| leg.heard.get(&hz)).is_some_and(|at| *at >= since)
+    }
+
+    /// Whether that tone has arrived on a leg in the present stage.
     pub(super) fn hears(&self, call: Option<CallId>, hz: u16) -> bool {
-        self.leg(call).is_some_and(|leg| leg.hears(hz))
+        self.has_heard(call, hz, self.since)
+    }
+
+    /// Whether that tone arrives on a leg just now.
+    pub(super) fn still_hears(&self, now: Moment, call: Option<CallId>, hz: u16) -> bool {
+        self.has_heard(call, hz, now.saturating_sub(LATELY))
     }
 
     pub(super) fn perform(&mut self, now: Moment, effect: Effect) {

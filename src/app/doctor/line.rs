@@ -89,8 +89,11 @@ impl Examiner {
         // A server that is silent is given up before REGISTER itself does so (RFC 3261 17.1.2.2: 32 s).
         let reason = self.facts.registration_failed.take();
         let reason = reason.or_else(|| (self.lasted(now) >= 2 * FIRST_ANSWER).then(|| "no answer".to_owned()))?;
+        // Without an answer it is the connection that says why, of every server that was tried.
+        let silent = told.status.is_none() && !self.facts.closed.is_empty();
+        let reason = if silent { self.facts.closed.join("; ") } else { reason };
         let status = told.status;
-        let seen = match status.filter(|status| !reason.contains(&status.to_string())) {
+        let seen = match status.filter(|status: &u16| !reason.contains(&status.to_string())) {
             Some(status) => format!("{reason} ({status})"),
             None => reason.clone(),
         };

@@ -11,10 +11,10 @@ use std::time::Duration;
 /// The phone decides within its own deadline (34 s); this only keeps a bug from waiting for ever.
 const PARK_PATIENCE: Duration = Duration::from_secs(40);
 /// How long a second lamp would cast doubt on the first, and the parked party is listened to.
-const SETTLING: Duration = Duration::from_millis(1_000);
+const SETTLING: Duration = Duration::from_millis(1_300);
 const RETRIEVE_PATIENCE: Duration = Duration::from_secs(12);
 /// Until the fetched party is heard.
-const RECOGNISE_PATIENCE: Duration = Duration::from_secs(6);
+const RECOGNISE_PATIENCE: Duration = Duration::from_secs(8);
 /// How long after the answer the server may still say who it is.
 const IDENTITY_PATIENCE: Duration = Duration::from_millis(1_500);
 const PUT_BACK_PATIENCE: Duration = Duration::from_secs(14);
@@ -138,7 +138,7 @@ impl Examiner {
             self.find(Finding::new("parked", Verdict::Bad, seen));
             return Some(self.end_calls(now));
         }
-        if !self.other_phone && self.hears(self.parkee, PARKER_HZ) {
+        if !self.other_phone && self.still_hears(now, self.parkee, PARKER_HZ) {
             let seen = "the lamp lit, but the call was never parked: somebody else parked at that moment. Try again";
             self.find(Finding::new("parked", Verdict::Bad, seen));
             return Some(self.end_calls(now));
@@ -192,7 +192,7 @@ impl Examiner {
     pub(super) fn retrieve(&mut self, now: Moment) {
         let Some(slot) = self.slot.clone() else { return };
         let call = self.new_leg(None);
-        self.retriever = Some(call);
+        (self.retriever, self.spoke_at) = (Some(call), None);
         let key = self.facts.lamps.get(&slot).and_then(|report| report.key.clone());
         let strength = if key.is_some() { Strength::Exact } else { Strength::Verified };
         let seen = ParkedCall {
@@ -238,24 +238,7 @@ impl Examiner {
                 return Some(Stage::HangingUp);
             }
         } else if self.hears(self.retriever, PARKEE_HZ) {
-            // It is ours, and now it may hear us.
-            if !self.hears(self.parkee, RETRIEVER_HZ) && self.lasted(now) < RECOGNISE_PATIENCE {
-                self.speak(call);
-                return None;
-            }
-            if self.lasted(now) < IDENTITY_PATIENCE {
-                return None;
-            }
-            match self.hears(self.parkee, RETRIEVER_HZ) {
-                true => self.judge_retrieve(&slot, "both sides hear each other again"),
-                false => {
-                    let heard = self.leg(self.parkee).map(|leg| leg.heard()).unwrap_or_default();
-                    let seen = format!("from {slot}, but one-way: who was parked {heard}");
-                    let advice = self.words().sound();
-                    self.find(Finding::new("retrieve", Verdict::Bad, seen).advise(advice));
-                }
-            }
-            return Some(Stage::ParkingAgain);
+            return self.look_at_speech(now, &slot, call);
         }
         if !ended && self.lasted(now) < RECOGNISE_PATIENCE {
             return None;
@@ -266,12 +249,27 @@ impl Examiner {
         Some(if ended { Stage::Abandoning } else { Stage::PuttingBack })
     }
 
-    /// Opens the microphone, so to speak.
-    fn speak(&mut self, call: CallId) {
-        let silent = self.legs.get(&call).is_some_and(|leg| leg.is_silent());
-        if silent {
+    /// Whoever was fetched is ours: now he may hear us.
+    fn look_at_speech(&mut self, now: Moment, slot: &SlotId, call: CallId) -> Option<Stage> {
+        let spoke_at = *self.spoke_at.get_or_insert(now);
+        if self.leg(Some(call))?.is_silent() {
             self.play(call, Some(RETRIEVER_HZ));
         }
+        let heard = self.has_heard(self.parkee, RETRIEVER_HZ, spoke_at);
+        let waits = !heard && now < spoke_at + RECOGNISE_PATIENCE;
+        if waits || self.lasted(now) < IDENTITY_PATIENCE {
+            return None;
+        }
+        match heard {
+            true => self.judge_retrieve(slot, "both sides hear each other again"),
+            false => {
+                let heard = self.leg(self.parkee).map(|leg| leg.heard()).unwrap_or_default();
+                let seen = format!("from {slot}, but one-way: who was parked {heard}");
+                let advice = self.words().sound();
+                self.find(Finding::new("retrieve", Verdict::Bad, seen).advise(advice));
+            }
+        }
+        Some(Stage::ParkingAgain)
     }
 
     fn judge_retrieve(&mut self, slot: &SlotId, sound: &str) {
