@@ -2,7 +2,11 @@
 
 pub mod check;
 pub mod console;
+<<<<<<< HEAD
 pub mod doctor;
+=======
+pub mod dialects;
+>>>>>>> main
 pub mod engine;
 pub mod lot;
 mod screen;

@@ -202,6 +202,24 @@ impl Words<'_> {
         }
     }
 
+    /// Keys were pressed and nothing was parked; these of them the other party heard.
+    pub fn feature_code(&self, keys: &str, heard: &str) -> Vec<String> {
+        let asterisk = self.server == Server::Asterisk;
+        match (asterisk, heard.is_empty()) {
+            (true, false) => vec![
+                format!(
+                    "the digits {heard} reached the other phone: the Dial() in extensions.conf that made this call lacks k (whom it calls may park) or K (who calls may)"
+                ),
+                format!("or features.conf, [featuremap]: parkcall => {keys} is missing or another code"),
+            ],
+            (true, true) => vec![
+                format!("features.conf, [featuremap]: parkcall => {keys}; and Dial() with k and K"),
+                format!("pjsip.conf, endpoint [{}]: dtmf_mode=rfc4733", self.user),
+            ],
+            (false, _) => line(format!("the server knows no code {keys}, or this account may not use it")),
+        }
+    }
+
     /// It was parked, and no lamp of ours lit. `lamps`: some of them work.
     pub fn parked_elsewhere(&self, extension: &str, lamps: bool) -> Vec<String> {
         match self.server {

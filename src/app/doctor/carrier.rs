@@ -7,6 +7,7 @@ use super::write::{self, Change};
 use crate::app::server::{Signals, expect, look_up, open_net};
 use crate::app::settings::{phone_configs, start_sound};
 use crate::config::{self, Config};
+use crate::dialect::Dialect;
 use crate::io::clock::{Clock, key_entropy};
 use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
@@ -23,6 +24,8 @@ use tokio::sync::{Notify, mpsc};
 pub struct Start {
     /// The configuration; of several accounts one is examined.
     pub config: Config,
+    /// How each account's server parks, in their order.
+    pub dialects: Vec<Dialect>,
     /// The passwords of the accounts, in their order.
     pub passwords: Vec<SecretString>,
     /// The configuration's file, for `--write`.
@@ -36,7 +39,7 @@ pub struct Start {
 /// # Errors
 /// What keeps the examination from beginning, and a configuration that could not be written.
 pub fn run(start: Start) -> color_eyre::Result<bool> {
-    let Start { config, passwords, file, wish } = start;
+    let Start { config, dialects, passwords, file, wish } = start;
     let index = chosen(&config, wish.account.as_deref())?;
     let mut printer = Printer::new(wish.json);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -45,7 +48,8 @@ pub fn run(start: Start) -> color_eyre::Result<bool> {
     let mut alone = Config { accounts: vec![account], ..config.clone() };
     alone.sound.enabled = false;
     let password = passwords.into_iter().nth(index).unwrap_or_default();
-    let changes = runtime.block_on(examine(&alone, password, &wish, &mut printer))?;
+    let dialects: Vec<Dialect> = dialects.into_iter().skip(index).take(1).collect();
+    let changes = runtime.block_on(examine(&alone, &dialects, password, &wish, &mut printer))?;
     runtime.shutdown_background();
     printer.conclude(&changes)?;
     if !changes.is_empty() {
@@ -145,6 +149,7 @@ impl Printer {
 
 async fn examine(
     config: &Config,
+    dialects: &[Dialect],
     password: SecretString,
     wish: &Wish,
     printer: &mut Printer,
@@ -171,7 +176,7 @@ async fn examine(
     let (media, silent_because) = start_sound(config, local.ip(), heard.clone());
     let media = media.ok_or_else(|| eyre!("no sound: {}", silent_because.unwrap_or_default()))?;
     let fingerprint = Some(media.fingerprint());
-    let phones = phone_configs(config, &[password], &[servers], local, fingerprint)?;
+    let phones = phone_configs(config, dialects, &[password], &[servers], local, fingerprint)?;
     let phone = phones.into_iter().next().ok_or_else(|| eyre!("the configuration has no account"))?;
     let plan = Plan::new(account, &phone, wish);
     let examiner =

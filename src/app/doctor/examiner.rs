@@ -21,6 +21,8 @@ use std::time::Duration;
 const TICK: Duration = Duration::from_millis(100);
 /// Streams whose messages are told apart; one server has one, or two while it is exchanged for another.
 const MAX_STREAMS: usize = 8;
+/// Keys that are remembered.
+const MAX_DIGITS: usize = 32;
 /// Steps that may follow from one event; more would be a loop.
 const MAX_STEPS: usize = 1_000;
 
@@ -88,6 +90,8 @@ pub(super) struct Facts {
     /// Lamps that lit and went out, and when.
     pub lit: Vec<(Moment, SlotId)>,
     pub park: Option<Outcome>,
+    /// Keys that the party heard who was to be parked.
+    pub digits: String,
     pub doubted: Vec<SlotId>,
     /// Callers who were no part of the examination, turned away as busy.
     pub turned_away: Vec<String>,
@@ -291,6 +295,11 @@ impl Examiner {
                 if let Some(leg) = self.legs.get_mut(&CallId(stream.0)) {
                     leg.measured(now, figures);
                 }
+            }
+            Report::Digit { stream, digit }
+                if self.parkee == Some(CallId(stream.0)) && self.facts.digits.len() < MAX_DIGITS =>
+            {
+                self.facts.digits.push(digit);
             }
             _ => {}
         }

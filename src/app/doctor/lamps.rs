@@ -39,7 +39,7 @@ impl Examiner {
     }
 
     fn heard(&self, slot: &SlotId) -> Heard {
-        let told = self.witness.subscription(slot.as_str());
+        let told = self.witness.subscription(&self.plan.watched(slot));
         let by_list = self.plan.list.as_ref().and_then(|list| self.witness.subscription(list.as_str()));
         let package = |told: Option<(u16, String)>| told.map(|(_, event)| event).unwrap_or_default();
         match self.lamp(slot) {
@@ -76,7 +76,8 @@ impl Examiner {
         }
         let refused = self.refused();
         for slot in refused.iter().take(MAX_DIALLED) {
-            self.enquirer.ask_extension(now, slot.as_str());
+            let number = self.plan.fetched_by(slot);
+            self.enquirer.ask_extension(now, &number);
             for other in other_cases(slot) {
                 self.enquirer.ask_hint(now, &other);
             }
@@ -152,9 +153,9 @@ impl Examiner {
         self.find(finding);
     }
 
-    /// Whether a slot can be dialled, by the answer to OPTIONS.
-    fn dialled(&self, slot: &SlotId) -> Option<bool> {
-        match self.enquirer.extensions.get(slot.as_str())? {
+    /// Whether a number can be dialled, by the answer to OPTIONS.
+    fn dialled(&self, number: &str) -> Option<bool> {
+        match self.enquirer.extensions.get(number)? {
             200 => Some(true),
             404 => Some(false),
             _ => None,
@@ -175,9 +176,9 @@ impl Examiner {
                 Finding::new("lamps", Verdict::Good, format!("{which} told{by}: {state}"))
             }
             Heard::Refused(status, reason) => {
-                let dialled = group.slots.first().and_then(|slot| self.dialled(slot));
+                let dialled = group.slots.first().and_then(|slot| self.dialled(&self.plan.fetched_by(slot)));
                 // The lot is there when its park extension is: then only the slots are others.
-                let park = self.plan.park_extension.as_ref().and_then(|park| self.dialled(park));
+                let park = self.plan.park_extension.as_ref().and_then(|park| self.dialled(park.as_str()));
                 let all = group.slots.len() == self.plan.slots.len() && park != Some(true);
                 let mut advice = self.words().lamps(*status, &group.slots, dialled, all);
                 for slot in &group.slots {
@@ -203,7 +204,7 @@ impl Examiner {
     fn judge_park_extension(&mut self) {
         let Some(park) = self.plan.park_extension.clone() else { return };
         // Only what answers 404 here has said something: many servers answer OPTIONS for whatever extension.
-        if self.dialled(&park) == Some(false) {
+        if self.dialled(park.as_str()) == Some(false) {
             let advice = self.words().park_extension(park.as_str());
             let seen = format!("{park} can't be dialled by this account (404)");
             self.find(Finding::new("park extension", Verdict::Bad, seen).advise(advice));

@@ -16,7 +16,7 @@ const MAX_NAMED: usize = 4;
 
 impl Examiner {
     pub(super) fn words(&self) -> Words<'_> {
-        Words { server: Server::of(self.witness.server(), &self.plan.dialect), user: &self.plan.user }
+        Words { server: Server::of(self.witness.server(), self.plan.dialect_name()), user: &self.plan.user }
     }
 
     pub(super) fn look_at_bindings(&mut self, now: Moment) -> Option<Stage> {
@@ -139,11 +139,11 @@ impl Examiner {
         if self.plan.quick {
             return;
         }
-        let park = self.plan.park_extension.as_ref().map(ToString::to_string).unwrap_or_default();
+        let park = self.plan.way();
         let number = &self.plan.number;
         let back = if self.plan.comeback { ", waits until it comes back" } else { "" };
         self.question = Some(format!(
-            "Now {number} is called (from this account, for about 20 s, with tones), put on hold, parked on {park}, fetched \
+            "Now {number} is called (from this account, for about 20 s, with tones), put on hold, parked ({park}), fetched \
              again{back}. Slots that are taken are not touched; whoever calls this account meanwhile hears busy. Go on?"
         ));
     }

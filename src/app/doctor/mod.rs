@@ -11,7 +11,7 @@
 //! | `hearing` | what the phones say, kept |
 //! | `witness` | what went over the wire, in whose words |
 //! | `enquiry` | questions that no phone asks: OPTIONS, hints, who is registered, one codec |
-//! | `line` `lamps` `call` `legs` `park` `leave` | the stages |
+//! | `line` `lamps` `call` `legs` `park` `fetch` `comeback` `leave` | the stages |
 //! | `advice` | the server's own words |
 //! | `finding` | how an outcome is told |
 //! | `carrier` | clock, sockets, media threads, terminal |
@@ -20,8 +20,10 @@
 mod advice;
 mod call;
 mod carrier;
+mod comeback;
 mod enquiry;
 mod examiner;
+mod fetch;
 mod finding;
 mod hearing;
 mod lamps;

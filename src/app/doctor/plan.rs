@@ -1,7 +1,7 @@
 //! What is to be examined, taken from the configuration once: the only place here that knows how a dialect is written.
 
 use crate::config;
-use crate::dialect::{Dialect, PhoneConfig};
+use crate::dialect::{By, Dialect, PhoneConfig};
 use crate::parking::SlotId;
 use crate::sip::message::NameAddr;
 use crate::sip::sdp::Codec;
@@ -33,15 +33,15 @@ pub struct Wish {
 pub(super) struct Plan {
     pub user: String,
     pub aor: NameAddr,
-    /// The preset's name.
-    pub dialect: String,
+    pub dialect: Dialect,
+    /// What is called to park; none where keys are pressed.
     pub park_extension: Option<SlotId>,
+    /// The keys that park, where keys do.
+    pub feature_code: Option<String>,
     pub slots: Vec<SlotId>,
     pub list: Option<SlotId>,
     /// Whether a call can be parked into a chosen slot.
     pub directed: bool,
-    /// Whether a lamp says who is parked.
-    pub lamps_name_callers: bool,
     pub codecs: Vec<Codec>,
     pub media_address: IpAddr,
     pub parking_time_s: Option<u32>,
@@ -59,15 +59,16 @@ impl Plan {
         let number = wish.call.clone().unwrap_or_else(|| account.user.clone());
         let own = [Some(number.clone()), Some(account.user.clone()), wish.caller_id.clone()];
         let dialect: &Dialect = &phone.dialect;
+        let (by, to) = dialect.way(None).unzip();
         Self {
             user: account.user.clone(),
             aor: phone.account.aor.clone(),
-            dialect: dialect.name.to_owned(),
-            park_extension: dialect.park_extension.clone(),
+            dialect: dialect.clone(),
+            park_extension: to.as_deref().filter(|_| by != Some(By::Digits)).and_then(SlotId::new),
+            feature_code: to.filter(|_| by == Some(By::Digits)),
             slots: phone.slots.clone(),
             list: dialect.list.clone(),
-            directed: dialect.directed_prefix.is_some(),
-            lamps_name_callers: dialect.lamps_name_callers,
+            directed: dialect.abilities(None).directed_park,
             codecs: phone.codecs.clone(),
             media_address: phone.media_address,
             parking_time_s: account.lot.parking_time_s,
@@ -76,6 +77,38 @@ impl Plan {
             own_numbers: own.into_iter().flatten().collect(),
             quick: wish.quick,
             comeback: wish.comeback,
+        }
+    }
+}
+
+impl Plan {
+    /// The configured name of how the server parks.
+    pub fn dialect_name(&self) -> &str {
+        &self.dialect.name
+    }
+
+    /// Whether a lamp says who is parked.
+    pub fn lamps_name_callers(&self) -> bool {
+        self.dialect.preset.lamps.name_callers
+    }
+
+    /// The user part that is watched for a slot.
+    pub fn watched(&self, slot: &SlotId) -> String {
+        self.dialect.watched_user(slot).unwrap_or_else(|| slot.to_string())
+    }
+
+    /// What is called to fetch from a slot.
+    pub fn fetched_by(&self, slot: &SlotId) -> String {
+        self.dialect.retrieve_number(slot).unwrap_or_else(|| slot.to_string())
+    }
+
+    /// What is done to park, for people.
+    pub fn way(&self) -> String {
+        match self.dialect.way(None) {
+            Some((By::Refer, to)) => format!("REFER to {to}"),
+            Some((By::Digits, keys)) => format!("keys {keys}"),
+            Some((By::Call, to)) => format!("a call to {to}"),
+            None => "no way".to_owned(),
         }
     }
 }

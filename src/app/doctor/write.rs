@@ -4,6 +4,7 @@
 use super::advice::Server;
 use super::examiner::Examiner;
 use crate::config::Config;
+use crate::dialect::Preset;
 use crate::parking::SlotId;
 use color_eyre::eyre::{Context, eyre};
 use serde::Serialize;
@@ -33,10 +34,12 @@ impl Examiner {
         let server = Server::of(self.witness.server(), "");
         let dialect = match server {
             Server::Lot => Some("parkdeck"),
-            Server::Asterisk if !self.plan.dialect.starts_with("asterisk") => Some("asterisk"),
+            // Whoever wrote a dialect of his own knows why.
+            Server::Asterisk if Preset::names().any(|name| name == self.plan.dialect_name()) => Some("asterisk")
+                .filter(|_| !self.plan.dialect_name().starts_with("asterisk")),
             _ => None,
         };
-        if let Some(name) = dialect.filter(|name| *name != self.plan.dialect) {
+        if let Some(name) = dialect.filter(|name| *name != self.plan.dialect_name()) {
             change("dialect", format!("\"{name}\""), "the server says so in its Server header");
         }
         let slots = self.evident_slots();
