@@ -161,6 +161,7 @@ fn what_is_wrong_with_an_endpoint_is_named_by_its_option() {
             ("dave", "disallow=all\nallow=ulaw\n", ""),
             ("desk2", "direct_media=yes\n", ""),
         ],
+        dialplan_lines: "exten => 115,1,Dial(PJSIP/desk2,60)\n".into(),
         ..Default::default()
     });
     let found = whole_run(&asterisk, "alice", "101", LOT);
@@ -170,7 +171,9 @@ fn what_is_wrong_with_an_endpoint_is_named_by_its_option() {
     whole_run(&asterisk, "carol", "103", LOT);
     let found = whole_run(&asterisk, "dave", "104", LOT);
     found.says("codecs", '!', &["takes ulaw", "refuses opus", "[dave]", "allow=opus"]);
-    let found = whole_run(&asterisk, "desk2", "105", LOT);
+    // Only where Dial() has no features does Asterisk take itself out of the way.
+    let setup = of_asterisk(&asterisk, "desk2", LOT);
+    let found = Run::start(&setup, &["--yes", "--call", "115", "--caller-id", "105"]).finish();
     found.says("direct media", '!', &["[desk2]", "direct_media=no"]);
 }
 
@@ -204,7 +207,11 @@ fn what_keeps_a_console_from_registering_or_from_its_lamps_is_named() {
     let found = quick_run(&asterisk, "reception", beyond);
     found.says("lamps", '✓', &["701–709 told, by `dialog`: free"]);
     assert!(found.text.contains("✗ FAILED   lamps          710–712"), "{}", found.text);
-    assert!(found.text.contains("beyond parkpos") && found.text.contains("slots = \"701-709\""), "{}", found.text);
+    assert!(
+        found.text.contains("beyond parkpos") && found.text.contains("slots = \"701-709\""),
+        "{}",
+        found.text
+    );
     let elsewhere = "park_extension = \"700\"\nslots = \"801-804\"\n";
     let found = quick_run(&asterisk, "reception", elsewhere);
     found.says("lamps", '✗', &["701–709 have lamps"]);
@@ -216,17 +223,18 @@ fn what_keeps_a_console_from_registering_or_from_its_lamps_is_named() {
     found.says("park extension", '✗', &["799", "parkext"]);
     found.says("park", '✗', &["REFER to 799", "799 is not in the context"]);
     let found = whole_run(&asterisk, "reception", "100", "park_extension = \"602\"\nslots = \"701-709\"\n");
-    found.says("park", '✗', &["602 doesn't park"]);
+    found.says("park", '✗', &["none of the configured lamps lit", "602 isn't a park extension"]);
 }
 
 #[test]
 fn what_is_wrong_with_a_lot_is_named() {
     let asterisk = Asterisk::start(AsteriskOptions {
         slots: 3,
-        lot_lines: "[second]\nparkext => 800\nparkpos => 801-803\ncontext => parkedcalls\nparkinghints => yes\n\
+        lot_lines:
+            "[second]\nparkext => 800\nparkpos => 801-803\ncontext => parkedcalls\nparkinghints => yes\n\
                     [dark]\nparkext => 900\nparkpos => 901-903\ncontext => parkedcalls\nparkinghints => no\n\
                     parkext_exclusive => yes\n"
-            .into(),
+                .into(),
         ..Default::default()
     });
     let second = "park_extension = \"800\"\nslots = \"801-803\"\n";
@@ -240,7 +248,9 @@ fn what_is_wrong_with_a_lot_is_named() {
     for _ in 0..3 {
         asterisk.rx("channel originate Local/602@phones application Park default");
     }
-    peers::wait_until("three parked calls", Duration::from_secs(8), || (asterisk.parked().len() == 3).then_some(()));
+    peers::wait_until("three parked calls", Duration::from_secs(8), || {
+        (asterisk.parked().len() == 3).then_some(())
+    });
     let full = "park_extension = \"700\"\nslots = \"701-703\"\n";
     let found = Run::start(&of_asterisk(&asterisk, "bob", full), &["--yes", "--call", "102"]).finish();
     found.says("lamps", '✓', &["701–703", "all taken"]);
@@ -254,6 +264,65 @@ fn a_server_without_parking_is_told_apart() {
     let found = whole_run(&asterisk, "reception", "100", LOT);
     found.says("lamps", '✗', &["module show like res_parking"]);
     found.says("park", '✗', &["700"]);
+}
+
+#[test]
+fn a_feature_code_parks_and_a_dial_without_k_is_named() {
+    let asterisk = Asterisk::start(AsteriskOptions {
+        dialplan_lines: "exten => 110,1,Dial(PJSIP/reception,60)\n".into(),
+        ..Default::default()
+    });
+    let keys = "dialect = \"asterisk-dtmf\"\nslots = \"701-709\"\n";
+    let found = whole_run(&asterisk, "reception", "100", keys);
+    found.says("park", '✓', &["keys #72", "its lamp lit", "the server ended our leg"]);
+    found.says("retrieve", '✓', &["both sides hear each other again"]);
+    let setup = of_asterisk(&asterisk, "reception", keys);
+    let found = Run::start(&setup, &["--yes", "--call", "110", "--caller-id", "100"]).finish();
+    found.says("park", '✗', &["the digits #72 reached the other phone", "lacks k"]);
+    nothing_is_left(&asterisk, "reception");
+}
+
+#[test]
+fn another_phone_is_called_parked_fetched_and_let_go() {
+    let asterisk = Asterisk::start(AsteriskOptions::default());
+    let options = peers::baresip::BaresipOptions::new("alice", &password("alice"), asterisk.sip());
+    let mut alice = peers::baresip::Baresip::start(&options.tone(440.0));
+    asterisk.wait_for_registration("alice", Duration::from_secs(8));
+    let mut run = Run::start(&of_asterisk(&asterisk, "reception", LOT), &["--yes", "--call", "101"]);
+    alice.wait_ringing(Duration::from_secs(10));
+    alice.answer();
+    let found = run.finish();
+    found.says("test call", '✓', &["101 answered (another phone)"]);
+    found.says("retrieve", '✓', &["from 701", "their sound arrives"]);
+    found.says("identity", '✓', &["Alice Adams"]);
+    alice.wait_closed(Duration::from_secs(8));
+    nothing_is_left(&asterisk, "reception");
+}
+
+/// Nobody at the keyboard is no consent.
+#[test]
+fn without_a_yes_nobody_is_called() {
+    let lot = Lot::start(45);
+    let found = Run::start(&lot.setup(LOT), &["--call", "100"]).finish();
+    found.says("test call", '·', &["not wanted"]);
+    assert!(found.healthy, "{}", found.text);
+}
+
+#[test]
+fn json_has_every_finding_with_its_advice() {
+    let lot = Lot::start(45);
+    let setup = lot.setup("slots = \"701-712\"\n");
+    let found = Run::start(&setup, &["--quick", "--yes", "--json"]).finish();
+    // What is said beside it, on standard error, comes behind it here.
+    let mut values = serde_json::Deserializer::from_str(&found.text).into_iter::<serde_json::Value>();
+    let json = values.next().unwrap().expect(&found.text);
+    assert_eq!(json["healthy"], false);
+    let findings = json["findings"].as_array().unwrap();
+    let of = |name: &str| findings.iter().filter(|f| f["examination"] == name).collect::<Vec<_>>();
+    assert_eq!(of("registration")[0]["verdict"], "good");
+    assert_eq!(of("lamps")[1]["verdict"], "bad");
+    assert!(of("lamps")[1]["advice"][0].as_str().unwrap().contains("parkpos has no 710–712"));
+    assert_eq!(json["changes"][0]["value"], "\"701-709\"");
 }
 
 /// `parkdeck lot` as a process, for one user.
@@ -315,7 +384,8 @@ fn our_own_lot_passes_every_examination_exactly_and_a_comeback_is_timed_and_writ
 #[test]
 fn the_dialect_of_our_lot_is_found_and_written_when_the_configuration_says_asterisk() {
     let lot = Lot::start(45);
-    let wrong = Setup { lot: "dialect = \"asterisk\"   # is it?\nslots = \"701-712\"\n".into(), ..lot.setup("") };
+    let wrong =
+        Setup { lot: "dialect = \"asterisk\"   # is it?\nslots = \"701-712\"\n".into(), ..lot.setup("") };
     let mut run = Run::start(&wrong, &["--quick", "--yes", "--write"]);
     let found = run.finish();
     assert!(found.text.contains("dialect = \"parkdeck\""), "{}", found.text);

@@ -2,11 +2,8 @@
 
 pub mod check;
 pub mod console;
-<<<<<<< HEAD
-pub mod doctor;
-=======
 pub mod dialects;
->>>>>>> main
+pub mod doctor;
 pub mod engine;
 pub mod lot;
 mod screen;

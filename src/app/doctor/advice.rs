@@ -44,12 +44,14 @@ impl Words<'_> {
     pub fn registration(&self, status: Option<u16>, reason: &str) -> Vec<String> {
         let user = self.user;
         match (self.server, status) {
-            (_, None) if reason.contains("certificate") => {
-                line("[tls] of the configuration has ca_file; `server` must be a name that the certificate has")
-            }
+            (_, None) if reason.contains("certificate") => line(
+                "[tls] of the configuration has ca_file; `server` must be a name that the certificate has",
+            ),
             (_, None) => line("is the server up, is the port right, does a firewall stand between?"),
             (Server::Asterisk, Some(401 | 407)) => vec![
-                format!("pjsip.conf: username and password of the type=auth section that [{user}] names with auth="),
+                format!(
+                    "pjsip.conf: username and password of the type=auth section that [{user}] names with auth="
+                ),
                 format!(
                     "pjsip.conf: is there an endpoint [{user}] at all? Asterisk gives the same answer to a user it doesn't know; its log says “No matching endpoint found”"
                 ),
@@ -63,9 +65,9 @@ impl Words<'_> {
             (Server::Asterisk, Some(423)) => {
                 line("pjsip.conf, type=aor: minimum_expiration is higher than `expires` of the account")
             }
-            (Server::Lot, Some(401 | 403 | 407)) => {
-                line("the lot's file: name and secret of this user in [[users]]; the log of the lot says which of them")
-            }
+            (Server::Lot, Some(401 | 403 | 407)) => line(
+                "the lot's file: name and secret of this user in [[users]]; the log of the lot says which of them",
+            ),
             (_, Some(401 | 403 | 407)) => line("`user`, `auth_user` and the password of the account"),
             (_, Some(_)) => line("the server's log says why"),
         }
@@ -93,9 +95,9 @@ impl Words<'_> {
             (Server::Asterisk, 489) => line(
                 "modules.conf: res_pjsip_exten_state.so and res_pjsip_dialog_info_body_generator.so must be loaded",
             ),
-            (Server::Lot, 404) => {
-                line(format!("the lot's file, [[lots]]: parkpos has no {which}; or `slots` of the account is wrong"))
-            }
+            (Server::Lot, 404) => line(format!(
+                "the lot's file, [[lots]]: parkpos has no {which}; or `slots` of the account is wrong"
+            )),
             (Server::Lot, 403) => line("the lot's file, [[users]]: this user may not see who is parked"),
             _ => line(format!("the server has no lamp for {which}: are `slots` and `lamps` right?")),
         }
@@ -110,7 +112,8 @@ impl Words<'_> {
                     "extensions.conf, the context of endpoint [{user}]: include => parkedcalls, written exactly like `context` in res_parking.conf (upper and lower case count)"
                 ),
                 "is the parking module there? `module show like res_parking`, `parking show`".to_owned(),
-                "or `park_extension` and `slots` of the account are not those of parkext and parkpos".to_owned(),
+                "or `park_extension` and `slots` of the account are not those of parkext and parkpos"
+                    .to_owned(),
             ],
             Server::Lot => line("the lot's file, [[lots]]: parkext and parkpos"),
             Server::Other => line("`park_extension` and `slots` of the account are not those of the server"),
@@ -119,7 +122,9 @@ impl Words<'_> {
 
     /// It exists when written otherwise.
     pub fn case(&self, configured: &SlotId, existing: &str) -> Vec<String> {
-        line(format!("“{configured}” doesn't exist, “{existing}” does: extensions and hints are case-sensitive"))
+        line(format!(
+            "“{configured}” doesn't exist, “{existing}” does: extensions and hints are case-sensitive"
+        ))
     }
 
     /// The park extension can't be dialled.
@@ -158,7 +163,9 @@ impl Words<'_> {
         let user = self.user;
         match self.server {
             Server::Asterisk => {
-                format!("pjsip.conf, endpoint [{user}]: allow={name} (disallow=all before it forbids what isn't named)")
+                format!(
+                    "pjsip.conf, endpoint [{user}]: allow={name} (disallow=all before it forbids what isn't named)"
+                )
             }
             _ => format!("the server doesn't take {name}: leave it out of `codecs`, or allow it there"),
         }
@@ -229,6 +236,7 @@ impl Words<'_> {
                     "{extension} parks into another lot: res_parking.conf, section of the lot that has parkext => {extension}: parkext_exclusive=yes"
                 ),
                 "or `slots` of the account are not all slots of that lot".to_owned(),
+                format!("or {extension} isn't a park extension at all, and took the call somewhere else"),
             ],
             _ => line("`slots` of the account are not those that this extension parks into"),
         }
@@ -251,7 +259,8 @@ impl Words<'_> {
         match self.server {
             Server::Asterisk if arrives => vec![
                 format!("pjsip.conf, endpoint [{user}]: send_connected_line=yes"),
-                "without an UPDATE every retrieve is “unverified”: the operator must open the microphone".to_owned(),
+                "without an UPDATE every retrieve is “unverified”: the operator must open the microphone"
+                    .to_owned(),
             ],
             Server::Asterisk => vec![
                 format!("pjsip.conf, endpoint [{user}]: send_pai=yes and trust_id_outbound=yes"),
@@ -264,7 +273,9 @@ impl Words<'_> {
     /// A lamp went on shining.
     pub fn stuck_lamp(&self) -> Vec<String> {
         match self.server {
-            Server::Asterisk => line("`parking show` and `core show hints` should agree; `module reload res_parking.so`"),
+            Server::Asterisk => {
+                line("`parking show` and `core show hints` should agree; `module reload res_parking.so`")
+            }
             _ => line("what does the server itself say of that slot?"),
         }
     }

@@ -55,7 +55,9 @@ impl Examiner {
         let patience = if self.plan.number_named { OTHER_PATIENCE } else { OWN_PATIENCE };
         match up_at {
             Some(_) if self.is_up(self.parker) => self.call_is_up(now),
-            Some(at) if self.parker.is_none() && now >= at + ARRIVAL_PATIENCE => Some(self.somebody_answered()),
+            Some(at) if self.parker.is_none() && now >= at + ARRIVAL_PATIENCE => {
+                Some(self.somebody_answered())
+            }
             _ if self.lasted(now) >= patience => {
                 let number = Text::new(&self.plan.number);
                 let seen = format!("{number} was not answered within {} s", patience.as_secs());
@@ -86,7 +88,8 @@ impl Examiner {
     }
 
     fn call_failed(&mut self, reason: &str) -> Stage {
-        let status = self.leg(self.parkee).and_then(|leg| self.witness.invite_status(leg.call_id.as_deref()?));
+        let status =
+            self.leg(self.parkee).and_then(|leg| self.witness.invite_status(leg.call_id.as_deref()?));
         let number = Text::new(&self.plan.number).to_string();
         let mut finding = Finding::new("test call", Verdict::Bad, format!("{number}: {reason}"));
         match &self.facts.stranger {
@@ -110,7 +113,8 @@ impl Examiner {
         let number = Text::new(&self.plan.number).to_string();
         if !self.plan.number_named {
             let seen = format!("{number} was answered by somebody else than this account");
-            let advice = "say which number rings this account (or which phone may be called): --call NUMBER".to_owned();
+            let advice = "say which number rings this account (or which phone may be called): --call NUMBER"
+                .to_owned();
             self.find(Finding::new("test call", Verdict::Bad, seen).advise([advice]));
             return Stage::HangingUp;
         }
@@ -127,8 +131,13 @@ impl Examiner {
                 return None;
             }
             let finding = match packets {
-                0 => Finding::new("sound", Verdict::Bad, "nothing is heard from there").advise(self.words().sound()),
-                _ => Finding::new("sound", Verdict::Good, "their sound arrives; whether they hear ours can't be measured"),
+                0 => Finding::new("sound", Verdict::Bad, "nothing is heard from there")
+                    .advise(self.words().sound()),
+                _ => Finding::new(
+                    "sound",
+                    Verdict::Good,
+                    "their sound arrives; whether they hear ours can't be measured",
+                ),
             };
             self.find(finding);
             self.judge_codecs_answered();
@@ -197,8 +206,8 @@ impl Examiner {
     pub(super) fn look_at_resume(&mut self, now: Moment) -> Option<Stage> {
         let leg = self.leg(self.parker)?;
         let resumed = leg.held == Some(Ok(false));
-        let heard = self.other_phone
-            || self.hears(self.parkee, PARKER_HZ) && self.hears(self.parker, PARKEE_HZ);
+        let heard =
+            self.other_phone || self.hears(self.parkee, PARKER_HZ) && self.hears(self.parker, PARKEE_HZ);
         if resumed && heard {
             let music = match (self.other_phone, self.held_music) {
                 (true, _) => "held",
@@ -263,7 +272,8 @@ impl Examiner {
 
     fn codecs_done(&mut self) -> Stage {
         let outcomes = std::mem::take(&mut self.codec_findings);
-        let tried = |codec: &Codec| outcomes.iter().find(|(tried, _)| tried == codec).map(|(_, outcome)| *outcome);
+        let tried =
+            |codec: &Codec| outcomes.iter().find(|(tried, _)| tried == codec).map(|(_, outcome)| *outcome);
         let named = |wanted: fn(Option<Trial>) -> bool| {
             let of: Vec<&str> =
                 self.plan.codecs.iter().filter(|c| wanted(tried(c))).map(|c| name(*c)).collect();
@@ -281,7 +291,8 @@ impl Examiner {
                 seen += &format!("; not tried: {unknown}");
             }
             let verdict = if refused.is_empty() { Verdict::Good } else { Verdict::Doubtful };
-            let advice = refused.split(", ").filter(|name| !name.is_empty()).map(|name| self.words().codec(name));
+            let advice =
+                refused.split(", ").filter(|name| !name.is_empty()).map(|name| self.words().codec(name));
             let finding = Finding::new("codecs", verdict, seen).advise(advice.collect::<Vec<_>>());
             self.find(finding);
         }

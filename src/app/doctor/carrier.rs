@@ -134,7 +134,8 @@ impl Printer {
     fn conclude(&self, changes: &[Change]) -> color_eyre::Result<()> {
         let mut out = std::io::stdout();
         if self.json {
-            let all = serde_json::json!({ "findings": self.kept, "changes": changes, "healthy": !self.failed });
+            let all =
+                serde_json::json!({ "findings": self.kept, "changes": changes, "healthy": !self.failed });
             writeln!(out, "{all:#}")?;
             return Ok(());
         }

@@ -24,7 +24,8 @@ impl Examiner {
             (None, true) => "known by Referred-By".to_owned(),
             (None, false) => "known only by who calls".to_owned(),
         };
-        let seen = format!("rings here after {} s, shows “{}”; {sign}", waited.as_secs(), arrival.party.label());
+        let seen =
+            format!("rings here after {} s, shows “{}”; {sign}", waited.as_secs(), arrival.party.label());
         self.find(Finding::new("comeback", Verdict::Good, seen));
         self.play(call, Some(RETRIEVER_HZ));
         self.perform(now, Effect::Answer(call));

@@ -194,7 +194,11 @@ impl Examiner {
             return;
         }
         if std::mem::replace(&mut self.interrupted, true) {
-            self.find(Finding::new("left behind", Verdict::Bad, "interrupted twice: nobody waited for the server"));
+            self.find(Finding::new(
+                "left behind",
+                Verdict::Bad,
+                "interrupted twice: nobody waited for the server",
+            ));
             self.stage = Stage::Over;
             return;
         }

@@ -16,7 +16,7 @@ const PUT_BACK_PATIENCE: Duration = Duration::from_secs(14);
 
 impl Examiner {
     /// Whom a retrieve should bring.
-    fn expected_party(&self) -> Identity {
+    pub(super) fn expected_party(&self) -> Identity {
         let parties = self.leg(self.parker).map(|leg| leg.parties.clone()).unwrap_or_default();
         parties.last().cloned().unwrap_or_default()
     }
@@ -52,10 +52,13 @@ impl Examiner {
         if up {
             return Some(Stage::Recognising);
         }
-        let reason = ended.or_else(|| (self.lasted(now) >= RETRIEVE_PATIENCE).then(|| "no answer".to_owned()))?;
+        let reason =
+            ended.or_else(|| (self.lasted(now) >= RETRIEVE_PATIENCE).then(|| "no answer".to_owned()))?;
         let status = call_id.and_then(|call_id| self.witness.invite_status(&call_id));
         let advice = self.words().retrieve(status, slot.as_str());
-        self.find(Finding::new("retrieve", Verdict::Bad, format!("INVITE to {slot}: {reason}")).advise(advice));
+        self.find(
+            Finding::new("retrieve", Verdict::Bad, format!("INVITE to {slot}: {reason}")).advise(advice),
+        );
         self.hang_up(now, self.retriever);
         Some(self.give_up())
     }
@@ -113,7 +116,8 @@ impl Examiner {
         let expected = self.expected_party();
         let finding = match (told, party) {
             (Some(told), Some(party)) => {
-                let by = format!("{}, by {} {} ms after the answer", told.header, told.by, told.after.as_millis());
+                let by =
+                    format!("{}, by {} {} ms after the answer", told.header, told.by, told.after.as_millis());
                 let seen = format!("“{}”: {by}", party.label());
                 match self.other_phone || party.agrees_with(&expected) {
                     true => Finding::new("identity", Verdict::Good, seen),
@@ -127,7 +131,8 @@ impl Examiner {
                 let parker = self.leg(self.parker).and_then(|leg| leg.call_id.clone()).unwrap_or_default();
                 let arrives = self.witness.arrived_with_identity(&parker);
                 let advice = self.words().identity(arrives);
-                let seen = "the server doesn't say who was fetched (no UPDATE, no re-INVITE, nothing in the answer)";
+                let seen =
+                    "the server doesn't say who was fetched (no UPDATE, no re-INVITE, nothing in the answer)";
                 Finding::new("identity", Verdict::Doubtful, seen).advise(advice)
             }
         };
@@ -138,7 +143,10 @@ impl Examiner {
     pub(super) fn put_back(&mut self, now: Moment) {
         self.facts.park = None;
         if let Some(call) = self.retriever {
-            self.perform(now, Effect::Park { call, slot: None, note: Text::default() });
+            self.perform(
+                now,
+                Effect::Park { call, slot: None, note: Text::default(), party: Identity::default() },
+            );
         }
     }
 

@@ -194,7 +194,8 @@ impl Examiner {
                 Finding::new("lamps", Verdict::Bad, format!("{which}: {reason}")).advise(advice)
             }
             Heard::Nothing => {
-                let advice = "the server's NOTIFY doesn't reach us: a firewall, or a Contact that it can't route to";
+                let advice =
+                    "the server's NOTIFY doesn't reach us: a firewall, or a Contact that it can't route to";
                 let seen = format!("{which}: nothing was told");
                 Finding::new("lamps", Verdict::Bad, seen).advise([advice.to_owned()])
             }

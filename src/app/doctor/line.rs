@@ -51,9 +51,7 @@ impl Examiner {
             true => {
                 let advice = "if the server allows one phone only (max_contacts=1), that one has lost its place until it \
                               registers again: restart it, or wait";
-                self.find(
-                    Finding::new("other phones", Verdict::Doubtful, seen).advise([advice.to_owned()]),
-                );
+                self.find(Finding::new("other phones", Verdict::Doubtful, seen).advise([advice.to_owned()]));
                 Stage::Registering
             }
             false => {
@@ -77,7 +75,8 @@ impl Examiner {
                 told.expires_s.unwrap_or_default(),
                 realm.unwrap_or_else(|| ", and no password was asked for".to_owned()),
             );
-            if let Some(at) = told.seen_at.filter(|at| !at.starts_with(&self.plan.media_address.to_string())) {
+            if let Some(at) = told.seen_at.filter(|at| !at.starts_with(&self.plan.media_address.to_string()))
+            {
                 seen += &format!("; the server sees us at {} (NAT)", Text::new(&at));
             }
             if told.contacts > 1 {
@@ -88,7 +87,8 @@ impl Examiner {
         }
         // A server that is silent is given up before REGISTER itself does so (RFC 3261 17.1.2.2: 32 s).
         let reason = self.facts.registration_failed.take();
-        let reason = reason.or_else(|| (self.lasted(now) >= 2 * FIRST_ANSWER).then(|| "no answer".to_owned()))?;
+        let reason =
+            reason.or_else(|| (self.lasted(now) >= 2 * FIRST_ANSWER).then(|| "no answer".to_owned()))?;
         // Without an answer it is the connection that says why, of every server that was tried.
         let silent = told.status.is_none() && !self.facts.closed.is_empty();
         let reason = if silent { self.facts.closed.join("; ") } else { reason };
@@ -111,7 +111,8 @@ impl Examiner {
         if self.lasted(now) < PROBE_PATIENCE {
             return None;
         }
-        let seen = "OPTIONS isn't answered: the console would take the server for dead and every lamp for stale";
+        let seen =
+            "OPTIONS isn't answered: the console would take the server for dead and every lamp for stale";
         let advice = "the server, or what stands before it, must answer OPTIONS, whatever the status";
         self.find(Finding::new("reachability", Verdict::Bad, seen).advise([advice.to_owned()]));
         Some(Stage::HangingUp)

@@ -6,7 +6,7 @@ use super::finding::{Finding, Verdict};
 use super::legs::PARKER_HZ;
 use super::witness::Park;
 use crate::desk::Effect;
-use crate::parking::{Lamp, Moment, SlotId, Text};
+use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use std::time::Duration;
 
 /// The phone decides within its own deadline (34 s); this only keeps a bug from waiting for ever.
@@ -44,7 +44,8 @@ impl Examiner {
         self.facts.digits.clear();
         let Some(call) = self.parker else { return };
         if !self.is_full() {
-            self.perform(now, Effect::Park { call, slot: None, note: Text::default() });
+            let party = self.expected_party();
+            self.perform(now, Effect::Park { call, slot: None, note: Text::default(), party });
         }
     }
 
@@ -71,7 +72,9 @@ impl Examiner {
                 let reason = "the call was handed over and no lamp lit: that doesn't park";
                 Some(self.park_failed(now, &wire, reason))
             }
-            None if self.lasted(now) >= PARK_PATIENCE => Some(self.park_failed(now, &wire, "nothing came of it")),
+            None if self.lasted(now) >= PARK_PATIENCE => {
+                Some(self.park_failed(now, &wire, "nothing came of it"))
+            }
             None => None,
         }
     }
@@ -130,7 +133,8 @@ impl Examiner {
             return Some(self.end_calls(now));
         }
         if !self.other_phone && self.still_hears(now, self.parkee, PARKER_HZ) {
-            let seen = "the lamp lit, but the call was never parked: somebody else parked at that moment. Try again";
+            let seen =
+                "the lamp lit, but the call was never parked: somebody else parked at that moment. Try again";
             self.find(Finding::new("parked", Verdict::Bad, seen));
             return Some(self.end_calls(now));
         }
@@ -152,7 +156,8 @@ impl Examiner {
     /// How the slot was learned; it is fetched from only when there is no doubt which it is.
     fn judge_slot(&mut self, slot: &SlotId, lit: &[SlotId]) -> Stage {
         if lit.len() > 1 || !self.facts.doubted.is_empty() {
-            let seen = "two lamps lit at once: nobody can say which is ours, so nothing is fetched. Try again";
+            let seen =
+                "two lamps lit at once: nobody can say which is ours, so nothing is fetched. Try again";
             self.find(Finding::new("slot", Verdict::Doubtful, seen));
             return self.give_up();
         }
@@ -168,7 +173,8 @@ impl Examiner {
         let heard = if self.other_phone { String::new() } else { format!("; {music}") };
         let mut finding = Finding::new("slot", Verdict::Good, format!("{slot}, told by {by}{heard}"));
         if who.is_none() && self.plan.lamps_name_callers() {
-            finding = Finding::new("slot", Verdict::Doubtful, format!("{slot}, told by a lamp that names nobody"));
+            finding =
+                Finding::new("slot", Verdict::Doubtful, format!("{slot}, told by a lamp that names nobody"));
         }
         self.find(finding);
         Stage::Retrieving
@@ -182,7 +188,15 @@ impl Examiner {
         self.wished = free.filter(|_| self.plan.directed);
         self.slot = None;
         if let Some(call) = self.retriever {
-            self.perform(now, Effect::Park { call, slot: self.wished.clone(), note: Text::default() });
+            self.perform(
+                now,
+                Effect::Park {
+                    call,
+                    slot: self.wished.clone(),
+                    note: Text::default(),
+                    party: Identity::default(),
+                },
+            );
         }
     }
 
@@ -198,7 +212,8 @@ impl Examiner {
                     (Some(wished), slot) => {
                         let slot = slot.as_ref().map_or("nobody knows where".to_owned(), ToString::to_string);
                         let advice = "is `directed_prefix` the one of the dialplan?".to_owned();
-                        Finding::new(name, Verdict::Bad, format!("into {slot}; {wished} was wished")).advise([advice])
+                        Finding::new(name, Verdict::Bad, format!("into {slot}; {wished} was wished"))
+                            .advise([advice])
                     }
                     (None, Some(slot)) => Finding::new(name, Verdict::Good, format!("on {slot}")),
                     (None, None) => Finding::new(name, Verdict::Bad, "nobody knows where"),

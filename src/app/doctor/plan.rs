@@ -132,7 +132,9 @@ pub(super) fn in_short(slots: &[SlotId]) -> String {
 /// Whether a number comes right after another of the same length.
 fn follows(before: &str, slot: &str) -> bool {
     let number = |text: &str| text.parse::<u64>().ok();
-    before.len() == slot.len() && number(before).and_then(|n| n.checked_add(1)) == number(slot) && number(slot).is_some()
+    before.len() == slot.len()
+        && number(before).and_then(|n| n.checked_add(1)) == number(slot)
+        && number(slot).is_some()
 }
 
 #[cfg(test)]

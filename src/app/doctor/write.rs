@@ -30,13 +30,15 @@ impl Examiner {
     /// What the configuration should say instead, as far as it is evident.
     pub(super) fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut change = |key, value: String, why: &str| changes.push(Change { key, value, why: why.to_owned() });
+        let mut change =
+            |key, value: String, why: &str| changes.push(Change { key, value, why: why.to_owned() });
         let server = Server::of(self.witness.server(), "");
         let dialect = match server {
             Server::Lot => Some("parkdeck"),
             // Whoever wrote a dialect of his own knows why.
-            Server::Asterisk if Preset::names().any(|name| name == self.plan.dialect_name()) => Some("asterisk")
-                .filter(|_| !self.plan.dialect_name().starts_with("asterisk")),
+            Server::Asterisk if Preset::names().any(|name| name == self.plan.dialect_name()) => {
+                Some("asterisk").filter(|_| !self.plan.dialect_name().starts_with("asterisk"))
+            }
             _ => None,
         };
         if let Some(name) = dialect.filter(|name| *name != self.plan.dialect_name()) {
