@@ -170,7 +170,7 @@ fn what_is_wrong_with_an_endpoint_is_named_by_its_option() {
     whole_run(&asterisk, "bob", "102", LOT).says("identity", '!', &["[bob]", "send_connected_line=yes"]);
     whole_run(&asterisk, "carol", "103", LOT);
     let found = whole_run(&asterisk, "dave", "104", LOT);
-    found.says("codecs", '!', &["takes ulaw", "refuses opus", "[dave]", "allow=opus"]);
+    found.says("codecs", '!', &["takes pcmu", "refuses opus", "[dave]", "allow=opus"]);
     // Only where Dial() has no features does Asterisk take itself out of the way.
     let setup = of_asterisk(&asterisk, "desk2", LOT);
     let found = Run::start(&setup, &["--yes", "--call", "115", "--caller-id", "105"]).finish();

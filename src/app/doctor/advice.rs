@@ -161,10 +161,15 @@ impl Words<'_> {
     /// A codec is refused.
     pub fn codec(&self, name: &str) -> String {
         let user = self.user;
+        let theirs = match name {
+            "pcmu" => "ulaw",
+            "pcma" => "alaw",
+            name => name,
+        };
         match self.server {
             Server::Asterisk => {
                 format!(
-                    "pjsip.conf, endpoint [{user}]: allow={name} (disallow=all before it forbids what isn't named)"
+                    "pjsip.conf, endpoint [{user}]: allow={theirs} (disallow=all before it forbids what isn't named)"
                 )
             }
             _ => format!("the server doesn't take {name}: leave it out of `codecs`, or allow it there"),

@@ -305,11 +305,11 @@ impl Examiner {
     }
 }
 
-/// As an Asterisk's `allow` has it.
+/// As the configuration has it.
 fn name(codec: Codec) -> &'static str {
     match codec {
         Codec::Opus => "opus",
-        Codec::Pcmu => "ulaw",
-        Codec::Pcma => "alaw",
+        Codec::Pcmu => "pcmu",
+        Codec::Pcma => "pcma",
     }
 }

@@ -159,7 +159,7 @@ async fn examine(
     let account = config.accounts.first().ok_or_else(|| eyre!("the configuration has no account"))?;
     let found = tokio::select! {
         found = look_up(account) => found,
-        () = signals.come() => return Ok(Vec::new()),
+        () = signals.come() => Err("interrupted while the server's name was looked up".to_owned()),
     };
     let servers = match found {
         Ok(servers) => servers,

@@ -1,7 +1,7 @@
 //! The examination as one machine without a clock or a socket: bytes, reports and time in; bytes, sound and findings out.
 //! It has the place of the desk: the phones are those of the console, what is decided is decided here.
 
-use super::enquiry::{Enquirer, call_id_of};
+use super::enquiry::Enquirer;
 use super::finding::{Finding, Verdict};
 use super::legs::Leg;
 use super::plan::Plan;
@@ -9,20 +9,15 @@ use super::witness::Witness;
 use crate::app::sound::SoundDirector;
 use crate::desk::{CallId, LampReport};
 use crate::dialect::{PhoneConfig, Said, Switchboard};
-use crate::media::{Command, Report};
+use crate::media::Command;
 use crate::parking::{Lamp, Moment, SlotId};
-use crate::sip::framing::{Frame, Framer};
-use crate::sip::{Peer, Secured, Transmit};
+use crate::sip::Peer;
+use crate::sip::framing::Framer;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How often it is looked whether something has come to pass or to its end.
 const TICK: Duration = Duration::from_millis(100);
-/// Streams whose messages are told apart; one server has one, or two while it is exchanged for another.
-const MAX_STREAMS: usize = 8;
-/// Keys that are remembered.
-const MAX_DIGITS: usize = 32;
 /// Steps that may follow from one event; more would be a loop.
 const MAX_STEPS: usize = 1_000;
 
@@ -109,7 +104,7 @@ pub(super) struct Examiner {
     pub(super) director: SoundDirector,
     pub(super) sound: VecDeque<Command>,
     pub(super) witness: Witness,
-    streams: BTreeMap<Peer, Framer>,
+    pub(super) streams: BTreeMap<Peer, Framer>,
     pub(super) facts: Facts,
     pub(super) findings: VecDeque<Finding>,
     pub(super) question: Option<String>,
@@ -202,7 +197,7 @@ impl Examiner {
             self.stage = Stage::Over;
             return;
         }
-        self.find(Finding::new("interrupted", Verdict::Skipped, "the rest was not examined"));
+        self.find(Finding::new("interrupted", Verdict::Bad, "the rest was not examined"));
         self.withdraw(now);
         self.settle(now);
     }
@@ -210,103 +205,6 @@ impl Examiner {
     /// The answer to the last question.
     pub fn take_answer(&mut self, now: Moment, yes: bool) {
         self.answer = Some(yes);
-        self.settle(now);
-    }
-
-    /// A datagram came.
-    pub fn receive(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
-        self.witness.note(now, false, bytes);
-        match call_id_of(bytes).is_some_and(|call_id| self.enquirer.is_about(&call_id)) {
-            true => self.enquirer.receive(now, from, bytes),
-            false => self.phones.receive(now, from, bytes),
-        }
-        self.settle(now);
-    }
-
-    /// A connection brought this: cut into messages, since each is for one of two user agents.
-    pub fn receive_stream(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
-        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&from) {
-            return;
-        }
-        let mut framer = self.streams.remove(&from).unwrap_or_default();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let taken = framer.push(rest);
-            rest = rest.get(taken..).unwrap_or_default();
-            while let Some(frame) = framer.next_frame() {
-                self.take_frame(now, from, frame, bytes);
-            }
-            if taken == 0 {
-                break;
-            }
-        }
-        self.streams.insert(from, framer);
-        self.settle(now);
-    }
-
-    fn take_frame(&mut self, now: Moment, from: Peer, frame: Frame, whole: &[u8]) {
-        match frame {
-            Frame::Message(message) => {
-                self.witness.note(now, false, &message);
-                match call_id_of(&message).is_some_and(|call_id| self.enquirer.is_about(&call_id)) {
-                    true => self.enquirer.receive_stream(now, from, &message),
-                    false => self.phones.receive_stream(now, from, &message),
-                }
-            }
-            Frame::Pong => {
-                self.enquirer.receive_stream(now, from, b"\r\n");
-                self.phones.receive_stream(now, from, b"\r\n");
-            }
-            Frame::Ping => self.phones.receive_stream(now, from, b"\r\n"),
-            // The phones say what is wrong with it, and end the connection.
-            Frame::Fatal(_) => self.phones.receive_stream(now, from, whole),
-        }
-    }
-
-    /// A connection is up.
-    pub fn flow_opened(&mut self, now: Moment, peer: Peer, secured: Secured) {
-        self.enquirer.user_agent().flow_opened(now, peer, secured);
-        self.phones.flow_opened(now, peer, secured);
-        self.settle(now);
-    }
-
-    /// A connection is gone, or could not be opened.
-    pub fn flow_closed(&mut self, now: Moment, peer: Peer, reason: &str) {
-        self.streams.remove(&peer);
-        if self.facts.closed.len() < MAX_STREAMS && !self.facts.closed.iter().any(|known| known == reason) {
-            self.facts.closed.push(reason.to_owned());
-        }
-        self.enquirer.user_agent().flow_closed(now, peer, reason);
-        self.phones.flow_closed(now, peer, reason);
-        self.settle(now);
-    }
-
-    /// We are reached at another address than before.
-    pub fn network_changed(&mut self, now: Moment, local: SocketAddr) {
-        self.enquirer.user_agent().network_changed(now, local);
-        self.phones.network_changed(now, local);
-        self.settle(now);
-    }
-
-    /// The media threads said something.
-    pub fn report(&mut self, now: Moment, report: Report) {
-        match report {
-            Report::PortsBound { mut ports } => {
-                self.spare_port = self.spare_port.or_else(|| ports.pop());
-                self.phones.add_ports(&ports);
-            }
-            Report::Figures { stream, figures } => {
-                if let Some(leg) = self.legs.get_mut(&CallId(stream.0)) {
-                    leg.measured(now, figures);
-                }
-            }
-            Report::Digit { stream, digit }
-                if self.parkee == Some(CallId(stream.0)) && self.facts.digits.len() < MAX_DIGITS =>
-            {
-                self.facts.digits.push(digit);
-            }
-            _ => {}
-        }
         self.settle(now);
     }
 
@@ -322,28 +220,6 @@ impl Examiner {
     pub fn next_wake(&mut self) -> Moment {
         let timers = [self.phones.next_wake(), self.enquirer.user_agent().next_wake()];
         timers.into_iter().flatten().fold(self.ticked + TICK, Moment::min)
-    }
-
-    /// The next message to send.
-    pub fn poll_transmit(&mut self, now: Moment) -> Option<Transmit> {
-        let transmit = self.enquirer.poll_transmit().or_else(|| self.phones.poll_transmit())?;
-        self.witness.note(now, true, &transmit.bytes);
-        Some(transmit)
-    }
-
-    /// The next connection to close.
-    pub fn poll_close(&mut self) -> Option<Peer> {
-        self.phones.poll_close().or_else(|| self.enquirer.user_agent().poll_close())
-    }
-
-    /// The next command to the media threads.
-    pub fn poll_sound(&mut self) -> Option<Command> {
-        self.sound.pop_front()
-    }
-
-    /// The next finding.
-    pub fn poll_finding(&mut self) -> Option<Finding> {
-        self.findings.pop_front()
     }
 
     /// Something to ask the administrator; answered by [`Examiner::take_answer`].
@@ -370,7 +246,7 @@ impl Examiner {
     }
 
     /// Lets phones and examination talk until both are silent.
-    fn settle(&mut self, now: Moment) {
+    pub(super) fn settle(&mut self, now: Moment) {
         for _ in 0..MAX_STEPS {
             if self.phones.has_arrival() {
                 let call = self.new_leg(None);
@@ -391,6 +267,11 @@ impl Examiner {
     }
 
     pub(super) fn enter(&mut self, now: Moment, stage: Stage) {
+        let stage = match stage {
+            Stage::FetchingBack | Stage::HangingUp | Stage::Leaving | Stage::Over => stage,
+            _ if self.interrupted => self.way_out(),
+            stage => stage,
+        };
         tracing::debug!(?stage, "the examination goes on");
         (self.stage, self.since) = (stage, now);
         match stage {

@@ -151,11 +151,12 @@ impl Examiner {
     }
 
     pub(super) fn look_at_putting_back(&mut self, now: Moment) -> Option<Stage> {
-        let done = self.facts.park.is_some() || !self.is_up(self.retriever);
-        if !done && self.lasted(now) < PUT_BACK_PATIENCE {
+        // Where it is refused there may be nobody but a recorded voice, which ends by itself; a person is given all the time.
+        let parked = matches!(self.facts.park, Some(Outcome::Proven(_)));
+        if !parked && self.is_up(self.retriever) && self.lasted(now) < PUT_BACK_PATIENCE {
             return None;
         }
-        if matches!(self.facts.park.take(), Some(Outcome::Proven(_))) {
+        if parked {
             self.find(Finding::new("put back", Verdict::Doubtful, "whoever it was is parked again"));
         }
         self.hang_up(now, self.retriever);

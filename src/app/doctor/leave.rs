@@ -3,7 +3,7 @@
 
 use super::examiner::{Examiner, Stage};
 use super::finding::{Finding, Verdict};
-use crate::parking::{Lamp, Moment, Text};
+use crate::parking::{Moment, Text};
 use std::time::Duration;
 
 /// What was decided a moment ago must have gone out before its answer can be missed.
@@ -17,13 +17,23 @@ impl Examiner {
     /// The examination is broken off.
     pub(super) fn withdraw(&mut self, now: Moment) {
         match self.stage {
-            Stage::HangingUp | Stage::Leaving | Stage::Over => {}
-            // What is parked there isn't a leg of ours, which would end with us.
-            _ if self.other_phone && self.slot.is_some() && !self.is_up(self.retriever) => {
-                self.enter(now, Stage::FetchingBack);
-            }
-            _ => self.enter(now, Stage::HangingUp),
+            Stage::FetchingBack | Stage::HangingUp | Stage::Leaving | Stage::Over => {}
+            // Where somebody else's phone is going to be is known in a moment.
+            Stage::Parking if self.other_phone => {}
+            _ => self.enter(now, self.way_out()),
         }
+    }
+
+    /// What is to be done first by whoever leaves now.
+    pub(super) fn way_out(&self) -> Stage {
+        let waits = self.is_stranded() && self.slot.is_some();
+        if waits { Stage::FetchingBack } else { Stage::HangingUp }
+    }
+
+    /// Whether somebody else's phone is parked: no leg of ours, which would end with us.
+    fn is_stranded(&self) -> bool {
+        let fetched = self.leg(self.retriever).is_some_and(|leg| leg.up_at.is_some());
+        self.other_phone && self.parked_at.is_some() && !fetched
     }
 
     /// Whether everything that we have asked of the server is answered, the last BYE included.
@@ -52,17 +62,21 @@ impl Examiner {
             return None;
         }
         self.judge_turned_away();
-        let finding = match (gone, self.slot.clone()) {
-            (true, Some(slot)) if self.other_phone && self.lamp(&slot) == Lamp::Parked => {
-                let seen = format!("{} waits on {slot}: dial {slot}", Text::new(&self.plan.number));
+        let finding = match gone {
+            _ if self.is_stranded() => {
+                let place = match &self.slot {
+                    Some(slot) => format!("waits on {slot}: dial it"),
+                    None => "is parked where no lamp shows it: somebody there must hang up".to_owned(),
+                };
+                let seen = format!("{} {place}", Text::new(&self.plan.number));
                 Finding::new("left behind", Verdict::Bad, seen)
             }
-            (true, _) => Finding::new(
+            true => Finding::new(
                 "left behind",
                 Verdict::Good,
                 "nothing: calls ended, lamps unsubscribed, registration taken back",
             ),
-            (false, _) => {
+            false => {
                 let seen = "the server did not confirm everything: what it still has ends by its own timers";
                 Finding::new("left behind", Verdict::Bad, seen)
             }

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `plan` | what is to be examined: the one place that reads the dialect |
 //! | `examiner` | the machine: stages, one after another; bytes and time in, findings out |
+//! | `intake` | bytes and reports, handed to whom they are for |
 //! | `hearing` | what the phones say, kept |
 //! | `witness` | what went over the wire, in whose words |
 //! | `enquiry` | questions that no phone asks: OPTIONS, hints, who is registered, one codec |
@@ -26,6 +27,7 @@ mod examiner;
 mod fetch;
 mod finding;
 mod hearing;
+mod intake;
 mod lamps;
 mod leave;
 mod legs;

@@ -29,6 +29,11 @@ impl Examiner {
         lamps.any(|lamp| matches!(lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack))
     }
 
+    /// Whether a park would leave somebody else's phone where no lamp shows it.
+    fn would_strand(&self) -> bool {
+        self.other_phone && !self.has_lamps()
+    }
+
     /// Whether nothing must be sent because every slot that is known is taken.
     fn is_full(&self) -> bool {
         let lamps = self.facts.lamps.values().map(|report| &report.lamp);
@@ -43,7 +48,7 @@ impl Examiner {
         self.facts.doubted.clear();
         self.facts.digits.clear();
         let Some(call) = self.parker else { return };
-        if !self.is_full() {
+        if !self.is_full() && !self.would_strand() {
             let party = self.expected_party();
             self.perform(now, Effect::Park { call, slot: None, note: Text::default(), party });
         }
@@ -53,6 +58,11 @@ impl Examiner {
         if self.facts.park.is_none() && self.is_full() {
             let seen = "every slot is taken: nothing was sent. Try again when one is free";
             self.find(Finding::new("park", Verdict::Doubtful, seen));
+            return Some(Stage::HangingUp);
+        }
+        if self.facts.park.is_none() && self.would_strand() {
+            let seen = "no lamp works: somebody else's phone isn't parked where nobody could find it";
+            self.find(Finding::new("park", Verdict::Skipped, seen));
             return Some(Stage::HangingUp);
         }
         let call_id = self.leg(self.parker).and_then(|leg| leg.call_id.clone()).unwrap_or_default();

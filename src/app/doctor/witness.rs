@@ -293,3 +293,67 @@ fn naming(headers: &Headers) -> Option<&'static str> {
         _ => "P-Asserted-Identity",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(first: &str, cseq: &str, more: &str, body: &str) -> Vec<u8> {
+        format!(
+            "{first}\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:a@x.test>;tag=1\r\nTo: <sip:b@x.test>;tag=2\r\n\
+             Call-ID: c\r\nCSeq: {cseq}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+
+    const REFER: &str = "REFER sip:b@x.test SIP/2.0";
+    const NOTIFY: &str = "NOTIFY sip:a@x.test SIP/2.0";
+
+    /// So many milliseconds in, by whom, what.
+    fn witness(messages: &[(u64, bool, Vec<u8>)]) -> Witness {
+        let mut witness = Witness::default();
+        messages.iter().for_each(|(ms, ours, bytes)| witness.note(Duration::from_millis(*ms), *ours, bytes));
+        witness
+    }
+
+    #[test]
+    fn a_refer_that_was_challenged_is_the_same_park_and_the_second_is_the_probe() {
+        let seen = witness(&[
+            (10, true, message(REFER, "1 REFER", "", "")),
+            (11, false, message("SIP/2.0 401 Unauthorized", "1 REFER", "", "")),
+            (12, true, message(REFER, "2 REFER", "", "")),
+            (13, false, message("SIP/2.0 202 Accepted", "2 REFER", "", "")),
+            (14, false, message(NOTIFY, "1 NOTIFY", "Content-Type: message/sipfrag\r\n", "SIP/2.0 100 Trying\r\n")),
+            (15, true, message(REFER, "3 REFER", "", "")),
+            (16, false, message(NOTIFY, "2 NOTIFY", "Content-Type: message/sipfrag\r\n", "SIP/2.0 400 Bad\r\n")),
+            (17, true, message("BYE sip:b@x.test SIP/2.0", "4 BYE", "", "")),
+        ]);
+        let park = seen.park("c");
+        assert_eq!((park.status, park.asked_at), (Some(202), Some(Duration::from_millis(10))));
+        assert_eq!((park.fragments, park.probe, park.ended_by_server), (vec![100], vec![400], Some(false)));
+        assert_eq!(seen.unanswered(), 1, "nobody has answered the BYE");
+    }
+
+    #[test]
+    fn who_was_fetched_is_told_by_an_update_behind_the_answer() {
+        let pai = "P-Asserted-Identity: <sip:101@x.test>\r\n";
+        let seen = witness(&[
+            (5, false, message("SIP/2.0 200 OK", "1 INVITE", "", "")),
+            (25, false, message("UPDATE sip:a@x.test SIP/2.0", "1 UPDATE", pai, "")),
+        ]);
+        let after = Duration::from_millis(20);
+        assert_eq!(seen.identity("c"), Some(Told { by: "UPDATE", header: "P-Asserted-Identity", after }));
+        assert_eq!(seen.identity("another"), None);
+    }
+
+    #[test]
+    fn no_more_than_the_named_maximum_is_kept_and_garbage_is_no_evidence() {
+        let mut witness = Witness::default();
+        witness.note(Moment::ZERO, false, b"garbage");
+        assert_eq!(witness.seen.len(), 0);
+        let bye = message("BYE sip:b@x.test SIP/2.0", "4 BYE", "", "");
+        (0..MAX_SEEN + 10).for_each(|_| witness.note(Moment::ZERO, true, &bye));
+        assert_eq!(witness.seen.len(), MAX_SEEN);
+    }
+}

@@ -126,6 +126,27 @@ fn a_flood_leaves_no_more_than_the_named_maximum() {
 }
 
 #[test]
+fn a_register_asks_who_is_registered_and_binds_nothing() {
+    let mut agent = UserAgent::new(UaConfig::new(at(6002).address, "test", 5));
+    let mut ask = |headers: &[(&str, &str)]| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let target = Uri::parse("sip:office.test").unwrap();
+        let (account, from, method) = (None, None, Method::Register);
+        let ask = Ask { account, from, method, target, send_to: at(7000), headers, body: Vec::new() };
+        agent.request(s(1), ask);
+        let sent = agent.poll_transmit().map(|transmit| String::from_utf8(transmit.bytes).unwrap());
+        (sent, agent.poll_event())
+    };
+    let (sent, event) = ask(&[("To", "<sip:sam@office.test>")]);
+    let sent = sent.unwrap();
+    assert!(sent.starts_with("REGISTER sip:office.test SIP/2.0"), "{sent}");
+    assert!(sent.contains("To: <sip:sam@office.test>") && !sent.contains("Contact:"), "{sent}");
+    assert!(event.is_none());
+    let (sent, event) = ask(&[("Contact", "<sip:sam@127.0.0.1>")]);
+    assert!(sent.is_none() && matches!(event, Some(Event::RequestAnswered { status: 405, .. })));
+}
+
+#[test]
 fn probes_tell_alive_or_lost() {
     let mut world = World::new(1, Weather::default());
     let (alice, bob) = (world.add(6001), world.add(6002));
