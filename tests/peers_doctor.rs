@@ -304,7 +304,8 @@ fn another_phone_is_called_parked_fetched_and_let_go() {
 fn without_a_yes_nobody_is_called() {
     let lot = Lot::start(45);
     let found = Run::start(&lot.setup(LOT), &["--call", "100"]).finish();
-    found.says("test call", '·', &["not wanted"]);
+    // The question, which nobody answered, stands before it on the same line.
+    assert!(found.text.contains("· skipped  test call      not wanted"), "{}", found.text);
     assert!(found.healthy, "{}", found.text);
 }
 
@@ -363,22 +364,36 @@ impl Lot {
 }
 
 #[test]
-fn our_own_lot_passes_every_examination_exactly_and_a_comeback_is_timed_and_written_down() {
-    let lot = Lot::start(6);
-    let mut run = Run::start(&lot.setup(LOT), &["--yes", "--call", "100", "--comeback", "--write"]);
+fn our_own_lot_passes_every_examination_exactly() {
+    let lot = Lot::start(45);
+    let mut run = Run::start(&lot.setup(LOT), &["--yes", "--call", "100"]);
     let found = run.finish();
     let bad = found.text.lines().find(|line| line.starts_with(['!', '✗', '·']));
     assert_eq!(bad, None, "{}\n{}", found.text, run.read("doctor.log"));
     assert!(found.healthy);
+    found.says("park", '✓', &["REFER to 700: 202", "the server ended our leg"]);
     found.says("retrieve", '✓', &["exact (Replaces)"]);
+    found.says("identity", '✓', &["“Reception”", "of the answer"]);
     found.says("slot", '✓', &["which names “Reception”"]);
-    found.says("comeback", '✓', &["after 6 s", "the server says so, and that it was on 701"]);
+    assert!(lot.process.output().contains("Unregistered"), "{}", lot.process.output());
+}
+
+#[test]
+fn a_comeback_is_timed_recognised_and_written_down() {
+    let asterisk = Asterisk::start(AsteriskOptions { parking_s: 6, ..Default::default() });
+    let mut run = Run::start(
+        &of_asterisk(&asterisk, "reception", LOT),
+        &["--yes", "--call", "100", "--comeback", "--write"],
+    );
+    let found = run.finish();
+    found.says("comeback", '✓', &["after 6 s", "known by Referred-By"]);
+    assert!(found.healthy, "{}\n{}", found.text, run.read("doctor.log"));
+    nothing_is_left(&asterisk, "reception");
     // What was measured stands in the file now, and everything else is as it was.
     let written = run.read("config.toml");
     assert!(written.starts_with("# kept\n[account]\nuser = \"reception\"\n"), "{written}");
     assert!(written.contains("slots = \"701-709\"\nparking_time = 6\n"), "{written}");
     assert_eq!(run.read("config.toml.bak"), written.replace("parking_time = 6\n", ""));
-    drop(lot.process);
 }
 
 #[test]

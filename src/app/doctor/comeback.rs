@@ -1,5 +1,6 @@
 //! The second test call, which is parked and left there until the server brings it back.
 
+use super::advice::Server;
 use super::examiner::{Examiner, Stage};
 use super::finding::{Finding, Verdict};
 use super::legs::{PARKEE_HZ, RETRIEVER_HZ};
@@ -13,6 +14,11 @@ const UNKNOWN: Duration = Duration::from_secs(180);
 const MARGIN: Duration = Duration::from_secs(10);
 
 impl Examiner {
+    /// Whether a call that an account has parked with itself comes back there: our lot knows that this is one person.
+    pub(super) fn may_come_back(&self) -> bool {
+        self.words().server != Server::Lot
+    }
+
     /// A parked call of ours rings here again.
     pub(super) fn take_comeback(&mut self, now: Moment, call: CallId, arrival: &CallArrival) {
         self.retriever = Some(call);

@@ -116,8 +116,10 @@ impl Examiner {
         let expected = self.expected_party();
         let finding = match (told, party) {
             (Some(told), Some(party)) => {
-                let by =
-                    format!("{}, by {} {} ms after the answer", told.header, told.by, told.after.as_millis());
+                let by = match told.by {
+                    "the answer" => format!("{} of the answer", told.header),
+                    by => format!("{}, by {by} {} ms after the answer", told.header, told.after.as_millis()),
+                };
                 let seen = format!("“{}”: {by}", party.label());
                 match self.other_phone || party.agrees_with(&expected) {
                     true => Finding::new("identity", Verdict::Good, seen),

@@ -244,7 +244,8 @@ impl Examiner {
     }
 
     pub(super) fn look_at_lamp_off(&mut self, now: Moment) -> Option<Stage> {
-        let next = if self.plan.comeback && !self.second_call { Stage::Dialling } else { Stage::Codecs };
+        let wanted = self.plan.comeback && !self.second_call;
+        let next = if wanted && self.may_come_back() { Stage::Dialling } else { Stage::Codecs };
         let next = match self.slot.clone() {
             None => next,
             Some(slot) if self.lamp(&slot) == Lamp::Free => {
@@ -261,6 +262,10 @@ impl Examiner {
             }
             Some(_) => return None,
         };
+        if wanted && next == Stage::Codecs {
+            let seen = "our lot rings nobody who has parked himself: he waits on in his slot";
+            self.find(Finding::new("comeback", Verdict::Skipped, seen));
+        }
         self.hang_up_all(now);
         self.slot = None;
         self.second_call |= next == Stage::Dialling;

@@ -324,9 +324,17 @@ mod tests {
             (11, false, message("SIP/2.0 401 Unauthorized", "1 REFER", "", "")),
             (12, true, message(REFER, "2 REFER", "", "")),
             (13, false, message("SIP/2.0 202 Accepted", "2 REFER", "", "")),
-            (14, false, message(NOTIFY, "1 NOTIFY", "Content-Type: message/sipfrag\r\n", "SIP/2.0 100 Trying\r\n")),
+            (
+                14,
+                false,
+                message(NOTIFY, "1 NOTIFY", "Content-Type: message/sipfrag\r\n", "SIP/2.0 100 Trying\r\n"),
+            ),
             (15, true, message(REFER, "3 REFER", "", "")),
-            (16, false, message(NOTIFY, "2 NOTIFY", "Content-Type: message/sipfrag\r\n", "SIP/2.0 400 Bad\r\n")),
+            (
+                16,
+                false,
+                message(NOTIFY, "2 NOTIFY", "Content-Type: message/sipfrag\r\n", "SIP/2.0 400 Bad\r\n"),
+            ),
             (17, true, message("BYE sip:b@x.test SIP/2.0", "4 BYE", "", "")),
         ]);
         let park = seen.park("c");
