@@ -74,6 +74,10 @@ pub(super) enum Outcome {
 #[derive(Default)]
 pub(super) struct Facts {
     pub registered: bool,
+    /// REGISTER has gone out.
+    pub asked_in: bool,
+    /// It was refused, or nobody has answered it.
+    pub refused: bool,
     /// How the server is reached.
     pub way: Option<String>,
     pub registration_failed: Option<String>,
@@ -277,7 +281,10 @@ impl Examiner {
         match stage {
             Stage::Bindings => self.enquirer.ask_bindings(now),
             Stage::Displacing => self.ask_to_displace(),
-            Stage::Registering => self.phones.start(now),
+            Stage::Registering => {
+                self.facts.asked_in = true;
+                self.phones.start(now);
+            }
             Stage::Extensions => self.ask_extensions(now),
             Stage::Consent => self.ask_consent(),
             Stage::Dialling => self.dial(now),

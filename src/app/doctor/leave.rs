@@ -42,22 +42,27 @@ impl Examiner {
     }
 
     pub(super) fn look_at_hanging_up(&mut self, now: Moment) -> Option<Stage> {
-        let done = !self.facts.registered || self.is_answered(now);
+        let done = !self.may_be_registered() || self.is_answered(now);
         (done || self.lasted(now) >= GOODBYE_PATIENCE).then_some(Stage::Leaving)
+    }
+
+    /// Whether a REGISTER of ours was granted, or may yet be.
+    fn may_be_registered(&self) -> bool {
+        self.facts.registered || self.facts.asked_in && !self.facts.refused
     }
 
     /// Who was never let in has nothing to give back, and needn't be refused once more.
     pub(super) fn leave(&mut self, now: Moment) {
-        if self.facts.registered {
+        if self.may_be_registered() {
             self.phones.stop(now);
         }
     }
 
     pub(super) fn look_at_leaving(&mut self, now: Moment) -> Option<Stage> {
         let unwatched = self.phones.census().subscriptions == 0;
-        let unregistered = self.witness.register_granted(self.since);
         // Who was never let in has left nothing.
-        let gone = !self.facts.registered || self.is_answered(now) && unwatched && unregistered;
+        let confirmed = self.is_answered(now) && unwatched && self.witness.unregistered();
+        let gone = confirmed || !self.may_be_registered();
         if !gone && self.lasted(now) < LEAVE_PATIENCE {
             return None;
         }
@@ -81,7 +86,7 @@ impl Examiner {
                 Finding::new("left behind", Verdict::Bad, seen)
             }
         };
-        if self.facts.registered {
+        if self.may_be_registered() {
             self.find(finding);
         }
         Some(Stage::Over)

@@ -89,6 +89,7 @@ impl Examiner {
         let reason = self.facts.registration_failed.take();
         let reason =
             reason.or_else(|| (self.lasted(now) >= 2 * FIRST_ANSWER).then(|| "no answer".to_owned()))?;
+        self.facts.refused = true;
         // Without an answer it is the connection that says why, of every server that was tried.
         let silent = told.status.is_none() && !self.facts.closed.is_empty();
         let reason = if silent { self.facts.closed.join("; ") } else { reason };

@@ -144,9 +144,22 @@ impl Witness {
         open.len()
     }
 
-    /// Whether a REGISTER was granted since then: in the end the one that takes ours back.
-    pub fn register_granted(&self, since: Moment) -> bool {
-        self.answers(&Method::Register).any(|(at, response)| at >= since && response.status == 200)
+    /// Whether the server has confirmed a REGISTER of ours that takes the registration back.
+    pub fn unregistered(&self) -> bool {
+        let takes_back = |headers: &Headers| {
+            let at_once = headers.contacts().iter().any(|contact| contact.params.get("expires") == Some("0"));
+            at_once || headers.expires() == Some(0)
+        };
+        let name = |headers: &Headers| Some((headers.call_id()?.to_owned(), headers.cseq()?.0));
+        let asked = self.seen.iter().filter_map(|seen| match &seen.message {
+            Message::Request(r) if seen.ours && r.method == Method::Register => {
+                name(&r.headers).filter(|_| takes_back(&r.headers))
+            }
+            _ => None,
+        });
+        let asked: BTreeSet<_> = asked.collect();
+        let granted = self.answers(&Method::Register).filter(|(_, response)| response.status == 200);
+        granted.filter_map(|(_, response)| name(&response.headers)).any(|answered| asked.contains(&answered))
     }
 
     /// The final answer to the last SUBSCRIBE to that extension, and the package.

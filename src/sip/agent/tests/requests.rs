@@ -1,7 +1,7 @@
 //! Requests outside of dialogs, and what must be refused.
 
 use super::*;
-use crate::sip::message::Message;
+use crate::sip::message::{Message, Method};
 
 fn raw(method: &str, more: &str) -> Vec<u8> {
     format!(
