@@ -153,21 +153,13 @@ impl Bare {
         }
     }
 
-    fn request(
-        &mut self,
-        method: &str,
-        target: &str,
-        from: &str,
-        to: &str,
-        call_id: &str,
-        more: &str,
-        body: &str,
-    ) -> String {
+    fn request(&mut self, method: &str, within: &Dialog, more: &str, body: &str) -> String {
         self.serial += 1;
         let address = self.socket.local_addr().unwrap();
+        let Dialog { call_id, ours, theirs, target } = within;
         format!(
             "{method} {target} SIP/2.0\r\nVia: SIP/2.0/UDP {address};rport;branch=z9hG4bKbare{}\r\nMax-Forwards: 70\r\n\
-             From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {} {method}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+             From: {ours}\r\nTo: {theirs}\r\nCall-ID: {call_id}\r\nCSeq: {} {method}\r\n{more}Content-Length: {}\r\n\r\n{body}",
             self.serial,
             self.sequence,
             body.len()
@@ -176,18 +168,20 @@ impl Bare {
 
     /// A request outside of calls, asked a second time with credentials; its final answer.
     fn ask_outside(&mut self, method: &str, target: &str, to: &str, more: &str, body: &str) -> Heard {
-        let call_id = format!("bare{}-{}", self.serial, std::process::id());
-        let from = format!("<{}>;tag=b{}", self.own(), self.serial);
-        let to = format!("<{to}>");
+        let mut asked = Dialog {
+            call_id: format!("bare{}-{}", self.serial, std::process::id()),
+            ours: format!("<{}>;tag=b{}", self.own(), self.serial),
+            theirs: format!("<{to}>"),
+            target: target.to_owned(),
+        };
         let mut credentials = String::new();
         loop {
             self.sequence += 1;
-            let all = format!("{more}{credentials}");
-            let text = self.request(method, target, &from, &to, &call_id, &all, body);
+            let text = self.request(method, &asked, &format!("{more}{credentials}"), body);
             self.send(&text);
             let answer = self.hear(&format!("the answer to {method}"), |heard| heard.is_answer(method));
             if method == "INVITE" {
-                self.acknowledge(&answer, target, &from, &call_id);
+                self.acknowledge(&answer, &asked);
             }
             match answer.status() {
                 Some(401) if credentials.is_empty() => {
@@ -196,12 +190,9 @@ impl Bare {
                 Some(200..300) => {
                     if method == "INVITE" {
                         self.speak_to(&answer);
-                        self.dialog = Some(Dialog {
-                            call_id,
-                            ours: from,
-                            theirs: answer.header("To").to_owned(),
-                            target: bracketed(answer.header("Contact")),
-                        });
+                        asked.theirs = answer.header("To").to_owned();
+                        asked.target = bracketed(answer.header("Contact"));
+                        self.dialog = Some(asked);
                     }
                     return answer;
                 }
@@ -210,23 +201,21 @@ impl Bare {
         }
     }
 
-    fn acknowledge(&mut self, answer: &Heard, target: &str, from: &str, call_id: &str) {
-        let target = match answer.status() {
-            Some(200..300) => bracketed(answer.header("Contact")),
-            _ => target.to_owned(),
-        };
-        // The ACK of a refusal has the branch of its INVITE (RFC 3261 17.1.1.3); Asterisk looks at nothing else.
-        let via = if matches!(answer.status(), Some(200..300)) { String::new() } else { answer.all("Via") };
-        let text = self.request("ACK", &target, from, answer.header("To"), call_id, "", "");
-        let text = match via.is_empty() {
-            true => text,
-            false => {
-                let (first, rest) = text.split_once("\r\n").unwrap();
-                let (_, rest) = rest.split_once("\r\n").unwrap();
-                format!("{first}\r\n{via}{rest}")
-            }
-        };
-        self.send(&text);
+    fn acknowledge(&mut self, answer: &Heard, asked: &Dialog) {
+        let theirs = answer.header("To").to_owned();
+        if matches!(answer.status(), Some(200..300)) {
+            let target = bracketed(answer.header("Contact"));
+            let text = self.request("ACK", &Dialog { theirs, target, ..asked.clone() }, "", "");
+            self.send(&text);
+            return;
+        }
+        // The ACK of a refusal has the Via of its INVITE (RFC 3261 17.1.1.3).
+        let text = self.request("ACK", &Dialog { theirs, ..asked.clone() }, "", "");
+        let lines = text.split("\r\n").map(|line| match line.starts_with("Via:") {
+            true => answer.all("Via").trim_end().to_owned(),
+            false => line.to_owned(),
+        });
+        self.send(&lines.collect::<Vec<_>>().join("\r\n"));
     }
 
     fn credentials(&self, method: &str, target: &str, challenge: &str) -> String {
@@ -251,8 +240,7 @@ impl Bare {
     fn ask_inside(&mut self, method: &str, more: &str) -> Instant {
         let dialog = self.dialog.clone().expect("a call that is up");
         self.sequence += 1;
-        let text =
-            self.request(method, &dialog.target, &dialog.ours, &dialog.theirs, &dialog.call_id, more, "");
+        let text = self.request(method, &dialog, more, "");
         self.send(&text)
     }
 
