@@ -209,12 +209,14 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     };
     let base = paths.config.parent().unwrap_or(Path::new("."));
     let passwords = passwords(&config, base)?;
+    let ami_secrets = ami_secrets(&config, base)?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
     let start = console::Start {
         dialects: dialects::of(&config, Some(&load::dialect_folder(&paths.config)))?,
         config,
         passwords,
+        ami_secrets,
         memory: Some(paths.memory.clone()),
         themes: Some(base.join("themes")),
         log: Some(log),
@@ -245,6 +247,16 @@ fn passwords(config: &Config, base: &Path) -> color_eyre::Result<Vec<secrecy::Se
             true => color_eyre::eyre::eyre!("account “{}”: {error}", account.name),
             false => error.into(),
         })
+    };
+    config.accounts.iter().map(of).collect()
+}
+
+/// The secret of each account's manager interface, where it has one.
+fn ami_secrets(config: &Config, base: &Path) -> color_eyre::Result<Vec<Option<secrecy::SecretString>>> {
+    let of = |account: &crate::config::Account| {
+        let Some(ami) = &account.lot.ami else { return Ok(None) };
+        let found = secret::secret(&ami.secret, base, |name| std::env::var_os(name));
+        found.map(Some).map_err(|error| color_eyre::eyre::eyre!("account “{}”, AMI: {error}", account.name))
     };
     config.accounts.iter().map(of).collect()
 }

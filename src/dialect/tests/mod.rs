@@ -2,6 +2,7 @@
 
 mod secure;
 mod told;
+mod told_by_ami;
 mod ways;
 
 use super::*;
