@@ -4,6 +4,7 @@ mod ami;
 pub mod check;
 pub mod console;
 pub mod dialects;
+pub mod doctor;
 pub mod engine;
 pub mod lot;
 mod screen;

@@ -53,6 +53,8 @@ pub struct AsteriskOptions {
     pub timeout_lines: String,
     /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …); later lines win.
     pub endpoint_lines: String,
+    /// Extra lines for one phone alone: user, lines of its endpoint, lines of its AOR.
+    pub phone_lines: Vec<(&'static str, &'static str, &'static str)>,
     /// Extra lines for the trunk's endpoint.
     pub trunk_lines: String,
     /// Extra lines for the lot in `res_parking.conf`.
@@ -86,6 +88,7 @@ impl Default for AsteriskOptions {
             lists: Vec::new(),
             timeout_lines: String::new(),
             endpoint_lines: String::new(),
+            phone_lines: Vec::new(),
             trunk_lines: String::new(),
             lot_lines: String::new(),
             dialplan_lines: String::new(),

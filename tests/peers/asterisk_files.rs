@@ -155,12 +155,14 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
     }
     let media = format!("direct_media=no\nmedia_address={LOOPBACK}\nbind_rtp_to_media_address=yes\n");
     for (user, extension, name) in PHONES {
+        let own = options.phone_lines.iter().find(|(phone, ..)| *phone == user);
+        let (endpoint, aor) = own.map(|(_, endpoint, aor)| (*endpoint, *aor)).unwrap_or_default();
         text += &format!(
             "[{user}]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow={}\nauth={user}\naors={user}\n\
              callerid=\"{name}\" <{extension}>\nsend_pai=yes\ntrust_id_outbound=yes\n\
-             allow_subscribe=yes\ndtmf_mode=rfc4733\n{media}{}{}\n\
+             allow_subscribe=yes\ndtmf_mode=rfc4733\n{media}{}{}\n{endpoint}\n\
              [{user}]\ntype=auth\nauth_type=userpass\nusername={user}\npassword={}\n\
-             [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\nsupport_path=yes\n",
+             [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\nsupport_path=yes\n{aor}\n",
             options.allow,
             protection(options),
             options.endpoint_lines,
