@@ -182,6 +182,7 @@ fn engine(slots: u32) -> Engine {
         slots: ids,
         codecs,
         security: parkdeck::dialect::MediaSecurity::default(),
+        team: Vec::new(),
         seed: 7.into(),
     };
     let mut engine = Engine::new(desk, [phone]).unwrap();

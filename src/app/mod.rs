@@ -1,5 +1,6 @@
 //! The one event loop, and what the pure centre's effects become. The only place where everything meets.
 
+mod announce;
 pub mod check;
 pub mod console;
 pub mod engine;

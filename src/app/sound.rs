@@ -3,7 +3,7 @@
 use crate::desk::{CallId, Desk, Event, RingTone, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
 use crate::media::{
-    Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey, SrtpSuite,
+    Clip, Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey, SrtpSuite,
     StreamConfig, StreamId,
 };
 use crate::parking::Text;
@@ -19,6 +19,7 @@ pub struct SoundDirector {
     plan: SoundPlan,
     muted: bool,
     ring_back: bool,
+    waiting_tone: bool,
 }
 
 impl SoundDirector {
@@ -59,7 +60,13 @@ impl SoundDirector {
         }
     }
 
-    /// Brings microphone, ear and ringer in line with the plan. The microphone closes before another opens.
+    /// Plays a recording into a call, once; the call is heard by nobody here.
+    pub fn speak(&mut self, call: CallId, clip: Clip) {
+        self.switch(Some(call), |stream| Command::Send { stream, source: Source::Prompt(clip.clone()) });
+    }
+
+    /// Brings microphone, ear and ringer in line with the plan. The microphone closes before another opens, and the tone
+    /// of the ladder ends before anybody is heard.
     pub fn follow(&mut self, plan: SoundPlan, muted: bool) {
         let plan = SoundPlan {
             heard: plan.heard.filter(|c| self.open.contains_key(c)),
@@ -67,6 +74,10 @@ impl SoundDirector {
             ..plan
         };
         let before = std::mem::replace(&mut self.plan, plan);
+        if self.waiting_tone && !plan.waiting_tone {
+            self.waiting_tone = false;
+            self.commands.push_back(Command::Play { cue: Cue::Off });
+        }
         if before.spoken_to != plan.spoken_to {
             self.switch(before.spoken_to, |stream| Command::Send { stream, source: Source::Silence });
             self.switch(plan.spoken_to, |stream| Command::Send { stream, source: Source::Headset });
@@ -93,6 +104,10 @@ impl SoundDirector {
             let cue = if ring_back { Cue::RingBack } else { Cue::Off };
             self.commands.push_back(Command::Play { cue });
         }
+        if plan.waiting_tone && !self.waiting_tone {
+            self.waiting_tone = true;
+            self.commands.push_back(Command::Play { cue: Cue::Waiting });
+        }
     }
 
     fn switch(&mut self, call: Option<CallId>, command: impl Fn(StreamId) -> Command) {
@@ -108,6 +123,7 @@ impl SoundDirector {
             Report::Digit { stream, digit } => {
                 return Some(Event::DigitHeard { call: CallId(stream.0), digit });
             }
+            Report::PromptEnded { stream } => return Some(Event::Announced { call: CallId(stream.0) }),
             Report::Protected { stream } => {
                 return Some(Event::SoundSecured { call: CallId(stream.0), outcome: Ok(()) });
             }

@@ -212,11 +212,13 @@ impl Desk {
             self.settle_in(key, parked);
         }
         let settled = key.filter(|_| !put_back);
+        let mut effects = self.page_if_wanted(id, settled.as_ref());
+        effects.push(Effect::SaveMemory);
         self.undo = settled.and_then(|key| {
             let parked = self.slot(&key)?.parked.clone()?;
             Some(Undo { line: key.line, slot: key.id, parked, until: self.now + UNDO_FOR })
         });
-        vec![Effect::SaveMemory]
+        effects
     }
 
     /// What will be known of `call` in its slot, from what we know of it now.
@@ -231,6 +233,7 @@ impl Desk {
             ours: true,
             strength: self.abilities(call.line).strength,
             key: None,
+            told_by: Text::default(),
         }
     }
 
@@ -291,6 +294,7 @@ impl Desk {
                 slot.asking = None;
             }
         }
+        self.page_after.take_if(|wanted| *wanted == id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         let who = Self::called(&call.party);
         let phase = call.phase.clone();

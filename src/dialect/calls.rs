@@ -168,7 +168,7 @@ impl Phone {
         }
     }
 
-    fn invite(
+    pub(super) fn invite(
         &mut self,
         now: Moment,
         call: CallId,

@@ -16,6 +16,7 @@ mod parking;
 mod phone;
 mod secure;
 mod switchboard;
+mod team;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -24,6 +25,7 @@ mod words;
 pub use phone::{PhoneConfig, Said, SoundStep};
 pub use secure::MediaSecurity;
 pub use switchboard::Switchboard;
+pub use team::MAX_MEMBERS;
 
 use crate::desk::Abilities;
 use crate::parking::{SlotId, Strength};

@@ -182,12 +182,12 @@ impl Operator {
         let dialect = Dialect::named("parkdeck", park, None).unwrap();
         let abilities: Abilities = dialect.abilities(Some(45));
         let line = |lot: &SocketAddr| NewLine {
-            voicemail: None,
             name: if lots.len() > 1 { format!("house {}", lot.ip()) } else { String::new() },
             label: user.to_owned(),
             lot_name: format!("lot {}", lot.ip()),
             slots: slots.to_vec(),
             abilities: abilities.clone(),
+            ..NewLine::default()
         };
         let desk = Desk::with_lines(lots.iter().map(line));
         let config = |lot: &SocketAddr| PhoneConfig {
@@ -198,6 +198,7 @@ impl Operator {
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
             security: parkdeck::dialect::MediaSecurity::default(),
+            team: Vec::new(),
             seed: seed.into(),
         };
         let engine = Engine::new(desk, lots.iter().map(config)).unwrap();

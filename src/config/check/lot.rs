@@ -1,7 +1,7 @@
 //! The checks of one lot.
 
 use super::super::raw::RawLot;
-use super::super::{Dialect, Lot, slot_list};
+use super::super::{Dialect, Lot, PageVoice, slot_list};
 use super::{Check, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
 
@@ -51,6 +51,8 @@ impl Check<'_> {
                 );
             }
         }
+        self.escalation(raw);
+        self.page(raw, slots.as_deref().unwrap_or_default(), &park_extension);
         Some(Lot {
             name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
             dialect: raw.dialect,
@@ -60,6 +62,10 @@ impl Check<'_> {
             list: raw.list.as_ref().map(|list| list.get_ref().clone()),
             parking_time_s: raw.parking_time.as_ref().map(|time| *time.get_ref()),
             directed_prefix: raw.directed_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
+            escalate_s: raw.escalate.as_ref().map(|steps| steps.get_ref().clone()),
+            page: raw.page.as_ref().map(|page| page.get_ref().clone()),
+            page_live: raw.page_voice.as_ref().is_some_and(|voice| *voice.get_ref() == PageVoice::Live),
+            comeback_prefix: Text::new(raw.comeback_prefix.as_deref().unwrap_or_default()),
         })
     }
 }
