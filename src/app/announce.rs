@@ -10,7 +10,7 @@ macro_rules! word {
     };
 }
 
-/// "A call is parked on", "again".
+/// "A call is parked on".
 const PARKED_ON: &[u8] = word!("parked-on");
 const DIGITS: [&[u8]; 10] = [
     word!("0"),
@@ -69,7 +69,8 @@ mod tests {
         for wav in words {
             let (samples, rate) = samples_of(wav).unwrap();
             assert_eq!(rate, RATE_HZ);
-            let power = samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>() / samples.len() as f64;
+            let power =
+                samples.iter().map(|s| f64::from(*s) * f64::from(*s)).sum::<f64>() / samples.len() as f64;
             let dbfs = 20.0 * (power.sqrt() / 32_768.0).log10();
             assert!((-32.0..-12.0).contains(&dbfs), "{dbfs}");
             assert!((1_600..24_000).contains(&samples.len()), "{}", samples.len());

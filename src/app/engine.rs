@@ -215,7 +215,9 @@ impl Engine {
     fn line_of(&self, effect: &Effect) -> LineId {
         match effect {
             Effect::AskLamp(slot) | Effect::TellNote { slot, .. } => slot.line,
-            Effect::TellTeam { line, .. } | Effect::SendMessage { line, .. } | Effect::Page { line, .. } => *line,
+            Effect::TellTeam { line, .. } | Effect::SendMessage { line, .. } | Effect::Page { line, .. } => {
+                *line
+            }
             effect => {
                 effect.call().and_then(|call| self.desk.call(call)).map_or(LineId::default(), |c| c.line)
             }

@@ -64,15 +64,16 @@ pub(super) fn first_desk(config: &Config) -> Desk {
         }
     };
     let lines = config.accounts.iter().map(line);
-    let (people, waiting_tone) = (config.people.clone(), config.sound.waiting_tone);
-    Desk { people, waiting_tone, ..Desk::with_lines(lines) }
+    let mut desk = Desk::with_lines(lines);
+    desk.people.clone_from(&config.people);
+    desk.waiting_tone = config.sound.waiting_tone;
+    desk
 }
 
 /// A colleague by his extension, with the name that `[people]` has for it.
 fn colleague(config: &Config, number: &str) -> Identity {
     let known = config.people.iter().find(|person| person.number.as_str() == number);
     known.cloned().unwrap_or_else(|| Identity::new("", number))
-
 }
 
 /// Where sound arrives: at every address of ours, so that a call goes on when the one in use is another tomorrow; at that

@@ -3,8 +3,8 @@
 use crate::desk::{CallId, Desk, Event, RingTone, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
 use crate::media::{
-    Clip, Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey, SrtpSuite,
-    StreamConfig, StreamId,
+    Clip, Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey,
+    SrtpSuite, StreamConfig, StreamId,
 };
 use crate::parking::Text;
 use crate::sip::sdp::{self, Negotiated};

@@ -229,12 +229,13 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
     }
     lines.push((about.join(" · "), "slot.who"));
     let mut facts = Vec::new();
+    if let Some(claim) = slot.claimed(desk.now) {
+        facts.push(format!("{} is retrieving", claim.by));
+    }
     if let Some(phrase) = words::asking_phrase(slot) {
         facts.push(phrase.to_owned());
     }
-    if !parked.parker.is_withheld() {
-        facts.push(format!("by {}", parked.parker.label()));
-    }
+    facts.extend(words::by_whom(parked));
     if let Some(left) = words::countdown(desk, slot) {
         facts.push(format!("back in {}", words::countdown_text(left)));
     }

@@ -108,7 +108,8 @@ impl Colleague {
                 list: false,
             };
             let key = self.phone.agent.subscribe(now, subscribe);
-            let lamp = LampKey { slot: slot.clone(), lit_by: BTreeSet::new(), fetch_at: None, claimed: false };
+            let lamp =
+                LampKey { slot: slot.clone(), lit_by: BTreeSet::new(), fetch_at: None, claimed: false };
             self.lamps.insert(key, lamp);
         }
     }

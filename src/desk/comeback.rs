@@ -92,15 +92,20 @@ impl Desk {
                 return Some(self.remembered_comeback(departed, party));
             }
         }
-        let same = |d: &Departed| {
-            d.parked.parkee.agrees_with(&party) && (d.parked.ours || arrival.referred_by_us)
-        };
+        let same =
+            |d: &Departed| d.parked.parkee.agrees_with(&party) && (d.parked.ours || arrival.referred_by_us);
         let departed = self.departed_lately(line, same)?;
         Some(self.remembered_comeback(departed, party))
     }
 
     /// The server said that it is one. What it leaves out is known from the lamps.
-    fn comeback_told(&mut self, line: LineId, slot: Option<SlotId>, waited_s: u32, party: Identity) -> Recognised {
+    fn comeback_told(
+        &mut self,
+        line: LineId,
+        slot: Option<SlotId>,
+        waited_s: u32,
+        party: Identity,
+    ) -> Recognised {
         let waited = Duration::from_secs(waited_s.into());
         let ringing_back = |s: &&super::Slot| {
             s.line == line

@@ -35,7 +35,8 @@ impl Ladder {
     /// The steps as configured, the missing ones never taken; else from the time until a parked call comes back; else
     /// one, two and three minutes.
     pub fn new(configured: Option<&[u32]>, parking_time_s: Option<u32>) -> Self {
-        let derived = |time_s: u32| OF_PARKING_TIME.map(|share| (u64::from(time_s) * u64::from(share) / 100).max(1));
+        let derived =
+            |time_s: u32| OF_PARKING_TIME.map(|share| (u64::from(time_s) * u64::from(share) / 100).max(1));
         match (configured, parking_time_s.filter(|time_s| *time_s > 0)) {
             (Some(steps), _) => {
                 let nth = |n: usize| steps.get(n).copied().unwrap_or(0);
@@ -143,7 +144,11 @@ mod tests {
         let steps = |ladder: Ladder| [30, 60, 120, 180, 300].map(|s| ladder.step(s));
         use Step::{Calm, Late, Long, Page};
         assert_eq!(steps(Ladder::new(None, None)), [Calm, Long, Late, Page, Page]);
-        assert_eq!(steps(Ladder::new(None, Some(0))), [Calm, Long, Late, Page, Page], "0: it never comes back");
+        assert_eq!(
+            steps(Ladder::new(None, Some(0))),
+            [Calm, Long, Late, Page, Page],
+            "0: it never comes back"
+        );
         assert_eq!(steps(Ladder::new(None, Some(60))), [Long, Page, Page, Page, Page]);
         assert_eq!(steps(Ladder::new(Some(&[100]), Some(60))), [Calm, Calm, Long, Long, Long]);
         assert_eq!(steps(Ladder::new(Some(&[0, 0, 200]), None)), [Calm, Calm, Calm, Calm, Page]);

@@ -70,7 +70,8 @@ impl Desk {
     fn claim(&mut self, slot: &SlotKey, from: &Identity) {
         let until = self.now + CLAIM_LASTS;
         if let Some(slot) = self.slot_mut(slot).filter(|s| s.holds_somebody()) {
-            slot.claim = Some(Claim { by: Text::new(from.label()), number: from.number.clone(), until, told: false });
+            slot.claim =
+                Some(Claim { by: Text::new(from.label()), number: from.number.clone(), until, told: false });
         }
     }
 
@@ -114,7 +115,10 @@ impl Desk {
         let now = self.now;
         let Some(parked) = self.slot_mut(slot).and_then(|s| s.parked.as_mut()) else { return };
         if parked.told_by == by {
-            *parked = ParkedCall { comes_back_at: parked.comes_back_at, ..ParkedCall::unknown(parked.since.min(now)) };
+            *parked = ParkedCall {
+                comes_back_at: parked.comes_back_at,
+                ..ParkedCall::unknown(parked.since.min(now))
+            };
         }
     }
 

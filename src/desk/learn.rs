@@ -98,7 +98,13 @@ impl Desk {
         let lamps = lamps.map(|until| until + Duration::from_millis(1));
         let claims = self.slots.iter().filter_map(|s| s.claimed(self.now).map(|claim| claim.until));
         let others = [self.undo.as_ref().map(|u| u.until), self.page_deadline(), self.next_step()];
-        asking.chain(remarks).chain(claims).chain(lamps).chain(proofs).chain(others.into_iter().flatten()).min()
+        asking
+            .chain(remarks)
+            .chain(claims)
+            .chain(lamps)
+            .chain(proofs)
+            .chain(others.into_iter().flatten())
+            .min()
     }
 
     fn registered(&mut self, line: LineId) -> Vec<Effect> {
@@ -181,7 +187,9 @@ impl Desk {
                 let known = slot.parked.take().filter(|p| p.may_be(&report));
                 let remembered = memory.filter(|_| known.is_none()).map(|i| self.remembered.swap_remove(i).1);
                 let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::into_remembered);
-                let mut parked = known.or(remembered).unwrap_or_else(|| ParkedCall::unknown(now));
+                // A lamp that was free a moment ago has lit now, and not at some time before we looked.
+                let lit = || ParkedCall { since_inferred: before != Lamp::Free, ..ParkedCall::unknown(now) };
+                let mut parked = known.or(remembered).unwrap_or_else(lit);
                 parked.take_in(&report, now, ceiling);
                 if parked.comes_back_at.is_none() {
                     parked.comes_back_at =

@@ -101,7 +101,8 @@ impl Desk {
             return self.nothing("a page is under way: wait a moment");
         }
         if !slot.id.as_str().bytes().all(|b| b.is_ascii_digit() || b == b'*' || b == b'#') {
-            return self.nothing(&format!("“{place}” can't be spoken: page_voice = \"live\" lets you say it"));
+            return self
+                .nothing(&format!("“{place}” can't be spoken: page_voice = \"live\" lets you say it"));
         }
         let until = self.now + ANSWER_WITHIN;
         self.paging = Some(Paging { call, slot: slot.clone(), heard: false, until });

@@ -29,7 +29,8 @@ impl Desk {
             return self.nothing(&format!("{place}: asked already, wait for the server's word"));
         }
         if let Some(claim) = slot.claimed(self.now).filter(|claim| !claim.told) {
-            let text = format!("{} is retrieving {} · press again to try all the same", claim.by, self.place(key));
+            let text =
+                format!("{} is retrieving {} · press again to try all the same", claim.by, self.place(key));
             if let Some(claim) = self.slot_mut(key).and_then(|s| s.claim.as_mut()) {
                 claim.told = true;
             }

@@ -110,7 +110,9 @@ impl Desk {
     fn tell_claims(&mut self, effects: &mut Vec<Effect>) {
         let mut fetching: Vec<(CallId, SlotKey)> = Vec::new();
         for call in &self.calls {
-            let (Phase::Retrieving { target } | Phase::Verifying { target, .. }) = &call.phase else { continue };
+            let (Phase::Retrieving { target } | Phase::Verifying { target, .. }) = &call.phase else {
+                continue;
+            };
             if !self.team_of(call.line).is_empty() {
                 fetching.push((call.id, call.slot_key(&target.slot)));
             }
@@ -178,7 +180,9 @@ impl Desk {
 
     /// A parked call in the words of one console to another.
     pub(super) fn told_call(&self, slot: &SlotKey) -> ToldCall {
-        let Some(parked) = self.slot(slot).and_then(|s| s.parked.as_ref()) else { return ToldCall::default() };
+        let Some(parked) = self.slot(slot).and_then(|s| s.parked.as_ref()) else {
+            return ToldCall::default();
+        };
         let waited = self.now.saturating_sub(parked.since).as_secs();
         ToldCall {
             // A withheld number's mark means something to this program only, and is nobody's business.

@@ -100,9 +100,18 @@ impl Desk {
     }
 
     /// Somebody's phone, or the server for it, has answered a message.
-    pub(super) fn message_answered(&mut self, line: LineId, to: &str, outcome: Result<(), Text>) -> Vec<Effect> {
-        let Some(telling) = self.telling.as_mut().filter(|telling| telling.line == line) else { return Vec::new() };
-        let Some(at) = telling.waiting.iter().position(|(waiting, _)| waiting == to) else { return Vec::new() };
+    pub(super) fn message_answered(
+        &mut self,
+        line: LineId,
+        to: &str,
+        outcome: Result<(), Text>,
+    ) -> Vec<Effect> {
+        let Some(telling) = self.telling.as_mut().filter(|telling| telling.line == line) else {
+            return Vec::new();
+        };
+        let Some(at) = telling.waiting.iter().position(|(waiting, _)| waiting == to) else {
+            return Vec::new();
+        };
         let (_, name) = telling.waiting.remove(at);
         match outcome {
             Ok(()) => telling.told.push(name),
@@ -115,7 +124,9 @@ impl Desk {
         let failed: Vec<String> = failed.iter().map(|(name, why)| format!("{name} ({why})")).collect();
         match (told.is_empty(), failed.is_empty()) {
             (_, true) => self.say(Severity::Info, &format!("told {}: {about}", told.join(", "))),
-            (true, _) => self.say(Severity::Warning, &format!("not told: {} · c in g copies it", failed.join(", "))),
+            (true, _) => {
+                self.say(Severity::Warning, &format!("not told: {} · c copies it", failed.join(", ")))
+            }
             _ => {
                 let text = format!("told {} · not told: {}", told.join(", "), failed.join(", "));
                 self.say(Severity::Warning, &text);
@@ -128,7 +139,11 @@ impl Desk {
     /// their case; of "Sam" and "Sam Hill" the longer.
     pub fn person_meant(&self, call: &super::Call) -> Option<Identity> {
         let words = |text: &str| -> Vec<String> {
-            text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+            text.to_lowercase()
+                .split(|c: char| !c.is_alphanumeric())
+                .filter(|w| !w.is_empty())
+                .map(str::to_owned)
+                .collect()
         };
         let note = words(call.note.as_str());
         let named = |person: &Identity| {

@@ -145,7 +145,9 @@ impl TeamWire {
                 return body.into_bytes();
             }
             let texts = [&mut wire.note, &mut wire.name, &mut wire.by, &mut wire.number];
-            let Some(longest) = texts.into_iter().max_by_key(|text| text.as_str().len()) else { break Vec::new() };
+            let Some(longest) = texts.into_iter().max_by_key(|text| text.as_str().len()) else {
+                break Vec::new();
+            };
             let kept = longest.as_str().chars().count() / 2;
             *longest = Text::new(&longest.as_str().chars().take(kept).collect::<String>());
         }
@@ -156,8 +158,11 @@ impl TeamWire {
             return Verdict::Stranger;
         }
         let json = body.get(FIRST_WORD.len()..).filter(|_| body.starts_with(FIRST_WORD.as_bytes()));
-        let wire = json.filter(|_| body.len() <= MAX_BODY).and_then(|json| serde_json::from_slice::<Wire>(json).ok());
-        let Some(wire) = wire.filter(|wire| (1..=MAX_RUN).contains(&wire.run.len()) && wire.run != self.run) else {
+        let wire = json
+            .filter(|_| body.len() <= MAX_BODY)
+            .and_then(|json| serde_json::from_slice::<Wire>(json).ok());
+        let Some(wire) = wire.filter(|wire| (1..=MAX_RUN).contains(&wire.run.len()) && wire.run != self.run)
+        else {
             return Verdict::Nothing;
         };
         let sender = self.senders.entry(from.to_owned()).or_insert_with(|| Sender::new(now, &wire.run));
@@ -244,7 +249,8 @@ impl Phone {
             Verdict::News(news) => self.say(Event::TeamTold { from: who, news }),
             Verdict::Nothing => {}
             Verdict::Stranger => {
-                let reason = format!("{} wrote as a colleague's console does, but is not in [team]", who.label());
+                let reason =
+                    format!("{} wrote as a colleague's console does, but is not in [team]", who.label());
                 self.say(Event::LineTroubled { reason: Text::new(&reason) });
                 return self.ua.answer(now, key, 403, Vec::new(), Vec::new());
             }
@@ -268,7 +274,8 @@ impl Phone {
 
     /// Sends people a message, and tells the desk what became of it.
     pub(super) fn send_message(&mut self, now: Moment, to: String, text: &str) {
-        let refuse = |reason: &str| Event::MessageAnswered { to: to.clone(), outcome: Err(Text::new(reason)) };
+        let refuse =
+            |reason: &str| Event::MessageAnswered { to: to.clone(), outcome: Err(Text::new(reason)) };
         if self.ua.server_of(self.account).is_none() {
             return self.say(refuse("this account's server has not been found yet"));
         }
@@ -375,7 +382,9 @@ mod tests {
         assert_eq!(ben.read(NOW, "", &body), Verdict::Stranger);
         assert_eq!(ann.read(NOW, "101", &body), Verdict::Nothing, "we are in the list ourselves");
         assert_eq!(ben.read(NOW, "101", b"parkdeck-team/2 {}"), Verdict::Nothing);
-        for broken in ["parkdeck-team/1 ", "parkdeck-team/1 {", "parkdeck-team/1 {\"run\":\"a\"}", "parkdeck-team/1"] {
+        for broken in
+            ["parkdeck-team/1 ", "parkdeck-team/1 {", "parkdeck-team/1 {\"run\":\"a\"}", "parkdeck-team/1"]
+        {
             assert_eq!(ben.read(NOW, "101", broken.as_bytes()), Verdict::Nothing, "{broken}");
         }
         let padded = [body.clone(), vec![b' '; MAX_BODY]].concat();

@@ -178,6 +178,7 @@ impl Lot {
         }
         self.settle(now);
         self.end_overdue_attempts(now);
+        self.end_overdue_relays(now);
         self.ring_back_overdue_calls(now);
         self.seat_the_stranded(now);
         self.settle(now);
@@ -187,7 +188,8 @@ impl Lot {
     pub fn next_wake(&self) -> Option<Moment> {
         let attempts = self.attempts.values().map(|attempt| attempt.ends_at).min();
         let lots = self.lots.iter().filter_map(ParkingLot::next_due).min();
-        [self.agent.next_wake(), attempts, lots, self.registrar.next_expiry()].into_iter().flatten().min()
+        let others = [self.registrar.next_expiry(), self.relays.next_due()];
+        [self.agent.next_wake(), attempts, lots].into_iter().chain(others).flatten().min()
     }
 
     /// The next datagram to send.

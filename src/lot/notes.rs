@@ -28,7 +28,8 @@ impl Lot {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),
         };
-        if let Some(Destination::User(to)) = self.destination(request.uri.user.as_deref().unwrap_or_default()) {
+        if let Some(Destination::User(to)) = self.destination(request.uri.user.as_deref().unwrap_or_default())
+        {
             return self.relay(now, key, from, &user, &to, request);
         }
         match self.write_note(now, &user, request) {

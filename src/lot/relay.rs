@@ -18,12 +18,16 @@ pub const MAX_RELAYS: usize = 256;
 const BURST: u32 = 100;
 const PER_S: u32 = 10;
 
+/// How long phones may take to answer; the writer is told before he would ask again in vain (RFC 4320 4.2).
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
 /// A message that some phones have not answered yet.
 #[derive(Debug)]
 struct Relay {
     writer: RequestKey,
     waiting: usize,
     refusal: u16,
+    until: Moment,
 }
 
 /// How much a user may still write.
@@ -57,6 +61,11 @@ impl Relays {
         let may = allowance.left > 0;
         allowance.left = allowance.left.saturating_sub(1);
         may
+    }
+
+    /// When somebody has waited long enough for an answer.
+    pub(super) fn next_due(&self) -> Option<Moment> {
+        self.open.values().map(|relay| relay.until).min()
     }
 
     /// Forgets what users may write who are no more.
@@ -107,13 +116,16 @@ impl Lot {
         let writer = self.plan.user(user).map(identity_of).unwrap_or_default();
         let mut headers = self.asserted(&writer);
         headers.push(("Content-Type".to_owned(), kind));
-        let phones: Vec<_> = self.registrar.phones(to).iter().map(|b| (b.contact.clone(), b.source)).collect();
+        let phones: Vec<_> =
+            self.registrar.phones(to).iter().map(|b| (b.contact.clone(), b.source)).collect();
         if phones.is_empty() {
             return Err(Refusal::new(480, "No phone is registered there."));
         }
         let id = self.relays.next;
         self.relays.next += 1;
-        self.relays.open.insert(id, Relay { writer: key, waiting: phones.len(), refusal: 0 });
+        self.relays
+            .open
+            .insert(id, Relay { writer: key, waiting: phones.len(), refusal: 0, until: now + ANSWER_WITHIN });
         for (contact, source) in phones {
             let ask = Ask {
                 account: None,
@@ -128,6 +140,17 @@ impl Lot {
             self.relays.sent.insert(sent, id);
         }
         Ok(())
+    }
+
+    /// Tells the writers of messages that no phone has answered in time.
+    pub(super) fn end_overdue_relays(&mut self, now: Moment) {
+        let overdue: Vec<u64> =
+            self.relays.open.iter().filter(|(_, relay)| relay.until <= now).map(|(id, _)| *id).collect();
+        for id in overdue {
+            if let Some(relay) = self.relays.open.remove(&id) {
+                self.agent.answer(now, relay.writer, 480, Vec::new(), Vec::new());
+            }
+        }
     }
 
     /// A phone has answered a message, or will not (408).

@@ -192,7 +192,6 @@ pub fn retrieve_of(desk: &Desk, nth: usize) -> RetrieveTarget {
         seen: slot.parked.clone().unwrap(),
         strength: Strength::Verified,
         key: None,
-        told_by: Text::default(),
     }
 }
 

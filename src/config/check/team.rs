@@ -35,7 +35,11 @@ impl Check<'_> {
                 self.say(number, "whose number is this? a name stands before the “=”", None);
             }
             if SlotId::new(number.get_ref()).is_none() {
-                self.say(number, "people are given by what is dialled: digits, letters, “+”, “*” or “#”", None);
+                self.say(
+                    number,
+                    "people are given by what is dialled: digits, letters, “+”, “*” or “#”",
+                    None,
+                );
             }
         }
         if let Some(beyond) = raw.values().nth(MAX_PEOPLE) {
@@ -61,7 +65,11 @@ impl Check<'_> {
     pub(super) fn page(&mut self, raw: &RawLot, slots: &[SlotId], park_extension: &SlotId) {
         match (&raw.page, &raw.page_voice) {
             (Some(page), _) if slots.contains(page.get_ref()) || page.get_ref() == park_extension => {
-                self.say(page, "the page group has an extension of its own, not that of a slot or of the lot", None);
+                self.say(
+                    page,
+                    "the page group has an extension of its own, not that of a slot or of the lot",
+                    None,
+                );
             }
             (None, Some(voice)) => {
                 self.say(voice, "there is no page group to speak to: add page = \"…\", its extension", None);
