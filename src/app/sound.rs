@@ -213,3 +213,56 @@ pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
         rtcp_remote: negotiated.rtcp_remote,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JANE: CallId = CallId(1);
+    const PAGE: CallId = CallId(2);
+
+    fn commands(director: &mut SoundDirector) -> Vec<String> {
+        std::iter::from_fn(|| director.poll()).map(|command| format!("{command:?}")).collect()
+    }
+
+    fn open(calls: &[CallId]) -> SoundDirector {
+        let mut director = SoundDirector::default();
+        for (call, port) in calls.iter().zip(20_000..) {
+            director.step(SoundStep::Open { call: *call, port });
+        }
+        commands(&mut director);
+        director
+    }
+
+    #[test]
+    fn the_tone_of_the_ladder_ends_before_anybody_is_heard() {
+        let mut director = open(&[JANE]);
+        let tone = SoundPlan { waiting_tone: true, ..SoundPlan::default() };
+        director.follow(tone, false);
+        director.follow(tone, false);
+        assert_eq!(commands(&mut director), ["Play { cue: Waiting }"], "once");
+        let talk = SoundPlan { heard: Some(JANE), spoken_to: Some(JANE), ..SoundPlan::default() };
+        director.follow(talk, false);
+        let said = commands(&mut director);
+        assert_eq!(said.first().map(String::as_str), Some("Play { cue: Off }"), "{said:?}");
+        assert!(said.iter().any(|command| command.starts_with("Hear")), "{said:?}");
+    }
+
+    #[test]
+    fn an_announcement_goes_into_the_paging_call_and_into_no_other() {
+        let mut director = open(&[JANE, PAGE]);
+        let talk = SoundPlan { heard: Some(JANE), spoken_to: Some(JANE), ..SoundPlan::default() };
+        director.follow(talk, false);
+        commands(&mut director);
+        director.speak(PAGE, Clip::new(&[1_000; 800], 8_000));
+        director.follow(talk, false);
+        let said = commands(&mut director);
+        assert!(said.len() == 1 && said[0].contains("StreamId(2)") && said[0].contains("Prompt"), "{said:?}");
+        director.step(SoundStep::Close { call: PAGE });
+        commands(&mut director);
+        director.speak(PAGE, Clip::new(&[1_000; 800], 8_000));
+        assert!(commands(&mut director).is_empty(), "the page is over");
+        let ended = director.report(&Desk::default(), Report::PromptEnded { stream: StreamId(2) });
+        assert_eq!(ended, Some(Event::Announced { call: PAGE }));
+    }
+}

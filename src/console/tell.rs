@@ -37,7 +37,7 @@ impl Tell {
         Self { slot, seen, input: Input::default(), chosen: 0 }
     }
 
-    /// The ways, each with its words; those that have what was typed in them.
+    /// The ways, each with its words; those about whom or what was typed.
     fn ways(&self, desk: &Desk) -> Vec<(Way, String)> {
         let typed = self.input.value().trim();
         let mut all = vec![(Way::Copy, "copy the sentence".to_owned())];
@@ -57,7 +57,9 @@ impl Tell {
             all.push((Way::Person(number.to_owned()), format!("message to {words}")));
         }
         let searched = typed.to_lowercase();
-        all.retain(|(_, words)| words.to_lowercase().contains(&searched));
+        // Every one of them begins with "message to": that is nobody's name.
+        let about = |words: &str| words.trim_start_matches("message to ").to_lowercase();
+        all.retain(|(_, words)| about(words).contains(&searched));
         let known = all.iter().any(|(way, _)| matches!(way, Way::Person(number) if number == typed));
         if !typed.is_empty() && !known {
             all.push((Way::Person(dialled(typed)), format!("message to {}", dialled(typed))));

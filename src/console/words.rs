@@ -297,7 +297,8 @@ pub(super) fn join(facts: &[String], room: u16) -> String {
 pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(claim) = slot.claimed(desk.now) {
-        facts.push(format!("{} is retrieving", claim.by));
+        // The narrow row has no room for more.
+        facts.push(format!("{} {}", claim.by, if roomy { "is retrieving" } else { "retrieves" }));
     }
     if let Some((remark, _)) = slot.remark.as_ref().filter(|(_, until)| desk.now < *until) {
         facts.push(remark.as_str().to_owned());

@@ -136,8 +136,9 @@ impl Desk {
         let Some(lit) = self.slot(slot).map(super::Slot::holds_somebody) else { return };
         let now = self.now;
         if !lit {
-            if let Some(slot) = self.slot_mut(slot).filter(|s| s.is_known_free()) {
-                slot.claim = None;
+            let fetched = self.slot_mut(slot).filter(|s| s.is_known_free()).and_then(|s| s.claim.take());
+            if let Some(claim) = fetched.filter(|claim| now < claim.until) {
+                self.remark(slot, &format!("{} took it, it seems", claim.by));
             }
             return;
         }

@@ -421,7 +421,8 @@ impl Desk {
             Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => None,
             _ => Some(Effect::HangUp(c.id)),
         });
-        ends.chain([Effect::SaveMemory, Effect::Leave]).collect()
+        let page = self.paging_call().map(Effect::HangUp);
+        ends.chain(page).chain([Effect::SaveMemory, Effect::Leave]).collect()
     }
 
     /// Says why nothing was done.

@@ -151,6 +151,11 @@ impl Desk {
         vec![Effect::HangUp(call)]
     }
 
+    /// The call in which the program speaks.
+    pub(super) fn paging_call(&self) -> Option<CallId> {
+        self.paging.as_ref().map(|paging| paging.call)
+    }
+
     /// When [`Desk::give_up_page`] has something to do.
     pub(super) fn page_deadline(&self) -> Option<Moment> {
         self.paging.as_ref().map(|paging| paging.until)

@@ -3,11 +3,15 @@
 
 use super::line::{LineId, SlotKey};
 use super::{CallId, Desk, Effect, Phase, Registration};
-use crate::parking::{Identity, SlotId, Text};
+use crate::parking::{Identity, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The most calls that are told to a colleague who has just started.
 pub const MAX_TOLD_AT_ONCE: usize = 32;
+
+/// How often one colleague is told everything: his console may start anew, or be made to seem so.
+const ANSWER_EVERY: Duration = Duration::from_secs(3);
 
 /// A parked call as one console describes it to another. Either part of the name may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,8 @@ pub(super) struct Team {
     written: Vec<SlotKey>,
     /// What was told of slots whose lamp has not lit yet.
     pub(super) pending: Vec<super::hearsay::Pending>,
+    /// Which colleagues were told everything lately, and when.
+    greeters: Vec<(LineId, Text, Moment)>,
     /// What was done about a colleague's wish to be told; sent with the next words.
     pub(super) answers: Vec<Effect>,
 }
@@ -200,6 +206,13 @@ impl Desk {
 
     /// Everything that a colleague who has just started could not know.
     pub(super) fn answer_hello(&mut self, line: LineId, from: &Identity) {
+        let now = self.now;
+        self.team.greeters.retain(|(.., at)| now.saturating_sub(*at) < ANSWER_EVERY);
+        let of_him = |(on, number, _): &(LineId, Text, Moment)| *on == line && *number == from.number;
+        if self.team.greeters.iter().any(of_him) {
+            return;
+        }
+        self.team.greeters.push((line, from.number.clone(), now));
         let worth_telling = |slot: &&super::Slot| {
             slot.line == line
                 && slot.holds_somebody()

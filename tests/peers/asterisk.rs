@@ -27,7 +27,8 @@ pub struct AsteriskOptions {
     pub comeback_ring_s: u32,
     /// Back to the parker, or to the dialplan's own place (extension 603, music).
     pub comeback_to_origin: bool,
-    /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …); later lines win.
+    /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …), `{user}` standing for the phone's name; later
+    /// lines win.
     pub endpoint_lines: String,
     /// Extra lines for the trunk's endpoint.
     pub trunk_lines: String,
