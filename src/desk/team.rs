@@ -10,8 +10,9 @@ use std::time::Duration;
 /// The most calls that are told to a colleague who has just started.
 pub const MAX_TOLD_AT_ONCE: usize = 32;
 
-/// How often one colleague is told everything: his console may start anew, or be made to seem so.
-const ANSWER_EVERY: Duration = Duration::from_secs(3);
+/// How often one colleague is told everything, and within which time: his console may start anew, or be made to seem so.
+const MAX_ANSWERS: usize = 4;
+const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// A parked call as one console describes it to another. Either part of the name may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -207,9 +208,9 @@ impl Desk {
     /// Everything that a colleague who has just started could not know.
     pub(super) fn answer_hello(&mut self, line: LineId, from: &Identity) {
         let now = self.now;
-        self.team.greeters.retain(|(.., at)| now.saturating_sub(*at) < ANSWER_EVERY);
+        self.team.greeters.retain(|(.., at)| now.saturating_sub(*at) < ANSWERS_WITHIN);
         let of_him = |(on, number, _): &(LineId, Text, Moment)| *on == line && *number == from.number;
-        if self.team.greeters.iter().any(of_him) {
+        if self.team.greeters.iter().filter(|greeter| of_him(greeter)).count() >= MAX_ANSWERS {
             return;
         }
         self.team.greeters.push((line, from.number.clone(), now));

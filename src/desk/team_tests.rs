@@ -313,3 +313,17 @@ fn a_name_that_was_told_in_error_is_taken_back() {
     let effects = desk.learn(at(40), Event::ParkDoubted { slots: vec![slot("701"), slot("702")] });
     assert!(matches!(words(&effects)[..], [(_, TeamDeed::Withdrawn, _)]), "{effects:?}");
 }
+
+#[test]
+fn who_greets_without_end_is_not_answered_without_end() {
+    let mut desk = desk();
+    let id = ring_and_answer(&mut desk, 10, jane());
+    park(&mut desk, 20, id, "701");
+    let mut answers = |ms: u64| {
+        let effects = desk.learn(at(ms), Event::TeamTold { from: ann(), news: TeamNews::Hello });
+        effects.iter().filter(|e| matches!(e, Effect::TellTeam { .. })).count()
+    };
+    let quickly: usize = (0..100).map(|n| answers(100 + n)).sum();
+    assert_eq!(quickly, 4);
+    assert_eq!(answers(30_000), 1, "later again");
+}
