@@ -3,6 +3,7 @@
 mod announce;
 pub mod check;
 pub mod console;
+pub mod dialects;
 pub mod engine;
 pub mod lot;
 mod screen;

@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::desk::{Desk, NewLine, PageGroup};
-use crate::dialect::{Dialect, LampEvent, MediaSecurity, PhoneConfig};
+use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::parking::Identity;
@@ -18,31 +18,10 @@ use tokio::sync::Notify;
 /// Media ports kept ready.
 const SPARE_PORTS: usize = 8;
 
-fn dialect(lot: &config::Lot) -> color_eyre::Result<Dialect> {
-    let name = match lot.dialect {
-        config::Dialect::Asterisk => "asterisk",
-        config::Dialect::Parkdeck => "parkdeck",
-    };
-    let mut dialect = Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
-        .ok_or_else(|| eyre!("no dialect “{name}”"))?;
-    dialect.list = lot.list.clone();
-    let first = match lot.lamps {
-        config::Lamps::Auto => None,
-        config::Lamps::Dialog => Some(LampEvent::Dialog),
-        config::Lamps::Presence => Some(LampEvent::Presence),
-        config::Lamps::Callpark => Some(LampEvent::CallPark),
-    };
-    if let Some(first) = first {
-        dialect.lamp_events.retain(|event| *event != first);
-        dialect.lamp_events.insert(0, first);
-    }
-    Ok(dialect)
-}
-
 /// The desk before anything is heard: every line, every slot, all lamps unknown.
-pub(super) fn first_desk(config: &Config) -> Desk {
+pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
     let several = config.accounts.len() > 1;
-    let line = |account: &config::Account| {
+    let line = |(account, dialect): (&config::Account, &Dialect)| {
         let lot = &account.lot;
         let label = account.label();
         NewLine {
@@ -56,15 +35,14 @@ pub(super) fn first_desk(config: &Config) -> Desk {
             voicemail: account.voicemail.clone(),
             lot_name: lot.name.as_str().to_owned(),
             slots: lot.slots.clone(),
-            abilities: dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default(),
+            abilities: dialect.abilities(lot.parking_time_s),
             team: account.team.iter().map(|number| colleague(config, number)).collect(),
             page: lot.page.as_ref().map(|page| PageGroup { number: page.to_string(), live: lot.page_live }),
             escalate_s: lot.escalate_s.clone(),
             comeback_prefix: lot.comeback_prefix.as_str().to_owned(),
         }
     };
-    let lines = config.accounts.iter().map(line);
-    let mut desk = Desk::with_lines(lines);
+    let mut desk = Desk::with_lines(config.accounts.iter().zip(dialects).map(line));
     desk.people.clone_from(&config.people);
     desk.waiting_tone = config.sound.waiting_tone;
     desk
@@ -132,15 +110,16 @@ fn source(source: &config::IdentitySource) -> identity::Source {
 /// so far, `fingerprint` is that of the media engine's certificate.
 pub(super) fn phone_configs(
     config: &Config,
+    dialects: &[Dialect],
     passwords: &[SecretString],
     servers: &[Vec<Peer>],
     local: SocketAddr,
     fingerprint: Option<[u8; 32]>,
 ) -> color_eyre::Result<Vec<PhoneConfig>> {
-    let each = config.accounts.iter().enumerate().map(|(i, account)| {
+    let each = config.accounts.iter().zip(dialects).enumerate().map(|(i, (account, dialect))| {
         let password = passwords.get(i).cloned().unwrap_or_default();
         let servers = servers.get(i).cloned().unwrap_or_default();
-        phone_config(config, account, password, servers, local, fingerprint)
+        phone_config(config, account, dialect.clone(), password, servers, local, fingerprint)
     });
     each.collect()
 }
@@ -170,6 +149,7 @@ fn media_security(
 fn phone_config(
     config: &Config,
     account: &config::Account,
+    dialect: Dialect,
     password: SecretString,
     servers: Vec<Peer>,
     local: SocketAddr,
@@ -203,7 +183,7 @@ fn phone_config(
             identity: account.identity.iter().map(source).collect(),
             ..Account::new(aor, local, account.auth_user.as_str(), password)
         },
-        dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },
+        dialect,
         slots: account.lot.slots.clone(),
         team: account.team.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
