@@ -182,6 +182,10 @@ fn a_page_that_fails_says_so_and_a_park_that_fails_is_not_paged() {
     let until = desk.next_deadline().unwrap().max(at(20_080));
     assert_eq!(desk.learn(until, Event::Ticked), [Effect::HangUp(page)]);
     assert!(newest(&desk).contains("the page group didn't answer"));
+    let effects = desk.obey(until, Command::Page { slot: None });
+    let [Effect::Page { call: page, .. }] = effects[..] else { panic!("{effects:?}") };
+    assert!(desk.clone().obey(until, Command::Quit).contains(&Effect::HangUp(page)), "who leaves ends it");
+    desk.learn(until, Event::CallEnded { call: page, reason: Text::default(), by_them: true });
     lamp(&mut desk, 40_000, "bay", Lamp::Parked);
     assert_eq!(desk.obey(at(40_001), Command::Page { slot: Some(key("bay")) }), []);
     assert!(newest(&desk).contains("can't be spoken"));

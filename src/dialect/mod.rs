@@ -29,7 +29,6 @@ pub use phone::{PhoneConfig, Said, SoundStep};
 pub use preset::{By, LegEnder, Never, Preset, Proof, RetrieveBy, Sign, Way};
 pub use secure::MediaSecurity;
 pub use switchboard::Switchboard;
-pub use team::MAX_MEMBERS;
 
 use crate::desk::Abilities;
 use crate::parking::{SlotId, Strength};

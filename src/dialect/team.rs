@@ -19,9 +19,9 @@ const FIRST_WORD: &str = "parkdeck-team/1 ";
 /// What the first word of any version begins with.
 const ANY_VERSION: &[u8] = b"parkdeck-team/";
 /// The longest body, in bytes.
-pub const MAX_BODY: usize = 1_000;
+const MAX_BODY: usize = 1_000;
 /// The most members of a team.
-pub const MAX_MEMBERS: usize = 32;
+const MAX_MEMBERS: usize = 32;
 /// The most slots of one sender whose order is kept; beyond it the one told of longest ago is forgotten.
 const MAX_SLOTS_OF_SENDER: usize = 128;
 /// How many of a sender's earlier runs are known to be over.
