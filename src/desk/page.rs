@@ -106,7 +106,7 @@ impl Desk {
         }
         let until = self.now + ANSWER_WITHIN;
         self.paging = Some(Paging { call, slot: slot.clone(), heard: false, until });
-        self.say(Severity::Info, &format!("paging {}: a call is parked on {place}", group.number));
+        self.say(Severity::Info, &format!("paging {}, which hears “{place}” in a moment", group.number));
         vec![page]
     }
 
