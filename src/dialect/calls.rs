@@ -29,6 +29,8 @@ pub(super) struct Leg {
     pub signalling: Option<Peer>,
     /// Whether the other end takes telephone-event; else digits go in INFO.
     pub takes_tone_events: bool,
+    /// What was called to retrieve somebody: a server that names it names nobody.
+    pub retrieved_by: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,7 @@ impl Phone {
             open: true,
             signalling,
             takes_tone_events: true,
+            retrieved_by: None,
         };
         self.legs.insert(call, leg);
         self.by_key.insert(key, call);
@@ -220,6 +223,18 @@ impl Phone {
             None => Vec::new(),
         };
         self.invite(now, call, uri, headers);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.retrieved_by = Some(number);
+        }
+    }
+
+    /// The server says who is at the other end.
+    fn party_told(&mut self, call: CallId, headers: &Headers) {
+        let Some(party) = identity::asserted(headers, &self.config.account.identity) else { return };
+        let called = self.legs.get(&call).and_then(|leg| leg.retrieved_by.as_deref());
+        if called != Some(party.number.as_str()) {
+            self.say(Event::PartyTold { call, party });
+        }
     }
 
     pub(super) fn progressed(&mut self, key: CallKey, early: Option<Vec<u8>>) {
@@ -254,9 +269,7 @@ impl Phone {
             leg.state = LegState::Up;
         }
         self.say(Event::CallAnswered { call });
-        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
-            self.say(Event::PartyTold { call, party });
-        }
+        self.party_told(call, headers);
     }
 
     pub(super) fn confirmed(&mut self, key: CallKey) {
@@ -398,9 +411,7 @@ impl Phone {
     pub(super) fn identity_changed(&mut self, now: Moment, key: CallKey, headers: &Headers) {
         let Some(&call) = self.by_key.get(&key) else { return };
         self.sign_of_failure(now, call);
-        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
-            self.say(Event::PartyTold { call, party });
-        }
+        self.party_told(call, headers);
     }
 
     /// Blind transfer (RFC 5589 §6). The park extension is parked to, with all the care that takes.

@@ -30,6 +30,8 @@ fn slot(id: &str) -> SlotId {
 struct Server {
     ua: UserAgent,
     refuses_codes: bool,
+    /// Whom a 200 to such a call names.
+    answers_as: Option<String>,
     refuses_offers: bool,
     /// Who is watched by BroadWorks' package.
     by_callpark: BTreeSet<String>,
@@ -113,7 +115,10 @@ impl Server {
                 sip::Event::CallReceived { call, request, .. } => {
                     self.errands.push((call, request.uri.user.clone().unwrap_or_default()));
                     let answer = sdp::answer(&request.body, &media()).unwrap().0;
-                    self.ua.accept(now, call, answer);
+                    let named = self.answers_as.iter();
+                    let named =
+                        named.map(|who| ("P-Asserted-Identity".into(), format!("<sip:{who}@10.0.0.1>")));
+                    self.ua.accept_with(now, call, answer, named.collect());
                 }
                 sip::Event::OfferReceived { call, sdp: offer, .. } => {
                     // One that makes no sense is never answered.
@@ -206,6 +211,7 @@ impl Scene {
         let server = Server {
             ua: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
             refuses_codes: false,
+            answers_as: None,
             refuses_offers: false,
             by_callpark: BTreeSet::new(),
             errands: vec![],
