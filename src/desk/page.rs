@@ -78,7 +78,7 @@ impl Desk {
             return self.no_page_group();
         };
         let place = self.place(slot);
-        if !self.slot(slot).is_some_and(|s| s.parked.is_some()) {
+        if self.slot(slot).is_none_or(|s| s.parked.is_none()) {
             return self.nothing(&format!("nobody is parked on {place}: not paged"));
         }
         if self.calls.len() >= MAX_CALLS {
