@@ -129,7 +129,7 @@ fn a_strangers_forged_message_changes_nothing_on_the_board() {
     let elsewhere = UdpSocket::bind((peers::LOOPBACK, 0)).unwrap();
     assert!(forge(&elsewhere, contact, "reception", 1).contains(" 403 "), "not from our server");
     let outside = UdpSocket::bind((peers::OUTSIDE, 0)).unwrap();
-    let relayed = forge(&outside, asterisk.sip().into(), "100", 2);
+    let relayed = forge(&outside, asterisk.sip(), "100", 2);
     assert!(relayed.contains(" 202 ") || relayed.contains(" 200 "), "the server relays it: {relayed}");
     console.terminal.never("a forged name", Duration::from_secs(2), |screen| screen.contains("Mallory"));
     console.wait_slot(701, &["■", "~somebody"], SOON);
