@@ -84,7 +84,8 @@ fn large() -> Desk {
     let twelve = desk.slots.clone();
     desk.slots = desks::board(500).slots;
     for (slot, like) in desk.slots.iter_mut().zip(twelve.iter().cycle()) {
-        *slot = parkdeck::desk::Slot { id: slot.id.clone(), ..like.clone() };
+        let id = std::mem::replace(slot, like.clone()).id;
+        slot.id = id;
     }
     desk
 }
