@@ -84,7 +84,8 @@ fn large() -> Desk {
     let twelve = desk.slots.clone();
     desk.slots = desks::board(500).slots;
     for (slot, like) in desk.slots.iter_mut().zip(twelve.iter().cycle()) {
-        *slot = parkdeck::desk::Slot { id: slot.id.clone(), ..like.clone() };
+        let id = std::mem::replace(slot, like.clone()).id;
+        slot.id = id;
     }
     desk
 }
@@ -182,6 +183,7 @@ fn engine(slots: u32) -> Engine {
         slots: ids,
         codecs,
         security: parkdeck::dialect::MediaSecurity::default(),
+        team: Vec::new(),
         seed: 7.into(),
     };
     let mut engine = Engine::new(desk, [phone]).unwrap();

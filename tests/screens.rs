@@ -11,3 +11,5 @@ mod keys;
 mod pictures;
 #[path = "screens/promises.rs"]
 mod promises;
+#[path = "screens/team.rs"]
+mod team;

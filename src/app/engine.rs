@@ -1,9 +1,10 @@
 //! Desk and phones as one machine without a clock: commands, datagrams and reports in; datagrams, sound and deeds out.
 //! The real console and the simulation run this very type.
 
+use super::announce;
 use super::sound::SoundDirector;
 use crate::ami::Fact;
-use crate::desk::{Command, Desk, Effect, Event, LineId, Notice, ParkedCall, Severity, SoundState};
+use crate::desk::{CallId, Command, Desk, Effect, Event, LineId, Notice, ParkedCall, Severity, SoundState};
 use crate::dialect::{PhoneConfig, Said, Switchboard};
 use crate::media;
 use crate::parking::{Moment, SlotId, Text};
@@ -188,6 +189,9 @@ impl Engine {
     }
 
     fn learn_on(&mut self, now: Moment, line: LineId, event: Event) {
+        if let Event::LineTroubled { reason } = &event {
+            tracing::warn!(line = line.0, %reason, "trouble on a line");
+        }
         let effects = self.desk.learn_on(now, line, event);
         self.perform(now, effects);
     }
@@ -197,6 +201,7 @@ impl Engine {
             match effect {
                 Effect::SaveMemory => self.deeds.push_back(Deed::SaveMemory),
                 Effect::Leave => self.deeds.push_back(Deed::Leave),
+                Effect::Announce { call, slot } => self.announce(now, call, &slot),
                 effect => {
                     let line = self.line_of(&effect);
                     self.phones.perform(now, line, effect);
@@ -205,10 +210,21 @@ impl Engine {
         }
     }
 
+    /// Speaks into the paging call. What can't be spoken was refused by the desk before anybody was called.
+    fn announce(&mut self, now: Moment, call: CallId, slot: &SlotId) {
+        match announce::clip(slot) {
+            Some(clip) => self.sound.speak(call, clip),
+            None => self.learn(now, Event::Announced { call }),
+        }
+    }
+
     /// By which line something is done that no phone has begun yet.
     fn line_of(&self, effect: &Effect) -> LineId {
         match effect {
             Effect::AskLamp(slot) | Effect::TellNote { slot, .. } => slot.line,
+            Effect::TellTeam { line, .. } | Effect::SendMessage { line, .. } | Effect::Page { line, .. } => {
+                *line
+            }
             effect => {
                 effect.call().and_then(|call| self.desk.call(call)).map_or(LineId::default(), |c| c.line)
             }

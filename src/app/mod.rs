@@ -1,6 +1,7 @@
 //! The one event loop, and what the pure centre's effects become. The only place where everything meets.
 
 mod ami;
+mod announce;
 pub mod check;
 pub mod console;
 pub mod dialects;

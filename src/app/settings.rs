@@ -1,10 +1,11 @@
 //! The configuration in the words of desk, phone and sound.
 
 use crate::config::{self, Config};
-use crate::desk::{Desk, NewLine};
+use crate::desk::{Desk, NewLine, PageGroup};
 use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use crate::parking::Identity;
 use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, Peer, identity, sdp};
@@ -35,9 +36,22 @@ pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
             lot_name: lot.name.as_str().to_owned(),
             slots: lot.slots.clone(),
             abilities: dialect.abilities(lot.parking_time_s),
+            team: account.team.iter().map(|number| colleague(config, number)).collect(),
+            page: lot.page.as_ref().map(|page| PageGroup { number: page.to_string(), live: lot.page_live }),
+            escalate_s: lot.escalate_s.clone(),
+            comeback_prefix: lot.comeback_prefix.as_str().to_owned(),
         }
     };
-    Desk::with_lines(config.accounts.iter().zip(dialects).map(line))
+    let mut desk = Desk::with_lines(config.accounts.iter().zip(dialects).map(line));
+    desk.people.clone_from(&config.people);
+    desk.waiting_tone = config.sound.waiting_tone;
+    desk
+}
+
+/// A colleague by his extension, with the name that `[people]` has for it.
+fn colleague(config: &Config, number: &str) -> Identity {
+    let known = config.people.iter().find(|person| person.number.as_str() == number);
+    known.cloned().unwrap_or_else(|| Identity::new("", number))
 }
 
 /// Where sound arrives: at every address of ours, so that a call goes on when the one in use is another tomorrow; at that
@@ -171,6 +185,7 @@ fn phone_config(
         },
         dialect,
         slots: account.lot.slots.clone(),
+        team: account.team.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
         security: media_security(config, account, fingerprint),
         seed: key_entropy().into(),

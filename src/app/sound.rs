@@ -3,8 +3,8 @@
 use crate::desk::{CallId, Desk, Event, RingTone, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
 use crate::media::{
-    Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey, SrtpSuite,
-    StreamConfig, StreamId,
+    Clip, Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey,
+    SrtpSuite, StreamConfig, StreamId,
 };
 use crate::parking::Text;
 use crate::sip::sdp::{self, Negotiated};
@@ -19,6 +19,7 @@ pub struct SoundDirector {
     plan: SoundPlan,
     muted: bool,
     ring_back: bool,
+    waiting_tone: bool,
 }
 
 impl SoundDirector {
@@ -59,7 +60,13 @@ impl SoundDirector {
         }
     }
 
-    /// Brings microphone, ear and ringer in line with the plan. The microphone closes before another opens.
+    /// Plays a recording into a call, once; the call is heard by nobody here.
+    pub fn speak(&mut self, call: CallId, clip: Clip) {
+        self.switch(Some(call), |stream| Command::Send { stream, source: Source::Prompt(clip.clone()) });
+    }
+
+    /// Brings microphone, ear and ringer in line with the plan. The microphone closes before another opens, and the tone
+    /// of the ladder ends before anybody is heard.
     pub fn follow(&mut self, plan: SoundPlan, muted: bool) {
         let plan = SoundPlan {
             heard: plan.heard.filter(|c| self.open.contains_key(c)),
@@ -67,6 +74,10 @@ impl SoundDirector {
             ..plan
         };
         let before = std::mem::replace(&mut self.plan, plan);
+        if self.waiting_tone && !plan.waiting_tone {
+            self.waiting_tone = false;
+            self.commands.push_back(Command::Play { cue: Cue::Off });
+        }
         if before.spoken_to != plan.spoken_to {
             self.switch(before.spoken_to, |stream| Command::Send { stream, source: Source::Silence });
             self.switch(plan.spoken_to, |stream| Command::Send { stream, source: Source::Headset });
@@ -93,6 +104,10 @@ impl SoundDirector {
             let cue = if ring_back { Cue::RingBack } else { Cue::Off };
             self.commands.push_back(Command::Play { cue });
         }
+        if plan.waiting_tone && !self.waiting_tone {
+            self.waiting_tone = true;
+            self.commands.push_back(Command::Play { cue: Cue::Waiting });
+        }
     }
 
     fn switch(&mut self, call: Option<CallId>, command: impl Fn(StreamId) -> Command) {
@@ -108,6 +123,7 @@ impl SoundDirector {
             Report::Digit { stream, digit } => {
                 return Some(Event::DigitHeard { call: CallId(stream.0), digit });
             }
+            Report::PromptEnded { stream } => return Some(Event::Announced { call: CallId(stream.0) }),
             Report::Protected { stream } => {
                 return Some(Event::SoundSecured { call: CallId(stream.0), outcome: Ok(()) });
             }
@@ -195,5 +211,58 @@ pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
         signalling: None,
         rtcp_mux: negotiated.rtcp_mux,
         rtcp_remote: negotiated.rtcp_remote,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JANE: CallId = CallId(1);
+    const PAGE: CallId = CallId(2);
+
+    fn commands(director: &mut SoundDirector) -> Vec<String> {
+        std::iter::from_fn(|| director.poll()).map(|command| format!("{command:?}")).collect()
+    }
+
+    fn open(calls: &[CallId]) -> SoundDirector {
+        let mut director = SoundDirector::default();
+        for (call, port) in calls.iter().zip(20_000..) {
+            director.step(SoundStep::Open { call: *call, port });
+        }
+        commands(&mut director);
+        director
+    }
+
+    #[test]
+    fn the_tone_of_the_ladder_ends_before_anybody_is_heard() {
+        let mut director = open(&[JANE]);
+        let tone = SoundPlan { waiting_tone: true, ..SoundPlan::default() };
+        director.follow(tone, false);
+        director.follow(tone, false);
+        assert_eq!(commands(&mut director), ["Play { cue: Waiting }"], "once");
+        let talk = SoundPlan { heard: Some(JANE), spoken_to: Some(JANE), ..SoundPlan::default() };
+        director.follow(talk, false);
+        let said = commands(&mut director);
+        assert_eq!(said.first().map(String::as_str), Some("Play { cue: Off }"), "{said:?}");
+        assert!(said.iter().any(|command| command.starts_with("Hear")), "{said:?}");
+    }
+
+    #[test]
+    fn an_announcement_goes_into_the_paging_call_and_into_no_other() {
+        let mut director = open(&[JANE, PAGE]);
+        let talk = SoundPlan { heard: Some(JANE), spoken_to: Some(JANE), ..SoundPlan::default() };
+        director.follow(talk, false);
+        commands(&mut director);
+        director.speak(PAGE, Clip::new(&[1_000; 800], 8_000));
+        director.follow(talk, false);
+        let said = commands(&mut director);
+        assert!(said.len() == 1 && said[0].contains("StreamId(2)") && said[0].contains("Prompt"), "{said:?}");
+        director.step(SoundStep::Close { call: PAGE });
+        commands(&mut director);
+        director.speak(PAGE, Clip::new(&[1_000; 800], 8_000));
+        assert!(commands(&mut director).is_empty(), "the page is over");
+        let ended = director.report(&Desk::default(), Report::PromptEnded { stream: StreamId(2) });
+        assert_eq!(ended, Some(Event::Announced { call: PAGE }));
     }
 }

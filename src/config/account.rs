@@ -10,6 +10,9 @@ pub const MAX_ACCOUNTS: usize = 8;
 /// The most realms of an account beside its own.
 pub const MAX_FURTHER_REALMS: usize = 3;
 
+/// The most colleagues of one account.
+pub const MAX_TEAM: usize = 32;
+
 /// An account at a SIP server, with that server's parking lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -45,6 +48,8 @@ pub struct Account {
     pub identity: Vec<IdentitySource>,
     /// What is dialled to hear messages.
     pub voicemail: Option<String>,
+    /// The extensions of the colleagues whose consoles are told things, and believed some; at most [`MAX_TEAM`].
+    pub team: Vec<String>,
     /// The parking lot of that server.
     pub lot: Lot,
 }
@@ -69,6 +74,7 @@ impl Account {
             key_exchange: KeyExchange::default(),
             identity: IdentitySource::ALL.to_vec(),
             voicemail: None,
+            team: Vec::new(),
             lot,
         }
     }
@@ -254,6 +260,17 @@ pub enum Lamps {
     Callpark,
 }
 
+/// Who speaks to a page group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PageVoice {
+    /// The program: "a call is parked on seven zero one".
+    #[default]
+    Spoken,
+    /// The operator.
+    Live,
+}
+
 /// A parking lot as the console needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lot {
@@ -275,6 +292,15 @@ pub struct Lot {
     pub directed_prefix: Option<String>,
     /// Asterisk's manager interface, which tells who is parked.
     pub ami: Option<Ami>,
+    /// Seconds after which a parked call has waited long, too long, and so long that it is paged; 0 and what is missing:
+    /// never. `None`: as the parking time suggests.
+    pub escalate_s: Option<Vec<u32>>,
+    /// The extension of the page group.
+    pub page: Option<SlotId>,
+    /// Whether the operator speaks to it, and not the program.
+    pub page_live: bool,
+    /// What the server puts before the name of a caller who comes back; empty: nothing.
+    pub comeback_prefix: Text,
 }
 
 /// A manager interface, and whom to be there.

@@ -4,6 +4,7 @@ mod account;
 mod ami;
 mod lot;
 mod secret;
+mod team;
 #[cfg(test)]
 mod tests;
 
@@ -54,6 +55,7 @@ impl Check<'_> {
         let accounts = self.all_accounts(raw);
         let sound = self.sound(&raw.sound);
         let tls = self.tls(&raw.tls);
+        let people = self.people(&raw.people);
         let rtp_ports = raw.network.rtp_ports.as_ref().and_then(|ports| self.rtp_ports(ports));
         Some(Config {
             accounts: accounts?,
@@ -63,6 +65,7 @@ impl Check<'_> {
             keys: raw.keys.iter().map(|(command, keys)| (command.clone(), keys.items.clone())).collect(),
             log: Log { level: raw.log.level, trace: raw.log.trace, file: raw.log.file.clone() },
             network: Network { address: raw.network.address, port: raw.network.port.unwrap_or(0), rtp_ports },
+            people,
         })
     }
 
@@ -74,7 +77,10 @@ impl Check<'_> {
                     self.say(lot, "the lot of the one account is [lot]", Some("[lot]".to_owned()));
                 }
                 let place = ["account"];
-                self.account(one, &place, raw.lot.as_ref()).map(|account| vec![account])
+                if let Some(team) = &one.get_ref().team {
+                    self.say(team, "the team of the one account is [team]", Some("[team]".to_owned()));
+                }
+                self.account(one, &place, raw.lot.as_ref(), raw.team.as_ref()).map(|account| vec![account])
             }
             (Some(_), [first, ..]) => {
                 let words = "there is [account] as well as [[accounts]]: keep one form; several accounts are all written \
@@ -99,6 +105,10 @@ impl Check<'_> {
                     let words = "with [[accounts]] each account has a lot of its own, written behind it";
                     self.say(lot, words, Some("[accounts.lot]".to_owned()));
                 }
+                if let Some(team) = &raw.team {
+                    let words = "with [[accounts]] each account has a team of its own, written behind it";
+                    self.say(team, words, Some("[accounts.team]".to_owned()));
+                }
                 self.several(several)
             }
         };
@@ -113,7 +123,8 @@ impl Check<'_> {
         let mut accounts: Vec<Option<Account>> = Vec::with_capacity(several.len());
         for (index, raw) in several.iter().enumerate() {
             let number = index.to_string();
-            let account = self.account(raw, &["accounts", &number], raw.get_ref().lot.as_ref());
+            let (lot, team) = (raw.get_ref().lot.as_ref(), raw.get_ref().team.as_ref());
+            let account = self.account(raw, &["accounts", &number], lot, team);
             if let Some(account) = &account {
                 let others: Vec<&Account> = accounts.iter().flatten().collect();
                 self.unlike(raw.get_ref(), account, &others);
@@ -176,6 +187,7 @@ impl Check<'_> {
             headset_out: device(&raw.headset_out),
             ringer: device(&raw.ringer),
             codecs: raw.codecs.as_ref().map_or(default.codecs, |codecs| codecs.get_ref().clone()),
+            waiting_tone: raw.waiting_tone.unwrap_or(default.waiting_tone),
         }
     }
 

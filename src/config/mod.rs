@@ -20,12 +20,13 @@ mod tests;
 
 pub use account::{
     Account, Ami, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_FURTHER_REALMS,
-    PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
+    MAX_TEAM, PageVoice, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
 };
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
 pub use slots::slot_list;
 pub use strict::{MAX_FILE, read};
 
+use crate::parking::Identity;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -56,6 +57,8 @@ pub struct Config {
     pub log: Log,
     /// Local addresses and ports.
     pub network: Network,
+    /// People and their numbers; at most [`crate::desk::MAX_PEOPLE`].
+    pub people: Vec<Identity>,
 }
 
 impl Config {
@@ -125,12 +128,15 @@ pub struct Sound {
     pub ringer: Option<String>,
     /// Offered in this order; at least one, none twice.
     pub codecs: Vec<Codec>,
+    /// Whether an idle headset hears a tone when a parked call waits too long.
+    pub waiting_tone: bool,
 }
 
 impl Default for Sound {
     fn default() -> Self {
         let codecs = vec![Codec::Opus, Codec::Pcmu, Codec::Pcma];
-        Self { enabled: true, headset_in: None, headset_out: None, ringer: None, codecs }
+        let (headset_in, headset_out, ringer) = (None, None, None);
+        Self { enabled: true, headset_in, headset_out, ringer, codecs, waiting_tone: true }
     }
 }
 

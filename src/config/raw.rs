@@ -4,7 +4,8 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, SecureMedia, Trace, TransportChoice,
+    Codec, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, PageVoice, SecureMedia, Trace,
+    TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -34,6 +35,9 @@ pub(super) struct RawConfig {
     pub network: RawNetwork,
     #[serde(default)]
     pub tls: RawTls,
+    pub team: Option<Spanned<RawTeam>>,
+    #[serde(default)]
+    pub people: BTreeMap<String, Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +62,13 @@ pub(super) struct RawAccount {
     pub identity: Option<Spanned<Vec<IdentitySource>>>,
     pub voicemail: Option<Spanned<String>>,
     pub lot: Option<Spanned<RawLot>>,
+    pub team: Option<Spanned<RawTeam>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawTeam {
+    pub members: Vec<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -72,6 +83,10 @@ pub(super) struct RawLot {
     pub parking_time: Option<Spanned<u32>>,
     pub directed_prefix: Option<Spanned<String>>,
     pub ami: Option<Spanned<RawAmi>>,
+    pub escalate: Option<Spanned<Vec<u32>>>,
+    pub page: Option<Spanned<SlotId>>,
+    pub page_voice: Option<Spanned<PageVoice>>,
+    pub comeback_prefix: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,6 +120,7 @@ pub(super) struct RawSound {
     pub headset_out: Option<String>,
     pub ringer: Option<String>,
     pub codecs: Option<Spanned<Vec<Codec>>>,
+    pub waiting_tone: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -161,13 +177,15 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// Which keys belong where, to say so when one stands elsewhere. (`name` is at home in two places.)
-const KEYS: [(&str, &[&str]); 10] = [
+const KEYS: [(&str, &[&str]); 12] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail", "further_realms"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login"]),
-    ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs"]),
+    ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
+    ("team", &["members"]),
+    ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs", "waiting_tone"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),
     ("tls", &["ca_file", "certificate_file", "key_file", "verify"]),
@@ -185,7 +203,7 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
         [first, ..] => first,
         [] => "",
     };
-    if section == "keys" {
+    if matches!(section, "keys" | "people") {
         return None;
     }
     if parent.is_empty() && key == "accounts" {

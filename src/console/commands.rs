@@ -46,6 +46,12 @@ pub enum Deed {
     OtherPanel,
     /// Copy a sentence that tells somebody which slot to dial.
     Copy,
+    /// Tell people who waits where.
+    Tell,
+    /// Park, then let the page group hear where.
+    Page,
+    /// Hand the caller to whom the note names.
+    TransferToNamed,
     /// Let new calls go out by the next account.
     NextAccount,
     /// How every account stands.
@@ -77,6 +83,8 @@ pub enum When {
     SomebodyKnown,
     /// For some seconds after a park.
     JustParked,
+    /// With a call in hand whose note names somebody.
+    NoteNames,
     /// While there are slots.
     Slots,
     /// With more than one account.
@@ -98,6 +106,7 @@ impl When {
             Self::SomebodyParked => "somebody is parked",
             Self::SomebodyKnown => "a call in hand or parked",
             Self::JustParked => "10 s after a park",
+            Self::NoteNames => "the note names somebody",
             Self::Slots => "",
             Self::SeveralAccounts => "several accounts",
             Self::Mailbox => "an account with a mailbox",
@@ -118,6 +127,9 @@ impl When {
             Self::SomebodyParked => parked(),
             Self::SomebodyKnown => desk.hand().is_some() || parked(),
             Self::JustParked => desk.undo.as_ref().is_some_and(|u| desk.now < u.until),
+            Self::NoteNames => {
+                desk.hand().is_some_and(|call| call.is_up() && desk.person_meant(call).is_some())
+            }
             Self::Slots => !desk.slots.is_empty(),
             Self::SeveralAccounts => desk.lines.len() > 1,
             Self::Mailbox => desk.mailbox_line().is_some(),
@@ -221,6 +233,13 @@ const TABLE: &[CommandRow] = &[
     plain("dial", &["d"], Deed::Dial, When::Always, "dial a number or address"),
     once("voicemail", &["v"], Deed::Voicemail, When::Mailbox, "call the mailbox"),
     plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over to a number"),
+    once(
+        "transfer-named",
+        &["T"],
+        Deed::TransferToNamed,
+        When::NoteNames,
+        "hand the caller over to whom the note names",
+    ),
     plain("keypad", &["#"], Deed::Keypad, When::CallInHand, "send digits into the call"),
     moves("next", &["down", "j"], Deed::Down, When::Calls, "choose the next call, or the slot below"),
     moves("previous", &["up", "k"], Deed::Up, When::Calls, "choose the call before, or the slot above"),
@@ -234,6 +253,14 @@ const TABLE: &[CommandRow] = &[
         "between the calls and the slots",
     ),
     plain("copy", &["c"], Deed::Copy, When::SomebodyParked, "copy a sentence that says which slot to dial"),
+    plain(
+        "tell",
+        &["g"],
+        Deed::Tell,
+        When::SomebodyParked,
+        "tell the team who waits where: copy, message or page",
+    ),
+    once("page", &["G"], Deed::Page, When::SomebodyKnown, "park, then let the page group hear the slot"),
     plain(
         "next-account",
         &["a"],

@@ -78,6 +78,10 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
             hints.key("enter", "do it");
             hints.key("↑ ↓", "choose · type to search");
         }
+        Overlay::Tell(_) => {
+            hints.key("enter", "do it");
+            hints.key("↑ ↓", "choose · type a name or number");
+        }
         Overlay::Accounts { .. } => {
             hints.key("↑ ↓", "scroll");
             if several {
@@ -103,6 +107,7 @@ fn slot_hints(hints: &mut Hints<'_>, desk: &Desk) {
             hints.deed(Deed::Enter, &format!("take from {id}"));
             hints.deed(Deed::Note, "note");
             hints.deed(Deed::Copy, "copy");
+            hints.deed(Deed::Tell, "tell");
         }
         // Another account's lot is no place for the call in hand.
         Lamp::Free if up && desk.hand().is_some_and(|call| call.line != slot.line) => {}
@@ -161,6 +166,9 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         Ok(_) => hints.deed(Deed::Park, "park"),
         Err(bar) => hints.off(Deed::Park, &format!("off: {}", short_bar(&bar))),
     }
+    if let Some(person) = desk.person_meant(hand) {
+        hints.deed(Deed::TransferToNamed, &format!("hand to {}", person.label()));
+    }
     let held = matches!(hand.phase, Phase::Held | Phase::Holding);
     hints.deed(Deed::Hold, if held { "resume" } else { "hold" });
     let free = |slot: &crate::desk::Slot| slot.is_known_free();
@@ -187,6 +195,7 @@ fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
         if free_hand {
             hints.key(&slot_keys(hints.console, desk, None), "take");
             hints.deed(Deed::Note, "note");
+            hints.deed(Deed::Tell, "tell");
         }
     }
     if free_hand {

@@ -21,6 +21,7 @@ mod prompts;
 mod slots;
 mod small;
 mod state;
+mod tell;
 mod theme;
 mod top;
 mod windows;

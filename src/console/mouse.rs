@@ -63,7 +63,7 @@ impl Console {
 
     /// With something open, the board below is out of reach: a click beside it closes it and does no more.
     fn click_overlay(&mut self, desk: &Desk, places: &Places, position: Position) -> Vec<Command> {
-        let area = windows::place(self, places);
+        let area = windows::place(self, desk, places);
         if !area.contains(position) {
             self.close();
             return Vec::new();
@@ -72,6 +72,12 @@ impl Console {
             && let Some(row) = windows::palette_at(area, *chosen, position)
         {
             *chosen = row;
+            return self.key(desk, KeyEvent::from(KeyCode::Enter));
+        }
+        if let Some(Overlay::Tell(tell)) = &mut self.overlay
+            && let Some(row) = tell.row_at(area, position)
+        {
+            tell.chosen = row;
             return self.key(desk, KeyEvent::from(KeyCode::Enter));
         }
         Vec::new()

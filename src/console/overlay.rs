@@ -3,6 +3,7 @@
 
 use super::commands::{CommandRow, Deed, command_table};
 use super::keymap::Keymap;
+use super::tell::Tell;
 use crate::desk::{Call, CallId, Command, Desk, Slot, SlotKey};
 use crate::parking::{Identity, SlotId, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -35,6 +36,8 @@ pub(super) enum Overlay {
         /// Which of the found ones is chosen.
         chosen: usize,
     },
+    /// Who waits where, for others.
+    Tell(Tell),
     /// How every account stands.
     Accounts {
         /// First line shown.
@@ -88,6 +91,8 @@ pub(super) enum Outcome {
     Refuses(String),
     /// It closes and this is done.
     Does(Deed),
+    /// It closes and this is put on the clipboard.
+    Copies(String),
 }
 
 /// An editing key as the input line understands it.
@@ -114,7 +119,7 @@ fn edit(key: KeyEvent) -> Option<InputRequest> {
 }
 
 /// Edits a line, unless that would make it longer than `most` graphemes or put in a character that can't be shown.
-fn edit_line(input: &mut Input, key: KeyEvent, most: usize) {
+pub(super) fn edit_line(input: &mut Input, key: KeyEvent, most: usize) {
     let Some(request) = edit(key) else { return };
     if let InputRequest::InsertChar(c) = request {
         let shows = c == ' ' || !Text::new(c.encode_utf8(&mut [0; 4])).is_empty();
@@ -271,6 +276,7 @@ impl Overlay {
                 Outcome::Stays
             }
             Self::Palette { search, chosen } => palette_key(search, chosen, key),
+            Self::Tell(tell) => tell.key(desk, key),
             Self::Accounts { first } => accounts_key(desk, first, key),
             Self::Quit => Outcome::Closes,
         }
@@ -286,6 +292,7 @@ impl Overlay {
             Self::Help { search, .. } | Self::Palette { search, .. } => {
                 paste_line(search, pasted, MAX_SEARCH)
             }
+            Self::Tell(tell) => paste_line(&mut tell.input, pasted, MAX_NUMBER),
             Self::Keypad(_) | Self::Accounts { .. } | Self::Quit => {}
         }
     }

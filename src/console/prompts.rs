@@ -13,7 +13,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area
         Overlay::Prompt(prompt) => draw_prompt(canvas, desk, prompt, area),
         Overlay::Keypad(call) => draw_keypad(canvas, desk, *call, area),
         Overlay::Quit => draw_quit(canvas, desk, area),
-        Overlay::Help { .. } | Overlay::Palette { .. } | Overlay::Accounts { .. } => {}
+        Overlay::Help { .. } | Overlay::Palette { .. } | Overlay::Accounts { .. } | Overlay::Tell(_) => {}
     }
 }
 

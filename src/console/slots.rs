@@ -154,12 +154,12 @@ fn draw_occupant(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, roomy: bool) {
 /// Beside any other lamp: who was there, and what was asked.
 fn draw_empty(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot) {
     let facts = words::slot_facts(desk, slot, false);
+    let who = words::who(slot).unwrap_or_default();
     if let Some(first) = facts.first().filter(|f| pen.room() >= columns(f).min(9)) {
-        pen.right(14, first, "lamp.asking");
+        let most = pen.room().saturating_sub(columns(&who) + 1).max(14);
+        pen.right(most, first, "lamp.asking");
     }
-    if let Some(who) = words::who(slot) {
-        pen.say(&who, "slot.was");
-    }
+    pen.say(&who, "slot.was");
 }
 
 /// The second line of a roomy cell.
@@ -229,12 +229,13 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
     }
     lines.push((about.join(" · "), "slot.who"));
     let mut facts = Vec::new();
+    if let Some(claim) = slot.claimed(desk.now) {
+        facts.push(format!("{} is retrieving", claim.by));
+    }
     if let Some(phrase) = words::asking_phrase(slot) {
         facts.push(phrase.to_owned());
     }
-    if !parked.parker.is_withheld() {
-        facts.push(format!("by {}", parked.parker.label()));
-    }
+    facts.extend(words::by_whom(parked));
     if let Some(left) = words::countdown(desk, slot) {
         facts.push(format!("back in {}", words::countdown_text(left)));
     }

@@ -5,8 +5,8 @@ use super::keymap::Keymap;
 use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
-use super::words;
-use crate::desk::{Command, Desk, Phase, SlotKey};
+use super::tell::Tell;
+use crate::desk::{Command, Desk, Phase, Slot, SlotKey};
 use crate::parking::{Moment, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
@@ -158,6 +158,11 @@ impl Console {
                 self.show_hint(desk.now, &why);
                 Vec::new()
             }
+            Outcome::Copies(text) => {
+                self.overlay = None;
+                self.copy_text(desk, text);
+                Vec::new()
+            }
             Outcome::Does(deed) => {
                 self.overlay = None;
                 self.hint = None;
@@ -178,6 +183,10 @@ impl Console {
             Deed::RetrieveLongest => vec![Command::RetrieveLongest],
             Deed::Undo => vec![Command::Undo],
             Deed::Voicemail => vec![Command::CallVoicemail],
+            Deed::TransferToNamed => vec![Command::TransferToNamed],
+            Deed::Page => vec![Command::Page {
+                slot: self.chosen_slot(desk).filter(|s| s.holds_somebody()).map(Slot::key),
+            }],
             Deed::NextAccount => vec![Command::ChooseLine(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
             Deed::Quit => self.quit(desk),
@@ -206,6 +215,7 @@ impl Console {
             Deed::OtherPanel if self.slots_chosen(desk) || desk.slots.is_empty() => self.focus = Focus::Calls,
             Deed::OtherPanel => self.move_cursor(desk, 0),
             Deed::Copy => self.copy_slot(desk),
+            Deed::Tell => self.open_tell(desk),
             Deed::Accounts => self.overlay = Some(Overlay::Accounts { first: 0 }),
             Deed::Help => self.overlay = Some(Overlay::Help { search: Input::default(), first: 0 }),
             Deed::Palette => self.overlay = Some(Overlay::Palette { search: Input::default(), chosen: 0 }),
@@ -243,8 +253,7 @@ impl Console {
     }
 
     fn open_note(&mut self, desk: &Desk) {
-        let chosen = self.cursor_index(desk).and_then(|i| desk.slots.get(i));
-        let slot = match (chosen, desk.hand()) {
+        let slot = match (self.chosen_slot(desk), desk.hand()) {
             (Some(slot), _) => Some(slot),
             (None, Some(hand)) => {
                 return self.ask(Asks::CallNote(hand.id, hand.party.clone()), hand.note.as_str());
@@ -260,17 +269,32 @@ impl Console {
     }
 
     fn copy_slot(&mut self, desk: &Desk) {
-        let chosen = self.cursor_index(desk).and_then(|i| desk.slots.get(i));
-        let undo = desk.undo.as_ref().and_then(|u| desk.slot(&u.key()));
-        let slot = chosen.or(undo).or_else(|| desk.longest_parked()).filter(|s| s.holds_somebody());
-        let Some((slot, parked)) = slot.and_then(|s| s.parked.as_ref().map(|p| (s, p))) else {
-            return self.show_hint(desk.now, "nobody is parked there: nothing to copy");
-        };
-        let (who, id, place) = (words::somebody(&parked.parkee), &slot.id, desk.place(&slot.key()));
-        let note = if parked.note.is_empty() { String::new() } else { format!(" ({})", parked.note) };
-        let text = format!("{who} is parked on {place}{note}: dial {id} to take the call");
+        match self.slot_told_of(desk).and_then(|slot| desk.page_text(&slot.key())) {
+            Some(text) => self.copy_text(desk, text),
+            None => self.show_hint(desk.now, "nobody is parked there: nothing to copy"),
+        }
+    }
+
+    fn copy_text(&mut self, desk: &Desk, text: String) {
         self.show_hint(desk.now, &format!("copied: {text}"));
         self.copy = Some(text);
+    }
+
+    fn open_tell(&mut self, desk: &Desk) {
+        let slot = self.slot_told_of(desk);
+        match slot.and_then(|slot| Some((slot.key(), slot.parked.as_ref()?.parkee.clone()))) {
+            Some((slot, seen)) => self.overlay = Some(Overlay::Tell(Tell::new(slot, seen))),
+            None => self.ask_nothing("tell the team", "nobody is parked there: nobody to tell of"),
+        }
+    }
+
+    /// The slot that others are told of: the chosen one, else of the last park, else where somebody waits longest.
+    fn slot_told_of<'d>(&self, desk: &'d Desk) -> Option<&'d Slot> {
+        self.chosen_slot(desk).or_else(|| desk.slot_to_tell()).filter(|slot| slot.holds_somebody())
+    }
+
+    fn chosen_slot<'d>(&self, desk: &'d Desk) -> Option<&'d Slot> {
+        self.cursor_index(desk).and_then(|i| desk.slots.get(i))
     }
 
     /// First press with calls on the board: the question. Second: meant; the desk asks for the word twice itself.

@@ -6,6 +6,7 @@ use super::overlay::{Overlay, help_rows, palette_rows};
 use super::paint::{Canvas, columns};
 use super::prompts;
 use super::state::Console;
+use super::tell;
 use crate::desk::Desk;
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
@@ -15,23 +16,27 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
     match &console.overlay {
         None => {}
         Some(Overlay::Help { search, first }) => {
-            help(canvas, console, search, *first, place(console, places))
+            help(canvas, console, search, *first, place(console, desk, places))
         }
         Some(Overlay::Palette { search, chosen }) => {
-            palette(canvas, console, search, *chosen, place(console, places));
+            palette(canvas, console, search, *chosen, place(console, desk, places));
         }
-        Some(Overlay::Accounts { first }) => accounts::draw(canvas, desk, *first, place(console, places)),
-        Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, places)),
+        Some(Overlay::Accounts { first }) => {
+            accounts::draw(canvas, desk, *first, place(console, desk, places))
+        }
+        Some(Overlay::Tell(window)) => tell::draw(canvas, desk, window, place(console, desk, places)),
+        Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, desk, places)),
     }
 }
 
 /// Where the overlay that is open stands.
-pub(super) fn place(console: &Console, places: &Places) -> Rect {
+pub(super) fn place(console: &Console, desk: &Desk, places: &Places) -> Rect {
     let board = places.frame;
-    match console.overlay {
+    match &console.overlay {
         Some(Overlay::Help { .. }) => window(board, 100, 46),
         Some(Overlay::Palette { .. }) => window(board, 84, 20),
         Some(Overlay::Accounts { .. }) => window(board, 100, 40),
+        Some(Overlay::Tell(tell)) => window(board, 84, tell.height(desk)),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {
             let at = window(board, 100.min(board.width.saturating_sub(2)), 4);

@@ -1,6 +1,6 @@
 //! How states and times read on the board: words, glyphs, theme scopes and urgency. No drawing here.
 
-use crate::desk::{Call, Desk, Direction, Freshness, MediaCover, Phase, Slot};
+use crate::desk::{Call, Desk, Direction, Freshness, MediaCover, ParkedCall, Phase, Slot, Step};
 use crate::parking::{Identity, Lamp, Moment, Strength};
 use std::time::Duration;
 
@@ -56,12 +56,13 @@ impl Urgency {
     }
 }
 
-/// How a parked call presses: after one and after two minutes, and in the last half minute before it comes back.
+/// How a parked call presses: as far as it has come on the ladder of its lot.
 pub(super) fn parked_urgency(desk: &Desk, slot: &Slot) -> Urgency {
-    let Some(parked) = slot.parked.as_ref() else { return Urgency::Calm };
-    let by_wait = Urgency::of(seconds(desk.now, parked.since), 60, 120);
-    let soon = countdown(desk, slot).is_some_and(|(left_s, _)| left_s <= 30);
-    if soon { Urgency::Late } else { by_wait }
+    match desk.step_of(slot) {
+        Step::Calm => Urgency::Calm,
+        Step::Long => Urgency::Long,
+        Step::Late | Step::Page => Urgency::Late,
+    }
 }
 
 /// Seconds until a parked call comes back, with whether that is inferred.
@@ -236,7 +237,8 @@ pub(super) fn occupied_word(desk: &Desk, slot: &Slot) -> &'static str {
     let soon = countdown(desk, slot).is_some_and(|(left_s, _)| left_s <= 30);
     match (&slot.lamp, parked_urgency(desk, slot)) {
         (Lamp::RingingBack, _) => "ringing back",
-        (_, Urgency::Late) if soon => "BACK SOON",
+        (_, Urgency::Long | Urgency::Late) if soon => "BACK SOON",
+        (_, Urgency::Late) if desk.step_of(slot) == Step::Page => "TOO LONG, g tells",
         (_, Urgency::Calm) => "parked",
         (_, Urgency::Long) => "long wait",
         (_, Urgency::Late) => "TOO LONG",
@@ -296,6 +298,10 @@ pub(super) fn join(facts: &[String], room: u16) -> String {
 /// Other facts about a slot, most pressing first. `roomy` adds those that a narrow row leaves out.
 pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     let mut facts = Vec::new();
+    if let Some(claim) = slot.claimed(desk.now) {
+        // The narrow row has no room for more.
+        facts.push(format!("{} {}", claim.by, if roomy { "is retrieving" } else { "retrieves" }));
+    }
     if let Some((remark, _)) = slot.remark.as_ref().filter(|(_, until)| desk.now < *until) {
         facts.push(remark.as_str().to_owned());
     }
@@ -313,7 +319,7 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     if !parked.note.is_empty() {
         facts.push(format!("→ {}", parked.note));
     }
-    let by = (!parked.parker.is_withheld()).then(|| format!("by {}", parked.parker.label()));
+    let by = by_whom(parked);
     let left = back.filter(|(left_s, _)| *left_s > 30 && !roomy).map(countdown_text);
     // Who parked him matters more when it was somebody else.
     if parked.ours {
@@ -325,6 +331,18 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
         facts.push(parked.strength.word().to_owned());
     }
     facts
+}
+
+/// Who parked him; and whose word that and his name are, if it is a colleague's.
+pub(super) fn by_whom(parked: &ParkedCall) -> Option<String> {
+    let (parker, teller) = (parked.parker.label(), parked.told_by.as_str());
+    match (parked.parker.is_withheld(), teller) {
+        (true, "") => None,
+        (true, teller) => Some(format!("told by {teller}")),
+        (false, "") => Some(format!("by {parker}")),
+        (false, teller) if teller == parker => Some(format!("by {parker}, told")),
+        (false, teller) => Some(format!("by {parker}, told by {teller}")),
+    }
 }
 
 /// How long the picture stays true if nothing happens: to the next second.

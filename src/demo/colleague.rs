@@ -6,7 +6,8 @@ use super::phone::{Exchange, Phone};
 use crate::media::Clip;
 use crate::parking::{Moment, SlotId};
 use crate::sip::dialog_info::{self, DialogState};
-use crate::sip::{CallKey, Event, Subscribe, SubscriptionKey};
+use crate::sip::message::Method;
+use crate::sip::{Ask, CallKey, Event, Subscribe, SubscriptionKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const RINGS: Duration = Duration::from_millis(2_500);
 const BREATH: Duration = Duration::from_millis(600);
 /// How long he talks in all.
 const TALKS: Duration = Duration::from_secs(16);
+/// Between his saying that he fetches somebody and his dialling.
+const REACHES: Duration = Duration::from_secs(3);
 /// How long he waits for a retrieve to be answered.
 const DIALS: Duration = Duration::from_secs(10);
 
@@ -29,6 +32,8 @@ struct LampKey {
     lit_by: BTreeSet<String>,
     /// When Sam means to fetch whoever is there.
     fetch_at: Option<Moment>,
+    /// Whether he has told the reception so.
+    claimed: bool,
 }
 
 /// Sam's call; he has one at a time.
@@ -46,14 +51,17 @@ struct Talk {
 pub(super) struct Colleague {
     pub phone: Phone,
     slots: Vec<SlotId>,
+    reception: String,
+    /// How many things he has told.
+    told: u64,
     line: Clip,
     lamps: BTreeMap<SubscriptionKey, LampKey>,
     talk: Option<Talk>,
 }
 
 impl Colleague {
-    pub fn new(phone: Phone, slots: Vec<SlotId>, line: Clip) -> Self {
-        Self { phone, slots, line, lamps: BTreeMap::new(), talk: None }
+    pub fn new(phone: Phone, slots: Vec<SlotId>, reception: String, line: Clip) -> Self {
+        Self { phone, slots, reception, told: 0, line, lamps: BTreeMap::new(), talk: None }
     }
 
     /// Switches the phone on.
@@ -100,7 +108,8 @@ impl Colleague {
                 list: false,
             };
             let key = self.phone.agent.subscribe(now, subscribe);
-            let lamp = LampKey { slot: slot.clone(), lit_by: BTreeSet::new(), fetch_at: None };
+            let lamp =
+                LampKey { slot: slot.clone(), lit_by: BTreeSet::new(), fetch_at: None, claimed: false };
             self.lamps.insert(key, lamp);
         }
     }
@@ -120,6 +129,7 @@ impl Colleague {
                 lamp.lit_by.remove(&dialog.id);
             }
         }
+        lamp.claimed &= !lamp.lit_by.is_empty();
         match (was_lit, !lamp.lit_by.is_empty()) {
             (false, true) => lamp.fetch_at = cast.colleague_cares().map(|after| now + after),
             (_, false) => lamp.fetch_at = None,
@@ -160,11 +170,31 @@ impl Colleague {
         }
         let due = self.lamps.values_mut().find(|lamp| lamp.fetch_at.is_some_and(|at| at <= now));
         let Some(lamp) = due.filter(|_| self.talk.is_none()) else { return };
-        lamp.fetch_at = None;
         let slot = lamp.slot.clone();
+        if !std::mem::replace(&mut lamp.claimed, true) {
+            lamp.fetch_at = Some(now + REACHES);
+            return self.tell_reception(now, &slot, "claimed");
+        }
+        lamp.fetch_at = None;
         let codecs = [crate::sip::sdp::Codec::Opus, crate::sip::sdp::Codec::Pcma];
         let call = self.phone.call(now, exchange, slot.as_str(), None, &codecs, Vec::new());
         self.talk = call.map(|call| Talk { call, offer: None, act_at: None, ends_at: now + DIALS });
+    }
+
+    /// Sam's desk tells the reception's console what he does, as a console would.
+    fn tell_reception(&mut self, now: Moment, slot: &SlotId, say: &str) {
+        self.told += 1;
+        let word = serde_json::json!({ "run": "sam", "n": self.told, "say": say, "slot": slot });
+        let ask = Ask {
+            account: Some(self.phone.account),
+            from: None,
+            method: Method::Message,
+            target: self.phone.uri(&self.reception),
+            send_to: self.phone.server(),
+            headers: vec![("Content-Type".to_owned(), "text/plain".to_owned())],
+            body: format!("parkdeck-team/1 {word}").into_bytes(),
+        };
+        self.phone.agent.request(now, ask);
     }
 
     /// When to call [`Colleague::wake`] next.

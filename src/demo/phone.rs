@@ -4,7 +4,7 @@
 use crate::app::sound::stream_config;
 use crate::media::{Clip, Command, Sink, Source, StreamId};
 use crate::parking::Moment;
-use crate::sip::message::{NameAddr, Uri};
+use crate::sip::message::{Method, NameAddr, Uri};
 use crate::sip::sdp::{self, Codec, Direction, LocalMedia, Negotiated};
 use crate::sip::{Account, AccountKey, CallKey, Event, Invite, Peer, UaConfig, UserAgent};
 use std::collections::{BTreeMap, VecDeque};
@@ -158,8 +158,10 @@ impl Phone {
                 }
                 // Nobody tells these people whom to call.
                 Event::ReferReceived { refer, .. } => self.agent.answer_refer(now, *refer, 603, Vec::new()),
-                Event::RequestReceived { key, .. } => {
-                    self.agent.answer(now, *key, 405, Vec::new(), Vec::new());
+                Event::RequestReceived { key, request, .. } => {
+                    // Messages are read; nothing else outside of a call means anything here.
+                    let status = if request.method == Method::Message { 200 } else { 405 };
+                    self.agent.answer(now, *key, status, Vec::new(), Vec::new());
                 }
                 Event::CallEnded { call, .. } => {
                     if let Some(leg) = self.legs.remove(call) {

@@ -3,14 +3,14 @@
 
 use super::stage::{self, Performance};
 use super::troupe::Script;
-use super::{RECEPTION, RECEPTION_USER, User, users};
+use super::{COLLEAGUE, RECEPTION, RECEPTION_USER, User, users};
 use crate::app::{console, dialects, lot};
 use crate::config::{Account, Config, Log, Lot, Network, PasswordSource, Screen, Server, Sound, Tls};
 use crate::io::clock::entropy;
 use crate::io::net::{Net, NetOptions};
 use crate::lot::LotConfig;
 use crate::lot::config::{ParkingConfig, Permissions, UserConfig};
-use crate::parking::{SlotId, Text};
+use crate::parking::{Identity, SlotId, Text};
 use color_eyre::eyre::{Context, eyre};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -97,12 +97,17 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         parking_time_s: Some(parking.parkingtime),
         directed_prefix: None,
         ami: None,
+        escalate_s: None,
+        page: SlotId::new(COLLEAGUE),
+        page_live: false,
+        comeback_prefix: Text::default(),
     };
     // Never looked up: the password goes to the console directly.
     let password = PasswordSource::Environment(String::new());
     let account = Account {
         display_name: Text::new("Reception"),
         realm: Some(LotConfig::default().realm),
+        team: vec![COLLEAGUE.to_owned()],
         ..Account::new(RECEPTION_USER, server, password, lot)
     };
     Config {
@@ -113,6 +118,7 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         keys: std::collections::BTreeMap::new(),
         log: Log::default(),
         network: Network { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), ..Network::default() },
+        people: vec![Identity::new("Sam", COLLEAGUE)],
     }
 }
 

@@ -96,7 +96,7 @@ impl Troupe {
         Self {
             cast: Cast::new(script.seed, people.len(), now),
             outside: Outside::new(line, people),
-            colleague: Colleague::new(desk, script.slots.clone(), sams_line),
+            colleague: Colleague::new(desk, script.slots.clone(), script.reception.clone(), sams_line),
             exchange: Exchange::new(outside.ip()),
             closing: false,
             script,

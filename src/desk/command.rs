@@ -2,6 +2,7 @@
 
 use super::call::CallId;
 use super::line::{LineId, SlotKey};
+use crate::parking::Identity;
 use serde::{Deserialize, Serialize};
 
 /// One wish of the operator.
@@ -58,6 +59,23 @@ pub enum Command {
     Transfer {
         /// The number or URI.
         to: String,
+    },
+    /// Transfer the call in hand blindly to the person whom its note names.
+    TransferToNamed,
+    /// Send people the sentence that says who waits where.
+    Tell {
+        /// The slot.
+        slot: SlotKey,
+        /// Who was there when the operator chose it.
+        seen: Identity,
+        /// Numbers or URIs, as typed.
+        to: Vec<String>,
+    },
+    /// Call the page group and let it hear the slot: this one's; else park the call in hand first; else of whoever was
+    /// parked last or waits longest.
+    Page {
+        /// The slot, if one was chosen.
+        slot: Option<SlotKey>,
     },
     /// Take back the last park.
     Undo,

@@ -1,7 +1,7 @@
 //! What the world says ([`Event`], past tense) and what the desk wants done ([`Effect`], imperative).
 
 use super::call::{CallId, RetrieveTarget};
-use super::line::{ManagerInterface, SlotKey, Way};
+use super::line::{LineId, ManagerInterface, SlotKey, Way};
 use super::slot::DialogKey;
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
@@ -253,6 +253,25 @@ pub enum Event {
         /// Which key.
         digit: char,
     },
+    /// A colleague's console told something; the server vouches for who it is.
+    TeamTold {
+        /// Who.
+        from: Identity,
+        /// What.
+        news: super::TeamNews,
+    },
+    /// A message that was sent has been answered.
+    MessageAnswered {
+        /// To whom it went, as it was asked for.
+        to: String,
+        /// Or why it did not arrive.
+        outcome: Result<(), Text>,
+    },
+    /// An announcement was spoken to its end.
+    Announced {
+        /// In which call.
+        call: CallId,
+    },
     /// Headset or ringer changed.
     SoundChanged(super::SoundState),
     /// Something to tell the operator that belongs to no call.
@@ -324,6 +343,40 @@ pub enum Effect {
         /// The text.
         note: Text,
     },
+    /// Tell the colleagues' consoles something, or one of them.
+    TellTeam {
+        /// At whose server.
+        line: LineId,
+        /// Whom alone; `None`: all of them.
+        to: Option<Text>,
+        /// What.
+        news: super::TeamNews,
+    },
+    /// Send a message for people to read.
+    SendMessage {
+        /// By which line.
+        line: LineId,
+        /// Number or URI, as typed.
+        to: String,
+        /// The text.
+        text: String,
+    },
+    /// Call a page group, which is to answer by itself.
+    Page {
+        /// By which line.
+        line: LineId,
+        /// The new call.
+        call: CallId,
+        /// Its extension.
+        to: String,
+    },
+    /// Speak into this call, and into no other, in which slot somebody is parked.
+    Announce {
+        /// Which call.
+        call: CallId,
+        /// The slot.
+        slot: SlotId,
+    },
     /// Keep what is known of parked calls.
     SaveMemory,
     /// End the program.
@@ -343,7 +396,10 @@ impl Effect {
             | Self::Park { call, .. }
             | Self::Retrieve { call, .. }
             | Self::Transfer { call, .. }
+            | Self::Announce { call, .. }
             | Self::SendDigit { call, .. } => Some(*call),
+            // The page is nobody's call yet: its line says who makes it.
+            Self::Page { .. } | Self::TellTeam { .. } | Self::SendMessage { .. } => None,
             Self::AskLamp(_) | Self::TellNote { .. } | Self::SaveMemory | Self::Leave => None,
         }
     }

@@ -1,19 +1,12 @@
 //! What the world says, one event at a time, and what follows from it.
 
-use super::departed::Departed;
-use super::event::{CallArrival, LampReport};
+use super::event::LampReport;
 use super::line::{LineId, SlotKey};
 use super::slot::{AskingFor, ParkedCall};
-use super::{
-    Call, CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity,
-};
-use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
+use super::{Call, CallId, Desk, Effect, Event, Phase, Registration, Severity};
+use crate::parking::{Identity, Lamp, Moment, Strength, Text};
 use std::time::Duration;
 
-/// How long after leaving a slot a ringing caller counts as its comeback. Asterisk rings within 2 ms of the lamp.
-const COMEBACK_WITHIN: Duration = Duration::from_secs(5);
-/// How many departures are kept in mind.
-const MAX_DEPARTED: usize = 64;
 /// How long a remark stays on a slot.
 const REMARK_FOR: Duration = Duration::from_secs(6);
 
@@ -25,6 +18,13 @@ impl Desk {
 
     /// Takes in one event of this line, at `now`. What names a call is about that call, whatever line tells it.
     pub fn learn_on(&mut self, now: Moment, line: LineId, event: Event) -> Vec<Effect> {
+        let mut effects = self.take_in(now, line, event);
+        self.escalate();
+        effects.extend(self.tell_team());
+        effects
+    }
+
+    fn take_in(&mut self, now: Moment, line: LineId, event: Event) -> Vec<Effect> {
         self.now = self.now.max(now);
         match event {
             Event::Registered => self.registered(line),
@@ -76,6 +76,9 @@ impl Desk {
                 let who = self.call(call).map(|c| Self::called(&c.party)).unwrap_or_default();
                 self.nothing(&format!("{who} pressed {digit}"))
             }
+            Event::TeamTold { from, news } => self.team_told(line, from, news),
+            Event::MessageAnswered { to, outcome } => self.message_answered(line, &to, outcome),
+            Event::Announced { call } => self.announced(call),
             Event::SoundChanged(sound) => {
                 let muted = self.sound.muted;
                 self.sound = super::SoundState { muted, ..sound };
@@ -100,12 +103,15 @@ impl Desk {
         let lamps = self.slots.iter().filter_map(|s| s.fresh_until).filter(|until| *until != Moment::MAX);
         let lamps = lamps.map(|until| until + Duration::from_millis(1));
         let departed = self.departed.iter().filter_map(|d| d.tell_at);
+        let claims = self.slots.iter().filter_map(|s| s.claimed(self.now).map(|claim| claim.until));
+        let others = [self.undo.as_ref().map(|u| u.until), self.page_deadline(), self.next_step()];
         asking
             .chain(remarks)
             .chain(departed)
+            .chain(claims)
             .chain(lamps)
             .chain(proofs)
-            .chain(self.undo.as_ref().map(|u| u.until))
+            .chain(others.into_iter().flatten())
             .min()
     }
 
@@ -191,7 +197,9 @@ impl Desk {
                 let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::into_remembered);
                 // Somebody whom we didn't park: an interface told of him that may be silent now.
                 slot.hearsay |= remembered.as_ref().is_some_and(|p| !p.ours);
-                let mut parked = known.or(remembered).unwrap_or_else(|| ParkedCall::unknown(now));
+                // A lamp that was free a moment ago has lit now, and not at some time before we looked.
+                let lit = || ParkedCall { since_inferred: before != Lamp::Free, ..ParkedCall::unknown(now) };
+                let mut parked = known.or(remembered).unwrap_or_else(lit);
                 parked.take_in(&report, now, ceiling);
                 slot.hearsay &= report.parkee.is_none();
                 if slot.hearsay {
@@ -214,11 +222,7 @@ impl Desk {
                     self.calls.iter().any(same)
                 };
                 if let Some(parked) = parked.filter(|parked| !with_us(parked)) {
-                    let departed = Departed::new(id.clone(), parked, now, &before);
-                    self.departed.retain(|d| now.saturating_sub(d.at) <= COMEBACK_WITHIN);
-                    if self.departed.len() < MAX_DEPARTED {
-                        self.departed.push(departed);
-                    }
+                    self.has_departed(id.clone(), parked, &before);
                 }
                 if before != Lamp::Free {
                     effects.push(Effect::SaveMemory);
@@ -230,6 +234,7 @@ impl Desk {
             // What we knew stays on the screen, drawn as stale.
             Lamp::Unknown | Lamp::Stale { .. } | Lamp::Refused { .. } => {}
         }
+        self.lamp_meets_hearsay(id);
         if fresh {
             effects.extend(self.state_told(id, was_asking.map(|a| a.what)));
         }
@@ -257,89 +262,6 @@ impl Desk {
         }
     }
 
-    fn call_arrived(&mut self, line: LineId, arrival: CallArrival) -> Vec<Effect> {
-        if self.calls.len() >= MAX_CALLS {
-            return vec![Effect::Reject(arrival.call)];
-        }
-        let mut call =
-            self.fresh_call(arrival.call, line, Direction::Inbound, arrival.party.clone(), Phase::Ringing);
-        call.called = arrival.called.clone();
-        call.note = arrival.note.clone();
-        if let Some((slot, parked, waited)) = self.recognise_comeback(line, &arrival) {
-            self.mark_comeback(&mut call, slot, parked, waited);
-        }
-        self.calls.push(call);
-        if self.in_hand.is_none() {
-            self.in_hand = Some(arrival.call);
-        }
-        Vec::new()
-    }
-
-    /// Notes in a ringing call where it comes back from, and says so.
-    pub(super) fn mark_comeback(
-        &mut self,
-        call: &mut Call,
-        slot: Option<SlotId>,
-        parked: Option<ParkedCall>,
-        waited: Duration,
-    ) {
-        call.waiting_since = self.now.saturating_sub(waited);
-        let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
-        if let Some(parked) = parked {
-            if call.note.is_empty() {
-                call.note = parked.note;
-            }
-            if call.party.is_withheld() {
-                call.party = parked.parkee;
-            }
-        }
-        let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
-        let place = place.unwrap_or_else(|| "a slot".to_owned());
-        let who = Self::called(&call.party);
-        call.comeback = Some(Comeback { slot, waited_s });
-        let (minutes, seconds) = (waited_s / 60, waited_s % 60);
-        let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };
-        let text = format!("{who} comes back from {place}, waited {minutes}:{seconds:02}{note}");
-        self.say(Severity::Warning, &text);
-    }
-
-    /// Slot, memory and wait, if this ringing caller was parked until a moment ago (T5).
-    fn recognise_comeback(
-        &mut self,
-        line: LineId,
-        arrival: &CallArrival,
-    ) -> Option<(Option<SlotId>, Option<ParkedCall>, Duration)> {
-        let now = self.now;
-        let ringing_back = |s: &&super::Slot| {
-            s.line == line
-                && s.lamp == Lamp::RingingBack
-                && s.parked.as_ref().is_some_and(|p| p.parkee.agrees_with(&arrival.party))
-        };
-        if let Some((slot, waited_s)) = &arrival.comeback {
-            let known = slot.as_ref().and_then(|id| self.slot(&SlotKey { line, id: id.clone() }));
-            let known = known.or_else(|| self.slots.iter().find(ringing_back));
-            let parked = known.and_then(|s| s.parked.clone());
-            // The lamp may have gone off a moment before it rings.
-            let parked = parked.or_else(|| self.take_departed(line, slot.as_ref()?, &arrival.party));
-            return Some((slot.clone(), parked, Duration::from_secs((*waited_s).into())));
-        }
-        // A server that names its callers says outright when one comes back: who rings without that dialled anew.
-        if self.abilities(line).lamps_name_callers {
-            return None;
-        }
-        let same = |d: &Departed| {
-            d.slot.line == line
-                && now.saturating_sub(d.at) <= COMEBACK_WITHIN
-                && d.parked.parkee.agrees_with(&arrival.party)
-                // Once he was told of as gone, only the server's word that we sent him to the lot brings him back.
-                && (d.tell_at.is_some() || arrival.referred_by_us)
-        };
-        let found = self.departed.iter().position(same)?;
-        let departed = self.departed.swap_remove(found);
-        let waited = now.saturating_sub(departed.parked.since);
-        Some((Some(departed.slot.id), Some(departed.parked), waited))
-    }
-
     fn call_progressed(&mut self, id: CallId) -> Vec<Effect> {
         let now = self.now;
         if let Some(call) = self.call_mut(id).filter(|c| c.phase == Phase::Dialling) {
@@ -350,6 +272,9 @@ impl Desk {
 
     fn call_answered(&mut self, id: CallId) -> Vec<Effect> {
         let now = self.now;
+        if let Some(effects) = self.page_answered(id) {
+            return effects;
+        }
         let in_hand = self.in_hand == Some(id);
         let Some(call) = self.call_mut(id) else { return vec![Effect::HangUp(id)] };
         match call.phase.clone() {
@@ -366,6 +291,7 @@ impl Desk {
     }
 
     fn call_ended(&mut self, id: CallId, reason: &Text, by_them: bool) -> Vec<Effect> {
+        self.page_ended(id, reason);
         let Some(call) = self.call(id).cloned() else { return Vec::new() };
         let who = Self::called(&call.party);
         self.drop_call(id);
@@ -487,6 +413,9 @@ impl Desk {
         if self.undo.as_ref().is_some_and(|u| now >= u.until) {
             self.undo = None;
         }
+        for slot in &mut self.slots {
+            slot.claim.take_if(|claim| now >= claim.until);
+        }
         self.outdate_lamps();
         self.tell_of_departed();
         let mut overdue = Vec::new();
@@ -498,7 +427,7 @@ impl Desk {
                 overdue.extend(slot.asking.take().map(|a| (slot.key(), a.what)));
             }
         }
-        let mut effects = Vec::new();
+        let mut effects = self.give_up_page();
         for (slot, what) in overdue {
             effects.extend(self.overdue(&slot, what));
         }
@@ -580,9 +509,10 @@ impl ParkedCall {
     }
 
     /// Takes in what the server told; what it is silent about stays as we know it.
-    fn take_in(&mut self, report: &LampReport, now: Moment, ceiling: Strength) {
+    pub(super) fn take_in(&mut self, report: &LampReport, now: Moment, ceiling: Strength) {
         if let Some(parkee) = report.parkee.as_ref().filter(|p| p.is_comparable()) {
             self.parkee = parkee.clone();
+            self.told_by = Text::default();
         }
         if let Some(parker) = report.parker.as_ref().filter(|_| !self.ours) {
             self.parker = parker.clone();

@@ -1,7 +1,7 @@
 //! Lines: one account each, with its server's lot and what that server can do; and which of them a new call goes out by.
 
-use super::{Abilities, Desk, Messages, Severity, Slot};
-use crate::parking::{Moment, SlotId, Text};
+use super::{Abilities, Desk, Ladder, Messages, PageGroup, Severity, Slot};
+use crate::parking::{Identity, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -140,6 +140,18 @@ pub struct Line {
     /// What calls its mailbox; empty where it has none.
     #[serde(default)]
     pub voicemail: Text,
+    /// The colleagues at its server whose consoles are told things, and believed some.
+    #[serde(default)]
+    pub team: Vec<Identity>,
+    /// The page group, if there is one.
+    #[serde(default)]
+    pub page: Option<PageGroup>,
+    /// When a parked call has waited long.
+    #[serde(default)]
+    pub ladder: Ladder,
+    /// What the server puts before the name of a caller who comes back; empty where it puts nothing.
+    #[serde(default)]
+    pub comeback_prefix: Text,
 }
 
 /// What a line is made of.
@@ -157,6 +169,15 @@ pub struct NewLine {
     pub abilities: Abilities,
     /// What calls its mailbox, if it has one.
     pub voicemail: Option<String>,
+    /// The colleagues' extensions, with their names where those are known.
+    pub team: Vec<Identity>,
+    /// The page group, if there is one.
+    pub page: Option<PageGroup>,
+    /// Seconds after which a parked call has waited long, too long, and so long that it is paged; `None`: as the lot's
+    /// time suggests.
+    pub escalate_s: Option<Vec<u32>>,
+    /// What the server puts before the name of a caller who comes back.
+    pub comeback_prefix: String,
 }
 
 impl Desk {
@@ -168,7 +189,18 @@ impl Desk {
                 Account { name: Text::new(&new.name), label: Text::new(&new.label), ..Account::default() };
             let lot_name = Text::new(&new.lot_name);
             let voicemail = Text::new(new.voicemail.as_deref().unwrap_or_default());
-            desk.lines.push(Line { account, lot_name, abilities: new.abilities, voicemail });
+            let ladder = Ladder::new(new.escalate_s.as_deref(), new.abilities.parking_time_s);
+            let comeback_prefix = Text::new(&new.comeback_prefix);
+            desk.lines.push(Line {
+                account,
+                lot_name,
+                abilities: new.abilities,
+                voicemail,
+                team: new.team,
+                page: new.page,
+                ladder,
+                comeback_prefix,
+            });
             let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
             desk.slots.extend(new.slots.into_iter().take(room).map(|id| Slot::new(SlotKey { line, id })));
         }

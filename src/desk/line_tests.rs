@@ -17,12 +17,12 @@ fn slot(line: LineId, id: &str) -> SlotKey {
 
 fn line(name: &str) -> NewLine {
     NewLine {
-        voicemail: None,
         name: name.into(),
         label: format!("reception@{name}"),
         lot_name: format!("{name} lot"),
         slots: ["701", "702"].map(|id| SlotId::new(id).unwrap()).to_vec(),
         abilities: Abilities { directed_park: true, ..Abilities::default() },
+        ..NewLine::default()
     }
 }
 

@@ -116,23 +116,11 @@ impl Desk {
             self.slot_mut(key).filter(|slot| slot.parked.as_ref().is_some_and(|p| p.may_be_of(parkee)));
         gone.or(slot.and_then(|slot| slot.parked.take()))
     }
-
-    /// Whoever left this slot a moment ago, if he may be the one who rings.
-    pub(super) fn take_departed(
-        &mut self,
-        line: LineId,
-        slot: &SlotId,
-        party: &Identity,
-    ) -> Option<ParkedCall> {
-        let key = SlotKey { line, id: slot.clone() };
-        let at = self.departed.iter().position(|d| d.slot == key && d.parked.may_be_of(party))?;
-        Some(self.departed.swap_remove(at).parked)
-    }
 }
 
 impl ParkedCall {
     /// Whether this can be that person, as far as both are known.
-    fn may_be_of(&self, who: &Identity) -> bool {
+    pub(super) fn may_be_of(&self, who: &Identity) -> bool {
         !self.parkee.is_comparable() || !who.is_comparable() || self.parkee.agrees_with(who)
     }
 }

@@ -4,10 +4,15 @@
 //! return the [`Effect`]s that somebody else performs. No server, no protocol and no clock is known here.
 
 mod call;
+mod comeback;
 mod command;
 mod departed;
+mod escalation;
+#[cfg(test)]
+mod escalation_tests;
 mod event;
 mod freshness;
+mod hearsay;
 mod learn;
 mod line;
 #[cfg(test)]
@@ -17,26 +22,37 @@ mod manager_told;
 mod manager_told_tests;
 mod notice;
 mod obey;
+mod page;
 mod park;
 mod retrieve;
 mod security;
 mod slot;
 mod sound;
+mod team;
+#[cfg(test)]
+mod team_tests;
+mod tell;
+#[cfg(test)]
+mod tell_tests;
 #[cfg(test)]
 mod tests;
 
 pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
+pub use escalation::{Ladder, Step, TONE_LASTS};
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
 pub use line::{
     Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
 };
 pub use notice::{Notice, Severity};
+pub use page::PageGroup;
 pub use park::{ParkBar, Undo};
 pub use security::{MediaCover, Security, SignallingCover};
-pub use slot::{Asking, AskingFor, DialogKey, ParkedCall, Slot};
+pub use slot::{Asking, AskingFor, Claim, DialogKey, ParkedCall, Slot};
 pub use sound::{RingTone, SoundPlan, SoundState};
+pub use team::{MAX_TOLD_AT_ONCE, TeamDeed, TeamNews, ToldCall};
+pub use tell::{MAX_PEOPLE, MAX_TOLD};
 
 use crate::parking::{Identity, Moment, SlotId};
 use serde::{Deserialize, Serialize};
@@ -103,6 +119,23 @@ pub struct Desk {
     pub notices: VecDeque<Notice>,
     /// Whether the operator asked to leave (the app ends when calls allow it).
     pub leaving: bool,
+    /// People and their numbers, at whatever server.
+    #[serde(default)]
+    pub people: Vec<Identity>,
+    /// Whether an idle headset hears a tone when a parked call waits too long.
+    #[serde(default)]
+    pub waiting_tone: bool,
+    /// Until when that tone sounds.
+    tone_until: Option<Moment>,
+    /// What the colleagues were told.
+    #[serde(default)]
+    team: team::Team,
+    /// The message that is on its way to people.
+    telling: Option<tell::Telling>,
+    /// The call that is paged for once its park is proven.
+    page_after: Option<CallId>,
+    /// The announcement on its way.
+    paging: Option<page::Paging>,
     /// Calls that left a slot a moment ago: a comeback is recognised by them.
     departed: Vec<departed::Departed>,
     /// Who was parked where before this console started; believed only when a lamp is lit.
@@ -115,7 +148,7 @@ impl Desk {
     pub fn new(label: &str, lot_name: &str, slots: Vec<SlotId>, abilities: Abilities) -> Self {
         let name = String::new();
         let (label, lot_name) = (label.to_owned(), lot_name.to_owned());
-        Self::with_lines([NewLine { name, label, lot_name, slots, abilities, voicemail: None }])
+        Self::with_lines([NewLine { name, label, lot_name, slots, abilities, ..NewLine::default() }])
     }
 
     /// The call with this id.
@@ -138,9 +171,11 @@ impl Desk {
         self.calls.iter().filter(|c| c.phase == Phase::Ringing).min_by_key(|c| c.waiting_since)
     }
 
-    /// The parked call that has waited longest, of those that can be retrieved.
+    /// The parked call that has waited longest, of those that can be retrieved; one that a colleague is fetching comes
+    /// last.
     pub fn longest_parked(&self) -> Option<&Slot> {
-        self.slots.iter().filter(|s| s.holds_somebody()).min_by_key(|s| s.parked.as_ref().map(|p| p.since))
+        let waits = |s: &&Slot| (s.claimed(self.now).is_some(), s.parked.as_ref().map(|p| p.since));
+        self.slots.iter().filter(|s| s.holds_somebody()).min_by_key(waits)
     }
 
     /// Gives the next call its id; the phone and the operator share one row of numbers.

@@ -12,6 +12,13 @@ const JUST_RANG: Duration = Duration::from_secs(1);
 impl Desk {
     /// Does what the operator said, at `now`.
     pub fn obey(&mut self, now: Moment, command: Command) -> Vec<Effect> {
+        let mut effects = self.carry_out(now, command);
+        self.escalate();
+        effects.extend(self.tell_team());
+        effects
+    }
+
+    fn carry_out(&mut self, now: Moment, command: Command) -> Vec<Effect> {
         self.now = self.now.max(now);
         if command != Command::Quit {
             self.leaving = false;
@@ -33,6 +40,9 @@ impl Desk {
             Command::NoteCall { call, text } => self.note_call(call, &text),
             Command::NoteSlot { slot, text } => self.note_slot(&slot, &text),
             Command::Transfer { to } => self.transfer(&to),
+            Command::TransferToNamed => self.transfer_to_named(),
+            Command::Tell { slot, seen, to } => self.tell(&slot, &seen, &to),
+            Command::Page { slot } => self.page(slot),
             Command::Undo => self.undo_park(),
             Command::Quit => self.quit(),
         }
@@ -368,10 +378,11 @@ impl Desk {
         };
         parked.note = note.clone();
         let key = parked.key.clone();
+        self.team_hears_of_note(id);
         vec![Effect::TellNote { slot: id.clone(), key, note }, Effect::SaveMemory]
     }
 
-    fn transfer(&mut self, to: &str) -> Vec<Effect> {
+    pub(super) fn transfer(&mut self, to: &str) -> Vec<Effect> {
         let (now, to) = (self.now, to.trim().to_owned());
         if to.is_empty() {
             return self.nothing("nobody to transfer to");
@@ -432,7 +443,8 @@ impl Desk {
             Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. } => None,
             _ => Some(Effect::HangUp(c.id)),
         });
-        ends.chain([Effect::SaveMemory, Effect::Leave]).collect()
+        let page = self.paging_call().map(Effect::HangUp);
+        ends.chain(page).chain([Effect::SaveMemory, Effect::Leave]).collect()
     }
 
     /// Says why nothing was done.

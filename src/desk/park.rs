@@ -216,6 +216,8 @@ impl Desk {
             self.settle_in(key, parked);
         }
         let settled = key.filter(|_| !put_back);
+        let mut effects = self.page_if_wanted(id, settled.as_ref());
+        effects.push(Effect::SaveMemory);
         self.undo = settled.and_then(|key| {
             let parked = self.slot(&key)?.parked.clone()?;
             Some(Undo { line: key.line, slot: key.id, parked, until: self.now + UNDO_FOR })
@@ -223,13 +225,13 @@ impl Desk {
         if !rivals.is_empty() {
             return self.park_doubted(call.line, &rivals);
         }
-        vec![Effect::SaveMemory]
+        effects
     }
 
     /// The slots in question when a park is proven: `proven`, and those that have lit since it was asked for and at the
     /// same time. None where there is only one, or where the server names who is there.
     fn lit_meanwhile(&self, call: &Call, proven: Option<&SlotId>) -> Vec<SlotId> {
-        let nameless = |p: &&ParkedCall| p.since_inferred && !p.ours && p.parkee.is_withheld();
+        let nameless = |p: &&ParkedCall| !p.ours && p.parkee.is_withheld();
         let lit_at = |slot: &Slot| slot.parked.as_ref().filter(nameless).map(|p| p.since);
         let proven = proven.and_then(|id| self.slot(&call.slot_key(id)));
         let Some((proven, first)) = proven.and_then(|slot| Some((slot, lit_at(slot)?))) else {
@@ -254,6 +256,7 @@ impl Desk {
             ours: true,
             strength: self.abilities(call.line).strength,
             key: None,
+            told_by: Text::default(),
         }
     }
 
@@ -317,6 +320,7 @@ impl Desk {
                 slot.asking = None;
             }
         }
+        self.page_after.take_if(|wanted| *wanted == id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         let who = Self::called(&call.party);
         let phase = call.phase.clone();

@@ -28,6 +28,15 @@ impl Desk {
             let place = self.place(key);
             return self.nothing(&format!("{place}: asked already, wait for the server's word"));
         }
+        if let Some(claim) = slot.claimed(self.now).filter(|claim| !claim.told) {
+            let text =
+                format!("{} is retrieving {} · press again to try all the same", claim.by, self.place(key));
+            if let Some(claim) = self.slot_mut(key).and_then(|s| s.claim.as_mut()) {
+                claim.told = true;
+            }
+            self.say(Severity::Warning, &text);
+            return Vec::new();
+        }
         let seen = slot.parked.clone().unwrap_or_else(|| ParkedCall::unknown(self.now));
         let (slot, strength) = (key.id.clone(), seen.strength);
         self.retrieve(key.line, RetrieveTarget { slot, strength, key: seen.key.clone(), seen })
@@ -153,13 +162,17 @@ impl Desk {
             true => "the caller".to_owned(),
             false => Self::called(&call.party),
         };
-        let why = match (reason.is_empty(), call.remark.is_empty()) {
-            // Somebody was quicker, and we know who.
-            (_, false) => call.remark.to_string(),
-            (true, true) => "the slot was empty when the server looked".into(),
-            (false, true) => reason.to_string(),
+        let key = call.slot_key(slot);
+        let place = self.place(&key);
+        // A colleague who told that he has him is the likely reason, where the server gives none.
+        let taken = self.slot(&key).and_then(|s| s.remark.as_ref()).filter(|(_, until)| self.now < *until);
+        let why = match (reason.is_empty(), taken) {
+            // Somebody was quicker, and the server said who.
+            _ if !call.remark.is_empty() => call.remark.to_string(),
+            (false, _) => reason.to_string(),
+            (true, Some((taken, _))) => taken.to_string(),
+            (true, None) => "the slot was empty when the server looked".to_owned(),
         };
-        let place = self.place(&call.slot_key(slot));
         self.say(Severity::Warning, &format!("{place}: {who} was not retrieved: {why}"));
     }
 }
@@ -177,6 +190,7 @@ impl ParkedCall {
             ours: false,
             strength: Strength::Unverified,
             key: None,
+            told_by: Text::default(),
         }
     }
 }

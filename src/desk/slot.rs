@@ -30,6 +30,22 @@ pub struct ParkedCall {
     pub strength: Strength,
     /// What names this very call to the server.
     pub key: Option<DialogKey>,
+    /// The colleague whose console told who this is; empty when nobody's word but the server's and ours is in it.
+    #[serde(default)]
+    pub told_by: Text,
+}
+
+/// A colleague says that he is fetching this call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// His name.
+    pub by: Text,
+    /// His extension.
+    pub number: Text,
+    /// Until when that is believed without another word.
+    pub until: Moment,
+    /// Whether the operator was told when he pressed this slot's key himself.
+    pub told: bool,
 }
 
 /// What was asked of a slot and not yet answered.
@@ -88,8 +104,14 @@ pub struct Slot {
     /// Who is there was told by somebody who tells nothing any more: shown as remembered, never as verified.
     #[serde(default)]
     pub hearsay: bool,
-    /// Somebody else is retrieving or has retrieved this call, in words, for a few seconds.
+    /// What somebody else did with this call, in words, for a few seconds.
     pub remark: Option<(Text, Moment)>,
+    /// The colleague who is fetching it.
+    #[serde(default)]
+    pub claim: Option<Claim>,
+    /// How far up the ladder its call has come, as far as that was acted upon.
+    #[serde(default)]
+    pub(super) escalated: super::escalation::Climbed,
 }
 
 impl Slot {
@@ -106,6 +128,8 @@ impl Slot {
             fresh_until: None,
             hearsay: false,
             remark: None,
+            claim: None,
+            escalated: super::escalation::Climbed::default(),
         }
     }
 
@@ -122,6 +146,11 @@ impl Slot {
     /// Free by the server's fresh word.
     pub fn is_known_free(&self) -> bool {
         self.lamp == Lamp::Free
+    }
+
+    /// The colleague who is fetching this call now, as far as he told.
+    pub fn claimed(&self, now: Moment) -> Option<&Claim> {
+        self.claim.as_ref().filter(|claim| now < claim.until && self.holds_somebody())
     }
 
     /// Occupied by the server's fresh word.

@@ -42,6 +42,9 @@ pub struct SoundPlan {
     pub ring_back: bool,
     /// What rings.
     pub ring: RingTone,
+    /// Whether the idle headset hears that a parked call waits too long. Never while anything else is heard.
+    #[serde(default)]
+    pub waiting_tone: bool,
 }
 
 impl Desk {
@@ -63,6 +66,7 @@ impl Desk {
                 .map(|c| c.id),
             ring_back: hand.is_some_and(|c| c.phase == Phase::RingingThere),
             ring,
+            waiting_tone: self.tone_until.is_some_and(|until| self.now < until) && self.headset_is_idle(),
         }
     }
 }

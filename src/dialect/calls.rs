@@ -178,7 +178,7 @@ impl Phone {
         }
     }
 
-    fn invite(
+    pub(super) fn invite(
         &mut self,
         now: Moment,
         call: CallId,

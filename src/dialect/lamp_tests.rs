@@ -58,6 +58,7 @@ impl Scene {
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
             security: crate::dialect::MediaSecurity::default(),
+            team: Vec::new(),
             seed: 1.into(),
         };
         Self {

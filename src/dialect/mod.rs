@@ -18,6 +18,7 @@ mod phone;
 mod preset;
 mod secure;
 mod switchboard;
+mod team;
 #[cfg(test)]
 mod tests;
 mod told;

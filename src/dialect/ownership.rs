@@ -40,9 +40,9 @@ impl Phone {
             E::ProbeAnswered { probe, .. } | E::ProbeLost { probe } => {
                 self.probing.as_ref().is_some_and(|(ours, _)| ours == probe)
             }
+            E::RequestAnswered { sent, .. } => self.awaits_message(sent),
             E::CallReceived { .. }
             | E::RequestReceived { .. }
-            | E::RequestAnswered { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
             | E::Malformed { .. } => false,

@@ -6,6 +6,7 @@ use super::calls::Leg;
 use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
 use super::secure::{MediaSecurity, key_source};
+use super::team::TeamWire;
 use super::told_by_ami::Witness;
 use crate::desk::{CallId, Effect, Event, Protection, Way};
 use crate::parking::{Moment, SlotId, Text};
@@ -41,6 +42,8 @@ pub struct PhoneConfig {
     pub codecs: Vec<Codec>,
     /// How sound is protected, and whether a TLS server must prove who it is: what TLS is worth on the board.
     pub security: MediaSecurity,
+    /// The extensions of the colleagues whose consoles tell us things and are told them.
+    pub team: Vec<String>,
     /// Where tags, jitter and keys come from.
     pub seed: Seed,
 }
@@ -121,6 +124,7 @@ pub(super) struct Phone {
     told: Option<(Way, Option<Moment>)>,
     next_session: u64,
     pub(super) keys: StdRng,
+    pub(super) team: TeamWire,
     /// Calls that arrived and await an id from the desk.
     arriving: VecDeque<(CallKey, sip::Peer, Box<sip::message::Request>)>,
 }
@@ -130,9 +134,12 @@ impl Phone {
     pub(super) fn new(config: PhoneConfig, ua: &mut UserAgent) -> Self {
         let account = ua.add_account(config.account.clone());
         let idle = UaConfig::new(config.local, PRODUCT, config.seed.clone());
+        let user = config.account.aor.uri.user.as_deref().unwrap_or_default();
+        let run = format!("{:016x}", config.seed.number(&format!("team of {user}")));
         Self {
             next_session: (config.seed.number("session") >> 16) | 1,
             keys: key_source(&config.seed),
+            team: TeamWire::new(&config.team, run),
             config,
             ua: Box::new(UserAgent::new(idle)),
             ports: VecDeque::new(),
@@ -240,7 +247,10 @@ impl Phone {
             Effect::Transfer { call, to } => self.transfer(now, call, &to),
             Effect::SendDigit { call, digit } => self.send_digit(now, call, digit),
             Effect::TellNote { slot, key, note } => self.tell_note(now, &slot.id, key.as_ref(), &note),
-            Effect::SaveMemory | Effect::Leave => {}
+            Effect::TellTeam { to, news, .. } => self.tell_team(now, to.as_ref(), &news),
+            Effect::SendMessage { to, text, .. } => self.send_message(now, to, &text),
+            Effect::Page { call, to, .. } => self.page(now, call, &to),
+            Effect::Announce { .. } | Effect::SaveMemory | Effect::Leave => {}
         }
     }
 
@@ -290,11 +300,11 @@ impl Phone {
             E::ServersWanted { .. } => self.said.push_back(Said::ServersWanted),
             E::MediaAddressWanted { call } => self.tell_new_address(now, call),
             E::FlowLost { reason, .. } => self.say(Event::LineTroubled { reason: Text::new(&reason) }),
+            E::RequestAnswered { sent, status, reason, .. } => self.message_answered(sent, status, &reason),
             E::Unregistered { .. }
             | E::NotifiedUnasked { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
-            | E::RequestAnswered { .. }
             | E::Malformed { .. } => {}
         }
     }

@@ -4,6 +4,7 @@
 use super::calls::LegState;
 use super::identity;
 use super::phone::{Phone, SoundStep};
+use super::team;
 use crate::desk::{CallId, Event, Notice, Severity};
 use crate::parking::{Moment, Text};
 use crate::sip::history::{self, Cause, Diverted};
@@ -66,8 +67,11 @@ impl Phone {
             let accept = vec![("Accept".to_owned(), PLAIN_TEXT.to_owned())];
             return self.ua.answer(now, key, 415, accept, Vec::new());
         }
-        self.ua.answer(now, key, 200, Vec::new(), Vec::new());
         let who = identity::caller(&request.headers, &self.config.account.identity);
+        if team::is_teams(&request.body) {
+            return self.team_received(now, key, who, &request.body);
+        }
+        self.ua.answer(now, key, 200, Vec::new(), Vec::new());
         let words = Text::from_bytes(&request.body);
         let text = Text::new(&format!("{} writes: {words}", who.label()));
         self.say(Event::Told(Notice { at: now, severity: Severity::Info, text }));

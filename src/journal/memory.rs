@@ -101,6 +101,7 @@ mod tests {
             ours: true,
             strength: Strength::Verified,
             key: None,
+            told_by: Text::default(),
         };
         vec![vec![(SlotId::new("701").unwrap(), call)]]
     }

@@ -59,6 +59,8 @@ struct Remembered {
     ours: bool,
     strength: Strength,
     key: Option<DialogKey>,
+    #[serde(default, skip_serializing_if = "Text::is_empty")]
+    told_by: Text,
 }
 
 impl Snapshot {
@@ -81,6 +83,7 @@ impl Snapshot {
             ours: call.ours,
             strength: call.strength,
             key: call.key.clone(),
+            told_by: call.told_by.clone(),
         };
         let account = |(account, parked): (&str, &[(SlotId, ParkedCall)])| Account {
             account: account.to_owned(),
@@ -109,6 +112,7 @@ impl Snapshot {
                 ours: r.ours,
                 strength: r.strength,
                 key: r.key,
+                told_by: r.told_by,
             };
             (r.slot, call)
         };
@@ -169,6 +173,7 @@ mod tests {
             ours: true,
             strength: Strength::Exact,
             key: Some(DialogKey("a;b=\"c\"".to_owned())),
+            told_by: Text::default(),
         }
     }
 

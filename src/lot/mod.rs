@@ -13,6 +13,7 @@
 //! | `legs`, `calls`, `attempts` | what a leg is; its life; ringing somebody, for whatever reason |
 //! | `park`, `retrieve`, `comeback`, `transfer` | what the lot is for |
 //! | `presence`, `notes` | lamps and what is written on parked calls |
+//! | `relay` | messages from user to user |
 //! | `sound` | ports, offers and answers, and what each leg hears |
 //!
 //! Promises: no caller is lost by anything but his own hang-up; no two callers are joined: a leg is joined with
@@ -31,6 +32,7 @@ mod park;
 mod plan;
 mod presence;
 mod registrar;
+mod relay;
 mod retrieve;
 pub mod slots;
 mod sound;
@@ -78,6 +80,7 @@ pub struct Lot {
     next_attempt: u64,
     gone: VecDeque<retrieve::GoneDialog>,
     presence: Presence,
+    relays: relay::Relays,
     sound: Sound,
     notices: VecDeque<Notice>,
     chance: StdRng,
@@ -96,6 +99,8 @@ pub struct LotCensus {
     pub phones: usize,
     /// Watchers.
     pub watchers: usize,
+    /// Messages on their way.
+    pub messages: usize,
     /// What the user agent keeps.
     pub agent: crate::sip::Census,
 }
@@ -118,6 +123,7 @@ impl Lot {
             next_attempt: 0,
             gone: VecDeque::new(),
             presence: Presence::default(),
+            relays: relay::Relays::default(),
             sound: Sound::new(local.ip(), config.secure_media, StdRng::from_seed(chance.random())),
             notices: VecDeque::new(),
             chance,
@@ -172,6 +178,7 @@ impl Lot {
         }
         self.settle(now);
         self.end_overdue_attempts(now);
+        self.end_overdue_relays(now);
         self.ring_back_overdue_calls(now);
         self.seat_the_stranded(now);
         self.settle(now);
@@ -181,7 +188,8 @@ impl Lot {
     pub fn next_wake(&self) -> Option<Moment> {
         let attempts = self.attempts.values().map(|attempt| attempt.ends_at).min();
         let lots = self.lots.iter().filter_map(ParkingLot::next_due).min();
-        [self.agent.next_wake(), attempts, lots, self.registrar.next_expiry()].into_iter().flatten().min()
+        let others = [self.registrar.next_expiry(), self.relays.next_due()];
+        [self.agent.next_wake(), attempts, lots].into_iter().chain(others).flatten().min()
     }
 
     /// The next datagram to send.
@@ -242,6 +250,7 @@ impl Lot {
         // A lot that is no more stays, behind the others, until its last caller has left.
         self.lots.extend(old.into_iter().filter(|lot| lot.calls().next().is_some()));
         self.registrar.retain_users(|user| self.plan.user(user).is_some());
+        self.relays.retain_users(|user| self.plan.user(user).is_some());
         self.config = config;
         self.review_watchers(now);
         self.settle(now);
@@ -255,6 +264,7 @@ impl Lot {
             parked: self.lots.iter().map(|lot| lot.calls().count()).sum(),
             phones: self.registrar.count(),
             watchers: self.presence.count(),
+            messages: self.relays.count(),
             agent: self.agent.census(),
         }
     }
@@ -292,9 +302,10 @@ impl Lot {
                 Method::Options => self.agent.answer(now, key, 200, Vec::new(), Vec::new()),
                 _ => self.agent.answer(now, key, 405, Vec::new(), Vec::new()),
             },
+            Event::RequestAnswered { sent, status, .. } => self.on_relayed(now, sent, status),
             Event::WatcherRefreshed { watcher } => self.on_watcher_refreshed(now, watcher),
             Event::WatcherLeft { watcher } => self.presence.forget(watcher),
-            // The lot has no accounts, watches nobody, sends no REFER and asks nobody anything.
+            // The lot has no accounts, watches nobody and sends no REFER.
             _ => {}
         }
     }

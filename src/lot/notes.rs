@@ -1,4 +1,5 @@
-//! Notes on parked calls: MESSAGE to the slot, plain text or JSON, bound to the call that the writer saw.
+//! Notes on parked calls: MESSAGE to the slot, plain text or JSON, bound to the call that the writer saw. A MESSAGE to
+//! a user is relayed (`relay`).
 
 use super::Lot;
 use super::notice::Notice;
@@ -27,6 +28,10 @@ impl Lot {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),
         };
+        if let Some(Destination::User(to)) = self.destination(request.uri.user.as_deref().unwrap_or_default())
+        {
+            return self.relay(now, key, from, &user, &to, request);
+        }
         match self.write_note(now, &user, request) {
             Ok(()) => self.agent.answer(now, key, 200, Vec::new(), Vec::new()),
             Err(refusal) => {
@@ -39,7 +44,7 @@ impl Lot {
     fn write_note(&mut self, now: Moment, user: &str, request: &Request) -> Result<(), Refusal> {
         let extension = request.uri.user.clone().unwrap_or_default();
         let Some(Destination::Slot { lot, slot }) = self.destination(&extension) else {
-            return Err(Refusal::new(404, "Notes are written on slots."));
+            return Err(Refusal::new(404, "There is nobody to write to; notes are written on slots."));
         };
         let note = read_note(request)?;
         let ticket = self.noted_call(now, user, lot, slot.as_str(), request)?;

@@ -51,7 +51,8 @@ pub struct AsteriskOptions {
     /// Instead of music, what the dialplan does with a caller whose time is up and who doesn't go back to the parker:
     /// steps behind the first, `same => n,…`.
     pub timeout_lines: String,
-    /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …); later lines win.
+    /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …), `{user}` standing for the phone's name; later
+    /// lines win.
     pub endpoint_lines: String,
     /// Extra lines for one phone alone: user, lines of its endpoint, lines of its AOR.
     pub phone_lines: Vec<(&'static str, &'static str, &'static str)>,

@@ -165,7 +165,7 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
              [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\nsupport_path=yes\n{aor}\n",
             options.allow,
             protection(options),
-            options.endpoint_lines,
+            options.endpoint_lines.replace("{user}", user),
             password(user),
         );
     }

@@ -58,12 +58,12 @@ pub fn board(count: u32) -> Desk {
 
 fn line(name: &str, label: &str, lot: &str, slots: std::ops::RangeInclusive<u32>) -> NewLine {
     NewLine {
-        voicemail: None,
         name: name.into(),
         label: label.into(),
         lot_name: lot.into(),
         slots: slots.map(|n| slot_id(&n.to_string())).collect(),
         abilities: Abilities { directed_park: true, strength: Strength::Exact, ..Abilities::default() },
+        ..NewLine::default()
     }
 }
 
@@ -176,6 +176,7 @@ pub fn park<'d>(
         ours: true,
         strength: Strength::Exact,
         key: None,
+        told_by: Text::default(),
     });
     slot.parked.as_mut().unwrap()
 }

@@ -237,7 +237,7 @@ fn what_is_copied_tells_which_slot_to_dial() {
     let mut desk = busy();
     let mut console = console();
     type_keys(&mut console, &mut desk, "tab c");
-    let text = "Tom Okafor is parked on 701 (Sam, bay 3): dial 701 to take the call";
+    let text = "Tom Okafor waits on 701 for Sam, bay 3 · dial 701 (sip:701@pbx)";
     assert_eq!(console.copy_request().as_deref(), Some(text));
     assert_eq!(console.copy_request(), None);
     type_keys(&mut console, &mut board(2), "c");

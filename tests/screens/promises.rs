@@ -128,7 +128,7 @@ prop_compose! {
         let strength = if weak { Strength::Unverified } else { Strength::Exact };
         ParkedCall {
             parkee: Identity { name, number, mark: None }, parker: Identity::new(parker.as_str(), ""), since,
-            since_inferred: flags.0, note, comes_back_at: back, ours: flags.1, strength, key: None,
+            since_inferred: flags.0, note, comes_back_at: back, ours: flags.1, strength, key: None, told_by: Text::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use parkdeck::app::Engine;
 use parkdeck::desk::{Abilities, CallId, Command, Desk, NewLine, Phase, Slot};
 use parkdeck::dialect::{Dialect, PhoneConfig};
 use parkdeck::media::{self, Report};
-use parkdeck::parking::SlotId;
+use parkdeck::parking::{Identity, SlotId};
 use parkdeck::sip::message::{NameAddr, Uri};
 use parkdeck::sip::sdp::{self, Codec, Direction, LocalMedia};
 use parkdeck::sip::{Account, AccountKey, CallKey, EndedBy, Event, Invite, Transmit, UaConfig, UserAgent};
@@ -12,6 +12,9 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// The operators' extensions: their consoles tell each other what they do.
+const TEAM: [&str; 2] = ["100", "101"];
 
 pub fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], 5060))
@@ -182,12 +185,14 @@ impl Operator {
         let dialect = Dialect::named("parkdeck", park, None).unwrap();
         let abilities: Abilities = dialect.abilities(Some(45));
         let line = |lot: &SocketAddr| NewLine {
-            voicemail: None,
             name: if lots.len() > 1 { format!("house {}", lot.ip()) } else { String::new() },
             label: user.to_owned(),
             lot_name: format!("lot {}", lot.ip()),
             slots: slots.to_vec(),
             abilities: abilities.clone(),
+            // Each is in the list as well, as where all consoles have the same file.
+            team: TEAM.map(|number| Identity::new("", number)).to_vec(),
+            ..NewLine::default()
         };
         let desk = Desk::with_lines(lots.iter().map(line));
         let config = |lot: &SocketAddr| PhoneConfig {
@@ -198,6 +203,7 @@ impl Operator {
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
             security: parkdeck::dialect::MediaSecurity::default(),
+            team: TEAM.map(str::to_owned).to_vec(),
             seed: seed.into(),
         };
         let engine = Engine::new(desk, lots.iter().map(config)).unwrap();

@@ -30,6 +30,7 @@ impl Examiner {
         let seen = ParkedCall {
             parkee: self.expected_party(),
             parker: Identity::default(),
+            told_by: Text::default(),
             since: self.parked_at.unwrap_or(now),
             since_inferred: false,
             note: Text::default(),

@@ -1,6 +1,6 @@
 //! The checks of one account, and that no two are the same.
 
-use super::super::raw::{RawAccount, RawLot};
+use super::super::raw::{RawAccount, RawLot, RawTeam};
 use super::super::server::{read_proxy, read_server};
 use super::super::{
     Account, IdentitySource, KeyExchange, MAX_FURTHER_REALMS, PasswordSource, Proxy, SecureMedia, Server,
@@ -15,12 +15,14 @@ use toml::Spanned;
 const MAX_NAME: usize = 24;
 
 impl Check<'_> {
-    /// Checks one account; `place` is its path in the file, `lot` the lot that belongs to it.
+    /// Checks one account; `place` is its path in the file, `lot` and `team` the lot and the colleagues that belong to
+    /// it.
     pub(super) fn account(
         &mut self,
         raw: &Spanned<RawAccount>,
         place: &[&str],
         lot: Option<&Spanned<RawLot>>,
+        team: Option<&Spanned<RawTeam>>,
     ) -> Option<Account> {
         let account = raw.get_ref();
         let server = self.server(&account.server);
@@ -53,6 +55,7 @@ impl Check<'_> {
         self.security(account);
         let identity = self.identity(account, place);
         let voicemail = account.voicemail.as_ref().map(|number| self.voicemail(number));
+        let team = team.map(|team| self.team(team.get_ref())).unwrap_or_default();
         let lot_name = match (&name, place) {
             (Some(name), ["accounts", ..]) => name.as_str(),
             _ => "front",
@@ -75,6 +78,7 @@ impl Check<'_> {
             key_exchange: account.key_exchange.as_ref().map(|k| *k.get_ref()).unwrap_or_default(),
             identity,
             voicemail,
+            team,
             ..known
         })
     }

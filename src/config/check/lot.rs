@@ -2,7 +2,7 @@
 
 use super::super::meaning::nearest;
 use super::super::raw::RawLot;
-use super::super::{DIALECTS, Lot, Server, slot_list};
+use super::super::{DIALECTS, Lot, PageVoice, Server, slot_list};
 use super::{Check, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
 use toml::Spanned;
@@ -61,6 +61,8 @@ impl Check<'_> {
             }
         }
         let ami = raw.ami.as_ref().map(|ami| self.ami(dialect, ami, place, server));
+        self.escalation(raw);
+        self.page(raw, slots.as_deref().unwrap_or_default(), &park_extension);
         Some(Lot {
             name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
             dialect: dialect.to_owned(),
@@ -74,6 +76,10 @@ impl Check<'_> {
                 Some(ami) => Some(ami?),
                 None => None,
             },
+            escalate_s: raw.escalate.as_ref().map(|steps| steps.get_ref().clone()),
+            page: raw.page.as_ref().map(|page| page.get_ref().clone()),
+            page_live: raw.page_voice.as_ref().is_some_and(|voice| *voice.get_ref() == PageVoice::Live),
+            comeback_prefix: Text::new(raw.comeback_prefix.as_deref().unwrap_or_default()),
         })
     }
 

@@ -241,3 +241,47 @@ fn further_realms_stand_beside_the_servers_own_and_are_few() {
         wrong(&format!("{ONE}realm = \"r\"\nfurther_realms = [\"a\", \"b\", \"c\", \"d\"]\n"));
     assert!(meaning.contains("at most 3"), "{meaning}");
 }
+
+#[test]
+fn a_team_people_a_page_group_and_a_ladder_are_read() {
+    let text = format!(
+        "{ONE}[lot]\nescalate = [30, 60]\npage = \"770\"\npage_voice = \"live\"\ncomeback_prefix = \"Park-\"\n\
+         [team]\nmembers = [\"101\", \"105\"]\n[people]\nSam = \"101\"\n\"Dr Patel\" = \"+441614960100\"\n\
+         [sound]\nwaiting_tone = false\n"
+    );
+    let config = right(&text);
+    let account = &config.accounts[0];
+    assert_eq!(account.team, ["101", "105"]);
+    assert_eq!(account.lot.escalate_s.as_deref(), Some(&[30, 60][..]));
+    assert_eq!(account.lot.page.as_ref().map(ToString::to_string).as_deref(), Some("770"));
+    assert!(account.lot.page_live && !config.sound.waiting_tone);
+    assert_eq!(account.lot.comeback_prefix.as_str(), "Park-");
+    let people: Vec<_> = config.people.iter().map(|p| (p.name.as_str(), p.number.as_str())).collect();
+    assert_eq!(people, [("Dr Patel", "+441614960100"), ("Sam", "101")]);
+    let several = right(&format!("{TWO}[accounts.team]\nmembers = [\"9\"]\n"));
+    assert_eq!((several.accounts[0].team.len(), several.accounts[1].team.len()), (0, 1));
+    assert!(right(ONE).sound.waiting_tone && right(ONE).accounts[0].team.is_empty());
+}
+
+#[test]
+fn what_makes_no_sense_for_a_team_is_told() {
+    for (lines, part) in [
+        ("[team]\nmembers = [\"101\", \"101\"]\n", "listed twice"),
+        ("[team]\nmembers = [\"Ann Adams\"]\n", "by his extension"),
+        ("[people]\nSam = \"1 2\"\n", "what is dialled"),
+        ("[lot]\nescalate = [120, 60]\n", "later than the one before"),
+        ("[lot]\nescalate = [1, 2, 3, 4]\n", "at most three"),
+        ("[lot]\nescalate = [90000]\n", "86400"),
+        ("[lot]\npage = \"701\"\n", "an extension of its own"),
+        ("[lot]\npage_voice = \"spoken\"\n", "no page group"),
+        ("members = [\"101\"]\n", "belongs in [team]"),
+    ] {
+        let (_, meaning, _) = wrong(&format!("{ONE}{lines}"));
+        assert!(meaning.contains(part), "{lines}: {meaning}");
+    }
+    let (_, meaning, remedy) = wrong(&format!("{TWO}[team]\nmembers = [\"101\"]\n"));
+    assert!(meaning.contains("a team of its own"), "{meaning}");
+    assert_eq!(remedy.as_deref(), Some("[accounts.team]"));
+    let (_, meaning, _) = wrong(&format!("{ONE}[account.team]\nmembers = [\"101\"]\n"));
+    assert!(meaning.contains("the team of the one account"), "{meaning}");
+}

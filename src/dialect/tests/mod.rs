@@ -204,6 +204,7 @@ impl Scene {
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
             security,
+            team: vec!["101".into(), "105".into()],
             seed: 1.into(),
         };
         let mut phone = Switchboard::new([config]).unwrap();

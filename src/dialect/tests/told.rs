@@ -228,3 +228,74 @@ fn digits_go_in_info_where_the_other_end_takes_no_telephone_event() {
     let told: Vec<String> = sent.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
     assert!(told.iter().any(|text| text.starts_with("INFO ") && text.contains("Signal=6")), "{told:?}");
 }
+
+#[test]
+fn a_colleagues_console_is_heard_where_the_server_vouches_for_it_and_never_shown_as_text() {
+    let mut scene = Scene::talking();
+    let message = |number: &str, n: u32| sip::Ask {
+        account: None,
+        from: Some(NameAddr::new(Uri::sip(number, "10.0.0.1")).with_display("Ann")),
+        method: Method::Message,
+        target: Uri::sip("reception", "10.0.0.2"),
+        send_to: address(2).into(),
+        headers: vec![("Content-Type".into(), "text/plain".into())],
+        body: format!("parkdeck-team/1 {{\"run\":\"a\",\"n\":{n},\"say\":\"claimed\",\"slot\":\"701\"}}")
+            .into_bytes(),
+    };
+    for (n, number) in ["101", "199"].into_iter().enumerate() {
+        let ask = message(number, u32::try_from(n).unwrap() + 1);
+        scene.server_says(|ua, now, _| {
+            ua.request(now, ask);
+        });
+    }
+    assert!(scene.told().is_empty(), "{:?}", scene.told());
+    let heard = scene.heard.iter().filter_map(|event| match event {
+        Event::TeamTold { from, .. } => Some(from.number.to_string()),
+        _ => None,
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), ["101"]);
+    let stranger = |event: &Event| matches!(event, Event::LineTroubled { reason } if reason.as_str().contains("not in [team]"));
+    assert_eq!(scene.heard.iter().filter(|event| stranger(event)).count(), 1);
+}
+
+#[test]
+fn what_is_told_to_the_team_goes_to_its_members_and_a_message_to_people_is_answered_for() {
+    let mut scene = Scene::talking();
+    let news = crate::desk::TeamNews::Hello;
+    let before = scene.server.methods.iter().filter(|m| **m == Method::Message).count();
+    scene.phone.perform(scene.now, LineId(0), Effect::TellTeam { line: LineId(0), to: None, news });
+    scene.run(Duration::from_millis(10));
+    let sent = scene.server.methods.iter().filter(|m| **m == Method::Message).count() - before;
+    assert_eq!(sent, 2, "101 and 105");
+    let message = Effect::SendMessage { line: LineId(0), to: "0161 496".into(), text: "hello".into() };
+    scene.phone.perform(scene.now, LineId(0), message);
+    let message = Effect::SendMessage { line: LineId(0), to: "no such thing".into(), text: "hello".into() };
+    scene.phone.perform(scene.now, LineId(0), message);
+    scene.run(Duration::from_millis(10));
+    let answered = |to: &str| {
+        scene.heard.iter().find_map(|event| match event {
+            Event::MessageAnswered { to: there, outcome } if there == to => Some(outcome.clone()),
+            _ => None,
+        })
+    };
+    assert_eq!(answered("0161 496"), Some(Ok(())));
+    assert_eq!(answered("no such thing"), Some(Err(Text::new("that is no number or address"))));
+}
+
+#[test]
+fn a_page_asks_to_be_answered_at_once_in_the_words_of_common_phones() {
+    let mut scene = Scene::talking();
+    let page = CallId(9);
+    scene.phone.perform(scene.now, LineId(0), Effect::Page { line: LineId(0), call: page, to: "770".into() });
+    let mut invite = None;
+    while let Some(transmit) = scene.phone.poll_transmit() {
+        let read = crate::sip::message::read_datagram(&transmit.bytes);
+        if let Ok(crate::sip::message::Message::Request(request)) = read {
+            invite = Some(request).filter(|r| r.method == Method::Invite).or(invite);
+        }
+    }
+    let invite = invite.expect("an INVITE");
+    assert_eq!((invite.method.clone(), invite.uri.user.as_deref()), (Method::Invite, Some("770")));
+    assert!(crate::sip::ring::announcement(&invite.headers).wants_auto_answer);
+    assert!(invite.headers.get("Call-Info").is_some_and(|v| v.contains("answer-after=0")));
+}

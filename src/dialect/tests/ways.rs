@@ -46,6 +46,7 @@ impl Scene {
             ours: true,
             strength: Strength::Verified,
             key: None,
+            told_by: Text::default(),
         };
         let target = RetrieveTarget { slot: slot(from), seen, strength: Strength::Verified, key: None };
         self.phone.perform(self.now, LineId(0), Effect::Retrieve { call, target });

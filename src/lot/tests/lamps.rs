@@ -124,7 +124,7 @@ fn a_note_is_written_on_the_call_that_the_writer_saw_and_on_no_other() {
     assert_eq!(world.message(BOB, "701", &[text], "x"), 400, "which call?");
     assert_eq!(world.message(SHOP, "701", &[text, ("Parkdeck-Ticket", &ticket)], "x"), 403);
     assert_eq!(world.message(BOB, "702", &[text, ("Parkdeck-Ticket", &ticket)], "x"), 404);
-    assert_eq!(world.message(BOB, "101", &[text, ("Parkdeck-Ticket", &ticket)], "x"), 404);
+    assert_eq!(world.message(BOB, "700", &[text, ("Parkdeck-Ticket", &ticket)], "x"), 404);
     assert_eq!(world.lamp(BOB, lamp).dialogs[0].note.as_deref(), Some("bay 4"));
     world.run_s(61);
     let back = world.ringing(ANN);

@@ -4,6 +4,7 @@ mod authority;
 mod calls;
 mod comeback;
 mod lamps;
+mod messages;
 mod office;
 mod parking;
 mod retrieving;

@@ -30,6 +30,8 @@ pub struct Phone {
     next_port: u16,
     /// Unplugged: hears and says nothing.
     pub dead: bool,
+    /// What it answers to a MESSAGE.
+    pub message_status: u16,
 }
 
 struct Packet {
@@ -129,6 +131,7 @@ impl World {
             direction: Direction::SendRecv,
             next_port: 30_000,
             dead: false,
+            message_status: 200,
         });
         index
     }
@@ -583,6 +586,9 @@ impl Phone {
         match &event {
             Event::CallReceived { call, request, .. } => {
                 self.offers.insert(*call, request.body.clone());
+            }
+            Event::RequestReceived { key, request, .. } if request.method == Method::Message => {
+                self.agent.answer(now, *key, self.message_status, Vec::new(), Vec::new());
             }
             Event::OfferReceived { call, sdp, .. } => {
                 let port = self.ports.get(call).copied().unwrap_or(9);
