@@ -12,11 +12,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asterisk;
+mod comebacks;
 mod console;
+mod gone;
+mod lamps;
 mod model;
 #[path = "../simulation/net.rs"]
 mod net;
 mod parks;
 mod pbx;
+mod retrieves;
 mod seeds;
 mod world;

@@ -32,12 +32,21 @@ pub enum Mishap {
     Double,
 }
 
-/// Datagrams that get lost.
-struct Losing {
+/// What becomes of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Lost,
+    Late(Duration),
+    Twice(Duration),
+}
+
+/// What becomes of certain datagrams.
+struct Fated {
     /// Whether those of the server, or those of the consoles.
     from_server: bool,
     words: &'static str,
     left: usize,
+    fate: Fate,
 }
 
 pub struct World {
@@ -45,7 +54,7 @@ pub struct World {
     net: Net,
     pub pbx: Pbx,
     pub consoles: Vec<Console>,
-    losing: Vec<Losing>,
+    fated: Vec<Fated>,
     /// Nothing reaches the server, and nothing leaves it.
     pub dark: bool,
     /// What happens at the datagram so many from now.
@@ -91,7 +100,7 @@ impl World {
             net: Net::new(seed, weather),
             consoles: consoles.collect(),
             pbx,
-            losing: Vec::new(),
+            fated: Vec::new(),
             dark: false,
             fuse: None,
             datagrams: 0,
@@ -208,19 +217,33 @@ impl World {
 
     /// The next so many datagrams with these words are lost.
     pub fn server_loses(&mut self, words: &'static str, count: usize) {
-        self.losing.push(Losing { from_server: true, words, left: count });
+        self.fated.push(Fated { from_server: true, words, left: count, fate: Fate::Lost });
     }
 
     pub fn console_loses(&mut self, words: &'static str, count: usize) {
-        self.losing.push(Losing { from_server: false, words, left: count });
+        self.fated.push(Fated { from_server: false, words, left: count, fate: Fate::Lost });
+    }
+
+    /// The server's next datagram with these words comes so much later.
+    pub fn late_once(&mut self, words: &'static str, late: Duration) {
+        self.fated.push(Fated { from_server: true, words, left: 1, fate: Fate::Late(late) });
+    }
+
+    /// It comes again so much later.
+    pub fn double_once(&mut self, words: &'static str, late: Duration) {
+        self.fated.push(Fated { from_server: true, words, left: 1, fate: Fate::Twice(late) });
     }
 
     pub fn loses_no_more(&mut self) {
-        self.losing.clear();
+        self.fated.clear();
     }
 
     pub fn mishap_at(&mut self, datagram: usize, mishap: Mishap) {
         self.fuse = Some((datagram, mishap));
+    }
+
+    pub fn mishap_has_happened(&self) -> bool {
+        self.fuse.is_none()
     }
 
     pub fn restart(&mut self) {
@@ -352,11 +375,19 @@ impl World {
         self.datagrams += 1;
         let from_server = from == self.pbx.address;
         let text = String::from_utf8_lossy(&bytes);
-        let lost = self.losing.iter_mut().find(|losing| {
-            losing.left > 0 && losing.from_server == from_server && text.contains(losing.words)
+        let fated = self.fated.iter_mut().find(|fated| {
+            fated.left > 0 && fated.from_server == from_server && text.contains(fated.words)
         });
-        if let Some(losing) = lost {
-            losing.left -= 1;
+        if let Some(fated) = fated {
+            fated.left -= 1;
+            match fated.fate {
+                Fate::Lost => {}
+                Fate::Late(late) => self.net.send(self.now + late, from, to, bytes),
+                Fate::Twice(late) => {
+                    self.net.send(self.now, from, to, bytes.clone());
+                    self.net.send(self.now + late, from, to, bytes);
+                }
+            }
             return;
         }
         match self.fuse.as_mut() {
@@ -449,7 +480,7 @@ impl World {
     pub fn ends(&mut self) {
         self.dark = false;
         self.fuse = None;
-        self.losing.clear();
+        self.fated.clear();
         self.net = Net::new(0, Weather::of(0));
         // Nobody touches a key: what is under way is decided, what was lost is repeated, who waits too long comes back.
         self.run(70_000);
@@ -461,8 +492,8 @@ impl World {
             self.settle();
             self.run(if round == 0 { 65_000 } else { 5_000 });
             for i in 0..self.consoles.len() {
-                let idle = self.consoles[i].desk().calls.iter().all(|call| call.phase == Phase::Ringing);
-                if !idle {
+                // A server that was restarted has forgotten whom it rang for; the operator turns the ringing off.
+                if !self.consoles[i].desk().calls.is_empty() {
                     let calls: Vec<_> = self.consoles[i].desk().calls.iter().map(|call| call.id).collect();
                     calls.into_iter().for_each(|call| self.excuse(i, Some(call)));
                     self.consoles[i].engine.obey(self.now, Command::Quit);
