@@ -4,7 +4,7 @@
 //! light after our REFER; but somebody else's park may have lit it. So the same REFER is sent once more, as a probe: a
 //! server that has parked the caller has nobody left to transfer and says 400 within milliseconds, one that has not is
 //! silent, or tells our leg that it is connected again (UPDATE or re-INVITE). Only then is our leg ended. Where the
-//! probe stays without an answer, a slot that is still free speaks for us: a lot with room can't have refused.
+//! probe stays without an answer, a slot that was free all the time speaks for us: a lot with room can't have refused.
 
 use super::phone::Phone;
 use super::{Proof, words};
@@ -35,6 +35,9 @@ const HARD_DEADLINE: Duration = Duration::from_secs(34);
 /// The most parks that are kept at once: one for each call, and those just proven.
 const MAX_ATTEMPTS: usize = 2 * crate::desk::MAX_CALLS;
 
+/// The most other slots that a park is kept in doubt about.
+const MAX_IN_DOUBT: usize = 8;
+
 /// How far a park has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -64,6 +67,8 @@ pub(super) struct Attempt {
     stage: Stage,
     /// The slot in which the call is, as far as is known.
     slot: Option<SlotId>,
+    /// Slots whose lamps lit as well before anything was proven: it may be any of them.
+    or_in: Vec<SlotId>,
     /// When the REFER was sent.
     asked_at: Moment,
     /// When something has to be decided.
@@ -77,6 +82,13 @@ pub(super) struct Attempt {
 impl Attempt {
     pub(super) fn next_wake(&self) -> Moment {
         self.ask_at.map_or(self.decide_at, |ask| ask.min(self.decide_at))
+    }
+
+    /// Another slot's lamp has lit as well.
+    fn doubt(&mut self, slot: &SlotId) {
+        if self.slot.as_ref() != Some(slot) && self.or_in.len() < MAX_IN_DOUBT {
+            self.or_in.push(slot.clone());
+        }
     }
 
     fn is_undecided(&self) -> bool {
@@ -101,6 +113,7 @@ impl Phone {
             note: note.clone(),
             stage: Stage::Queued,
             slot: None,
+            or_in: Vec::new(),
             asked_at: now,
             decide_at: now + HARD_DEADLINE,
             ask_at: None,
@@ -278,18 +291,23 @@ impl Phone {
             // With a dialplan prefix it may be another slot than was wished for: the next free one, without a word.
             if attempt.slot.is_none() || attempt.stage == Stage::Aftermath {
                 attempt.slot = Some(slot.clone());
+            } else {
+                attempt.doubt(slot);
             }
             let call = attempt.call;
             return self.judge(now, call);
         }
-        let recent = self.attempts.iter().find(|a| {
+        let recent = self.attempts.iter_mut().find(|a| {
             matches!(a.stage, Stage::Proven | Stage::Probed)
                 && now.saturating_sub(a.asked_at) <= DOUBT_WITHIN
                 && a.slot.as_ref() != Some(slot)
         });
-        if let (Some(attempt), Proof::Lamp) = (recent, self.config.dialect.proof)
-            && let Some(first) = attempt.slot.clone()
-        {
+        let Some(attempt) = recent else { return };
+        if attempt.stage == Stage::Probed {
+            // Nobody is said to be anywhere yet: the doubt is told with the proof.
+            return attempt.doubt(slot);
+        }
+        if let Some(first) = attempt.slot.clone() {
             self.say(Event::ParkDoubted { slots: vec![first, slot.clone()] });
         }
     }
@@ -346,7 +364,11 @@ impl Phone {
         attempt.decide_at = attempt.asked_at.max(now) + DOUBT_WITHIN;
         attempt.ask_at = None;
         let slot = attempt.slot.clone();
+        let in_doubt: Vec<SlotId> = slot.iter().cloned().chain(std::mem::take(&mut attempt.or_in)).collect();
         self.say(Event::ParkProven { call, slot });
+        if in_doubt.len() > 1 {
+            self.say(Event::ParkDoubted { slots: in_doubt });
+        }
         self.hang_up(now, call);
         self.ask_next(now);
     }
@@ -421,12 +443,13 @@ impl Phone {
         }
         let due: Vec<(CallId, Stage)> =
             self.attempts.iter().filter(|a| now >= a.decide_at).map(|a| (a.call, a.stage)).collect();
-        let room_left = self.watched.values().any(|w| w.lamp == Lamp::Free);
         for (call, stage) in due {
             // Deciding one may have set another going.
             let current = |a: &&Attempt| a.call == call && a.stage == stage && now >= a.decide_at;
             let Some(attempt) = self.attempts.iter().find(current) else { continue };
-            let may_have_worked = room_left && !attempt.refused && attempt.slot.is_some();
+            // A slot that became free only since then says nothing: the lot may have been full when it was asked.
+            let had_room = self.watched.values().any(|w| w.has_been_free_since(attempt.asked_at));
+            let may_have_worked = had_room && !attempt.refused && attempt.slot.is_some();
             let unprobed = self.config.dialect.proof == Proof::Lamp && attempt.probe.is_none();
             match stage {
                 Stage::Proven | Stage::Aftermath => {
