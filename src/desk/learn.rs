@@ -300,7 +300,14 @@ impl Desk {
                 && d.parked.parkee.agrees_with(&arrival.party)
                 && (d.parked.ours || arrival.referred_by_us)
         };
-        let found = self.departed.iter().position(same)?;
+        let Some(found) = self.departed.iter().position(same) else {
+            // Handed over by us and still shown in a slot: he is quicker than his lamp.
+            let there = |p: &ParkedCall| p.ours && p.parkee.agrees_with(&arrival.party);
+            let slot = self.slots_of(line).find(|s| s.parked.as_ref().is_some_and(there));
+            let slot = slot.filter(|_| arrival.referred_by_us)?;
+            let waited = slot.parked.as_ref().map(|p| now.saturating_sub(p.since)).unwrap_or_default();
+            return Some((Some(slot.id.clone()), slot.parked.clone(), waited));
+        };
         let departed = self.departed.swap_remove(found);
         let waited = now.saturating_sub(departed.parked.since);
         Some((Some(departed.slot.id), Some(departed.parked), waited))
