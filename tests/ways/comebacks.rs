@@ -99,6 +99,7 @@ fn a_comeback_whose_lamp_is_late_is_answered_as_the_caller_he_is() {
     let mut world = janes_time_is_over_in(0);
     world.server_loses("<state>terminated", 3);
     world.run(100);
+    world.told("Jane Doe comes back from 701");
     world.press(Command::Answer);
     world.run(300);
     world.talks_with(JANE);

@@ -1,17 +1,17 @@
 //! An operator at a real console: desk, dialect and user agent, with media threads that only hand out ports and
 //! remember what they were told to do with the microphone.
 
+use super::asterisk;
 use super::model::Leg;
 use super::pbx::{Kind, Pbx, Setup};
-use super::asterisk;
 use parkdeck::app::Engine;
 use parkdeck::desk::{CallId, Command, Desk, LineId, NewLine, Phase, Slot, SlotKey};
 use parkdeck::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use parkdeck::media::{self, Report, Source, StreamId};
 use parkdeck::parking::{Moment, SlotId, Strength};
+use parkdeck::sip::Account;
 use parkdeck::sip::message::{NameAddr, Uri};
 use parkdeck::sip::sdp::Codec;
-use parkdeck::sip::Account;
 use rand::RngExt;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,8 @@
 //! Ways for a lamp to say what is not so, and what may never be done on such a word.
 
-use super::console::Console;
+use super::console::{Console, dialect};
 use super::model::{BOB, JANE, PATEL, Place};
+use super::net::Weather;
 use super::parks::{PARK, press};
 use super::pbx::Setup;
 use super::world::World;
@@ -63,17 +64,14 @@ fn a_stale_lamp_that_is_found_occupied_is_not_parked_into() {
 #[test]
 fn a_lamp_that_nobody_tells_is_refused_and_never_sent_into() {
     // The board has a slot that the server knows nothing of.
-    let mut world = World::with(Setup { slots: 2, ..Setup::asterisk() }, 1, true);
-    world.talks(JANE);
+    let setup = Setup { slots: 2, ..Setup::asterisk() };
+    let dialect = dialect(&setup, true);
+    let mut world = World::new(setup, 1, &dialect, 1, Weather::of(0));
     world.pbx.setup.slots = 1;
-    world.restart();
-    world.rings(JANE);
-    world.run(40_000);
-    world.hangs_up(JANE);
-    world.run(100);
+    world.begin();
+    world.run(3_000);
     world.talks(BOB);
-    world.run(500);
-    assert!(matches!(world.consoles[0].lamp("702"), Lamp::Refused { .. } | Lamp::Stale { .. }));
+    assert!(matches!(world.consoles[0].lamp("702"), Lamp::Refused { .. }));
     world.press(press("702"));
     world.run(4_000);
     assert!(world.refers().iter().all(|target| !target.contains("702")), "{:?}", world.refers());

@@ -53,6 +53,8 @@ pub enum Place {
     With(Leg),
     /// In a slot, by its index.
     Slot(usize),
+    /// Out of his slot, and about to ring at his parker's.
+    Returning,
     /// With a colleague at a plain phone.
     Colleague,
 }
@@ -86,14 +88,7 @@ pub struct Model {
 impl Model {
     pub fn new() -> Self {
         let places = (0..CALLERS.len()).map(|i| (CallerId(i), Place::Outside)).collect();
-        Self {
-            places,
-            ends: BTreeMap::new(),
-            parks: 0,
-            retrieves: 0,
-            broken: Vec::new(),
-            story: Vec::new(),
-        }
+        Self { places, ends: BTreeMap::new(), parks: 0, retrieves: 0, broken: Vec::new(), story: Vec::new() }
     }
 
     pub fn place(&self, caller: CallerId) -> Place {

@@ -7,7 +7,8 @@ use parkdeck::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState};
 use parkdeck::sip::message::{Method, NameAddr, Request, Uri};
 use parkdeck::sip::sdp::{self, Codec, Direction, LocalMedia};
 use parkdeck::sip::{
-    CallKey, EndCause, EndedBy, Event, Invite, ReferKey, RequestKey, Transmit, UaConfig, UserAgent, WatcherKey,
+    CallKey, EndCause, EndedBy, Event, Invite, ReferKey, RequestKey, Transmit, UaConfig, UserAgent,
+    WatcherKey,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -20,10 +21,17 @@ pub const COLLEAGUE: &str = "110";
 /// What lights no sooner than this after what happened in the slot (2 ms on Asterisk).
 const LAMP_AFTER: Duration = Duration::from_millis(2);
 
+/// From the lamp to the INVITE of a comeback.
+const COMEBACK_AFTER: Duration = Duration::from_millis(2);
+
 /// Which server this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Asterisk,
+}
+
+impl Kind {
+    pub const ALL: [Self; 1] = [Self::Asterisk];
 }
 
 /// How a server tells the parker's leg, or the retriever's, who is at the other end now.
@@ -63,8 +71,12 @@ pub struct Setup {
 
 impl Setup {
     pub fn asterisk() -> Self {
+        Self::of(Kind::Asterisk)
+    }
+
+    pub fn of(kind: Kind) -> Self {
         Self {
-            kind: Kind::Asterisk,
+            kind,
             slots: 3,
             hidden: 0,
             tells: Tells::Identity,
@@ -117,6 +129,8 @@ pub enum Later {
     HangUp(Leg),
     /// His time in the slot, which began then, is over.
     TimeUp(CallerId, Moment),
+    /// He rings at his parker's.
+    ComesBack(CallerId),
     StopRinging(Leg),
 }
 
@@ -222,6 +236,7 @@ impl Pbx {
             Later::Lamp(slot) => self.tell_lamp(now, slot),
             Later::HangUp(leg) => self.hang_up(now, leg),
             Later::TimeUp(caller, since) => self.time_up(now, caller, since),
+            Later::ComesBack(caller) => self.comes_back(now, caller),
             Later::StopRinging(leg) => {
                 if let Some(caller) = self.model.who_is(Place::Ringing(leg)) {
                     self.model.ends(now, caller, Why::ServersRule);
@@ -370,13 +385,13 @@ impl Pbx {
     }
 
     fn insert_leg(&mut self, key: CallKey, console: SocketAddr, port: Option<u16>) {
-        let leg =
-            LegState { key, console, port, failing: false, refers: Vec::new(), digits: String::new() };
+        let leg = LegState { key, console, port, failing: false, refers: Vec::new(), digits: String::new() };
         self.legs.insert(key.number(), leg);
     }
 
     fn answered(&mut self, now: Moment, leg: Leg, sdp: Option<Vec<u8>>) {
-        let port = sdp.and_then(|sdp| sdp::accept(&self.media(), &sdp).ok()).map(|agreed| agreed.remote.port());
+        let port =
+            sdp.and_then(|sdp| sdp::accept(&self.media(), &sdp).ok()).map(|agreed| agreed.remote.port());
         if let Some(held) = self.legs.get_mut(&leg) {
             held.port = port;
         }
@@ -426,6 +441,12 @@ impl Pbx {
         }
     }
 
+    /// As if the console had sent a BYE.
+    pub fn console_ended(&mut self, now: Moment, leg: Leg) {
+        let cause = EndCause { by: EndedBy::Remote, status: None, reason: String::new() };
+        self.leg_ended(now, leg, &cause);
+    }
+
     /// A leg ended, by the console or for lack of one.
     fn leg_ended(&mut self, now: Moment, leg: Leg, cause: &EndCause) {
         let Some(held) = self.legs.remove(&leg) else { return };
@@ -471,7 +492,7 @@ impl Pbx {
             }
             Place::With(leg) | Place::Ringing(leg) => self.hang_up(now, leg),
             Place::Slot(slot) => self.lamp_changes(now, slot),
-            Place::Outside | Place::Colleague => {}
+            Place::Outside | Place::Colleague | Place::Returning => {}
         }
     }
 
@@ -486,11 +507,18 @@ impl Pbx {
     fn time_up(&mut self, now: Moment, caller: CallerId, since: Moment) {
         let there = self.parkings.get(&caller).copied().filter(|parking| parking.since == since);
         let (Place::Slot(slot), Some(parking)) = (self.model.place(caller), there) else { return };
-        self.lamp_changes(now, slot);
-        let Some(console) = parking.parker else {
+        self.in_future(now + self.setup.lamps_late, Later::Lamp(slot));
+        if parking.parker.is_none() {
             return self.model.moves(now, caller, Place::Colleague);
-        };
-        self.model.note(now, &format!("{} comes back to his parker", caller.name()));
+        }
+        self.model.moves(now, caller, Place::Returning);
+        self.in_future(now + COMEBACK_AFTER, Later::ComesBack(caller));
+    }
+
+    fn comes_back(&mut self, now: Moment, caller: CallerId) {
+        let parking = self.parkings.get(&caller).copied();
+        let Some(parking) = parking.filter(|_| self.model.place(caller) == Place::Returning) else { return };
+        let Some(console) = parking.parker else { return };
         self.ring(now, caller, console, parking.by_refer);
         if let Place::Ringing(leg) = self.model.place(caller) {
             self.in_future(now + self.setup.comeback_rings, Later::StopRinging(leg));

@@ -238,6 +238,19 @@ impl World {
         self.fated.clear();
     }
 
+    /// The first console's only leg is ended as a phone might end it, whatever its desk thinks.
+    pub fn console_says_goodbye(&mut self) {
+        let call = self.consoles[0].desk().calls[0].id;
+        let leg = self.consoles[0].leg(&self.pbx, call).unwrap();
+        self.pbx.console_ended(self.now, leg);
+        self.settle();
+    }
+
+    /// As if the server had said that, last of all.
+    pub fn hears_a_word(&mut self, console: usize, slot: &str, parked: bool) {
+        self.heard.insert((console, slot.to_owned()), (usize::MAX, parked));
+    }
+
     pub fn mishap_at(&mut self, datagram: usize, mishap: Mishap) {
         self.fuse = Some((datagram, mishap));
     }
@@ -375,9 +388,10 @@ impl World {
         self.datagrams += 1;
         let from_server = from == self.pbx.address;
         let text = String::from_utf8_lossy(&bytes);
-        let fated = self.fated.iter_mut().find(|fated| {
-            fated.left > 0 && fated.from_server == from_server && text.contains(fated.words)
-        });
+        let fated = self
+            .fated
+            .iter_mut()
+            .find(|fated| fated.left > 0 && fated.from_server == from_server && text.contains(fated.words));
         if let Some(fated) = fated {
             fated.left -= 1;
             match fated.fate {
@@ -467,7 +481,7 @@ impl World {
                     let number = self.pbx.number(slot);
                     self.consoles.iter().any(|console| console.lamp(&number) == Lamp::Parked)
                 }
-                Place::Slot(_) | Place::Colleague | Place::Outside => true,
+                Place::Slot(_) | Place::Returning | Place::Colleague | Place::Outside => true,
             };
             if !cared_for {
                 let what = format!("{} is {place:?}, and no board shows him", caller.name());
