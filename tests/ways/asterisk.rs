@@ -59,7 +59,7 @@ impl Pbx {
             let taken = self.model.who_is(Place::Slot(slot)).is_some();
             match if taken { self.free_slot() } else { Some(slot) } {
                 Some(slot) => self.park(now, caller, slot, parking),
-                None if self.setup.prefix_goes_on => {
+                None if self.setup.full_goes_on => {
                     let console = held.console;
                     self.ring(now, caller, console, false);
                 }
@@ -97,6 +97,7 @@ impl Pbx {
                 self.ua.accept(now, call, answer);
                 self.model.moves(now, caller, Place::With(leg));
                 self.parkings.remove(&caller);
+                self.leaving.insert(slot);
                 let at = now + IDENTITY_AFTER + self.setup.silent_callers;
                 self.in_future(at, Later::Identify(leg));
                 self.in_future(at + self.setup.lamps_late, Later::Lamp(slot));

@@ -47,6 +47,23 @@ fn a_dialect_that_refers_to_occupied_slots_is_seen_to_join_callers() {
     is_seen(&world, "Jane Doe and Bob Roe were joined");
 }
 
+/// Why no dialect for FreeSWITCH may name stalls: known to be free is not enough where two consoles park.
+#[test]
+fn two_consoles_that_name_one_stall_of_freeswitch_are_seen_to_join_their_callers() {
+    let setup = Setup::of(Kind::FreeSwitch);
+    let mut dialect = dialect(&setup, false);
+    dialect.directed_prefix = Some(String::new());
+    let mut world = World::new(setup, 2, &dialect, 1, Weather::of(0));
+    world.begin();
+    world.run(3_000);
+    world.talks_at(0, JANE);
+    world.talks_at(1, BOB);
+    world.press_at(0, press("701"));
+    world.press_at(1, press("701"));
+    world.run(2_000);
+    is_seen(&world, "were joined");
+}
+
 #[test]
 fn a_bye_right_after_the_202_is_seen_to_lose_the_caller_of_a_full_lot() {
     let mut world = World::jane_talks(Setup { slots: 1, ..Setup::asterisk() });

@@ -6,7 +6,7 @@ use super::model::Leg;
 use super::pbx::{Kind, Pbx, Setup};
 use parkdeck::app::Engine;
 use parkdeck::desk::{CallId, Command, Desk, LineId, NewLine, Phase, Slot, SlotKey};
-use parkdeck::dialect::{Dialect, MediaSecurity, PhoneConfig};
+use parkdeck::dialect::{Dialect, LampEvent, MediaSecurity, PhoneConfig};
 use parkdeck::media::{self, Report, Source, StreamId};
 use parkdeck::parking::{Moment, SlotId, Strength};
 use parkdeck::sip::Account;
@@ -35,13 +35,21 @@ pub struct Console {
     next_port: u16,
 }
 
-/// The dialect that goes with a server.
-pub fn dialect(setup: &Setup, prefix: bool) -> Dialect {
+/// The dialect that goes with a server; `named` lets the operator name slots, by whatever the server has for it.
+pub fn dialect(setup: &Setup, named: bool) -> Dialect {
     let park = SlotId::new(asterisk::PARK).unwrap();
+    let asterisk =
+        |prefix: Option<&str>| Dialect::named("asterisk", park.clone(), prefix.map(str::to_owned)).unwrap();
     match setup.kind {
-        Kind::Asterisk => {
-            Dialect::named("asterisk", park, prefix.then(|| asterisk::PREFIX.to_owned())).unwrap()
+        Kind::Asterisk => asterisk(named.then_some(asterisk::PREFIX)),
+        // Naming a stall joins whoever is quicker (see `broken.rs`): never.
+        Kind::FreeSwitch => {
+            Dialect { name: "freeswitch", lamp_events: vec![LampEvent::Dialog], ..asterisk(None) }
         }
+        Kind::Generic => {
+            Dialect { name: "generic", directed_prefix: named.then(String::new), ..asterisk(None) }
+        }
+        Kind::BroadWorks | Kind::PortSip => panic!("no dialect speaks to {:?}", setup.kind),
     }
 }
 

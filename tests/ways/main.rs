@@ -12,14 +12,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asterisk;
+mod broadworks;
 mod broken;
 mod comebacks;
 mod console;
+mod freeswitch;
+mod generic;
 mod gone;
 mod lamps;
 mod model;
 #[path = "../simulation/net.rs"]
 mod net;
+mod others;
 mod parks;
 mod pbx;
 mod retrieves;
@@ -29,12 +33,13 @@ mod world;
 use std::collections::BTreeSet;
 
 /// Each file of ways with its text.
-const WAYS: [(&str, &str); 5] = [
+const WAYS: [(&str, &str); 6] = [
     ("parks.rs", include_str!("parks.rs")),
     ("retrieves.rs", include_str!("retrieves.rs")),
     ("lamps.rs", include_str!("lamps.rs")),
     ("comebacks.rs", include_str!("comebacks.rs")),
     ("gone.rs", include_str!("gone.rs")),
+    ("others.rs", include_str!("others.rs")),
 ];
 
 #[test]

@@ -3,7 +3,8 @@
 
 use super::model::{CallerId, Leg, Model, NOBODY, Place, Why};
 use parkdeck::parking::Moment;
-use parkdeck::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState};
+use parkdeck::sip::callpark::{self, CallPark};
+use parkdeck::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Party};
 use parkdeck::sip::message::{Method, NameAddr, Request, Uri};
 use parkdeck::sip::sdp::{self, Codec, Direction, LocalMedia};
 use parkdeck::sip::{
@@ -28,10 +29,16 @@ const COMEBACK_AFTER: Duration = Duration::from_millis(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Asterisk,
+    FreeSwitch,
+    #[allow(dead_code)]
+    BroadWorks,
+    PortSip,
+    Generic,
 }
 
 impl Kind {
-    pub const ALL: [Self; 1] = [Self::Asterisk];
+    /// Those that a console has a dialect for.
+    pub const ALL: [Self; 3] = [Self::Asterisk, Self::FreeSwitch, Self::Generic];
 }
 
 /// How a server tells the parker's leg, or the retriever's, who is at the other end now.
@@ -60,9 +67,11 @@ pub struct Setup {
     pub lamps_late: Duration,
     /// How long the server waits for a caller's first packet before it moves him.
     pub silent_callers: Duration,
-    /// What a full lot does with a caller who came by the dialplan's prefix: whether the dialplan goes on to the
-    /// reception, or ends.
-    pub prefix_goes_on: bool,
+    /// What a full lot does with a caller whom the dialplan has already (a prefix on Asterisk, every transfer on
+    /// FreeSWITCH): whether the dialplan goes on to the reception, or ends.
+    pub full_goes_on: bool,
+    /// Whether FreeSWITCH says the stall to the caller before it tells its lamp.
+    pub announces: bool,
     /// The status that every REFER gets.
     pub refuses_refer: Option<u16>,
     /// Says 202 and forgets it.
@@ -85,7 +94,8 @@ impl Setup {
             comeback_rings: Duration::from_secs(20),
             lamps_late: Duration::ZERO,
             silent_callers: Duration::ZERO,
-            prefix_goes_on: true,
+            full_goes_on: true,
+            announces: false,
             refuses_refer: None,
             swallows_refer: false,
         }
@@ -103,6 +113,8 @@ pub struct LegState {
     /// Its REFERs.
     pub refers: Vec<ReferKey>,
     pub digits: String,
+    /// Since when it is on hold.
+    pub held_at: Option<Moment>,
 }
 
 /// How somebody came to be parked.
@@ -134,6 +146,15 @@ pub enum Later {
     StopRinging(Leg),
 }
 
+/// Somebody who watches a slot.
+struct Watcher {
+    slot: usize,
+    /// How many documents were sent.
+    version: u32,
+    /// Whether it wants BroadWorks' callpark documents.
+    callpark: bool,
+}
+
 pub struct Pbx {
     pub ua: UserAgent,
     pub address: SocketAddr,
@@ -141,10 +162,14 @@ pub struct Pbx {
     pub model: Model,
     pub legs: BTreeMap<Leg, LegState>,
     pub parkings: BTreeMap<CallerId, Parking>,
+    /// Slots whose caller is being fetched: nobody else is put there before their lamps are told.
+    pub leaving: BTreeSet<usize>,
+    /// Operators who parked themselves, by the stall (FreeSWITCH).
+    pub selves: BTreeMap<usize, Leg>,
     /// Legs that the operator ended, or turned away, by a key.
     pub excused: BTreeSet<Leg>,
     registered: BTreeMap<SocketAddr, Uri>,
-    watchers: BTreeMap<WatcherKey, (usize, u32)>,
+    watchers: BTreeMap<WatcherKey, Watcher>,
     later: BTreeMap<(Moment, u64), Later>,
     /// Slots whose lamps tell no truth, and what they say instead.
     pub lies: BTreeMap<usize, bool>,
@@ -163,6 +188,8 @@ impl Pbx {
             model: Model::new(),
             legs: BTreeMap::new(),
             parkings: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            selves: BTreeMap::new(),
             excused: BTreeSet::new(),
             registered: BTreeMap::new(),
             watchers: BTreeMap::new(),
@@ -219,6 +246,8 @@ impl Pbx {
         self.later.clear();
         self.parkings.clear();
         self.excused.clear();
+        self.selves.clear();
+        self.leaving.clear();
         self.model.note(now, "restarted");
     }
 
@@ -233,7 +262,10 @@ impl Pbx {
                     self.identify(now, leg);
                 }
             }
-            Later::Lamp(slot) => self.tell_lamp(now, slot),
+            Later::Lamp(slot) => {
+                self.leaving.remove(&slot);
+                self.tell_lamp(now, slot);
+            }
             Later::HangUp(leg) => self.hang_up(now, leg),
             Later::TimeUp(caller, since) => self.time_up(now, caller, since),
             Later::ComesBack(caller) => self.comes_back(now, caller),
@@ -252,7 +284,7 @@ impl Pbx {
                 Event::RequestReceived { key, from, request } => {
                     self.requested(now, key, from.address, &request);
                 }
-                Event::WatcherRefreshed { watcher } => self.tell_watcher(now, watcher),
+                Event::WatcherRefreshed { watcher } => self.tell_watcher(now, watcher, true),
                 Event::WatcherLeft { watcher } => {
                     self.watchers.remove(&watcher);
                 }
@@ -268,6 +300,10 @@ impl Pbx {
                     self.referred(now, call, refer, &target);
                 }
                 Event::OfferReceived { call, sdp, .. } => {
+                    let holds = sdp.windows(10).any(|words| words == b"a=sendonly");
+                    if let Some(leg) = self.legs.get_mut(&call.number()) {
+                        leg.held_at = holds.then_some(now);
+                    }
                     let answer = sdp::answer(&sdp, &self.media()).map(|(answer, _)| answer);
                     self.ua.answer_offer(now, call, answer.map_err(|_| 488));
                 }
@@ -293,8 +329,10 @@ impl Pbx {
                 match self.slot_numbered(user).filter(|slot| *slot < self.setup.slots) {
                     Some(slot) => {
                         if let Some(watcher) = self.ua.admit_watcher(now, key, 300) {
-                            self.watchers.insert(watcher, (slot, 0));
-                            self.tell_watcher(now, watcher);
+                            let event = request.headers.get("Event").unwrap_or_default();
+                            let callpark = event.starts_with(callpark::EVENT);
+                            self.watchers.insert(watcher, Watcher { slot, version: 0, callpark });
+                            self.tell_watcher(now, watcher, true);
                         }
                     }
                     None => self.ua.answer(now, key, 404, Vec::new(), Vec::new()),
@@ -315,7 +353,10 @@ impl Pbx {
 
     /// The first slot that nobody is in.
     pub fn free_slot(&self) -> Option<usize> {
-        let free = |slot: &usize| self.model.who_is(Place::Slot(*slot)).is_none();
+        let free = |slot: &usize| {
+            let empty = self.model.who_is(Place::Slot(*slot)).is_none();
+            empty && !self.selves.contains_key(slot) && !self.leaving.contains(slot)
+        };
         (0..self.setup.slots + self.setup.hidden).find(free)
     }
 
@@ -325,23 +366,39 @@ impl Pbx {
     }
 
     pub fn tell_lamp(&mut self, now: Moment, slot: usize) {
-        let watchers: Vec<_> =
-            self.watchers.iter().filter(|(_, (watched, _))| *watched == slot).map(|(key, _)| *key).collect();
-        watchers.into_iter().for_each(|watcher| self.tell_watcher(now, watcher));
+        let watchers = self.watchers.iter().filter(|(_, watcher)| watcher.slot == slot);
+        let watchers: Vec<_> = watchers.map(|(key, _)| *key).collect();
+        watchers.into_iter().for_each(|watcher| self.tell_watcher(now, watcher, false));
     }
 
-    /// As Asterisk writes it: that somebody is there, and nothing of who.
-    fn tell_watcher(&mut self, now: Moment, watcher: WatcherKey) {
-        let Some((slot, version)) = self.watchers.get(&watcher).copied() else { return };
-        let truth = self.model.who_is(Place::Slot(slot)).is_some();
+    /// What the server says of a slot, of its own accord or because it was `asked`.
+    fn tell_watcher(&mut self, now: Moment, key: WatcherKey, asked: bool) {
+        let Some(watcher) = self.watchers.get_mut(&key) else { return };
+        let (slot, version, callpark) = (watcher.slot, watcher.version, watcher.callpark);
+        watcher.version += 1;
+        let there = self.model.who_is(Place::Slot(slot));
+        let truth = there.is_some() || self.selves.contains_key(&slot);
         let lit = self.lies.get(&slot).copied().unwrap_or(truth);
-        let state = if lit { DialogState::Confirmed } else { DialogState::Terminated };
+        if callpark {
+            let parked = there.filter(|_| lit).map(|caller| Party {
+                display: Some(caller.name().to_owned()),
+                uri: format!("sip:{}@{HOST}", caller.number()),
+                ..Party::default()
+            });
+            let body = callpark::write(&CallPark { parked });
+            return self.ua.notify(now, key, callpark::CONTENT_TYPE, body);
+        }
+        let state = match (lit, self.setup.kind) {
+            // Its source has it so: early to whoever asks, confirmed when it changes.
+            (true, Kind::FreeSwitch) if asked => DialogState::Early,
+            (true, _) => DialogState::Confirmed,
+            (false, _) => DialogState::Terminated,
+        };
         let number = self.number(slot);
         let dialog = DialogElement { id: number.clone(), state, ..DialogElement::default() };
         let entity = format!("sip:{number}@{HOST}");
         let info = DialogInfo { version, full: true, entity, dialogs: vec![dialog] };
-        self.watchers.insert(watcher, (slot, version + 1));
-        self.ua.notify(now, watcher, dialog_info::CONTENT_TYPE, dialog_info::write(&info));
+        self.ua.notify(now, key, dialog_info::CONTENT_TYPE, dialog_info::write(&info));
     }
 
     fn media(&self) -> LocalMedia {
@@ -385,7 +442,15 @@ impl Pbx {
     }
 
     fn insert_leg(&mut self, key: CallKey, console: SocketAddr, port: Option<u16>) {
-        let leg = LegState { key, console, port, failing: false, refers: Vec::new(), digits: String::new() };
+        let leg = LegState {
+            key,
+            console,
+            port,
+            failing: false,
+            refers: Vec::new(),
+            digits: String::new(),
+            held_at: None,
+        };
         self.legs.insert(key.number(), leg);
     }
 
@@ -410,6 +475,9 @@ impl Pbx {
         self.insert_leg(call, console, Some(agreed.remote.port()));
         match self.setup.kind {
             Kind::Asterisk => self.asterisk_dialled(now, call, &number, answer),
+            Kind::FreeSwitch => self.freeswitch_dialled(now, call, &number, answer),
+            Kind::BroadWorks => self.broadworks_dialled(now, call, &number, answer),
+            Kind::PortSip | Kind::Generic => self.generic_dialled(now, call, &number, answer),
         }
     }
 
@@ -423,6 +491,9 @@ impl Pbx {
         let leg = leg.key.number();
         match self.setup.kind {
             Kind::Asterisk => self.asterisk_referred(now, leg, refer, target),
+            Kind::FreeSwitch => self.freeswitch_referred(now, leg, refer, target),
+            Kind::BroadWorks => self.broadworks_referred(now, leg, refer, target),
+            Kind::PortSip | Kind::Generic => self.generic_referred(now, leg, refer, target),
         }
     }
 
@@ -434,10 +505,24 @@ impl Pbx {
         }
     }
 
+    pub fn identity_headers(&self, caller: CallerId) -> Vec<(String, String)> {
+        if self.setup.tells == Tells::Identity { identity_of(caller) } else { Vec::new() }
+    }
+
     /// The server ends a leg.
     pub fn hang_up(&mut self, now: Moment, leg: Leg) {
+        self.leave_stall(now, leg);
         if let Some(held) = self.legs.remove(&leg) {
             self.ua.hang_up(now, held.key);
+        }
+    }
+
+    /// An operator who parked himself is gone.
+    fn leave_stall(&mut self, now: Moment, leg: Leg) {
+        let stall = self.selves.iter().find(|(_, there)| **there == leg).map(|(stall, _)| *stall);
+        if let Some(stall) = stall {
+            self.selves.remove(&stall);
+            self.lamp_changes(now, stall);
         }
     }
 
@@ -450,6 +535,7 @@ impl Pbx {
     /// A leg ended, by the console or for lack of one.
     fn leg_ended(&mut self, now: Moment, leg: Leg, cause: &EndCause) {
         let Some(held) = self.legs.remove(&leg) else { return };
+        self.leave_stall(now, leg);
         let excused = self.excused.remove(&leg);
         let Some(caller) = self.model.caller_of(leg) else { return };
         let rang = self.model.place(caller) == Place::Ringing(leg);
@@ -498,9 +584,21 @@ impl Pbx {
 
     /// Puts a caller into a slot.
     pub fn park(&mut self, now: Moment, caller: CallerId, slot: usize, parking: Parking) {
+        self.park_told(now, caller, slot, parking, Duration::ZERO);
+    }
+
+    /// The same, with a lamp that is told only so much later.
+    pub fn park_told(
+        &mut self,
+        now: Moment,
+        caller: CallerId,
+        slot: usize,
+        parking: Parking,
+        later: Duration,
+    ) {
         self.model.moves(now, caller, Place::Slot(slot));
         self.parkings.insert(caller, parking);
-        self.lamp_changes(now, slot);
+        self.lamp_changes(now + later, slot);
         self.in_future(now + self.setup.parking_time, Later::TimeUp(caller, parking.since));
     }
 
@@ -519,7 +617,7 @@ impl Pbx {
         let parking = self.parkings.get(&caller).copied();
         let Some(parking) = parking.filter(|_| self.model.place(caller) == Place::Returning) else { return };
         let Some(console) = parking.parker else { return };
-        self.ring(now, caller, console, parking.by_refer);
+        self.ring(now, caller, console, parking.by_refer && self.setup.kind == Kind::Asterisk);
         if let Place::Ringing(leg) = self.model.place(caller) {
             self.in_future(now + self.setup.comeback_rings, Later::StopRinging(leg));
         }

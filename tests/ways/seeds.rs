@@ -47,9 +47,15 @@ fn play(kind: Kind, seed: u64) -> World {
     world.begin();
     world.run(2_000);
     let until = world.now + BUSY_FOR;
+    let calm = Weather::of(seed).loss == 0.0;
+    let mut troubled = false;
     while world.now < until && world.broken.is_empty() {
         act(&mut world, &mut rng);
         world.run(rng.random_range(20..1_500));
+        if calm && !troubled && world.broken.is_empty() {
+            world.nobody_is_shown_as_another();
+        }
+        troubled |= world.dark;
     }
     if world.broken.is_empty() {
         world.ends();
@@ -165,4 +171,6 @@ macro_rules! servers {
 
 servers! {
     asterisk = Kind::Asterisk,
+    freeswitch = Kind::FreeSwitch,
+    generic = Kind::Generic,
 }

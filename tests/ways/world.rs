@@ -435,9 +435,11 @@ impl World {
     fn hear_word(&mut self, bytes: &[u8]) {
         let Some(name) = name_of_notify(bytes) else { return };
         let text = String::from_utf8_lossy(bytes);
-        let slot = between(&text, "entity=\"sip:", "@");
+        // Whose subscription it is: callpark documents don't say.
+        let slot = between(&text, "\r\nFrom: ", "@").and_then(|from| Some(from.split_once("sip:")?.1));
         let (Some(slot), serial) = (slot, self.words.len()) else { return };
-        let parked = text.contains("<state>confirmed");
+        let lit = ["<state>confirmed", "<state>early", "<parked>"];
+        let parked = lit.iter().any(|word| text.contains(word));
         self.words.entry(name).or_insert((serial, slot.to_owned(), parked));
     }
 
@@ -463,6 +465,27 @@ impl World {
             if slot.lamp == Lamp::Free && word() != Some(false) {
                 let what = format!("{} shows {} free, heard {:?}", self.consoles[i].user, slot.id, word());
                 self.broken.push(format!("{:?}: {what}", self.now));
+            }
+        }
+    }
+
+    /// In fine weather: whoever has been in a slot for a while is not shown under another's name.
+    pub fn nobody_is_shown_as_another(&mut self) {
+        let patience = Duration::from_secs(3) + self.pbx.setup.lamps_late + self.pbx.setup.silent_callers;
+        for (caller, place) in self.pbx.model.inside().collect::<Vec<_>>() {
+            let Place::Slot(slot) = place else { continue };
+            let since = self.pbx.parkings.get(&caller).map_or(self.now, |parking| parking.since);
+            if slot >= self.pbx.setup.slots || self.now.saturating_sub(since) < patience {
+                continue;
+            }
+            let key = Console::slot_key(&self.pbx.number(slot));
+            for console in &self.consoles {
+                let shown = console.desk().slot(&key).filter(|slot| slot.lamp == Lamp::Parked);
+                let shown = shown.and_then(|slot| slot.parked.as_ref()).map(|parked| parked.parkee.clone());
+                if let Some(party) = shown.filter(|party| party.is_comparable() && !caller.is(party)) {
+                    let what = format!("{} shows {} as {}", console.user, caller.name(), party.label());
+                    self.broken.push(format!("{:?}: {what} in {}", self.now, key.id));
+                }
             }
         }
     }
@@ -579,7 +602,7 @@ fn name_of_notify(bytes: &[u8]) -> Option<(String, String)> {
         return None;
     }
     let text = std::str::from_utf8(bytes).ok()?;
-    text.contains("<dialog-info").then_some(())?;
+    (text.contains("<dialog-info") || text.contains("callpark-info ")).then_some(())?;
     let call_id = between(text, "\r\nCall-ID: ", "\r\n")?;
     Some((call_id.to_owned(), between(text, "\r\nCSeq: ", "\r\n")?.to_owned()))
 }
