@@ -1,12 +1,12 @@
 //! An operator at a real console: desk, dialect and user agent, with media threads that only hand out ports and
 //! remember what they were told to do with the microphone.
 
-use super::asterisk;
 use super::model::Leg;
 use super::pbx::{Kind, Pbx, Setup};
+use super::{asterisk, freeswitch, generic};
 use parkdeck::app::Engine;
 use parkdeck::desk::{CallId, Command, Desk, LineId, NewLine, Phase, Slot, SlotKey};
-use parkdeck::dialect::{Dialect, LampEvent, MediaSecurity, PhoneConfig};
+use parkdeck::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use parkdeck::media::{self, Report, Source, StreamId};
 use parkdeck::parking::{Moment, SlotId, Strength};
 use parkdeck::sip::Account;
@@ -37,20 +37,21 @@ pub struct Console {
 
 /// The dialect that goes with a server; `named` lets the operator name slots, by whatever the server has for it.
 pub fn dialect(setup: &Setup, named: bool) -> Dialect {
-    let park = SlotId::new(asterisk::PARK).unwrap();
-    let asterisk =
-        |prefix: Option<&str>| Dialect::named("asterisk", park.clone(), prefix.map(str::to_owned)).unwrap();
-    match setup.kind {
-        Kind::Asterisk => asterisk(named.then_some(asterisk::PREFIX)),
-        // Naming a stall joins whoever is quicker (see `broken.rs`): never.
-        Kind::FreeSwitch => {
-            Dialect { name: "freeswitch", lamp_events: vec![LampEvent::Dialog], ..asterisk(None) }
-        }
-        Kind::Generic => {
-            Dialect { name: "generic", directed_prefix: named.then(String::new), ..asterisk(None) }
-        }
-        Kind::BroadWorks | Kind::PortSip => panic!("no dialect speaks to {:?}", setup.kind),
+    let (preset, park) = match setup.kind {
+        Kind::Asterisk => ("asterisk", asterisk::PARK),
+        Kind::AsteriskDtmf => ("asterisk-dtmf", asterisk::PARK),
+        Kind::FreeSwitch => ("freeswitch", freeswitch::AUTO_IN),
+        Kind::BroadWorks => ("broadworks", "701"),
+        Kind::PortSip => ("portsip", generic::PORTSIP_PARK),
+        Kind::Generic => ("generic", generic::PARK),
+    };
+    let prefix = named.then(|| asterisk::PREFIX.to_owned());
+    let mut dialect = Dialect::named(preset, SlotId::new(park).unwrap(), prefix).unwrap();
+    // Naming a stall of FreeSWITCH joins whoever is quicker (see `broken.rs`).
+    if setup.kind == Kind::FreeSwitch || !(named || setup.kind.names_slots()) {
+        dialect.preset.park_on = None;
     }
+    dialect
 }
 
 impl Console {

@@ -36,7 +36,11 @@ impl Pbx {
         let named = target.strip_prefix(self.park_code());
         let slot = match named.and_then(|number| self.slot_numbered(number)) {
             Some(slot) => Some(slot).filter(|slot| self.model.who_is(Place::Slot(*slot)).is_none()),
-            None if target == PARK => self.free_slot(),
+            // At the parker's own extension: here the first one.
+            None if self.setup.kind == Kind::PortSip && target == PORTSIP_PARK => {
+                Some(0).filter(|slot| self.model.who_is(Place::Slot(*slot)).is_none())
+            }
+            None if self.setup.kind == Kind::Generic && target == PARK => self.free_slot(),
             None => {
                 self.model.moves(now, caller, Place::Colleague);
                 self.in_future(now + DONE_AFTER, Later::Report(refer, 200));
@@ -47,7 +51,10 @@ impl Pbx {
             Some(slot) => {
                 self.park(now, caller, slot, parking);
                 self.in_future(now + DONE_AFTER, Later::Report(refer, 200));
-                self.in_future(now + DONE_AFTER, Later::HangUp(leg));
+                // PortSIP leaves that to the parker.
+                if self.setup.kind == Kind::Generic {
+                    self.in_future(now + DONE_AFTER, Later::HangUp(leg));
+                }
             }
             None => self.in_future(now + DONE_AFTER, Later::Report(refer, 486)),
         }

@@ -30,7 +30,7 @@ fn a_202_and_a_sipfrag_200_without_a_lamp_never_end_our_leg() {
     world.run(1_000);
     assert!(matches!(world.place(JANE), Place::With(_)));
     world.run(20_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     world.told("Jane Doe is with you");
     world.keeps_its_promises();
 }
@@ -39,7 +39,7 @@ fn a_202_and_a_sipfrag_200_without_a_lamp_never_end_our_leg() {
 fn a_full_lot_that_says_200_keeps_its_caller() {
     let mut world = the_last_slot_is_gone(Tells::Identity);
     world.run(25_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     world.told("park failed");
     world.keeps_its_promises();
 }
@@ -48,7 +48,7 @@ fn a_full_lot_that_says_200_keeps_its_caller() {
 fn a_full_lot_that_gives_no_sign_at_all_keeps_its_caller() {
     let mut world = the_last_slot_is_gone(Tells::Nothing);
     world.run(25_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     world.told("park failed");
     world.keeps_its_promises();
 }
@@ -113,7 +113,7 @@ fn a_colleagues_park_that_lights_a_lamp_is_no_proof_of_ours() {
     world.colleague_parks(BOB);
     world.press(PARK);
     world.run(12_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     assert_eq!(world.place(BOB), Place::Slot(0));
     world.told("park failed");
     world.keeps_its_promises();
@@ -125,8 +125,8 @@ fn a_refused_refer_gives_the_caller_back_at_once_with_the_reason() {
         let mut world = World::jane_talks(Setup { refuses_refer: Some(status), ..Setup::asterisk() });
         world.press(PARK);
         world.run(500);
-        assert_eq!(world.spoken_to(0), Some(JANE), "{status}{}", world.tells());
         world.told("park failed");
+        world.is_given_back(JANE);
         assert_eq!(world.refers().len(), 1, "{status}: not tried again by itself");
         world.keeps_its_promises();
     }
@@ -138,7 +138,7 @@ fn a_refer_that_nobody_answers_gives_the_caller_back() {
     world.console_loses("REFER sip", 1_000);
     world.press(PARK);
     world.run(60_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     world.told("park failed");
     world.keeps_its_promises();
 }
@@ -306,7 +306,7 @@ fn x_between_refer_and_proof_is_not_obeyed() {
         world.told("on the way");
         world.run(12_000);
         if end == Place::Outside {
-            world.talks_with(JANE);
+            world.is_given_back(JANE);
         } else {
             assert_eq!(world.place(JANE), end);
         }
@@ -472,7 +472,7 @@ fn a_transfer_that_succeeds_is_no_loss_and_one_that_is_refused_gives_back() {
     let mut world = World::jane_talks(Setup { refuses_refer: Some(603), ..Setup::asterisk() });
     world.press(Command::Transfer { to: "110".to_owned() });
     world.run(1_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     world.keeps_its_promises();
 }
 
@@ -525,6 +525,6 @@ fn a_slot_freed_while_a_full_lot_speaks_proves_nothing_about_our_park() {
     world.run(600);
     world.colleague_takes(0);
     world.run(12_000);
-    world.talks_with(JANE);
+    world.is_given_back(JANE);
     world.keeps_its_promises();
 }

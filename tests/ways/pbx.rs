@@ -1,7 +1,7 @@
 //! A model server's SIP: it registers consoles, tells lamps, rings, answers, hangs up, and lets its rules
 //! (`asterisk.rs` …) decide what a REFER or a dialled number does. Its sound is the model: who is connected to whom.
 
-use super::model::{CallerId, Leg, Model, NOBODY, Place, Why};
+use super::model::{CallerId, JANE, Leg, Model, NOBODY, Place, Why};
 use parkdeck::parking::Moment;
 use parkdeck::sip::callpark::{self, CallPark};
 use parkdeck::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Party};
@@ -9,7 +9,7 @@ use parkdeck::sip::message::{Method, NameAddr, Request, Uri};
 use parkdeck::sip::sdp::{self, Codec, Direction, LocalMedia};
 use parkdeck::sip::{
     CallKey, EndCause, EndedBy, Event, Invite, ReferKey, RequestKey, Transmit, UaConfig, UserAgent,
-    WatcherKey,
+    WatcherKey, dtmf_info,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -29,16 +29,33 @@ const COMEBACK_AFTER: Duration = Duration::from_millis(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Asterisk,
+    /// The same server, parked on by feature code.
+    AsteriskDtmf,
     FreeSwitch,
-    #[allow(dead_code)]
     BroadWorks,
     PortSip,
+    /// Any other that is parked on by REFER.
     Generic,
 }
 
 impl Kind {
-    /// Those that a console has a dialect for.
-    pub const ALL: [Self; 3] = [Self::Asterisk, Self::FreeSwitch, Self::Generic];
+    pub const ALL: [Self; 6] = [
+        Self::Asterisk,
+        Self::AsteriskDtmf,
+        Self::FreeSwitch,
+        Self::BroadWorks,
+        Self::PortSip,
+        Self::Generic,
+    ];
+
+    fn is_asterisk(self) -> bool {
+        matches!(self, Self::Asterisk | Self::AsteriskDtmf)
+    }
+
+    /// Whether slots are extensions that the operator has to name.
+    pub fn names_slots(self) -> bool {
+        matches!(self, Self::BroadWorks | Self::PortSip)
+    }
 }
 
 /// How a server tells the parker's leg, or the retriever's, who is at the other end now.
@@ -224,7 +241,7 @@ impl Pbx {
 
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         let mut transmit = self.ua.poll_transmit()?;
-        if self.setup.kind == Kind::Asterisk && transmit.bytes.starts_with(b"NOTIFY") {
+        if self.setup.kind.is_asterisk() && transmit.bytes.starts_with(b"NOTIFY") {
             transmit.bytes = without_refer_id(transmit.bytes);
         }
         Some(transmit)
@@ -307,6 +324,11 @@ impl Pbx {
                     let answer = sdp::answer(&sdp, &self.media()).map(|(answer, _)| answer);
                     self.ua.answer_offer(now, call, answer.map_err(|_| 488));
                 }
+                Event::InfoReceived { call, content_type, body } => {
+                    if let Some(digit) = dtmf_info::read(&content_type, &body) {
+                        self.digit(now, call.number(), digit);
+                    }
+                }
                 _ => {}
             }
         }
@@ -326,6 +348,11 @@ impl Pbx {
             }
             Method::Subscribe => {
                 let user = request.uri.user.as_deref().unwrap_or_default();
+                // FreeSWITCH's lamps are those of `park+STALL`.
+                let user = match self.setup.kind {
+                    Kind::FreeSwitch => user.strip_prefix("park+").unwrap_or_default(),
+                    _ => user,
+                };
                 match self.slot_numbered(user).filter(|slot| *slot < self.setup.slots) {
                     Some(slot) => {
                         if let Some(watcher) = self.ua.admit_watcher(now, key, 300) {
@@ -380,7 +407,7 @@ impl Pbx {
         let truth = there.is_some() || self.selves.contains_key(&slot);
         let lit = self.lies.get(&slot).copied().unwrap_or(truth);
         if callpark {
-            let parked = there.filter(|_| lit).map(|caller| Party {
+            let parked = lit.then(|| there.unwrap_or(JANE)).map(|caller| Party {
                 display: Some(caller.name().to_owned()),
                 uri: format!("sip:{}@{HOST}", caller.number()),
                 ..Party::default()
@@ -474,7 +501,7 @@ impl Pbx {
         };
         self.insert_leg(call, console, Some(agreed.remote.port()));
         match self.setup.kind {
-            Kind::Asterisk => self.asterisk_dialled(now, call, &number, answer),
+            Kind::Asterisk | Kind::AsteriskDtmf => self.asterisk_dialled(now, call, &number, answer),
             Kind::FreeSwitch => self.freeswitch_dialled(now, call, &number, answer),
             Kind::BroadWorks => self.broadworks_dialled(now, call, &number, answer),
             Kind::PortSip | Kind::Generic => self.generic_dialled(now, call, &number, answer),
@@ -490,7 +517,7 @@ impl Pbx {
         leg.refers.push(refer);
         let leg = leg.key.number();
         match self.setup.kind {
-            Kind::Asterisk => self.asterisk_referred(now, leg, refer, target),
+            Kind::Asterisk | Kind::AsteriskDtmf => self.asterisk_referred(now, leg, refer, target),
             Kind::FreeSwitch => self.freeswitch_referred(now, leg, refer, target),
             Kind::BroadWorks => self.broadworks_referred(now, leg, refer, target),
             Kind::PortSip | Kind::Generic => self.generic_referred(now, leg, refer, target),
@@ -617,7 +644,7 @@ impl Pbx {
         let parking = self.parkings.get(&caller).copied();
         let Some(parking) = parking.filter(|_| self.model.place(caller) == Place::Returning) else { return };
         let Some(console) = parking.parker else { return };
-        self.ring(now, caller, console, parking.by_refer && self.setup.kind == Kind::Asterisk);
+        self.ring(now, caller, console, parking.by_refer && self.setup.kind.is_asterisk());
         if let Place::Ringing(leg) = self.model.place(caller) {
             self.in_future(now + self.setup.comeback_rings, Later::StopRinging(leg));
         }

@@ -18,7 +18,7 @@ const ALL: u64 = 10_000;
 /// How many of them the ordinary run takes.
 const ORDINARY: u64 = 1_000;
 /// Split among so many tests of each server, so that both cores work.
-const SHARES: u64 = 4;
+const SHARES: u64 = 2;
 
 /// A house as the seed has it.
 fn house(kind: Kind, seed: u64) -> (Setup, bool) {
@@ -32,6 +32,7 @@ fn house(kind: Kind, seed: u64) -> (Setup, bool) {
         comeback_rings: Duration::from_secs(rng.random_range(4..12)),
         lamps_late: Duration::from_millis(if rng.random_bool(0.2) { 400 } else { 0 }),
         silent_callers: Duration::from_millis(if rng.random_bool(0.2) { 500 } else { 0 }),
+        announces: rng.random_bool(0.3),
         ..Setup::of(kind)
     };
     (setup, rng.random_bool(0.3))
@@ -122,7 +123,10 @@ fn run(kind: Kind, count: u64, share: u64, shares: u64) {
     println!("{kind:?}: {worlds} worlds, {parks} parks, {retrieves} retrieves, {took:.1?}");
     assert!(failures.is_empty(), "{} seeds failed:\n{}", failures.len(), failures.join("\n"));
     // A world in which nobody parks proves nothing.
-    assert!(worlds < 10 || parks > worlds && retrieves > worlds, "{parks} parks and {retrieves} retrieves");
+    assert!(
+        worlds < 10 || 2 * parks > worlds && 4 * retrieves > worlds,
+        "{parks} parks and {retrieves} retrieves"
+    );
 }
 
 fn ordinary(kind: Kind, share: u64) {
@@ -156,21 +160,15 @@ macro_rules! servers {
                 ordinary($kind, 1);
             }
 
-            #[test]
-            fn nobody_is_lost_and_no_two_are_joined_2() {
-                ordinary($kind, 2);
-            }
-
-            #[test]
-            fn nobody_is_lost_and_no_two_are_joined_3() {
-                ordinary($kind, 3);
-            }
         }
     )*};
 }
 
 servers! {
     asterisk = Kind::Asterisk,
+    asterisk_dtmf = Kind::AsteriskDtmf,
     freeswitch = Kind::FreeSwitch,
+    broadworks = Kind::BroadWorks,
+    portsip = Kind::PortSip,
     generic = Kind::Generic,
 }

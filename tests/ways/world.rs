@@ -4,7 +4,7 @@
 use super::console::{Console, dialect};
 use super::model::{CallerId, JANE, Place, Why};
 use super::net::{Net, Weather};
-use super::pbx::{Pbx, Setup};
+use super::pbx::{Kind, Pbx, Setup};
 use parkdeck::desk::{Command, Phase};
 use parkdeck::dialect::Dialect;
 use parkdeck::parking::{Lamp, Moment};
@@ -177,10 +177,18 @@ impl World {
     /// He talks and is parked, in that slot.
     pub fn is_parked(&mut self, caller: CallerId, slot: usize) {
         self.talks(caller);
-        self.press(Command::Park { slot: None });
-        self.run(500);
+        self.parks(0, slot);
+        // Asterisk says the slot before it ends the leg of whoever parked by keys.
+        self.run(if self.pbx.setup.kind == Kind::AsteriskDtmf { 3_500 } else { 500 });
         assert_eq!(self.place(caller), Place::Slot(slot));
         assert_eq!(self.consoles[0].desk().calls.len(), 0, "our leg is released");
+    }
+
+    /// The key that parks: of the slot, where slots have to be named.
+    pub fn parks(&mut self, console: usize, slot: usize) {
+        let key = Console::slot_key(&self.pbx.number(slot));
+        let named = self.pbx.setup.kind.names_slots();
+        self.press_at(console, if named { Command::PressSlot(key) } else { Command::Park { slot: None } });
     }
 
     pub fn hangs_up(&mut self, caller: CallerId) {
@@ -295,6 +303,16 @@ impl World {
     #[track_caller]
     pub fn talks_with(&self, caller: CallerId) {
         assert_eq!(self.spoken_to(0), Some(caller), "{}", self.consoles[0].calls());
+    }
+
+    /// A park of his has failed: he is heard, and spoken to by the operator's key.
+    #[track_caller]
+    pub fn is_given_back(&mut self, caller: CallerId) {
+        assert!(matches!(self.place(caller), Place::With(_)), "{:?}{}", self.place(caller), self.tells());
+        assert_eq!(self.spoken_to(0), None, "not before the operator says so");
+        self.press(Command::Answer);
+        self.run(500);
+        assert_eq!(self.spoken_to(0), Some(caller), "{}", self.tells());
     }
 
     /// Which REFERs reached the server.
@@ -437,6 +455,7 @@ impl World {
         let text = String::from_utf8_lossy(bytes);
         // Whose subscription it is: callpark documents don't say.
         let slot = between(&text, "\r\nFrom: ", "@").and_then(|from| Some(from.split_once("sip:")?.1));
+        let slot = slot.map(|slot| slot.strip_prefix("park+").unwrap_or(slot));
         let (Some(slot), serial) = (slot, self.words.len()) else { return };
         let lit = ["<state>confirmed", "<state>early", "<parked>"];
         let parked = lit.iter().any(|word| text.contains(word));
