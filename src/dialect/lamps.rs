@@ -232,7 +232,8 @@ impl Phone {
         let report =
             LampReport { fresh_until: by.and_then(|by| self.ua.fresh_until(by)), ..watched.report() };
         let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
-        let lit = was_free && report.lamp == Lamp::Parked;
+        // FreeSWITCH calls whoever is parked "early" when it is asked.
+        let lit = was_free && matches!(report.lamp, Lamp::Parked | Lamp::RingingBack);
         let names = report.parkee.clone().filter(|_| self.config.dialect.preset.lamps.name_callers);
         self.say(Event::LampChanged { slot: slot.clone(), report });
         if lit {

@@ -149,6 +149,20 @@ impl Console {
     pub fn before(&mut self, command: &Command) -> Option<CallId> {
         let hand = self.desk().hand()?;
         let (call, phase) = (hand.id, hand.phase.clone());
+        let unproven = |call: CallId| {
+            self.desk()
+                .call(call)
+                .is_some_and(|call| call.phase == Phase::Held && call.strength == Some(Strength::Unverified))
+        };
+        // Who could not be put back waits on hold until the operator takes him on.
+        let taken = match command {
+            Command::Answer | Command::Hold => Some(call),
+            Command::Take(call) => Some(*call),
+            _ => None,
+        };
+        if let Some(call) = taken.filter(|call| unproven(*call)) {
+            self.accepted.insert(call);
+        }
         match (command, phase) {
             (Command::Answer, Phase::Verifying { until, .. }) if until == Moment::MAX => {
                 self.accepted.insert(call);

@@ -408,8 +408,11 @@ impl Pbx {
         let lit = self.lies.get(&slot).copied().unwrap_or(truth);
         if callpark {
             let parked = lit.then(|| there.unwrap_or(JANE)).map(|caller| Party {
-                display: Some(caller.name().to_owned()),
-                uri: format!("sip:{}@{HOST}", caller.number()),
+                display: Some(caller.name().to_owned()).filter(|_| caller != NOBODY),
+                uri: match caller {
+                    NOBODY => "sip:anonymous@anonymous.invalid".to_owned(),
+                    caller => format!("sip:{}@{HOST}", caller.number()),
+                },
                 ..Party::default()
             });
             let body = callpark::write(&CallPark { parked });

@@ -111,6 +111,7 @@ fn a_stranger_who_can_t_go_back_because_the_lot_is_full_waits_on_hold_unspoken_t
     while world.place(BOB) == Place::Slot(0) {
         world.run(1);
     }
+    world.pbx.leaving.clear();
     assert_eq!(world.colleague_parks(EVE), Some(0));
     speaks_to_nobody_for(&mut world, 14_000);
     assert!(matches!(world.place(BOB), Place::With(_)), "{:?}", world.place(BOB));

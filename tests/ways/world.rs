@@ -491,6 +491,10 @@ impl World {
     /// In fine weather: whoever has been in a slot for a while is not shown under another's name.
     pub fn nobody_is_shown_as_another(&mut self) {
         let patience = Duration::from_secs(3) + self.pbx.setup.lamps_late + self.pbx.setup.silent_callers;
+        if self.pbx.setup.announces {
+            // Lamps that are seconds behind can't be told apart by time; a retrieve compares.
+            return;
+        }
         for (caller, place) in self.pbx.model.inside().collect::<Vec<_>>() {
             let Place::Slot(slot) = place else { continue };
             let since = self.pbx.parkings.get(&caller).map_or(self.now, |parking| parking.since);
@@ -521,7 +525,10 @@ impl World {
                 }),
                 Place::Slot(slot) if slot < self.pbx.setup.slots => {
                     let number = self.pbx.number(slot);
-                    self.consoles.iter().any(|console| console.lamp(&number) == Lamp::Parked)
+                    self.consoles.iter().any(|console| {
+                        // FreeSWITCH says "early" to whoever asks.
+                        matches!(console.lamp(&number), Lamp::Parked | Lamp::RingingBack)
+                    })
                 }
                 Place::Slot(_) | Place::Returning | Place::Colleague | Place::Outside => true,
             };

@@ -165,6 +165,10 @@ impl Phone {
         self.end_errand(now, call);
         let open = |a: &&mut Attempt| a.call == call && (a.is_undecided() || a.stage == Stage::Queued);
         let Some(attempt) = self.attempts.iter_mut().find(open) else { return };
+        if attempt.stage == Stage::LegGone {
+            // The caller hung up as we asked: there is no leg that he could be on.
+            return self.lost_sight(now, call);
+        }
         // What has not gone out must not park anybody after the operator was told that it failed.
         if let Some(refer) = attempt.refer {
             self.ua.withdraw_refer(refer);
@@ -212,10 +216,10 @@ impl Phone {
         };
         let stage = attempt.stage;
         // The server ended our leg and its lamp is lit, or it named the slot before: the caller is there.
-        let settled = attempt
-            .slot
-            .clone()
-            .filter(|slot| sign == Sign::Answer || self.lamp(slot).is_some_and(|lamp| *lamp == Lamp::Parked));
+        let settled = attempt.slot.clone().filter(|slot| {
+            let lit = |lamp: &Lamp| matches!(lamp, Lamp::Parked | Lamp::RingingBack);
+            sign == Sign::Answer || self.lamp(slot).is_some_and(lit)
+        });
         self.end_errand(now, call);
         if let Some(slot) = settled {
             self.attempts.retain(|a| a.call != call);
