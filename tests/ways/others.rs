@@ -198,9 +198,10 @@ fn a_caller_who_hangs_up_at_any_moment_of_park_or_retrieve_leaves_nothing_behind
             world.run(ms);
             world.hangs_up(PATEL);
             world.run(15_000);
-            if setup.kind == Kind::FreeSwitch {
-                // Too late: the operator sits in the stall himself, and x twice at most lets go of it.
-                for _ in 0..2 {
+            if matches!(setup.kind, Kind::FreeSwitch | Kind::PortSip) {
+                // The operator sits in the stall himself, or has a leg that the server leaves to him: x lets go of it.
+                for _ in 0..4 {
+                    world.press(Command::Choose { forward: false });
                     world.press(Command::HangUp);
                     world.run(4_000);
                 }

@@ -491,8 +491,8 @@ impl World {
     /// In fine weather: whoever has been in a slot for a while is not shown under another's name.
     pub fn nobody_is_shown_as_another(&mut self) {
         let patience = Duration::from_secs(3) + self.pbx.setup.lamps_late + self.pbx.setup.silent_callers;
-        if self.pbx.setup.announces {
-            // Lamps that are seconds behind can't be told apart by time; a retrieve compares.
+        if self.pbx.setup.announces || self.pbx.setup.kind == Kind::AsteriskDtmf {
+            // A BYE may be the caller's own, beside somebody else's lamp; lamps that are seconds behind can't be told apart by time; a retrieve compares.
             return;
         }
         for (caller, place) in self.pbx.model.inside().collect::<Vec<_>>() {

@@ -76,6 +76,8 @@ pub(super) struct Attempt {
     or_in: Vec<SlotId>,
     /// Whether that slot's lamp names our caller.
     named: bool,
+    /// Whether the server says that it has done what the REFER asked (sipfrag 2xx).
+    done: bool,
     /// Whether the leg was on hold before, where preparing has changed that.
     was_held: Option<bool>,
     /// When the request was sent.
@@ -102,6 +104,7 @@ impl Attempt {
             slot: None,
             or_in: Vec::new(),
             named: false,
+            done: false,
             was_held: None,
             asked_at: now,
             decide_at: now + HARD_DEADLINE,

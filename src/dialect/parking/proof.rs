@@ -97,6 +97,8 @@ impl Phone {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call) else { return };
         let Some(slot) = attempt.slot.clone() else { return };
         let (stage, named, asked_at) = (attempt.stage, attempt.named, attempt.asked_at);
+        // Room elsewhere says nothing of a slot that was named: whoever was quicker has lit it.
+        let unrefused = attempt.wish.is_none() || attempt.done;
         let proof = &self.config.dialect.preset.proof;
         let (sign, ask_twice, ender) = (proof.sign, proof.ask_twice, proof.ends_leg);
         match (stage, sign) {
@@ -112,7 +114,7 @@ impl Phone {
             (Stage::Accepted, Sign::Lamp) => match ender {
                 // The slot is told; whose it is, the server's BYE says.
                 LegEnder::Server => self.decide_by(call, now + LEG_PATIENCE),
-                LegEnder::Us if named || self.had_room_since(asked_at) => self.prove(now, call),
+                LegEnder::Us if named || unrefused && self.had_room_since(asked_at) => self.prove(now, call),
                 LegEnder::Us => self.decide_by(call, now + LEG_PATIENCE),
             },
             _ => {}
@@ -220,10 +222,14 @@ impl Phone {
             let lit = |lamp: &Lamp| matches!(lamp, Lamp::Parked | Lamp::RingingBack);
             sign == Sign::Answer || self.lamp(slot).is_some_and(lit)
         });
+        let or_in = if attempt.named { Vec::new() } else { attempt.or_in.clone() };
         self.end_errand(now, call);
         if let Some(slot) = settled {
             self.attempts.retain(|a| a.call != call);
-            self.say(Event::ParkProven { call, slot: Some(slot) });
+            self.say(Event::ParkProven { call, slot: Some(slot.clone()) });
+            if !or_in.is_empty() {
+                self.say(Event::ParkDoubted { slots: [slot].into_iter().chain(or_in).collect() });
+            }
             self.ask_next(now);
             return true;
         }
