@@ -104,8 +104,16 @@ impl Desk {
         let same = |d: &Departed| {
             d.parked.parkee.agrees_with(&party) && (d.tell_at.is_some() || arrival.referred_by_us)
         };
-        let departed = self.departed_lately(line, same)?;
-        Some(self.remembered_comeback(departed, party))
+        if let Some(departed) = self.departed_lately(line, same) {
+            return Some(self.remembered_comeback(departed, party));
+        }
+        // Handed over by us and still shown in a slot: he is quicker than his lamp.
+        let there = |p: &ParkedCall| p.ours && p.parkee.agrees_with(&party);
+        let slot = self.slots_of(line).find(|s| s.parked.as_ref().is_some_and(there));
+        let (slot, parked) =
+            slot.filter(|_| arrival.referred_by_us).map(|s| (s.id.clone(), s.parked.clone()))?;
+        let waited = parked.as_ref().map(|p| self.now.saturating_sub(p.since)).unwrap_or_default();
+        Some(Recognised { slot: Some(slot), parked, waited, party })
     }
 
     /// The server said that it is one. What it leaves out is known from the lamps.

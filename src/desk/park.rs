@@ -344,6 +344,8 @@ impl Desk {
             }
             Phase::PuttingBack { slot } => {
                 call.enter(Phase::Holding, now);
+                // Whoever takes him on speaks to somebody whom nobody vouches for.
+                call.strength.get_or_insert(Strength::Unverified);
                 let slot = call.slot_key(&slot);
                 let slot = self.place(&slot);
                 let text = format!(

@@ -61,6 +61,8 @@ pub(super) struct Watched {
     /// The version of the last dialog-info in this subscription; `None` before the first.
     version: Option<u32>,
     heard_at: Option<Moment>,
+    /// Since when it has been free without a break, as far as every word was heard.
+    free_since: Option<Moment>,
     /// The dialogs as known, since partial states only name what changed.
     dialogs: Vec<DialogElement>,
     /// Who is parked, by a callpark document.
@@ -113,6 +115,7 @@ impl Phone {
                 package: 0,
                 version: None,
                 heard_at: None,
+                free_since: None,
                 dialogs: Vec::new(),
                 parkee: None,
                 closed: false,
@@ -223,12 +226,16 @@ impl Phone {
         if let Some(held) = by.and_then(|by| self.subscribed.get_mut(&by)) {
             held.troubles = 0;
         }
-        let lamp = watched.lamp_told();
+        let lamp = match watched.lamp_told() {
+            Lamp::RingingBack if self.config.dialect.preset.lamps.early_is_parked => Lamp::Parked,
+            lamp => lamp,
+        };
         let before = std::mem::replace(&mut watched.lamp, lamp);
+        watched.free_since = (watched.lamp == Lamp::Free).then(|| watched.free_since.unwrap_or(now));
         let report =
             LampReport { fresh_until: by.and_then(|by| self.ua.fresh_until(by)), ..watched.report() };
         let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
-        let lit = was_free && report.lamp == Lamp::Parked;
+        let lit = was_free && matches!(report.lamp, Lamp::Parked | Lamp::RingingBack);
         let names = report.parkee.clone().filter(|_| self.config.dialect.preset.lamps.name_callers);
         self.tell_lamp(now, slot, report);
         if lit {
@@ -454,6 +461,11 @@ impl Watched {
         matches!(self.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack)
     }
 
+    /// Whether it has been free all the time since then.
+    pub(super) fn has_been_free_since(&self, then: Moment) -> bool {
+        self.lamp == Lamp::Free && self.free_since.is_some_and(|since| since <= then)
+    }
+
     /// From now on the list tells of it; its dialogs' versions begin anew.
     pub(super) fn join(&mut self, list: SubscriptionKey) {
         self.by = Some(list);
@@ -466,6 +478,7 @@ impl Watched {
         }
         let was_parked = self.lamp != Lamp::Free;
         self.lamp = Lamp::Stale { since: self.heard_at.unwrap_or(since), was_parked };
+        self.free_since = None;
         Some((self.slot.clone(), self.lamp.clone()))
     }
 
@@ -507,6 +520,10 @@ impl Watched {
             }
             None if !info.full => return Err("a partial state comes first".into()),
             _ => {}
+        }
+        // A word between was not heard: somebody may have come and gone.
+        if self.version.and_then(|version| version.checked_add(1)) != Some(info.version) {
+            self.free_since = None;
         }
         self.version = Some(info.version);
         self.parkee = None;

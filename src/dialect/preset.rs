@@ -112,6 +112,9 @@ pub struct Lamps {
     pub watch: Pattern,
     /// Whether a lamp says who is parked.
     pub name_callers: bool,
+    /// Whether the server calls a parked call's dialog `early` and means no ringing by it.
+    #[serde(default)]
+    pub early_is_parked: bool,
 }
 
 /// Notes of parked calls.

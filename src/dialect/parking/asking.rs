@@ -195,13 +195,21 @@ impl Phone {
             return;
         }
         let answers_probe = self.probe_answered_with(now, refer, status);
-        // 2xx proves nothing; a failure is believed at once, unless a lamp has lit already (the caller who hangs up
-        // just after he was parked makes it a 503).
+        let asked_twice = self.config.dialect.preset.proof.ask_twice;
+        if let (200..=299, false, Some(attempt)) = (status, asked_twice, self.attempt_of(refer)) {
+            attempt.done = true;
+            let call = attempt.call;
+            return self.judge(now, call);
+        }
+        // 2xx proves nothing by itself; a failure is believed at once, unless the server is one that is asked twice and
+        // a lamp has lit already (the caller who hangs up just after he was parked makes it a 503).
         if !answers_probe
             && status >= 300
             && status != 408
-            && let Some(call) =
-                self.attempt_of(refer).filter(|a| a.is_undecided() && a.slot.is_none()).map(|a| a.call)
+            && let Some(call) = self
+                .attempt_of(refer)
+                .filter(|a| a.is_undecided() && (a.slot.is_none() || !asked_twice))
+                .map(|a| a.call)
         {
             let text = match status {
                 // Nobody is at the other end but the server itself: an echo, a mailbox, its music.

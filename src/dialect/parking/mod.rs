@@ -6,8 +6,8 @@
 //!
 //! - A server that is asked twice (Asterisk): the same REFER once more, as a *probe*. A server that has parked the caller
 //!   has nobody left to transfer and says 400 within milliseconds; one that has not is silent, or tells our leg that it is
-//!   connected again (UPDATE or re-INVITE). Where the probe stays without an answer, a slot that is still free speaks for
-//!   us: a lot with room can't have refused.
+//!   connected again (UPDATE or re-INVITE). Where the probe stays without an answer, a slot that was free all the time
+//!   speaks for us: a lot with room can't have refused.
 //! - A server that ends our leg itself, and only when the park has worked: we wait for its BYE, and never send ours.
 //! - Any other: a lot with room, a lamp that names our caller, or the server's BYE. Else the caller stays with us.
 
@@ -18,7 +18,7 @@ mod proof;
 use super::phone::Phone;
 use super::preset::Sign;
 use crate::desk::{CallId, DialogKey, Event};
-use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
+use crate::parking::{Identity, Moment, SlotId, Text};
 use crate::sip::{CallKey, ReferKey};
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const DOUBT_WITHIN: Duration = Duration::from_millis(700);
 
 /// The most parks that are kept at once: one for each call, and those just proven.
 const MAX_ATTEMPTS: usize = 2 * crate::desk::MAX_CALLS;
+
+/// The most other slots that a park is kept in doubt about.
+const MAX_IN_DOUBT: usize = 8;
 
 /// How far a park has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +75,12 @@ pub(super) struct Attempt {
     stage: Stage,
     /// The slot in which the call is, as far as is known.
     slot: Option<SlotId>,
+    /// Slots whose lamps lit as well before anything was proven: it may be any of them.
+    or_in: Vec<SlotId>,
     /// Whether that slot's lamp names our caller.
     named: bool,
+    /// Whether the server says that it has done what the REFER asked (sipfrag 2xx).
+    done: bool,
     /// Whether the leg was on hold before, where preparing has changed that.
     was_held: Option<bool>,
     /// When the request was sent.
@@ -98,7 +105,9 @@ impl Attempt {
             party: party.clone(),
             stage: Stage::Queued,
             slot: None,
+            or_in: Vec::new(),
             named: false,
+            done: false,
             was_held: None,
             asked_at: now,
             decide_at: now + HARD_DEADLINE,
@@ -109,6 +118,13 @@ impl Attempt {
 
     pub(super) fn next_wake(&self) -> Moment {
         self.ask_at.map_or(self.decide_at, |ask| ask.min(self.decide_at))
+    }
+
+    /// Another slot's lamp has lit as well.
+    fn doubt(&mut self, slot: &SlotId) {
+        if !self.named && self.slot.as_ref() != Some(slot) && self.or_in.len() < MAX_IN_DOUBT {
+            self.or_in.push(slot.clone());
+        }
     }
 
     fn is_undecided(&self) -> bool {
@@ -194,9 +210,10 @@ impl Phone {
         }
     }
 
-    /// Whether some slot is free: a lot with room can't have refused.
-    fn room_left(&self) -> bool {
-        self.watched.values().any(|watched| watched.lamp == Lamp::Free)
+    /// Whether some slot has been free all the time since then: a lot with room can't have refused. One that became free
+    /// only later says nothing of what the server found when it was asked.
+    fn had_room_since(&self, then: Moment) -> bool {
+        self.watched.values().any(|watched| watched.has_been_free_since(then))
     }
 
     /// Tells the server the note of a parked call, where it keeps any.

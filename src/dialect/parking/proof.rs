@@ -67,6 +67,8 @@ impl Phone {
             if attempt.slot.is_none() || attempt.stage == Stage::Aftermath || named {
                 attempt.slot = Some(slot.clone());
                 attempt.named = named;
+            } else {
+                attempt.doubt(slot);
             }
             let call = attempt.call;
             return self.judge(now, call);
@@ -76,14 +78,18 @@ impl Phone {
 
     /// A lamp that nobody here waits for has lit so soon after a park of ours that it may be the one that we lit.
     fn doubt(&mut self, now: Moment, slot: &SlotId, names: Option<&Identity>) {
-        let recent = self.attempts.iter().find(|a| {
+        let recent = self.attempts.iter_mut().find(|a| {
             matches!(a.stage, Stage::Proven | Stage::Probed)
                 && now.saturating_sub(a.asked_at) <= DOUBT_WITHIN
                 && !a.named
                 && a.slot.as_ref() != Some(slot)
         });
-        let first = recent.filter(|_| names.is_none()).and_then(|a| a.slot.clone());
-        if let Some(first) = first {
+        let Some(attempt) = recent.filter(|_| names.is_none()) else { return };
+        if attempt.stage == Stage::Probed {
+            // Nobody is said to be anywhere yet: the doubt is told with the proof.
+            return attempt.doubt(slot);
+        }
+        if let Some(first) = attempt.slot.clone() {
             self.say(Event::ParkDoubted { slots: vec![first, slot.clone()] });
         }
     }
@@ -92,7 +98,9 @@ impl Phone {
     pub(super) fn judge(&mut self, now: Moment, call: CallId) {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call) else { return };
         let Some(slot) = attempt.slot.clone() else { return };
-        let (stage, named) = (attempt.stage, attempt.named);
+        let (stage, named, asked_at) = (attempt.stage, attempt.named, attempt.asked_at);
+        // Room elsewhere says nothing of a slot that was named: whoever was quicker has lit it.
+        let unrefused = attempt.wish.is_none() || attempt.done;
         let proof = &self.config.dialect.preset.proof;
         let (sign, ask_twice, ender) = (proof.sign, proof.ask_twice, proof.ends_leg);
         match (stage, sign) {
@@ -112,7 +120,7 @@ impl Phone {
             (Stage::Accepted, Sign::Lamp) => match ender {
                 // The slot is told; whose it is, the server's BYE says.
                 LegEnder::Server => self.decide_by(call, now + LEG_PATIENCE),
-                LegEnder::Us if named || self.room_left() => self.prove(now, call),
+                LegEnder::Us if named || unrefused && self.had_room_since(asked_at) => self.prove(now, call),
                 LegEnder::Us => self.decide_by(call, now + LEG_PATIENCE),
             },
             _ => {}
@@ -169,7 +177,12 @@ impl Phone {
         attempt.decide_at = attempt.asked_at.max(now) + DOUBT_WITHIN;
         attempt.ask_at = None;
         let slot = attempt.slot.clone();
+        let in_doubt = if attempt.named { Vec::new() } else { std::mem::take(&mut attempt.or_in) };
+        let in_doubt: Vec<SlotId> = slot.iter().cloned().chain(in_doubt).collect();
         self.say(Event::ParkProven { call, slot });
+        if in_doubt.len() > 1 {
+            self.say(Event::ParkDoubted { slots: in_doubt });
+        }
         self.hang_up(now, call);
         self.ask_next(now);
     }
@@ -179,6 +192,10 @@ impl Phone {
         self.end_errand(now, call);
         let open = |a: &&mut Attempt| a.call == call && (a.is_undecided() || a.stage == Stage::Queued);
         let Some(attempt) = self.attempts.iter_mut().find(open) else { return };
+        if attempt.stage == Stage::LegGone {
+            // The caller hung up as we asked: there is no leg that he could be on.
+            return self.lost_sight(now, call);
+        }
         // What has not gone out must not park anybody after the operator was told that it failed.
         if let Some(refer) = attempt.refer {
             self.ua.withdraw_refer(refer);
@@ -226,14 +243,18 @@ impl Phone {
         };
         let stage = attempt.stage;
         // The server ended our leg and its lamp is lit, or it named the slot before: the caller is there.
-        let settled = attempt
-            .slot
-            .clone()
-            .filter(|slot| sign == Sign::Answer || self.lamp(slot).is_some_and(|lamp| *lamp == Lamp::Parked));
+        let settled = attempt.slot.clone().filter(|slot| {
+            let lit = |lamp: &Lamp| matches!(lamp, Lamp::Parked | Lamp::RingingBack);
+            sign == Sign::Answer || self.lamp(slot).is_some_and(lit)
+        });
+        let or_in = if attempt.named { Vec::new() } else { attempt.or_in.clone() };
         self.end_errand(now, call);
         if let Some(slot) = settled {
             self.attempts.retain(|a| a.call != call);
-            self.say(Event::ParkProven { call, slot: Some(slot) });
+            self.say(Event::ParkProven { call, slot: Some(slot.clone()) });
+            if !or_in.is_empty() {
+                self.say(Event::ParkDoubted { slots: [slot].into_iter().chain(or_in).collect() });
+            }
             self.ask_next(now);
             return true;
         }
@@ -253,7 +274,8 @@ impl Phone {
     /// A park has run out of time.
     pub(super) fn decide(&mut self, now: Moment, call: CallId, stage: Stage) {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call && a.stage == stage) else { return };
-        let may_have_worked = self.room_left() && !attempt.refused && attempt.slot.is_some();
+        let may_have_worked =
+            self.had_room_since(attempt.asked_at) && !attempt.refused && attempt.slot.is_some();
         let (lit, probed) = (attempt.slot.clone(), attempt.probe.is_some());
         let slot_named = self.sign() == Sign::Answer && lit.is_some();
         let ask_twice = self.config.dialect.preset.proof.ask_twice;
