@@ -53,6 +53,7 @@ pub(super) fn first_desk(config: &Config) -> Desk {
             },
             label,
             voicemail: account.voicemail.clone(),
+            answers_for: account.auto_answer.clone(),
             lot_name: lot.name.as_str().to_owned(),
             slots: lot.slots.clone(),
             abilities: dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default(),

@@ -10,6 +10,9 @@ pub const MAX_ACCOUNTS: usize = 8;
 /// The most realms of an account beside its own.
 pub const MAX_FURTHER_REALMS: usize = 3;
 
+/// The most users of an account whose calls answer themselves.
+pub const MAX_AUTO_ANSWERS: usize = 32;
+
 /// An account at a SIP server, with that server's parking lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -43,6 +46,8 @@ pub struct Account {
     pub key_exchange: KeyExchange,
     /// What names a caller, the most trusted first; at least one, none twice.
     pub identity: Vec<IdentitySource>,
+    /// Whose calls answer themselves when they ask to be: users of the same server; at most [`MAX_AUTO_ANSWERS`].
+    pub auto_answer: Vec<String>,
     /// What is dialled to hear messages.
     pub voicemail: Option<String>,
     /// The parking lot of that server.
@@ -68,6 +73,7 @@ impl Account {
             secure_media: SecureMedia::default(),
             key_exchange: KeyExchange::default(),
             identity: IdentitySource::ALL.to_vec(),
+            auto_answer: Vec::new(),
             voicemail: None,
             lot,
         }

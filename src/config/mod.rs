@@ -19,8 +19,8 @@ mod strict;
 mod tests;
 
 pub use account::{
-    Account, Dialect, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_FURTHER_REALMS,
-    PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
+    Account, Dialect, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_AUTO_ANSWERS,
+    MAX_FURTHER_REALMS, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
 };
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
 pub use slots::slot_list;

@@ -56,6 +56,7 @@ pub(super) struct RawAccount {
     pub secure_media: Option<SecureMedia>,
     pub key_exchange: Option<Spanned<KeyExchange>>,
     pub identity: Option<Spanned<Vec<IdentitySource>>>,
+    pub auto_answer: Option<Vec<Spanned<String>>>,
     pub voicemail: Option<Spanned<String>>,
     pub lot: Option<Spanned<RawLot>>,
 }
@@ -149,7 +150,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 const KEYS: [(&str, &[&str]); 9] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
-    ("account", &["key_exchange", "identity", "voicemail", "further_realms"]),
+    ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs"]),
     ("screen", &["theme", "mouse"]),

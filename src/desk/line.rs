@@ -120,6 +120,9 @@ pub struct Line {
     /// What calls its mailbox; empty where it has none.
     #[serde(default)]
     pub voicemail: Text,
+    /// Whose calls answer themselves when they ask to be.
+    #[serde(default)]
+    pub answers_for: Vec<Text>,
 }
 
 /// What a line is made of.
@@ -137,6 +140,8 @@ pub struct NewLine {
     pub abilities: Abilities,
     /// What calls its mailbox, if it has one.
     pub voicemail: Option<String>,
+    /// Whose calls answer themselves when they ask to be.
+    pub answers_for: Vec<String>,
 }
 
 impl Desk {
@@ -148,7 +153,8 @@ impl Desk {
                 Account { name: Text::new(&new.name), label: Text::new(&new.label), ..Account::default() };
             let lot_name = Text::new(&new.lot_name);
             let voicemail = Text::new(new.voicemail.as_deref().unwrap_or_default());
-            desk.lines.push(Line { account, lot_name, abilities: new.abilities, voicemail });
+            let answers_for = new.answers_for.iter().map(|user| Text::new(user)).collect();
+            desk.lines.push(Line { account, lot_name, abilities: new.abilities, voicemail, answers_for });
             let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
             desk.slots.extend(new.slots.into_iter().take(room).map(|id| Slot::new(SlotKey { line, id })));
         }

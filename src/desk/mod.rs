@@ -105,7 +105,7 @@ impl Desk {
     pub fn new(label: &str, lot_name: &str, slots: Vec<SlotId>, abilities: Abilities) -> Self {
         let name = String::new();
         let (label, lot_name) = (label.to_owned(), lot_name.to_owned());
-        Self::with_lines([NewLine { name, label, lot_name, slots, abilities, voicemail: None }])
+        Self::with_lines([NewLine { name, label, lot_name, slots, abilities, ..NewLine::default() }])
     }
 
     /// The call with this id.

@@ -80,6 +80,11 @@ impl Phone {
             note: identity::note(headers),
         }));
         self.remark_on(call, headers);
+        let (domain, address) = (self.config.account.aor.uri.host.clone(), from.ip().to_string());
+        let trusted = &self.config.account.identity;
+        if let Some(by) = identity::asks_to_be_answered(headers, trusted, &[&domain, &address]) {
+            self.say(Event::AutoAnswerAsked { call, by });
+        }
     }
 
     fn insert(

@@ -58,6 +58,7 @@ pub fn board(count: u32) -> Desk {
 
 fn line(name: &str, label: &str, lot: &str, slots: std::ops::RangeInclusive<u32>) -> NewLine {
     NewLine {
+        answers_for: Vec::new(),
         voicemail: None,
         name: name.into(),
         label: label.into(),

@@ -182,6 +182,7 @@ impl Operator {
         let dialect = Dialect::named("parkdeck", park, None).unwrap();
         let abilities: Abilities = dialect.abilities(Some(45));
         let line = |lot: &SocketAddr| NewLine {
+            answers_for: Vec::new(),
             voicemail: None,
             name: if lots.len() > 1 { format!("house {}", lot.ip()) } else { String::new() },
             label: user.to_owned(),

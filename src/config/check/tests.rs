@@ -193,3 +193,21 @@ fn further_realms_stand_beside_the_servers_own_and_are_few() {
         wrong(&format!("{ONE}realm = \"r\"\nfurther_realms = [\"a\", \"b\", \"c\", \"d\"]\n"));
     assert!(meaning.contains("at most 3"), "{meaning}");
 }
+
+#[test]
+fn whose_calls_answer_themselves_are_users_whom_the_server_asserts() {
+    let config = right(&format!("{ONE}auto_answer = [\"101\", \"sam\"]\n"));
+    assert_eq!(config.accounts[0].auto_answer, ["101", "sam"]);
+    assert!(right(ONE).accounts[0].auto_answer.is_empty(), "nobody's without");
+    for (list, meaning) in [
+        ("[\"sam@pbx\"]", "by their name or number"),
+        ("[\"*\"]", "by their name or number"),
+        ("[\"\"]", "by their name or number"),
+        ("[\"sam\"]\nidentity = [\"from\"]", "anybody can claim to be anybody"),
+    ] {
+        let (line, told, _) = wrong(&format!("{ONE}auto_answer = {list}\n"));
+        assert!(line == 5 && told.contains(meaning), "{line}: {told}");
+    }
+    let many: Vec<String> = (100..133).map(|n| format!("\"{n}\"")).collect();
+    assert!(wrong(&format!("{ONE}auto_answer = [{}]\n", many.join(", "))).1.contains("at most 32"));
+}
