@@ -33,6 +33,8 @@ pub struct AsteriskOptions {
     pub trunk_lines: String,
     /// Extra lines for the lot in `res_parking.conf`.
     pub lot_lines: String,
+    /// Extra sections at the end of `pjsip.conf`.
+    pub pjsip_lines: String,
     /// Extra lines at the end of the dialplan's `[phones]`.
     pub dialplan_lines: String,
     /// Codecs that phones may use, in Asterisk's notation.
@@ -58,6 +60,7 @@ impl Default for AsteriskOptions {
             endpoint_lines: String::new(),
             trunk_lines: String::new(),
             lot_lines: String::new(),
+            pjsip_lines: String::new(),
             dialplan_lines: String::new(),
             allow: "ulaw,alaw,opus".into(),
             parking: true,

@@ -162,7 +162,7 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
          [trunk]\ntype=identify\nendpoint=trunk\nmatch={OUTSIDE}/32\n",
         options.trunk_lines
     );
-    text
+    text + &options.pjsip_lines
 }
 
 /// Of a phone's endpoint: its media, and the connection that it came by.

@@ -87,8 +87,9 @@ impl Check<'_> {
             let text = user.get_ref();
             if text.is_empty() || text.contains(['@', ':', ' ', '*']) {
                 self.say(user, "here stand users of the server by their name or number, as in \"101\"", None);
+            } else {
+                self.printable(user, "a user");
             }
-            self.printable(user, "a user");
         }
         if let Some(user) = users.get(MAX_AUTO_ANSWERS) {
             self.say(user, format!("the calls of at most {MAX_AUTO_ANSWERS} users answer themselves"), None);

@@ -15,6 +15,7 @@ use crate::sip::Peer;
 use crate::sip::Reason;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, NameAddr, Request, Response};
+use crate::sip::multipart;
 use crate::sip::transaction::{ClientId, cancel_of, timers};
 
 impl UserAgent {
@@ -314,9 +315,12 @@ impl UserAgent {
     }
 }
 
-/// The body, if it is a session description.
+/// The body, if it is a session description, or that part of it which is.
 pub(super) fn sdp_of(headers: &crate::sip::message::Headers, body: Vec<u8>) -> Option<Vec<u8>> {
     let kind = headers.get("Content-Type").unwrap_or("application/sdp").trim();
+    if multipart::is_multipart(kind) {
+        return multipart::description(kind, &body).map(<[u8]>::to_vec).filter(|sdp| !sdp.is_empty());
+    }
     let is_sdp = kind.get(..15).is_some_and(|kind| kind.eq_ignore_ascii_case("application/sdp"));
     (!body.is_empty() && is_sdp).then_some(body)
 }
