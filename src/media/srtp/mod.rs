@@ -68,7 +68,7 @@ impl SrtpSuite {
 
 /// What became of a packet that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opened {
+pub enum Opened {
     /// Genuine and new: so many bytes are left.
     Genuine(usize),
     /// Genuine perhaps, but it was here before, or is too old to know.
@@ -127,7 +127,7 @@ impl SrtpSession {
 
     /// Protects the RTP packet of `length` bytes at the beginning of `buffer`; returns its new length, 0 when it must not
     /// be sent: the index was used before, or the key is worn out.
-    pub(crate) fn seal(&mut self, buffer: &mut [u8], length: usize) -> usize {
+    pub fn seal(&mut self, buffer: &mut [u8], length: usize) -> usize {
         self.send.seal(buffer, length).unwrap_or(0)
     }
 
@@ -137,7 +137,7 @@ impl SrtpSession {
     }
 
     /// Opens an RTP packet in place. One that isn't genuine is left as it came.
-    pub(crate) fn open(&mut self, packet: &mut [u8]) -> Opened {
+    pub fn open(&mut self, packet: &mut [u8]) -> Opened {
         self.open_with(packet, Receiver::open)
     }
 

@@ -65,8 +65,7 @@ impl UserAgent {
             self.renew(now, subscription);
         }
         let calls = self.calls.iter().filter(|(_, call)| {
-            // One that rings here has not been told an address yet.
-            call.account == account && !call.ended && !matches!(call.phase, Phase::Ringing | Phase::Over)
+            call.account == account && !call.ended && matches!(call.phase, Phase::Accepted | Phase::Confirmed)
         });
         for call in calls.map(|(key, _)| *key).collect::<Vec<_>>() {
             self.tell(Event::MediaAddressWanted { call });
