@@ -1,10 +1,11 @@
 //! The commands of the binary: arguments in, an exit code out.
 
-use crate::app::{check, console, lot, trace};
+use crate::app::{check, console, dialects, lot, trace};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
 use crate::demo;
+use crate::dialect::Preset;
 use clap::{CommandFactory, Parser, Subcommand};
 use color_eyre::eyre::eyre;
 use std::io::Write;
@@ -58,6 +59,9 @@ enum Command {
         /// The lot's instead of the console's.
         #[arg(long)]
         lot: bool,
+        /// A dialect's file instead, to be copied and changed: asterisk, freeswitch, …
+        #[arg(long, value_name = "NAME", conflicts_with = "lot")]
+        dialect: Option<String>,
     },
     /// Print a SIP trace so that it can be handed to a stranger: no passwords, no keys.
     Trace {
@@ -117,7 +121,13 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             say(&found.text)?;
             Ok(if found.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Some(Command::Example { lot }) => {
+        Some(Command::Example { dialect: Some(name), .. }) => {
+            let names: Vec<&str> = Preset::names().collect();
+            let unknown = || eyre!("there is no dialect “{name}”; there are {}", names.join(", "));
+            say(Preset::text(&name).ok_or_else(unknown)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Example { lot, dialect: None }) => {
             say(if lot { Config::lot_example() } else { Config::example() })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -164,6 +174,7 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
     let start = console::Start {
+        dialects: dialects::of(&config, Some(&load::dialect_folder(&paths.config)))?,
         config,
         passwords,
         memory: Some(paths.memory.clone()),

@@ -26,7 +26,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("io", &["sip", "media"]),
     ("app", &["parking", "sip", "media", "desk", "dialect", "lot", "journal", "config", "console", "io"]),
     ("demo", &["app", "lot", "sip", "media", "io", "parking", "config", "desk"]),
-    ("cli", &["app", "config", "demo", "io"]),
+    ("cli", &["app", "config", "demo", "dialect", "io"]),
     ("main", &["cli"]),
 ];
 

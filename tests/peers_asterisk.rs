@@ -188,8 +188,11 @@ fn a_lot_that_is_full_although_a_lamp_is_free_leaves_the_caller_with_the_operato
     console.keys("p");
     console.wait_call(&["parking…", "Jane Doe"], SOON);
     console.terminal.wait_line(&["park failed:", "full", "Jane Doe is with you"], Duration::from_secs(12));
-    console.wait_call(&["▶", "talking", "Jane Doe"], SOON);
+    console.wait_call(&["▶", "listening", "Jane Doe"], SOON);
     assert!(sent_by_console(&asterisk, "BYE") == 0 && caller.is_up());
+    assert!(!caller.voice().hears(OPERATOR_HZ, Duration::from_secs(1)), "not before the operator's key");
+    console.keys("<enter>");
+    console.wait_call(&["▶", "talking", "Jane Doe"], SOON);
     assert!(caller.voice().hears(OPERATOR_HZ, SOON), "the operator is heard again");
     assert!(card.hears(JANE_HZ, SOON));
     assert_eq!(asterisk.parked(), [701]);
@@ -227,7 +230,8 @@ fn of_two_parks_that_want_the_last_slot_none_loses_its_caller() {
         let kept = format!("{name} is with you");
         let outcome = peers::wait_until("the park to be decided", Duration::from_secs(12), || {
             let (slot, screen) = (console.slot(701), console.terminal.screen_text());
-            let talking = console.calls().iter().any(|call| call.contains("talking"));
+            let talking = |call: &String| call.contains("talking") || call.contains("listening");
+            let talking = console.calls().iter().any(talking);
             let refused = "not parked: every slot is taken";
             match () {
                 () if slot.contains('■') && slot.contains(&name) => Some("parked"),

@@ -1,5 +1,6 @@
 //! `parkdeck check`: reads every configuration file strictly and says what is wrong with it.
 
+use super::dialects;
 use super::theme::theme;
 use crate::config::load::{self, LoadError};
 use crate::config::paths::{self, Paths};
@@ -27,6 +28,11 @@ pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
             let base = paths.config.parent().unwrap_or(Path::new("."));
             if let Err(error) = theme(config.screen.theme.as_deref(), Some(&base.join("themes"))) {
                 found.bad(&format!("[screen] {error}"));
+            }
+            for name in config.accounts.iter().map(|account| account.lot.dialect.as_str()) {
+                if let Err(error) = dialects::preset(name, Some(&base.join("dialects"))) {
+                    found.bad(&error.to_string());
+                }
             }
             files(&config, base, &mut found);
         }

@@ -9,6 +9,7 @@ use super::trace::{self, Recorder};
 use crate::config::{self, Config};
 use crate::console::{Console, Keymap};
 use crate::desk::{Command, Desk, LineId, Severity};
+use crate::dialect::Dialect;
 use crate::io::clock::Clock;
 use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
@@ -37,6 +38,8 @@ const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
 pub struct Start {
     /// The configuration.
     pub config: Config,
+    /// How the accounts' servers park, in their order.
+    pub dialects: Vec<Dialect>,
     /// The passwords of the accounts, in their order.
     pub passwords: Vec<SecretString>,
     /// Where who is parked is remembered; `None`: nowhere (the demo).
@@ -63,7 +66,7 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let signals = runtime.block_on(async { Signals::listen() })?;
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
-    let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config)));
+    let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config, &start.dialects)));
     let clock = Clock::start();
     let console = Console::new(keymap);
     let thread = std::thread::Builder::new()
@@ -126,7 +129,7 @@ impl Carrier {
         shown: watch::Sender<Arc<Desk>>,
     ) -> color_eyre::Result<()> {
         let found = tokio::select! {
-            found = find_servers(&start.config, &clock, &mut commanded, &shown) => found,
+            found = find_servers(&start.config, first_desk(&start.config, &start.dialects), &clock, &mut commanded, &shown) => found,
             () = signals.come() => None,
         };
         let Some(Found { servers, net, local, other }) = found else { return Ok(()) };
@@ -134,8 +137,9 @@ impl Carrier {
         let (media, silent_because) =
             start_sound(&start.config, local.ip(), other.map(|o| o.ip()), heard.clone());
         let fingerprint = media.as_ref().map(MediaHandle::fingerprint);
-        let phones = phone_configs(&start.config, &start.passwords, &servers, local, fingerprint)?;
-        let mut engine = Engine::new(first_desk(&start.config), phones)
+        let phones =
+            phone_configs(&start.config, &start.dialects, &start.passwords, &servers, local, fingerprint)?;
+        let mut engine = Engine::new(first_desk(&start.config, &start.dialects), phones)
             .ok_or_else(|| eyre!("the configuration has no account"))?;
         if let Some(other) = other {
             engine.add_address(other);

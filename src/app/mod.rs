@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod console;
+pub mod dialects;
 pub mod engine;
 pub mod lot;
 mod screen;

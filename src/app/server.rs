@@ -1,6 +1,5 @@
 //! The way to the servers: found by name, bound towards, tried again until it works; and the signals that end the wait.
 
-use super::settings::first_desk;
 use crate::config::{self, Account, Config, Proxy, Server, Tls, TransportChoice};
 use crate::desk::{Command, Desk, Effect, Event, LineId};
 use crate::io::clock::{Clock, entropy};
@@ -44,15 +43,15 @@ pub(super) struct Found {
     pub other: Option<SocketAddr>,
 }
 
-/// Finds the servers and binds a socket towards the first that is found; shows what is wrong until there is one. `None`:
+/// Finds the servers and binds a socket towards the first that is found; shows what is wrong on `desk` until there is one. `None`:
 /// the operator left.
 pub(super) async fn find_servers(
     config: &Config,
+    mut desk: Desk,
     clock: &Clock,
     commanded: &mut mpsc::Receiver<Command>,
     shown: &watch::Sender<Arc<Desk>>,
 ) -> Option<Found> {
-    let mut desk = first_desk(config);
     loop {
         // Looking a name up takes seconds where nobody answers: keys are heard meanwhile.
         let reached = tokio::select! {

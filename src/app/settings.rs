@@ -2,7 +2,7 @@
 
 use crate::config::{self, Config};
 use crate::desk::{Desk, NewLine};
-use crate::dialect::{Dialect, LampEvent, MediaSecurity, PhoneConfig};
+use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
 use crate::sip::digest::Algorithm;
@@ -17,31 +17,10 @@ use tokio::sync::Notify;
 /// Media ports kept ready.
 const SPARE_PORTS: usize = 8;
 
-fn dialect(lot: &config::Lot) -> color_eyre::Result<Dialect> {
-    let name = match lot.dialect {
-        config::Dialect::Asterisk => "asterisk",
-        config::Dialect::Parkdeck => "parkdeck",
-    };
-    let mut dialect = Dialect::named(name, lot.park_extension.clone(), lot.directed_prefix.clone())
-        .ok_or_else(|| eyre!("no dialect “{name}”"))?;
-    dialect.list = lot.list.clone();
-    let first = match lot.lamps {
-        config::Lamps::Auto => None,
-        config::Lamps::Dialog => Some(LampEvent::Dialog),
-        config::Lamps::Presence => Some(LampEvent::Presence),
-        config::Lamps::Callpark => Some(LampEvent::CallPark),
-    };
-    if let Some(first) = first {
-        dialect.lamp_events.retain(|event| *event != first);
-        dialect.lamp_events.insert(0, first);
-    }
-    Ok(dialect)
-}
-
 /// The desk before anything is heard: every line, every slot, all lamps unknown.
-pub(super) fn first_desk(config: &Config) -> Desk {
+pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
     let several = config.accounts.len() > 1;
-    let line = |account: &config::Account| {
+    let line = |(account, dialect): (&config::Account, &Dialect)| {
         let lot = &account.lot;
         let label = account.label();
         NewLine {
@@ -56,10 +35,10 @@ pub(super) fn first_desk(config: &Config) -> Desk {
             answers_for: account.auto_answer.clone(),
             lot_name: lot.name.as_str().to_owned(),
             slots: lot.slots.clone(),
-            abilities: dialect(lot).map(|d| d.abilities(lot.parking_time_s)).unwrap_or_default(),
+            abilities: dialect.abilities(lot.parking_time_s),
         }
     };
-    Desk::with_lines(config.accounts.iter().map(line))
+    Desk::with_lines(config.accounts.iter().zip(dialects).map(line))
 }
 
 /// Where sound arrives: at every address of ours, so that a call goes on when the one in use is another tomorrow; at that
@@ -121,15 +100,16 @@ fn source(source: &config::IdentitySource) -> identity::Source {
 /// so far, `fingerprint` is that of the media engine's certificate.
 pub(super) fn phone_configs(
     config: &Config,
+    dialects: &[Dialect],
     passwords: &[SecretString],
     servers: &[Vec<Peer>],
     local: SocketAddr,
     fingerprint: Option<[u8; 32]>,
 ) -> color_eyre::Result<Vec<PhoneConfig>> {
-    let each = config.accounts.iter().enumerate().map(|(i, account)| {
+    let each = config.accounts.iter().zip(dialects).enumerate().map(|(i, (account, dialect))| {
         let password = passwords.get(i).cloned().unwrap_or_default();
         let servers = servers.get(i).cloned().unwrap_or_default();
-        phone_config(config, account, password, servers, local, fingerprint)
+        phone_config(config, account, dialect.clone(), password, servers, local, fingerprint)
     });
     each.collect()
 }
@@ -159,6 +139,7 @@ fn media_security(
 fn phone_config(
     config: &Config,
     account: &config::Account,
+    dialect: Dialect,
     password: SecretString,
     servers: Vec<Peer>,
     local: SocketAddr,
@@ -192,7 +173,7 @@ fn phone_config(
             identity: account.identity.iter().map(source).collect(),
             ..Account::new(aor, local, account.auth_user.as_str(), password)
         },
-        dialect: Dialect { has_mailbox: account.voicemail.is_some(), ..dialect(&account.lot)? },
+        dialect,
         slots: account.lot.slots.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),
         security: media_security(config, account, fingerprint),

@@ -245,17 +245,6 @@ impl IdentitySource {
     pub const ALL: [Self; 3] = [Self::Pai, Self::Rpid, Self::From];
 }
 
-/// How the server parks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Dialect {
-    /// Asterisk's `res_parking`.
-    #[default]
-    Asterisk,
-    /// Our own lot.
-    Parkdeck,
-}
-
 /// By which event package the lamps are asked for first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -276,8 +265,8 @@ pub enum Lamps {
 pub struct Lot {
     /// The name in the panel's title.
     pub name: Text,
-    /// How the server parks.
-    pub dialect: Dialect,
+    /// The name of the dialect, which says how the server parks: a preset's, or that of the user's own file.
+    pub dialect: String,
     /// What a call is referred to in order to be parked in any slot.
     pub park_extension: SlotId,
     /// The slots in the order of the board; at least one, none twice.

@@ -18,11 +18,15 @@ const MAX_TIME_S: u32 = 86_400;
 /// The most characters of a name, a host or a path.
 const MAX_LENGTH: usize = 1_024;
 
-pub(super) fn parse(text: &str, file_name: &str) -> Result<Config, ConfigError> {
+pub(super) fn parse(text: &str, file_name: &str, dialects: &[String]) -> Result<Config, ConfigError> {
     let source = Source::new(text, file_name);
     let mut reading = Reading::<RawConfig>::of(&source, remedy)?;
-    let mut check =
-        Check { source: &source, problems: std::mem::take(&mut reading.problems), reading: &reading };
+    let mut check = Check {
+        source: &source,
+        problems: std::mem::take(&mut reading.problems),
+        reading: &reading,
+        dialects,
+    };
     let config = reading.value.as_ref().and_then(|raw| check.config(raw));
     match (config, ConfigError::of(file_name, check.problems)) {
         (Some(config), None) => Ok(config),
@@ -35,6 +39,8 @@ struct Check<'t> {
     source: &'t Source<'t>,
     reading: &'t Reading<RawConfig>,
     problems: Vec<Problem>,
+    /// The user's own dialects.
+    dialects: &'t [String],
 }
 
 impl Check<'_> {

@@ -4,7 +4,10 @@ use super::{Config, ConfigError, MAX_FILE};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The most dialects of the user's own.
+pub const MAX_DIALECTS: usize = 64;
 
 /// Why a configuration file gave no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +36,25 @@ pub enum LoadError {
 /// # Errors
 /// See [`LoadError`].
 pub fn console(path: &Path) -> Result<Config, LoadError> {
-    Ok(Config::parse(&text(path)?, &path.display().to_string())?)
+    Ok(Config::parse_with(&text(path)?, &path.display().to_string(), &own_dialects(path))?)
+}
+
+/// Where the user's own dialects are: beside the console's file.
+pub fn dialect_folder(config: &Path) -> PathBuf {
+    config.parent().unwrap_or(Path::new(".")).join("dialects")
+}
+
+/// The names of the user's own dialects, at most [`MAX_DIALECTS`], in their order.
+fn own_dialects(config: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(dialect_folder(config)) else { return Vec::new() };
+    let name = |path: PathBuf| {
+        let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+        path.file_stem().and_then(|stem| stem.to_str()).filter(|_| is_toml).map(str::to_owned)
+    };
+    let mut names: Vec<String> =
+        entries.flatten().filter_map(|entry| name(entry.path())).take(MAX_DIALECTS).collect();
+    names.sort();
+    names
 }
 
 /// Reads any other file strictly, for example the lot's. Gives the text as well, to point at what a later check finds

@@ -19,7 +19,7 @@ mod strict;
 mod tests;
 
 pub use account::{
-    Account, Dialect, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_AUTO_ANSWERS,
+    Account, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_AUTO_ANSWERS,
     MAX_FURTHER_REALMS, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
 };
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
@@ -29,6 +29,10 @@ pub use strict::{MAX_FILE, read};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+
+/// The dialects that come with the program: the names of the files under `assets/dialects`.
+pub const DIALECTS: [&str; 7] =
+    ["asterisk", "asterisk-dtmf", "freeswitch", "broadworks", "portsip", "generic", "parkdeck"];
 
 /// The annotated example of the console's file.
 const EXAMPLE: &str = include_str!("../../assets/config.example.toml");
@@ -60,7 +64,15 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigError> {
-        check::parse(text, file_name)
+        Self::parse_with(text, file_name, &[])
+    }
+
+    /// The same where there are `dialects` of the user's own, besides [`DIALECTS`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse_with(text: &str, file_name: &str, dialects: &[String]) -> Result<Self, ConfigError> {
+        check::parse(text, file_name, dialects)
     }
 
     /// The annotated example, which parses as it is.

@@ -4,7 +4,7 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Dialect, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, SecureMedia, Trace, TransportChoice,
+    Codec, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, SecureMedia, Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -65,7 +65,7 @@ pub(super) struct RawAccount {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLot {
     pub name: Option<String>,
-    pub dialect: Dialect,
+    pub dialect: Option<Spanned<String>>,
     pub lamps: Lamps,
     pub park_extension: Option<Spanned<SlotId>>,
     pub slots: Option<Spanned<OneOrMany>>,

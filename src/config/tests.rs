@@ -178,7 +178,7 @@ fn the_lot_is_checked() {
         ("[lot]\npark_extension = \"705\"", "705 is a slot already", None),
         ("[lot]\npark_extension = 700", "expected text in quotes, found integer", None),
         ("[lot]\npark_extension = \"a b\"", "“a b” is not an extension", None),
-        ("[lot]\ndialect = \"asterix\"", "not one of: asterisk, parkdeck", Some("\"asterisk\"")),
+        ("[lot]\ndialect = \"asterix\"", "there is no dialect “asterix”", Some("“asterisk”")),
         ("[lot]\nparking_time = 90000", "seconds", None),
         ("[lot]\nparking_time = -1", "whole number", None),
         ("[lot]\ndirected_prefix = \"9 7\"", "dialled before", None),

@@ -110,10 +110,9 @@ impl When {
         let parked = || desk.longest_parked().is_some();
         match self {
             Self::Always => true,
-            Self::Answerable => desk
-                .calls
-                .iter()
-                .any(|c| matches!(c.phase, Phase::Ringing | Phase::Held | Phase::Verifying { .. })),
+            Self::Answerable => desk.calls.iter().any(|c| {
+                matches!(c.phase, Phase::Ringing | Phase::Held | Phase::Verifying { .. }) || c.waits_for_key()
+            }),
             Self::CallInHand => desk.hand().is_some(),
             Self::CallUp => desk.hand().is_some_and(crate::desk::Call::is_up),
             Self::SomebodyParked => parked(),

@@ -152,7 +152,9 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         }
         Phase::Talking | Phase::Held | Phase::Holding | Phase::Resuming => {}
     }
-    if ringing {
+    if hand.waits_for_key() {
+        hints.deed(Deed::Enter, "speak");
+    } else if ringing {
         hints.deed(Deed::Enter, "answer next");
     }
     match desk.can_park(None) {

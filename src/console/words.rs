@@ -96,6 +96,7 @@ pub(super) fn phase_word(now: Moment, call: &Call) -> (String, &'static str) {
         Phase::Retrieving { .. } => ("fetching…".into(), "call.asking"),
         Phase::Verifying { .. } => ("checking…".into(), "call.checking"),
         Phase::PuttingBack { .. } => ("put back…".into(), "call.checking"),
+        Phase::Talking if call.waits_for_key() => ("listening".into(), "call.checking"),
         Phase::Talking => ("talking".into(), "call.talking"),
         Phase::Holding => ("holding…".into(), "call.asking"),
         Phase::Held if mark.is_empty() => ("held".into(), "call.held"),
@@ -116,6 +117,7 @@ pub(super) fn phase_phrase(call: &Call) -> Option<String> {
         Phase::Parking { slot: Some(slot), .. } => format!("asked for {slot}"),
         Phase::Parking { slot: None, .. } => "asked for a slot".into(),
         Phase::Transferring { to, .. } => format!("to {to}"),
+        Phase::Talking if call.waits_for_key() => "back with you… mic closed".into(),
         _ => return None,
     })
 }

@@ -4,10 +4,8 @@
 use super::stage::{self, Performance};
 use super::troupe::Script;
 use super::{RECEPTION, RECEPTION_USER, User, users};
-use crate::app::{console, lot};
-use crate::config::{
-    Account, Config, Dialect, Log, Lot, Network, PasswordSource, Screen, Server, Sound, Tls,
-};
+use crate::app::{console, dialects, lot};
+use crate::config::{Account, Config, Log, Lot, Network, PasswordSource, Screen, Server, Sound, Tls};
 use crate::io::clock::entropy;
 use crate::io::net::{Net, NetOptions};
 use crate::lot::LotConfig;
@@ -71,6 +69,7 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
     let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
     let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
     let start = console::Start {
+        dialects: dialects::of(&config, None)?,
         config,
         passwords: vec![password],
         memory: None,
@@ -89,7 +88,7 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
     let server = Server { host: lot.ip().to_string(), port: Some(lot.port()) };
     let lot = Lot {
         name: Text::new(&parking.name),
-        dialect: Dialect::Parkdeck,
+        dialect: "parkdeck".to_owned(),
         park_extension: parking.parkext.clone(),
         slots,
         lamps: crate::config::Lamps::Auto,

@@ -127,6 +127,10 @@ pub struct Call {
     /// Who could listen in.
     #[serde(default)]
     pub security: Security,
+    /// Whether a park or a transfer of it has failed and the operator has not said since that he is there: he hears the
+    /// caller, but whoever stands beside him is not to be heard by a caller whom everybody believed parked.
+    #[serde(default)]
+    pub returned: bool,
 }
 
 impl Call {
@@ -171,6 +175,18 @@ impl Call {
         if self.phase != phase {
             self.phase = phase;
             self.since = now;
+            self.returned = false;
         }
+    }
+
+    /// Comes back from a park or a transfer that has failed: to be heard, and spoken to at the operator's key.
+    pub(super) fn come_back(&mut self, was_held: bool, now: Moment) {
+        self.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
+        self.returned = !was_held;
+    }
+
+    /// Whether the operator hears this caller and is not heard.
+    pub fn waits_for_key(&self) -> bool {
+        self.phase == Phase::Talking && self.returned
     }
 }

@@ -264,6 +264,8 @@ pub enum Effect {
         slot: Option<SlotId>,
         /// The note that goes along.
         note: Text,
+        /// Who it is: a lamp may name him.
+        party: Identity,
     },
     /// Fetch a parked call.
     Retrieve {

@@ -411,7 +411,8 @@ impl Desk {
                 call.enter(Phase::Held, now);
                 format!("{who}: the server refused the hold ({reason}) · they hear silence")
             }
-            Phase::Resuming => {
+            // A server that held him for a park that failed won't take him off hold again.
+            Phase::Resuming | Phase::Talking => {
                 call.enter(Phase::Held, now);
                 format!("{who}: resume failed ({reason}) · still on hold, h tries again")
             }
@@ -466,8 +467,8 @@ impl Desk {
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         let Phase::Transferring { to, was_held } = call.phase.clone() else { return Vec::new() };
         let who = Self::called(&call.party);
-        call.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
-        let where_now = if was_held { "on hold" } else { "with you" };
+        call.come_back(was_held, now);
+        let where_now = if was_held { "on hold" } else { "with you, microphone closed · enter speaks" };
         self.say(Severity::Error, &format!("transfer to {to} failed: {reason} · {who} is {where_now}"));
         if self.in_hand.is_none() {
             self.in_hand = Some(id);

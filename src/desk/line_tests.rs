@@ -95,7 +95,7 @@ fn a_park_without_a_slot_is_judged_by_the_calls_own_lot() {
     }
     assert_eq!(desk.can_park(None), Err(ParkBar::LotFull), "though the other lot has room");
     lamp(&mut desk, &slot(YARD, "702"), Lamp::Free);
-    let park = Effect::Park { call, slot: None, note: Text::default() };
+    let park = Effect::Park { call, slot: None, note: Text::default(), party: jane() };
     assert_eq!(desk.obey(at(1000), Command::Park { slot: None }), [park]);
     lamp(&mut desk, &slot(YARD, "702"), Lamp::Parked);
     desk.learn_on(at(1100), YARD, Event::ParkProven { call, slot: Some(slot(YARD, "702").id) });

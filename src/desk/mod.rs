@@ -56,6 +56,9 @@ pub struct Abilities {
     pub parking_time_s: Option<u32>,
     /// Whether the slots' lamps name the caller, so that nothing need be remembered here.
     pub lamps_name_callers: bool,
+    /// Whether a slot's own number is what is dialled to retrieve from it; else it may be somebody's extension.
+    #[serde(default)]
+    pub slots_are_dialled: bool,
 }
 
 impl Default for Abilities {
@@ -66,6 +69,7 @@ impl Default for Abilities {
             strength: crate::parking::Strength::Unverified,
             parking_time_s: None,
             lamps_name_callers: false,
+            slots_are_dialled: true,
         }
     }
 }

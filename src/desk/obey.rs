@@ -22,10 +22,7 @@ impl Desk {
             Command::Choose { forward } => self.choose(forward),
             Command::HangUp => self.hang_up(),
             Command::Hold => self.toggle_hold(),
-            Command::Mute => {
-                self.sound.muted = !self.sound.muted;
-                Vec::new()
-            }
+            Command::Mute => self.toggle_mute(),
             Command::Park { slot } => self.park(slot),
             Command::PressSlot(slot) => self.press_slot(&slot),
             Command::RetrieveLongest => self.retrieve_longest(),
@@ -47,6 +44,9 @@ impl Desk {
         let asked = |phase: &Phase| matches!(phase, Phase::Verifying { until, .. } if *until == Moment::MAX);
         if let Some(call) = self.hand().filter(|c| asked(&c.phase)) {
             return self.accept_unproven(call.id);
+        }
+        if let Some(call) = self.hand().filter(|c| c.waits_for_key()) {
+            return self.speak(call.id);
         }
         // A ringing call chosen by hand goes before the longest one.
         let chosen = self.hand().filter(|c| c.phase == Phase::Ringing).map(|c| c.id);
@@ -113,11 +113,20 @@ impl Desk {
                 effects
             }
             _ => {
-                let effects = self.free_the_hand(id);
+                let mut effects = self.free_the_hand(id);
                 self.in_hand = Some(id);
+                effects.extend(self.speak(id));
                 effects
             }
         }
+    }
+
+    /// Opens the microphone to a caller who came back from a park that failed.
+    fn speak(&mut self, id: CallId) -> Vec<Effect> {
+        let Some(call) = self.call_mut(id).filter(|call| call.waits_for_key()) else { return Vec::new() };
+        call.returned = false;
+        let who = Self::called(&call.party);
+        self.nothing(&format!("you speak with {who} again"))
     }
 
     fn choose(&mut self, forward: bool) -> Vec<Effect> {
@@ -179,6 +188,15 @@ impl Desk {
                 self.drop_call(id);
                 vec![Effect::HangUp(id)]
             }
+        }
+    }
+
+    /// Mutes or unmutes the microphone. Where it is closed because a park has failed, the key that opens it is `enter`.
+    fn toggle_mute(&mut self) -> Vec<Effect> {
+        self.sound.muted = !self.sound.muted;
+        match self.hand().filter(|call| call.waits_for_key() && !self.sound.muted).map(|call| call.id) {
+            Some(call) => self.speak(call),
+            None => Vec::new(),
         }
     }
 
@@ -312,6 +330,7 @@ impl Desk {
             remark: Text::default(),
             digits: String::new(),
             security: super::Security::default(),
+            returned: false,
         }
     }
 
@@ -376,6 +395,9 @@ impl Desk {
 
     /// The slot on the board that a typed number means to the server of a line: `701`, `7 01`, `(701)`, `sip:701@pbx` …
     fn slot_meant(&self, line: LineId, typed: &str) -> Option<SlotKey> {
+        if !self.abilities(line).slots_are_dialled {
+            return None;
+        }
         let bare =
             ["sip:", "sips:", "tel:"].iter().find_map(|scheme| typed.strip_prefix(scheme)).unwrap_or(typed);
         let user = bare.split(['@', ';']).next().unwrap_or_default();

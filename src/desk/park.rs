@@ -168,11 +168,11 @@ impl Desk {
         let was_held = matches!(call.phase, Phase::Held | Phase::Holding);
         let id_there = slot.as_ref().map(|key| key.id.clone());
         call.enter(Phase::Parking { slot: id_there.clone(), was_held }, now);
-        let note = call.note.clone();
+        let (note, party) = (call.note.clone(), call.party.clone());
         if let Some(slot) = slot.as_ref().and_then(|wanted| self.slot_mut(wanted)) {
             slot.asking = Some(Asking { what: AskingFor::Park(id), since: now, until: now + PARK_DEADLINE });
         }
-        vec![Effect::Park { call: id, slot: id_there, note }]
+        vec![Effect::Park { call: id, slot: id_there, note, party }]
     }
 
     /// Asks for a slot's state because its lamp can't be trusted; what was wanted is done when it is found free.
@@ -296,8 +296,9 @@ impl Desk {
         let phase = call.phase.clone();
         match phase {
             Phase::Parking { was_held, .. } | Phase::Transferring { was_held, .. } => {
-                call.enter(if was_held { Phase::Held } else { Phase::Talking }, now);
-                let where_now = if was_held { "on hold" } else { "with you" };
+                call.come_back(was_held, now);
+                let where_now =
+                    if was_held { "on hold" } else { "with you, microphone closed · enter speaks" };
                 self.say(
                     Severity::Error,
                     &format!("park failed: {reason} · {who} is {where_now} · p tries again"),

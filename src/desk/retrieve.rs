@@ -136,7 +136,7 @@ impl Desk {
     pub(super) fn put_back(&mut self, id: CallId, slot: SlotId) -> Vec<Effect> {
         let now = self.now;
         self.forget_asking(id);
-        let note = self.call(id).map(|c| c.note.clone()).unwrap_or_default();
+        let (note, party) = self.call(id).map(|c| (c.note.clone(), c.party.clone())).unwrap_or_default();
         if let Some(call) = self.call_mut(id) {
             call.enter(Phase::PuttingBack { slot: slot.clone() }, now);
         }
@@ -144,7 +144,7 @@ impl Desk {
         let key = self.call(id).map(|c| c.slot_key(&slot));
         let free = |key: &SlotKey| self.slot(key).is_some_and(Slot::is_known_free);
         let same = key.is_some_and(|key| self.abilities(key.line).directed_park && free(&key));
-        vec![Effect::Park { call: id, slot: same.then_some(slot), note }]
+        vec![Effect::Park { call: id, slot: same.then_some(slot), note, party }]
     }
 
     /// The call ended while it was being retrieved: there was nobody, or somebody was quicker.

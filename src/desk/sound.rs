@@ -58,7 +58,9 @@ impl Desk {
         });
         SoundPlan {
             heard: hand.map(|c| c.id),
-            spoken_to: hand.filter(|c| c.phase == Phase::Talking && !self.sound.muted).map(|c| c.id),
+            spoken_to: hand
+                .filter(|c| c.phase == Phase::Talking && !c.returned && !self.sound.muted)
+                .map(|c| c.id),
             ring_back: hand.is_some_and(|c| c.phase == Phase::RingingThere),
             ring,
         }

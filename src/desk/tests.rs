@@ -83,7 +83,7 @@ fn a_key_press_lights_no_lamp() {
     let mut desk = desk();
     let call = talking(&mut desk, 10, jane());
     let effects = desk.obey(at(1000), Command::Park { slot: None });
-    assert_eq!(effects, [Effect::Park { call, slot: None, note: Text::default() }]);
+    assert_eq!(effects, [Effect::Park { call, slot: None, note: Text::default(), party: jane() }]);
     assert!(desk.slots.iter().all(|s| s.lamp == Lamp::Free && s.parked.is_none()));
     assert_eq!(desk.sound_plan().spoken_to, None, "nobody is spoken to while the park is under way");
 }
@@ -135,10 +135,41 @@ fn a_refused_park_gives_the_caller_back_with_the_reason() {
     desk.obey(at(1000), Command::Park { slot: None });
     desk.learn(at(1500), Event::ParkRefused { call, reason: Text::new("the lot is full") });
     assert_eq!(desk.call(call).unwrap().phase, Phase::Talking);
+    let words = last_words(&desk);
+    assert!(words.contains("the lot is full") && words.contains("Jane Doe is with you"), "{words}");
+}
+
+#[test]
+fn a_caller_who_comes_back_is_heard_at_once_and_hears_the_operator_at_his_key() {
+    for key in [Command::Answer, Command::Take(CallId(1))] {
+        let mut desk = desk();
+        let call = talking(&mut desk, 10, jane());
+        assert_eq!(call, CallId(1));
+        desk.obey(at(1000), Command::Park { slot: None });
+        desk.learn(at(1500), Event::ParkRefused { call, reason: Text::new("the lot is full") });
+        let plan = desk.sound_plan();
+        assert_eq!((plan.heard, plan.spoken_to), (Some(call), None));
+        assert!(last_words(&desk).contains("microphone closed · enter speaks"), "{}", last_words(&desk));
+        desk.obey(at(2000), key);
+        assert_eq!(desk.sound_plan().spoken_to, Some(call));
+    }
+}
+
+#[test]
+fn a_caller_who_comes_back_parks_again_without_a_word() {
+    let mut desk = desk();
+    let call = talking(&mut desk, 10, jane());
+    desk.obey(at(1000), Command::Park { slot: None });
+    desk.learn(at(1500), Event::ParkRefused { call, reason: Text::new("the lot is full") });
+    assert!(matches!(desk.obey(at(2000), Command::Park { slot: None }).as_slice(), [Effect::Park { .. }]));
+    desk.learn(at(2500), Event::ParkRefused { call, reason: Text::new("the lot is full") });
+    assert_eq!(desk.sound_plan().spoken_to, None, "it is as new");
+    // Hold and resume are keys of the operator's as well.
+    desk.obey(at(3000), Command::Hold);
+    desk.learn(at(3010), Event::CallHeld { call });
+    desk.obey(at(3100), Command::Hold);
+    desk.learn(at(3110), Event::CallResumed { call });
     assert_eq!(desk.sound_plan().spoken_to, Some(call));
-    assert!(
-        last_words(&desk).contains("the lot is full") && last_words(&desk).contains("Jane Doe is with you")
-    );
 }
 
 #[test]
@@ -258,7 +289,12 @@ fn a_lamp_that_is_not_fresh_is_asked_before_anything_is_done() {
     assert_eq!(desk.obey(at(30), Command::PressSlot(key("702"))), [Effect::AskLamp(key("702"))]);
     let mut occupied = desk.clone();
     let effects = lamp(&mut desk, 40, "702", Lamp::Free);
-    assert!(effects.contains(&Effect::Park { call, slot: Some(slot("702")), note: Text::default() }));
+    assert!(effects.contains(&Effect::Park {
+        call,
+        slot: Some(slot("702")),
+        note: Text::default(),
+        party: jane()
+    }));
     let effects = lamp(&mut occupied, 40, "702", Lamp::Parked);
     assert!(!effects.iter().any(|e| matches!(e, Effect::Park { .. } | Effect::Retrieve { .. })));
     assert!(last_words(&occupied).contains("press its key again"));

@@ -3,7 +3,7 @@
 use super::phone::{Phone, SoundStep};
 use super::{identity, words};
 use crate::desk::{CallArrival, CallId, Event, RetrieveTarget};
-use crate::parking::{Moment, SlotId, Text};
+use crate::parking::{Identity, Moment, Text};
 use crate::sip::Peer;
 use crate::sip::message::{Headers, NameAddr, Request};
 use crate::sip::replaces::Replaces;
@@ -211,8 +211,12 @@ impl Phone {
 
     /// INVITE to the slot; exact where the lamp told the dialog's name.
     pub(super) fn retrieve(&mut self, now: Moment, call: CallId, target: &RetrieveTarget) {
-        let uri = self.uri_of(target.slot.as_str());
-        let by_name = self.config.dialect.retrieve_by == super::RetrieveBy::Replaces;
+        let Some(number) = self.config.dialect.retrieve_number(&target.slot) else {
+            let reason = Text::new("this server has no way to retrieve from there");
+            return self.say(Event::CallEnded { call, reason, by_them: false });
+        };
+        let uri = self.uri_of(&number);
+        let by_name = self.config.dialect.preset.retrieve.by == super::RetrieveBy::Replaces;
         let named = target.key.as_ref().filter(|key| by_name && Replaces::read(&key.0).is_some());
         let headers = match named {
             Some(key) => {
@@ -273,7 +277,7 @@ impl Phone {
 
     pub(super) fn ended(&mut self, now: Moment, key: CallKey, cause: &EndCause) {
         let Some(&call) = self.by_key.get(&key) else { return };
-        if self.leg_ended_while_parking(now, call) {
+        if self.leg_ended_while_parking(now, call, cause.by) {
             self.forget(call);
             return self.ask_next(now);
         }
@@ -309,8 +313,11 @@ impl Phone {
         self.readdress(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         if leg.state != LegState::Up {
-            let reason = Text::new("the call isn't up");
-            return self.say(Event::HoldRefused { call, reason });
+            let reason = "the call isn't up";
+            if !self.prepared(now, call, Some(reason)) {
+                self.say(Event::HoldRefused { call, reason: Text::new(reason) });
+            }
+            return;
         }
         if leg.asked_hold.is_some() {
             leg.next_hold = Some(hold);
@@ -352,7 +359,7 @@ impl Phone {
             Err(refusal) => return self.offer_failed(now, key, 488, &refusal.to_string()),
         }
         let asked = self.legs.get_mut(&call).and_then(|l| l.asked_hold.take());
-        if self.hold_next(now, call, asked) {
+        if self.hold_next(now, call, asked) || asked.is_some() && self.prepared(now, call, None) {
             return;
         }
         match asked {
@@ -381,8 +388,10 @@ impl Phone {
             if self.hold_next(now, call, Some(!hold)) {
                 return;
             }
-            let reason = Text::new(&words::of_status(status, reason));
-            self.say(Event::HoldRefused { call, reason });
+            let reason = words::of_status(status, reason);
+            if !self.prepared(now, call, Some(&reason)) {
+                self.say(Event::HoldRefused { call, reason: Text::new(&reason) });
+            }
         }
     }
 
@@ -421,11 +430,11 @@ impl Phone {
             return self.say(Event::TransferRefused { call, reason });
         };
         // Judged by what would be sent, not by what was typed: "7-00" and "sip:701@pbx" are the lot as well.
-        let user = target.user.as_deref().and_then(SlotId::new);
-        if user.is_some() && user == self.config.dialect.park_extension {
-            return self.park(now, call, None, &Text::default());
+        let user = target.user.as_deref().unwrap_or_default();
+        if self.config.dialect.is_park_extension(user) {
+            return self.park(now, call, None, &Text::default(), &Identity::default());
         }
-        if user.is_some_and(|user| self.leads_into_a_slot(&user)) {
+        if self.config.dialect.leads_into_a_slot(user, &self.config.slots) {
             let reason = Text::new("that is a park slot: press its key");
             return self.say(Event::TransferRefused { call, reason });
         }
@@ -435,13 +444,6 @@ impl Phone {
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.transfer = Some(refer);
         }
-    }
-
-    /// Whether dialling this ends in one of the slots, directly or by the dialplan's prefix.
-    fn leads_into_a_slot(&self, user: &SlotId) -> bool {
-        let prefix = self.config.dialect.directed_prefix.as_deref().unwrap_or_default();
-        let bare = user.as_str().strip_prefix(prefix).unwrap_or(user.as_str());
-        self.config.slots.iter().any(|slot| slot == user || slot.as_str() == bare)
     }
 
     /// The call whose transfer is `refer`.

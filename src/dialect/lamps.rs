@@ -98,7 +98,7 @@ impl LampEvent {
 
 impl Dialect {
     fn lamp_event(&self, package: usize) -> LampEvent {
-        self.lamp_events.get(package).copied().unwrap_or(LampEvent::Dialog)
+        self.preset.lamps.events.get(package).copied().unwrap_or(LampEvent::Dialog)
     }
 }
 
@@ -131,7 +131,8 @@ impl Phone {
         let Some(watched) = self.watched.get_mut(slot) else { return };
         let event = self.config.dialect.lamp_event(watched.package);
         watched.version = None;
-        let key = self.subscribe_to(now, slot.as_str(), event.package(), event.accept(), false);
+        let user = self.config.dialect.watched_user(slot).unwrap_or_else(|| slot.to_string());
+        let key = self.subscribe_to(now, &user, event.package(), event.accept(), false);
         self.subscribed.insert(key, Subscribed::new(Watching::Slot(slot.clone())));
         if let Some(watched) = self.watched.get_mut(slot) {
             watched.by = Some(key);
@@ -228,9 +229,10 @@ impl Phone {
             LampReport { fresh_until: by.and_then(|by| self.ua.fresh_until(by)), ..watched.report() };
         let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
         let lit = was_free && report.lamp == Lamp::Parked;
+        let names = report.parkee.clone().filter(|_| self.config.dialect.preset.lamps.name_callers);
         self.say(Event::LampChanged { slot: slot.clone(), report });
         if lit {
-            self.lamp_lit(now, slot);
+            self.lamp_lit(now, slot, names.filter(Identity::is_comparable).as_ref());
         }
     }
 
@@ -283,7 +285,7 @@ impl Phone {
         watched.version = None;
         // The server has no such package, or no way to write it that we can read (RFC 6665 7.2, RFC 3261 21.4.7).
         let unknown_here = matches!(status, 406 | 415 | 489);
-        if unknown_here && watched.package + 1 < self.config.dialect.lamp_events.len() {
+        if unknown_here && watched.package + 1 < self.config.dialect.preset.lamps.events.len() {
             let package = watched.package;
             return self.try_next_package(now, package, subscription);
         }

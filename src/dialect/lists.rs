@@ -24,7 +24,8 @@ impl Phone {
     /// Subscribes to the list of all slots.
     pub(super) fn watch_list(&mut self, now: Moment) {
         let Some(list) = self.config.dialect.list.clone() else { return };
-        let event = self.config.dialect.lamp_events.first().copied().unwrap_or(super::LampEvent::Dialog);
+        let event =
+            self.config.dialect.preset.lamps.events.first().copied().unwrap_or(super::LampEvent::Dialog);
         let accept = format!("{}, {}", event.accept(), rlmi::ACCEPT);
         let key = self.subscribe_to(now, list.as_str(), event.package(), &accept, true);
         self.subscribed.insert(key, Subscribed::new(Watching::List));
@@ -60,8 +61,9 @@ impl Phone {
         let whole = lists.first().is_some_and(|list| list.full);
         let mut named = BTreeSet::new();
         for resource in lists.iter().flat_map(|list| &list.resources) {
-            let slot = Uri::parse(&resource.uri).and_then(|uri| uri.user).and_then(|user| SlotId::new(&user));
-            if let Some(slot) = slot.filter(|slot| self.watched.contains_key(slot))
+            let user = Uri::parse(&resource.uri).and_then(|uri| uri.user).unwrap_or_default();
+            let slot = self.config.dialect.slot_watched(&user, self.watched.keys()).cloned();
+            if let Some(slot) = slot
                 && self.hear_resource(now, subscription, &slot, resource)
             {
                 named.insert(slot);

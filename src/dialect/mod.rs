@@ -1,7 +1,7 @@
 //! How a server parks, tells and retrieves: the desk's wishes become SIP steps, SIP events become the desk's events.
 //!
-//! [`Dialect`] is data: what one kind of server does and never does. A phone plays it for one account; the
-//! [`Switchboard`] has the phones of all accounts, on one [`crate::sip::UserAgent`].
+//! A [`Dialect`] is data: what one kind of server does and never does, read from a TOML file ([`Preset`]). A phone plays
+//! it for one account; the [`Switchboard`] has the phones of all accounts, on one [`crate::sip::UserAgent`].
 //! Pure: no socket, no clock; media is only spoken of ([`SoundStep`]), never touched.
 
 mod calls;
@@ -13,7 +13,9 @@ mod lists;
 mod messages;
 mod ownership;
 mod parking;
+mod pattern;
 mod phone;
+mod preset;
 mod secure;
 mod switchboard;
 #[cfg(test)]
@@ -21,34 +23,19 @@ mod tests;
 mod told;
 mod words;
 
+pub use pattern::{Pattern, Places};
 pub use phone::{PhoneConfig, Said, SoundStep};
+pub use preset::{By, LegEnder, Never, Preset, Proof, RetrieveBy, Sign, Way};
 pub use secure::MediaSecurity;
 pub use switchboard::Switchboard;
 
 use crate::desk::Abilities;
 use crate::parking::{SlotId, Strength};
-
-/// What ends a park: the sign after which our leg may be ended without losing the caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// A lamp that was free lights up, and the lot can't have been full (Asterisk answers 202 and sipfrag 200 to a
-    /// park that failed).
-    Lamp,
-    /// The answer to the REFER names the slot, and the server ends our leg itself.
-    ServersWord,
-}
-
-/// How a parked call is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetrieveBy {
-    /// INVITE to the slot's extension.
-    Dialling,
-    /// INVITE with Replaces naming the parked dialog (RFC 3891); by dialling where a lamp told none.
-    Replaces,
-}
+use serde::Deserialize;
 
 /// The event package by which a server tells of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LampEvent {
     /// `dialog` (RFC 4235): tells most.
     Dialog,
@@ -58,25 +45,19 @@ pub enum LampEvent {
     CallPark,
 }
 
-/// What one kind of server does.
+/// What one kind of server does, with what this lot of it has for the placeholders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialect {
-    /// The preset's name.
-    pub name: &'static str,
-    /// The extension that calls are referred to, for the server to choose the slot.
+    /// Its name in the configuration.
+    pub name: String,
+    /// What its file says.
+    pub preset: Preset,
+    /// The extension or code that calls are parked with.
     pub park_extension: Option<SlotId>,
-    /// What is put before a slot's number to park into it; `Some("")` where the slot itself may be referred to.
+    /// What is put before a slot's number to park into it, where the dialplan has such a thing.
     pub directed_prefix: Option<String>,
-    /// What proves a park.
-    pub proof: Proof,
-    /// How a call is retrieved.
-    pub retrieve_by: RetrieveBy,
-    /// Whether lamps say who is parked.
-    pub lamps_name_callers: bool,
-    /// The best that a retrieve can be.
-    pub strength: Strength,
-    /// The packages by which a lamp is asked for: the next one where the server doesn't know the one before.
-    pub lamp_events: Vec<LampEvent>,
+    /// The account's user.
+    pub own: String,
     /// The extension of a list of all lamps (RFC 4662), watched instead of each slot by itself.
     pub list: Option<SlotId>,
     /// Whether we have a mailbox there, so that it is worth asking how many messages wait.
@@ -84,50 +65,87 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    /// The presets by name.
-    pub const NAMES: [&'static str; 2] = ["asterisk", "parkdeck"];
-
-    /// The preset of this name.
-    pub fn named(name: &str, park_extension: SlotId, directed_prefix: Option<String>) -> Option<Self> {
-        match name {
-            // Never REFER to a slot: free, the caller is hung up; occupied, two callers are joined (both measured).
-            // A dialplan prefix takes the next free slot without a word when the slot is occupied, which is safe.
-            "asterisk" => Some(Self {
-                name: "asterisk",
-                park_extension: Some(park_extension),
-                directed_prefix: directed_prefix.filter(|p| !p.is_empty()),
-                proof: Proof::Lamp,
-                retrieve_by: RetrieveBy::Dialling,
-                lamps_name_callers: false,
-                strength: Strength::Verified,
-                lamp_events: vec![LampEvent::Dialog, LampEvent::Presence],
-                list: None,
-                has_mailbox: false,
-            }),
-            "parkdeck" => Some(Self {
-                name: "parkdeck",
-                park_extension: Some(park_extension),
-                directed_prefix: Some(String::new()),
-                proof: Proof::ServersWord,
-                retrieve_by: RetrieveBy::Replaces,
-                lamps_name_callers: true,
-                strength: Strength::Exact,
-                lamp_events: vec![LampEvent::Dialog],
-                list: None,
-                has_mailbox: false,
-            }),
-            _ => None,
+    /// The dialect of a preset for one lot.
+    pub fn new(name: &str, preset: Preset, park_extension: SlotId, directed_prefix: Option<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            preset,
+            park_extension: Some(park_extension),
+            directed_prefix: directed_prefix.filter(|prefix| !prefix.is_empty()),
+            own: String::new(),
+            list: None,
+            has_mailbox: false,
         }
+    }
+
+    /// The dialect of the preset of this name for one lot.
+    pub fn named(name: &str, park_extension: SlotId, directed_prefix: Option<String>) -> Option<Self> {
+        Some(Self::new(name, Preset::named(name)?, park_extension, directed_prefix))
+    }
+
+    fn places<'d>(&'d self, slot: Option<&'d SlotId>) -> Places<'d> {
+        Places {
+            park: self.park_extension.as_ref(),
+            slot,
+            prefix: self.directed_prefix.as_deref(),
+            own: Some(&self.own),
+        }
+    }
+
+    /// How to park, into `slot` or wherever the server likes, and what is then referred to, pressed or called. `None`
+    /// where the server has no such way.
+    pub fn way(&self, slot: Option<&SlotId>) -> Option<(By, String)> {
+        let way = if slot.is_some() { &self.preset.park_on } else { &self.preset.park }.as_ref()?;
+        Some((way.by, way.to.fill(self.places(slot))?))
+    }
+
+    /// What is called to retrieve from a slot.
+    pub fn retrieve_number(&self, slot: &SlotId) -> Option<String> {
+        self.preset.retrieve.to.fill(self.places(Some(slot)))
+    }
+
+    /// The user part that is watched for a slot.
+    pub fn watched_user(&self, slot: &SlotId) -> Option<String> {
+        self.preset.lamps.watch.fill(self.places(Some(slot)))
+    }
+
+    /// The slot whose lamp this user part is.
+    pub fn slot_watched<'s>(
+        &self,
+        user: &str,
+        mut slots: impl Iterator<Item = &'s SlotId>,
+    ) -> Option<&'s SlotId> {
+        slots.find(|slot| self.watched_user(slot).is_some_and(|watched| watched == user))
+    }
+
+    /// Whether calling this number parks the caller, or fetches somebody, of one of these slots.
+    pub fn leads_into_a_slot(&self, number: &str, slots: &[SlotId]) -> bool {
+        let means = |way: Option<String>| way.is_some_and(|to| to == number);
+        slots.iter().any(|slot| {
+            means(self.retrieve_number(slot)) || means(self.way(Some(slot)).map(|(_, number)| number))
+        })
+    }
+
+    /// Whether a request to park is what this number means.
+    pub fn is_park_extension(&self, number: &str) -> bool {
+        self.way(None).is_some_and(|(by, to)| by != By::Digits && to == number)
     }
 
     /// What the desk may offer on such a server.
     pub fn abilities(&self, parking_time_s: Option<u32>) -> Abilities {
+        let any = SlotId::new("0");
         Abilities {
-            park: self.park_extension.is_some(),
-            directed_park: self.directed_prefix.is_some(),
-            strength: self.strength,
+            park: self.way(None).is_some() || self.way(any.as_ref()).is_some(),
+            directed_park: self.way(any.as_ref()).is_some(),
+            strength: self.preset.retrieve.strength,
             parking_time_s,
-            lamps_name_callers: self.lamps_name_callers,
+            lamps_name_callers: self.preset.lamps.name_callers,
+            slots_are_dialled: self.preset.retrieve.to.is_bare_slot(),
         }
+    }
+
+    /// The best that a retrieve can be.
+    pub fn strength(&self) -> Strength {
+        self.preset.retrieve.strength
     }
 }

@@ -7,7 +7,7 @@ impl Phone {
     /// Whether this event of the user agent is about something that this phone began or was given.
     pub(super) fn owns(&self, event: &sip::Event) -> bool {
         use sip::Event as E;
-        let has = |call: &CallKey| self.by_key.contains_key(call);
+        let has = |call: &CallKey| self.by_key.contains_key(call) || self.runs_errand(*call);
         match event {
             E::Registered { account, .. }
             | E::RegistrationFailed { account, .. }

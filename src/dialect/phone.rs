@@ -232,7 +232,7 @@ impl Phone {
             Effect::Hold(call) => self.set_hold(now, call, true),
             Effect::Resume(call) => self.set_hold(now, call, false),
             Effect::Dial { call, to } => self.dial(now, call, &to),
-            Effect::Park { call, slot, note } => self.park(now, call, slot, &note),
+            Effect::Park { call, slot, note, party } => self.park(now, call, slot, &note, &party),
             Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
             Effect::AskLamp(slot) => self.ask_lamp(now, &slot.id),
             Effect::Transfer { call, to } => self.transfer(now, call, &to),
@@ -252,6 +252,7 @@ impl Phone {
             }
             E::ProbeAnswered { probe, round_trip, .. } => self.probe_answered(now, probe, round_trip),
             E::ProbeLost { probe } => self.probe_lost(now, probe),
+            event if self.errand_heard(now, &event) => {}
             E::CallReceived { call, from, request } if self.takes_over(now, call, from, &request) => {}
             E::CallReceived { call, from, request } => self.arriving.push_back((call, from, request)),
             E::CallRedirected { call, to, .. } => self.redirected(call, &to),

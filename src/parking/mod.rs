@@ -154,10 +154,13 @@ pub enum Lamp {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Strength {
     /// Bound to the very dialog: Replaces, or the lot's ticket.
+    #[serde(alias = "exact")]
     Exact,
     /// The caller's identity is compared before the microphone opens.
+    #[serde(alias = "verified")]
     Verified,
     /// The server gives nothing to compare; the operator is told.
+    #[serde(alias = "unverified")]
     Unverified,
 }
 

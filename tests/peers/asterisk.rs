@@ -37,6 +37,8 @@ pub struct AsteriskOptions {
     pub pjsip_lines: String,
     /// Extra lines at the end of the dialplan's `[phones]`.
     pub dialplan_lines: String,
+    /// The feature map, `name => keys` a line.
+    pub features: String,
     /// Codecs that phones may use, in Asterisk's notation.
     pub allow: String,
     /// Whether the parking module is loaded at all: false is "a server without park".
@@ -62,6 +64,7 @@ impl Default for AsteriskOptions {
             lot_lines: String::new(),
             pjsip_lines: String::new(),
             dialplan_lines: String::new(),
+            features: "parkcall => #72\nblindxfer => ##\n".into(),
             allow: "ulaw,alaw,opus".into(),
             parking: true,
             media: Media::Plain,

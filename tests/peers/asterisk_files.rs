@@ -60,7 +60,7 @@ pub fn write(places: &Places, options: &AsteriskOptions) {
         "musiconhold.conf",
         format!("[default]\nmode=files\ndirectory={}/data/moh\n", places.unpacked.display()),
     );
-    file("features.conf", "[general]\n[featuremap]\nparkcall => #72\nblindxfer => ##\n".into());
+    file("features.conf", format!("[general]\n[featuremap]\n{}", options.features));
     file("manager.conf", manager(places));
     file("pjsip.conf", pjsip(places, options));
     file("extensions.conf", dialplan(options));

@@ -100,10 +100,20 @@ pub const SOON: Duration = Duration::from_secs(8);
 impl Console {
     /// Starts it at 160×50, where every row has a second line with more.
     pub fn start(options: &ConsoleOptions<'_>) -> Self {
+        Self::start_with(options, &[])
+    }
+
+    /// The same with more files beside the configuration: name and text.
+    pub fn start_with(options: &ConsoleOptions<'_>, files: &[(&str, &str)]) -> Self {
         let home = tempfile::Builder::new().prefix("parkdeck-console-").tempdir().unwrap();
         let folder = home.path().join("config/parkdeck");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.toml"), options.file()).unwrap();
+        for (name, text) in files {
+            let file = folder.join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
         let password = folder.join("password");
         std::fs::write(&password, &options.password).unwrap();
         std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -148,6 +148,7 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         remark: Text::default(),
         digits: String::new(),
         security: parkdeck::desk::Security::default(),
+        returned: false,
     });
     id
 }

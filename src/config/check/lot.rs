@@ -1,9 +1,11 @@
 //! The checks of one lot.
 
+use super::super::meaning::nearest;
 use super::super::raw::RawLot;
-use super::super::{Dialect, Lot, slot_list};
+use super::super::{DIALECTS, Lot, slot_list};
 use super::{Check, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
+use toml::Spanned;
 
 impl Check<'_> {
     /// Checks a lot; `name` is what it is called when the file doesn't say.
@@ -36,6 +38,7 @@ impl Check<'_> {
         if let Some(time) = raw.parking_time.as_ref().filter(|time| *time.get_ref() > MAX_TIME_S) {
             self.say(time, format!("between 0 (never) and {MAX_TIME_S} seconds"), None);
         }
+        let dialect = raw.dialect.as_ref().map_or("asterisk", |name| self.dialect(name));
         if let Some(prefix) = &raw.directed_prefix {
             if SlotId::new(prefix.get_ref()).is_none() {
                 self.say(
@@ -43,7 +46,7 @@ impl Check<'_> {
                     "the prefix is what is dialled before the slot: digits, letters, “*” or “#”",
                     None,
                 );
-            } else if raw.dialect == Dialect::Parkdeck {
+            } else if dialect == "parkdeck" {
                 self.say(
                     prefix,
                     "the parkdeck lot takes a slot's number as it is: leave directed_prefix out",
@@ -53,7 +56,7 @@ impl Check<'_> {
         }
         Some(Lot {
             name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
-            dialect: raw.dialect,
+            dialect: dialect.to_owned(),
             lamps: raw.lamps,
             park_extension,
             slots: slots.ok()?,
@@ -61,5 +64,22 @@ impl Check<'_> {
             parking_time_s: raw.parking_time.as_ref().map(|time| *time.get_ref()),
             directed_prefix: raw.directed_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
         })
+    }
+
+    /// A dialect's name: one that comes with the program, or that of a file of the user's.
+    fn dialect<'n>(&mut self, name: &'n Spanned<String>) -> &'n str {
+        let known = || DIALECTS.iter().copied().chain(self.dialects.iter().map(String::as_str));
+        let wanted = name.get_ref().as_str();
+        if known().all(|there| there != wanted) {
+            let all: Vec<&str> = known().collect();
+            let near = nearest(wanted, known()).map(|near| format!("“{near}”"));
+            let wanted = Text::new(wanted);
+            let words = format!(
+                "there is no dialect “{wanted}”: it is one of {}, or the name of a file in dialects/ beside this one",
+                all.join(", ")
+            );
+            self.say(name, words, near);
+        }
+        wanted
     }
 }

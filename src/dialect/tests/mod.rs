@@ -2,15 +2,17 @@
 
 mod secure;
 mod told;
+mod ways;
 
 use super::*;
 use crate::desk::{CallId, Effect, Event, LineId};
-use crate::parking::{Lamp, Moment, Text};
-use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState};
+use crate::parking::{Identity, Lamp, Moment, Text};
+use crate::sip::callpark::{self, CallPark};
+use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Party};
 use crate::sip::message::{Method, NameAddr, Uri};
 use crate::sip::sdp::{self, Codec, LocalMedia};
 use crate::sip::{self, Account, CallKey, Invite, ReferKey, UaConfig, UserAgent, WatcherKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
@@ -32,12 +34,20 @@ fn slot(id: &str) -> SlotId {
 /// A server that lets everybody in, lights lamps when told to and keeps every REFER for the test to answer.
 struct Server {
     ua: UserAgent,
+    refuses_codes: bool,
+    refuses_offers: bool,
+    /// Who is watched by BroadWorks' package.
+    by_callpark: BTreeSet<String>,
+    /// Calls from the phone, to feature codes, with what was called.
+    errands: Vec<(CallKey, String)>,
+    /// The directions of the phone's offers in its running call.
+    offers: Vec<sdp::Direction>,
     watchers: BTreeMap<String, (WatcherKey, u32, bool)>,
     refers: Vec<(ReferKey, String)>,
     call: Option<CallKey>,
     ended: Option<bool>,
     /// What the phone has offered in calls.
-    offers: Vec<Vec<u8>>,
+    descriptions: Vec<Vec<u8>>,
     methods: Vec<Method>,
 }
 
@@ -48,6 +58,21 @@ struct Scene {
     heard: Vec<Event>,
     /// Whether the connection that the phone opens, where its server wants one, is up.
     connected: bool,
+    /// Keys that were pressed in the sound.
+    keys: String,
+}
+
+/// The server's side of a session.
+fn media() -> LocalMedia {
+    LocalMedia {
+        address: address(1).ip(),
+        port: 30_000,
+        codecs: vec![Codec::Pcmu],
+        direction: sdp::Direction::SendRecv,
+        session_id: 1,
+        version: 1,
+        security: sdp::LocalSecurity::default(),
+    }
 }
 
 impl Server {
@@ -59,6 +84,9 @@ impl Server {
                     match request.method {
                         Method::Subscribe => {
                             let user = request.uri.user.clone().unwrap_or_default();
+                            if request.headers.get("Event").is_some_and(|event| event.contains("callpark")) {
+                                self.by_callpark.insert(user.clone());
+                            }
                             let watcher = self.ua.admit_watcher(now, key, 300).unwrap();
                             self.watchers.insert(user.clone(), (watcher, 0, false));
                             self.light(now, &user, false);
@@ -82,8 +110,28 @@ impl Server {
                     self.ua.answer_refer(now, refer, 202, vec![]);
                     self.refers.push((refer, target));
                 }
-                sip::Event::OfferReceived { sdp, .. } => self.offers.push(sdp),
-                sip::Event::CallEnded { cause, .. } => self.ended = Some(cause.by == sip::EndedBy::Remote),
+                sip::Event::CallEnded { call, cause } if self.call == Some(call) => {
+                    self.ended = Some(cause.by == sip::EndedBy::Remote);
+                }
+                sip::Event::CallReceived { call, .. } if self.refuses_codes => {
+                    self.ua.reject(now, call, 603, vec![]);
+                }
+                sip::Event::OfferReceived { call, .. } if self.refuses_offers => {
+                    self.ua.answer_offer(now, call, Err(488));
+                }
+                sip::Event::CallReceived { call, request, .. } => {
+                    self.errands.push((call, request.uri.user.clone().unwrap_or_default()));
+                    let answer = sdp::answer(&request.body, &media()).unwrap().0;
+                    self.ua.accept(now, call, answer);
+                }
+                sip::Event::OfferReceived { call, sdp: offer, .. } => {
+                    self.descriptions.push(offer.clone());
+                    // One that makes no sense is never answered.
+                    if let Ok((answer, negotiated)) = sdp::answer(&offer, &media()) {
+                        self.offers.push(negotiated.direction);
+                        self.ua.answer_offer(now, call, Ok(answer));
+                    }
+                }
                 _ => {}
             }
         }
@@ -98,6 +146,10 @@ impl Server {
     }
 
     fn say_lamp(&mut self, now: Moment, user: &str, lit: bool, version: u32) {
+        if self.by_callpark.contains(user) {
+            let parkee = Party { uri: "sip:0161@pbx".into(), ..Party::default() };
+            return self.say_parked(now, user, lit.then_some(parkee));
+        }
         let state = if lit { DialogState::Confirmed } else { DialogState::Terminated };
         let dialog = DialogElement { id: user.into(), state, ..DialogElement::default() };
         let info =
@@ -105,12 +157,24 @@ impl Server {
         let (watcher, ..) = self.watchers[user];
         self.ua.notify(now, watcher, "application/dialog-info+xml", dialog_info::write(&info));
     }
+
+    /// A lamp of BroadWorks.
+    fn say_parked(&mut self, now: Moment, user: &str, parked: Option<Party>) {
+        let (watcher, ..) = self.watchers[user];
+        self.ua.notify(now, watcher, callpark::CONTENT_TYPE, callpark::write(&CallPark { parked }));
+    }
 }
 
 impl Scene {
     /// Registered, three lamps free, Jane talks.
     fn talking() -> Self {
-        let mut scene = Self::registered(crate::dialect::MediaSecurity::default());
+        Self::talking_in("asterisk")
+    }
+
+    /// The same with a server of that kind.
+    fn talking_in(dialect: &str) -> Self {
+        let dialect = Dialect::named(dialect, slot("700"), None).unwrap();
+        let mut scene = Self::registered_in(dialect, crate::dialect::MediaSecurity::default());
         scene.ring(address(1));
         scene.run(Duration::from_millis(100));
         scene.phone.perform(scene.now, LineId::default(), Effect::Answer(CALL));
@@ -122,11 +186,15 @@ impl Scene {
 
     /// Registered, three lamps free.
     fn registered(security: crate::dialect::MediaSecurity) -> Self {
-        Self::registered_at(address(1).into(), security)
+        Self::registered_in(Dialect::named("asterisk", slot("700"), None).unwrap(), security)
+    }
+
+    fn registered_in(dialect: Dialect, security: crate::dialect::MediaSecurity) -> Self {
+        Self::registered_at(address(1).into(), dialect, security)
     }
 
     /// The same at a server that is reached so.
-    fn registered_at(server: sip::Peer, security: crate::dialect::MediaSecurity) -> Self {
+    fn registered_at(server: sip::Peer, dialect: Dialect, security: crate::dialect::MediaSecurity) -> Self {
         let account = Account {
             realm: None,
             expires_s: 300,
@@ -141,7 +209,7 @@ impl Scene {
             local: address(2),
             media_address: address(2).ip(),
             account,
-            dialect: Dialect::named("asterisk", slot("700"), None).unwrap(),
+            dialect,
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
             security,
@@ -151,14 +219,26 @@ impl Scene {
         phone.add_ports(&[20_000, 20_002]);
         let server = Server {
             ua: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
+            refuses_codes: false,
+            refuses_offers: false,
+            by_callpark: BTreeSet::new(),
+            errands: vec![],
+            offers: vec![],
             watchers: BTreeMap::new(),
             refers: vec![],
             call: None,
             ended: None,
-            offers: vec![],
+            descriptions: vec![],
             methods: vec![],
         };
-        let mut scene = Self { now: Duration::from_secs(1), phone, server, heard: vec![], connected: false };
+        let mut scene = Self {
+            now: Duration::from_secs(1),
+            phone,
+            server,
+            heard: vec![],
+            connected: false,
+            keys: String::new(),
+        };
         scene.phone.start(scene.now);
         scene.run(Duration::from_secs(2));
         assert_eq!(scene.lamps(), [Lamp::Free, Lamp::Free, Lamp::Free]);
@@ -170,15 +250,7 @@ impl Scene {
     }
 
     fn ring_protected(&mut self, security: sdp::LocalSecurity) {
-        let media = LocalMedia {
-            address: address(1).ip(),
-            port: 30_000,
-            codecs: vec![Codec::Pcmu],
-            direction: sdp::Direction::SendRecv,
-            session_id: 1,
-            version: 1,
-            security,
-        };
+        let media = LocalMedia { security, ..media() };
         let invite = Invite {
             account: None,
             from: Some(NameAddr::new(Uri::sip("0161", "10.0.0.1")).with_display("Jane Doe")),
@@ -201,7 +273,7 @@ impl Scene {
         self.phone.perform(
             self.now,
             LineId(0),
-            Effect::Park { call: CALL, slot: None, note: Text::default() },
+            Effect::Park { call: CALL, slot: None, note: Text::default(), party: Identity::default() },
         );
         self.run(Duration::from_millis(1));
     }
@@ -254,8 +326,10 @@ impl Scene {
                 self.phone.admit(self.now, CALL);
             }
             while let Some(said) = self.phone.poll_said() {
-                if let (_, Said::Desk(event)) = said {
-                    self.heard.push(event);
+                match said {
+                    (_, Said::Desk(event)) => self.heard.push(event),
+                    (_, Said::Sound(SoundStep::Digit { digit, .. })) => self.keys.push(digit),
+                    _ => {}
                 }
             }
             if quiet {
@@ -421,7 +495,12 @@ fn a_second_lamp_within_a_moment_casts_doubt_on_the_first() {
 fn nothing_is_ever_referred_to_a_slot() {
     let mut scene = Scene::talking();
     for typed in ["701", "700"] {
-        let effect = Effect::Park { call: CALL, slot: Some(slot("701")), note: Text::default() };
+        let effect = Effect::Park {
+            call: CALL,
+            slot: Some(slot("701")),
+            note: Text::default(),
+            party: Identity::default(),
+        };
         if typed == "701" {
             scene.phone.perform(scene.now, LineId(0), effect);
         } else {

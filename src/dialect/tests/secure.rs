@@ -65,14 +65,15 @@ fn who_may_do_without_is_answered_in_clear_and_off_refuses_who_insists() {
 #[test]
 fn keys_that_come_near_their_end_are_replaced_by_an_offer_with_fresh_ones() {
     let wanted = MediaSecurity { exchange: KeyExchange::Sdes, ..wants(SecureMedia::Required) };
-    let mut scene = Scene::registered_at(SERVER_BY_TLS, wanted);
+    let mut scene =
+        Scene::registered_at(SERVER_BY_TLS, Dialect::named("asterisk", slot("700"), None).unwrap(), wanted);
     let keys = Some(SdesKeys::new(&mut StdRng::seed_from_u64(3)));
     let theirs =
         LocalSecurity { sealed: true, keys, exchange: KeyExchange::Sdes, ..theirs(SecureMedia::Required) };
     scene.ring_protected(theirs);
     scene.run(Duration::from_millis(100));
     scene.phone.renew_keys(scene.now, CALL);
-    assert!(scene.server.offers.is_empty(), "it only rings");
+    assert!(scene.server.descriptions.is_empty(), "it only rings");
     scene.phone.perform(scene.now, LineId::default(), Effect::Answer(CALL));
     scene.run(Duration::from_millis(100));
     let agreed = |scene: &Scene| scene.phone.first().legs[&CALL].local.security.agreed.clone();
@@ -80,7 +81,7 @@ fn keys_that_come_near_their_end_are_replaced_by_an_offer_with_fresh_ones() {
     assert!(matches!(&before, Some((_, Protection::Sdes { .. }))), "{before:?}");
     scene.phone.renew_keys(scene.now, CALL);
     scene.run(Duration::from_millis(100));
-    let offer = String::from_utf8(scene.server.offers.pop().unwrap()).unwrap();
+    let offer = String::from_utf8(scene.server.descriptions.pop().unwrap()).unwrap();
     assert_eq!(offer.matches("a=crypto:").count(), 4, "{offer}");
     assert_eq!(agreed(&scene), before, "in use until it is answered");
 }
@@ -90,5 +91,5 @@ fn where_no_keys_stand_in_descriptions_nothing_is_renewed() {
     let mut scene = Scene::talking();
     scene.phone.renew_keys(scene.now, CALL);
     scene.run(Duration::from_millis(100));
-    assert!(scene.server.offers.is_empty());
+    assert!(scene.server.descriptions.is_empty());
 }
