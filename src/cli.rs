@@ -1,6 +1,6 @@
 //! The commands of the binary: arguments in, an exit code out.
 
-use crate::app::{check, console, dialects, lot, trace};
+use crate::app::{check, console, dialects, doctor, lot, trace};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -29,7 +29,17 @@ const EXAMPLES: &str = "Examples:
   parkdeck                            the board, with your configuration
   parkdeck example > config.toml      an annotated configuration to start from
   parkdeck check                      is the configuration right?
+  parkdeck doctor                     is the server's, too? Registers, and makes a test call if you agree
   parkdeck lot --config lot.toml      a park server for a small office";
+
+const DOCTOR_EXAMPLES: &str = "Examples:
+  parkdeck doctor --quick                registration, reachability and lamps; calls nobody
+  parkdeck doctor --call 100             100 rings this account: it calls itself, parks and fetches the call
+  parkdeck doctor --call 101             101 is another phone; somebody answers it
+  parkdeck doctor --call 100 --comeback --write --yes
+                                         everything, unasked, and what was found goes into the configuration
+
+It ends with 0 when nothing failed, else with 1. Ctrl-C takes back whatever is under way.";
 
 #[derive(Subcommand)]
 enum Command {
@@ -53,6 +63,36 @@ enum Command {
         /// The lot's file, if it isn't in its usual place.
         #[arg(long, value_name = "FILE")]
         lot: Option<PathBuf>,
+    },
+    /// Examine the server as a receptionist would use it: registration, lamps, a test call that is parked and fetched
+    /// again; and say what is misconfigured there, and how to mend it.
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor {
+        /// Which account, where the configuration has several.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+        /// The number that the test call dials: the account's own (it rings here and is answered), or another phone that
+        /// somebody answers. Else the account's user.
+        #[arg(long, value_name = "EXT")]
+        call: Option<String>,
+        /// The number that the account's own calls show, where it isn't the one dialled.
+        #[arg(long, value_name = "NUMBER")]
+        caller_id: Option<String>,
+        /// Nothing that makes a call.
+        #[arg(long, conflicts_with_all = ["call", "comeback"])]
+        quick: bool,
+        /// Ask nothing.
+        #[arg(long)]
+        yes: bool,
+        /// Also wait until a parked call comes back (as long as the server parks).
+        #[arg(long)]
+        comeback: bool,
+        /// Put what was found into the configuration; the old file is kept.
+        #[arg(long)]
+        write: bool,
+        /// Print JSON instead, at the end.
+        #[arg(long)]
+        json: bool,
     },
     /// Print an annotated configuration.
     Example {
@@ -121,6 +161,9 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             say(&found.text)?;
             Ok(if found.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Some(Command::Doctor { account, call, caller_id, quick, yes, comeback, write, json }) => {
+            examine(&paths, doctor::Wish { account, call, caller_id, quick, yes, comeback, write, json })
+        }
         Some(Command::Example { dialect: Some(name), .. }) => {
             let names: Vec<&str> = Preset::names().collect();
             let unknown = || eyre!("there is no dialect “{name}”; there are {}", names.join(", "));
@@ -171,12 +214,14 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     };
     let base = paths.config.parent().unwrap_or(Path::new("."));
     let passwords = passwords(&config, base)?;
+    let ami_secrets = ami_secrets(&config, base)?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
     let start = console::Start {
         dialects: dialects::of(&config, Some(&load::dialect_folder(&paths.config)))?,
         config,
         passwords,
+        ami_secrets,
         memory: Some(paths.memory.clone()),
         themes: Some(base.join("themes")),
         log: Some(log),
@@ -184,6 +229,18 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     };
     console::run(start)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Examines the server of the user's configuration.
+fn examine(paths: &Paths, wish: doctor::Wish) -> color_eyre::Result<ExitCode> {
+    let config = load::console(&paths.config)?;
+    let passwords = passwords(&config, paths.config.parent().unwrap_or(Path::new(".")))?;
+    let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
+    let _log = log_to(&log, config.log.level.word());
+    let dialects = dialects::of(&config, Some(&load::dialect_folder(&paths.config)))?;
+    let file = paths.config.clone();
+    let healthy = doctor::run(doctor::Start { config, dialects, passwords, file, wish })?;
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// The password of each account. One that asks for a passphrase does so before the screen is taken.
@@ -195,6 +252,16 @@ fn passwords(config: &Config, base: &Path) -> color_eyre::Result<Vec<secrecy::Se
             true => color_eyre::eyre::eyre!("account “{}”: {error}", account.name),
             false => error.into(),
         })
+    };
+    config.accounts.iter().map(of).collect()
+}
+
+/// The secret of each account's manager interface, where it has one.
+fn ami_secrets(config: &Config, base: &Path) -> color_eyre::Result<Vec<Option<secrecy::SecretString>>> {
+    let of = |account: &crate::config::Account| {
+        let Some(ami) = &account.lot.ami else { return Ok(None) };
+        let found = secret::secret(&ami.secret, base, |name| std::env::var_os(name));
+        found.map(Some).map_err(|error| color_eyre::eyre::eyre!("account “{}”, AMI: {error}", account.name))
     };
     config.accounts.iter().map(of).collect()
 }

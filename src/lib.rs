@@ -9,7 +9,8 @@
 //! | [`sip`] | the user agent, sans-IO: messages, transactions, dialogs, subscriptions | – |
 //! | [`media`] | one call's sound: frames to RTP and back | – |
 //! | [`desk`] | what the receptionist sees and decides | parking |
-//! | [`dialect`] | how a server parks, tells and retrieves | sip, desk, parking |
+//! | [`ami`] | Asterisk's manager interface, sans-IO: who is parked, told by the server itself | parking |
+//! | [`dialect`] | how a server parks, tells and retrieves | sip, ami, desk, parking |
 //! | [`lot`] | the park server, sans-IO | sip, media, parking |
 //! | [`journal`], [`config`] | what survives; TOML to types | desk, parking |
 //! | [`console`] | ratatui only: draws, never decides | desk, config, parking |
@@ -39,6 +40,7 @@
 //! 10. What others wrote (names, notes, reasons) is a [`parking::Text`]: scrubbed once, where it comes in.
 //! 11. A secret has a type that can't be printed.
 
+pub mod ami;
 pub mod app;
 pub mod cli;
 pub mod config;

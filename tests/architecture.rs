@@ -18,20 +18,24 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("sip", &[]),
     ("media", &[]),
     ("desk", &["parking"]),
-    ("dialect", &["sip", "desk", "parking"]),
+    ("ami", &["parking"]),
+    ("dialect", &["sip", "ami", "desk", "parking"]),
     ("lot", &["sip", "media", "parking"]),
     ("journal", &["desk", "parking"]),
     ("config", &["desk", "parking"]),
     ("console", &["desk", "config", "parking"]),
     ("io", &["sip", "media"]),
-    ("app", &["parking", "sip", "media", "desk", "dialect", "lot", "journal", "config", "console", "io"]),
+    (
+        "app",
+        &["parking", "sip", "ami", "media", "desk", "dialect", "lot", "journal", "config", "console", "io"],
+    ),
     ("demo", &["app", "lot", "sip", "media", "io", "parking", "config", "desk"]),
     ("cli", &["app", "config", "demo", "dialect", "io"]),
     ("main", &["cli"]),
 ];
 
 /// Modules without clock, lock, thread, socket, file, environment or `async`.
-const PURE: &[&str] = &["parking", "sip", "media", "desk", "dialect", "lot"];
+const PURE: &[&str] = &["parking", "sip", "media", "desk", "dialect", "lot", "ami"];
 
 /// Names that a pure module may not speak.
 const IMPURE_NAMES: &[&str] = &[

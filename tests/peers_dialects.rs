@@ -6,7 +6,7 @@
 
 mod peers;
 
-use peers::asterisk::{Asterisk, AsteriskOptions, password};
+use peers::asterisk::{Asterisk, AsteriskOptions, Version, password};
 use peers::console::{Console, ConsoleOptions, SOON};
 use peers::sipp::{Caller, CallerOptions};
 use std::time::Duration;
@@ -35,8 +35,17 @@ fn referred(asterisk: &Asterisk) -> usize {
 }
 
 #[test]
-fn by_feature_code_a_call_and_a_held_call_are_parked_and_taken_back() {
-    let asterisk = Asterisk::start(AsteriskOptions::default());
+fn by_feature_code_a_call_and_a_held_call_are_parked_and_taken_back_on_22() {
+    a_call_and_a_held_call_are_parked_and_taken_back(Version::V22);
+}
+
+#[test]
+fn by_feature_code_a_call_and_a_held_call_are_parked_and_taken_back_on_16() {
+    a_call_and_a_held_call_are_parked_and_taken_back(Version::V16);
+}
+
+fn a_call_and_a_held_call_are_parked_and_taken_back(version: Version) {
+    let asterisk = Asterisk::start(AsteriskOptions::of(version));
     let console = Console::start(&reception(&asterisk));
     console.wait_ready(asterisk.slots());
     asterisk.log_sip();

@@ -146,6 +146,7 @@ fn a_proxy_and_a_registrar_with_realms_of_their_own_are_both_answered_where_both
     console.wait_call(&["▶", "talking", "Jane Doe", "verified"], SOON);
     console.keys("x");
     caller.wait_ended_by_peer(SOON);
+    console.wait_calls(0, SOON);
     for method in ["REGISTER", "SUBSCRIBE", "INVITE"] {
         assert!(kamailio.count(&format!("proven {method}")) > 0, "{method}:\n{}", kamailio.log());
     }

@@ -3,7 +3,7 @@
 
 mod peers;
 
-use peers::asterisk::{Asterisk, AsteriskOptions, Media, Streams, password};
+use peers::asterisk::{Asterisk, AsteriskOptions, Media, Streams, Version, password};
 use peers::baresip::{Baresip, BaresipOptions};
 use peers::certificates::Authority;
 use peers::kamailio::{Kamailio, KamailioOptions};
@@ -31,8 +31,21 @@ fn a_tone_is_told_from_another_and_from_silence() {
 }
 
 #[test]
-fn asterisk_boots_alone_on_loopback() {
-    let asterisk = Asterisk::start(AsteriskOptions { slots: 2, manager: true, ..Default::default() });
+fn asterisk_22_boots_alone_on_loopback() {
+    boots_alone_on_loopback(Version::V22);
+}
+
+#[test]
+fn asterisk_16_boots_alone_on_loopback() {
+    boots_alone_on_loopback(Version::V16);
+}
+
+fn boots_alone_on_loopback(version: Version) {
+    let asterisk =
+        Asterisk::start(AsteriskOptions { slots: 2, manager: true, ..AsteriskOptions::of(version) });
+    if version == Version::V16 {
+        assert!(asterisk.version().contains(" 16."), "{}", asterisk.version());
+    }
     assert!(asterisk.rx("core show version").contains("Asterisk"));
     let lot = asterisk.rx("parking show default");
     assert!(lot.contains("701") && lot.contains("702") && !lot.contains("703"), "two slots: {lot}");

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Brings what the tests need: system packages, and a real Asterisk and a real Kamailio unpacked from the
-# distribution's own packages into .peers/ (never installed, so that no daemon is started). Safe to run again: a
-# second run only looks and says so.
+# Brings what the tests need: system packages, and two real Asterisks (22 and 16) and a real Kamailio unpacked from
+# the distribution's own packages into .peers/ (never installed, so that no daemon is started). Safe to run again: a
+# second run only looks and says so. What can't be had is a failure: no test is skipped for want of a peer.
 #
 #   tests/setup.sh            everything
-#   tests/setup.sh --fresh    forget the cached Asterisk and Kamailio first
+#   tests/setup.sh --fresh    forget the cached Asterisks and Kamailio first
 #
 # PARKDECK_PEERS names another folder than .peers/, for instance one that several checkouts share.
 set -euo pipefail
@@ -12,7 +12,8 @@ set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 peers=${PARKDECK_PEERS:-$repository/.peers}
 # Raise it whenever what is unpacked or how it is laid out changes: older caches are then rebuilt.
-recipe=3
+asterisk_recipe=3
+asterisk16_recipe=1
 kamailio_recipe=1
 packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core iproute2 pulseaudio)
 asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
@@ -103,20 +104,19 @@ mirror_of() {
     return 1
 }
 
-# ---------------------------------------------------------------- Asterisk, unpacked
+# ---------------------------------------------------------------- the Asterisks, unpacked
 
-# fetch_asterisk FOLDER SOURCES PREFERENCES: downloads with an apt state of its own, then unpacks. An empty
-# package database makes apt fetch the whole closure, the C library included.
+# fetch_asterisk FOLDER SOURCES: downloads with an apt state of its own, then unpacks. An empty package database
+# makes apt fetch the whole closure, the C library included.
 fetch_asterisk() {
     local folder=$1 state="$1/apt"
     rm -rf "$folder"
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$state/etc" "$folder/root"
     printf '%s\n' "$2" >"$state/etc/sources.list"
-    printf '%s\n' "$3" >"$state/etc/preferences"
     : >"$state/status"
     local apt=(apt-get -y
         -o Dir::Etc::sourcelist="$state/etc/sources.list" -o Dir::Etc::sourceparts=/dev/null
-        -o Dir::Etc::preferences="$state/etc/preferences" -o Dir::Etc::preferencesparts=/dev/null
+        -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null
         -o Dir::State::lists="$state/lists" -o Dir::State::status="$state/status"
         -o Dir::Cache="$state/cache" -o Debug::NoLocking=1 -o APT::Keep-Downloaded-Packages=true
         -o Acquire::Check-Valid-Until=false -o Acquire::Languages=none -o APT::Sandbox::User=root
@@ -164,28 +164,31 @@ WRAPPER
     [ -s "$folder/version" ]
 }
 
+# asterisk_is_cached NAME RECIPE
 asterisk_is_cached() {
-    [ "$(cat "$peers/asterisk/recipe" 2>/dev/null)" = "$recipe" ] &&
-        [ "$("$peers/asterisk/asterisk" -V 2>/dev/null)" = "$(cat "$peers/asterisk/version" 2>/dev/null)" ]
+    local folder="$peers/$1"
+    [ "$(cat "$folder/recipe" 2>/dev/null)" = "$2" ] &&
+        [ "$("$folder/asterisk" -V 2>/dev/null)" = "$(cat "$folder/version" 2>/dev/null)" ]
 }
 
-# try_asterisk WHAT SOURCES PREFERENCES: whole or nothing, so that a broken run leaves no half cache.
-try_asterisk() {
-    say "Asterisk: fetching $1 from this machine's package mirror (about 80 MB)"
-    if fetch_asterisk "$peers/asterisk.new" "$2" "$3" && describe_asterisk "$peers/asterisk.new"; then
-        printf '%s\n' "$recipe" >"$peers/asterisk.new/recipe"
-        rm -rf "$peers/asterisk"
-        mv "$peers/asterisk.new" "$peers/asterisk"
-        say "Asterisk: $(cat "$peers/asterisk/version") ready"
-        return
-    fi
-    rm -rf "$peers/asterisk.new"
-    say "Asterisk: $1 could not be had"
-    return 1
-}
-
+# provide_asterisk NAME RECIPE WHAT SOURCES: whole or nothing, so that a broken run leaves no half cache.
 provide_asterisk() {
-    if asterisk_is_cached; then say "Asterisk: $(cat "$peers/asterisk/version") cached"; return; fi
+    local folder="$peers/$1"
+    if asterisk_is_cached "$1" "$2"; then say "$1: $(cat "$folder/version") cached"; return; fi
+    say "$1: fetching $3 from this machine's package mirror (about 80 MB)"
+    fetch_asterisk "$folder.new" "$4" && describe_asterisk "$folder.new" || {
+        rm -rf "$folder.new"
+        fail "$3 could not be had from this machine's package mirror; the tests against it can't run"
+    }
+    printf '%s\n' "$2" >"$folder.new/recipe"
+    rm -rf "$folder"
+    mv "$folder.new" "$folder"
+    say "$1: $(cat "$folder/version") ready"
+}
+
+# Both from the mirror of this machine's own distribution, each with the whole of its own suite around it: its own C
+# library and loader too, so that it doesn't matter how old this machine is.
+provide_asterisks() {
     local distribution codename mirror key
     distribution=$(. /etc/os-release && printf '%s' "$ID")
     codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
@@ -194,21 +197,19 @@ provide_asterisk() {
         key='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
         mirror=$(mirror_of "$codename" stable testing sid unstable) ||
             fail "no Debian mirror in this machine's apt sources (/etc/apt/sources.list and sources.list.d)"
-        try_asterisk "Asterisk 22 (sid)" "deb $key $mirror sid main" "" && return
-        # When sid is between two versions: 16 from bullseye, what else it needs from this Debian.
-        try_asterisk "Asterisk 16 (bullseye)" \
-            "deb $key $mirror $codename main"$'\n'"deb $key $mirror bullseye main" \
-            $'Package: *\nPin: release n=bullseye\nPin-Priority: 100' && return
+        provide_asterisk asterisk "$asterisk_recipe" "Asterisk 22 (sid)" "deb $key $mirror sid main"
+        provide_asterisk asterisk16 "$asterisk16_recipe" "Asterisk 16 (bullseye)" "deb $key $mirror bullseye main"
         ;;
     ubuntu)
+        # The newest that this Ubuntu has, and 16 from 20.04, the only one that has it.
         key='[signed-by=/usr/share/keyrings/ubuntu-archive-keyring.gpg]'
         mirror=$(mirror_of "$codename") ||
             fail "no Ubuntu mirror in this machine's apt sources (/etc/apt/sources.list and sources.list.d)"
-        try_asterisk "Asterisk ($codename)" "deb $key $mirror $codename main universe" "" && return
+        provide_asterisk asterisk "$asterisk_recipe" "Asterisk ($codename)" "deb $key $mirror $codename main universe"
+        provide_asterisk asterisk16 "$asterisk16_recipe" "Asterisk 16 (focal)" "deb $key $mirror focal main universe"
         ;;
     *) fail "no recipe for Asterisk on '$distribution' (Debian and Ubuntu are known)" ;;
     esac
-    fail "no Asterisk could be brought; the tests against a real one can't run"
 }
 
 # ---------------------------------------------------------------- Kamailio, unpacked
@@ -282,12 +283,12 @@ exec 9>"$peers/setup.lock"
 flock -n 9 || { say "waiting for another run"; flock -w 600 9 || fail "another run has held $peers/setup.lock for 10 minutes"; }
 case ${1:-} in
 '') ;;
---fresh) rm -rf "$peers/asterisk" "$peers/kamailio" ;;
+--fresh) rm -rf "$peers/asterisk" "$peers/asterisk16" "$peers/kamailio" ;;
 *) fail "unknown option '$1' (known: --fresh)" ;;
 esac
 started=$SECONDS
 install_packages
-provide_asterisk
+provide_asterisks
 provide_kamailio
 for program in sipp baresip pulseaudio; do
     command -v "$program" >/dev/null || fail "$program isn't on the PATH although its package is installed"

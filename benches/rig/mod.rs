@@ -5,6 +5,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod bare;
 pub mod board;
 pub mod caller;
 pub mod figures;

@@ -23,21 +23,29 @@ pub struct Wire {
 impl Wire {
     /// Watches what these ports send and receive. Needs the right to open raw sockets (root, or CAP_NET_RAW).
     pub fn watch(ports: &[u16]) -> Self {
+        Self::watch_those(Some(ports.to_vec()))
+    }
+
+    /// Watches everything, sound as well.
+    pub fn watch_all() -> Self {
+        Self::watch_those(None)
+    }
+
+    fn watch_those(ports: Option<Vec<u16>>) -> Self {
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)).unwrap_or_else(|error| {
             panic!("the wire can't be watched ({error}): run as root, or with CAP_NET_RAW")
         });
         let _ = socket.set_recv_buffer_size(8 << 20);
         let socket = UdpSocket::from(socket);
         let passed = Arc::new(Mutex::new(Vec::new()));
-        let (shared, ports) = (passed.clone(), ports.to_vec());
+        let shared = passed.clone();
+        let watched = move |port: u16| ports.as_ref().is_none_or(|ports| ports.contains(&port));
         std::thread::spawn(move || {
             let mut packet = vec![0; 65_535];
             while let Ok(length) = socket.recv(&mut packet) {
                 let at = Instant::now();
                 let seen = read(at, packet.get(..length).unwrap_or_default());
-                if let Some(seen) =
-                    seen.filter(|p| ports.contains(&p.from.port()) || ports.contains(&p.to.port()))
-                {
+                if let Some(seen) = seen.filter(|p| watched(p.from.port()) || watched(p.to.port())) {
                     shared.lock().unwrap().push(seen);
                 }
             }

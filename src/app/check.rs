@@ -64,6 +64,16 @@ fn files(config: &Config, base: &Path, found: &mut Findings) {
             }
         }
     }
+    for account in &config.accounts {
+        if let Some(PasswordSource::File(file)) = account.lot.ami.as_ref().map(|ami| &ami.secret)
+            && let Err(error) = secret::check_file(&place(file), "secret file")
+        {
+            match config.accounts.len() {
+                1 => found.bad(&format!("[lot.ami] {error}")),
+                _ => found.bad(&format!("account “{}”: [accounts.lot.ami] {error}", account.name)),
+            }
+        }
+    }
     if let Some(own) = &config.tls.own
         && let Err(error) = secret::check_file(&place(&own.key_file), "key file")
     {

@@ -1,5 +1,6 @@
 //! The console's event loop: one `select!`, one order of events. The engine decides, this loop only carries.
 
+use super::ami::Interfaces;
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
 use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
@@ -30,6 +31,8 @@ use tokio::task::{JoinError, JoinSet};
 const COMMANDS_MAX: usize = 64;
 /// What the network brings is taken so often in a row before anything else gets its turn.
 const EVENTS_IN_A_ROW: usize = 64;
+/// What manager interfaces have said already is taken so often before the network's events.
+const AMI_EVENTS_BEFORE: usize = 8;
 
 /// How long the screen's thread may take to end.
 const SCREEN_PATIENCE: Duration = Duration::from_millis(500);
@@ -42,6 +45,8 @@ pub struct Start {
     pub dialects: Vec<Dialect>,
     /// The passwords of the accounts, in their order.
     pub passwords: Vec<SecretString>,
+    /// The secrets of the accounts' manager interfaces, in the same order.
+    pub ami_secrets: Vec<Option<SecretString>>,
     /// Where who is parked is remembered; `None`: nowhere (the demo).
     pub memory: Option<PathBuf>,
     /// The folder of the user's own themes.
@@ -107,6 +112,7 @@ pub(super) fn panic_on_request(thread: &str) {
 struct Carrier {
     engine: Engine,
     net: Net,
+    ami: Interfaces,
     local: SocketAddr,
     network: config::Network,
     media: Option<MediaHandle>,
@@ -159,10 +165,12 @@ impl Carrier {
         let trace = traced.and_then(|file| Recorder::open(start.config.log.trace, &file));
         let memory = start.memory.map(|file| Memory::open(&file, &accounts, clock.origin_wall_ms()));
         let network = start.config.network.clone();
+        let ami = Interfaces::new(&start.config, start.ami_secrets);
         let (accounts, lookups) = (start.config.accounts, JoinSet::new());
         let mut carrier = Self {
             engine,
             net,
+            ami,
             local,
             network,
             media,
@@ -176,6 +184,7 @@ impl Carrier {
         };
         carrier.recall();
         carrier.engine.start(clock.now());
+        carrier.ami.start(clock.now());
         carrier.flush();
         carrier.run(signals, commanded, heard).await
     }
@@ -189,7 +198,8 @@ impl Carrier {
         #[cfg(debug_assertions)]
         panic_on_request("engine");
         while self.leaving.is_none_or(|until| self.clock.now() < until) {
-            let wake = [self.engine.next_wake(), self.leaving].into_iter().flatten().min();
+            let wake =
+                [self.engine.next_wake(), self.ami.next_wake(), self.leaving].into_iter().flatten().min();
             let wake = wake.map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
             let sleep = async {
                 match wake {
@@ -207,19 +217,30 @@ impl Carrier {
                 () = signals.come() => self.leave(),
                 () = heard.notified() => self.take_reports(),
                 event = self.net.next() => self.take_events(event),
+                event = self.ami.next() => self.ami.take(self.clock.now(), event),
                 Some(found) = self.lookups.join_next() => self.take_servers(found).await,
-                () = sleep => self.engine.wake(self.clock.now()),
+                () = sleep => {
+                    self.engine.wake(self.clock.now());
+                    self.ami.wake(self.clock.now());
+                }
             }
+            self.take_ami_facts();
             self.take_journal_reports();
             self.flush();
         }
         // What was said last goes out before the connections end.
-        self.net.finish().await;
+        tokio::join!(self.net.finish(), self.ami.finish());
         Ok(())
     }
 
     /// Takes what the network brought and what waits behind it.
     fn take_events(&mut self, first: NetEvent) {
+        // A comeback's INVITE is known by the time-out that the manager interface told a moment before.
+        for _ in 0..AMI_EVENTS_BEFORE {
+            let Some(event) = self.ami.try_next() else { break };
+            self.ami.take(self.clock.now(), event);
+        }
+        self.take_ami_facts();
         let mut came = Some(first);
         for left in (0..EVENTS_IN_A_ROW).rev() {
             let Some(event) = came else { return };
@@ -349,6 +370,7 @@ impl Carrier {
         self.engine.obey(now, Command::Quit);
         self.engine.obey(now, Command::Quit);
         self.engine.stop(now);
+        self.ami.stop();
         self.send();
         self.save();
     }
@@ -358,6 +380,14 @@ impl Carrier {
             let desk = self.engine.desk();
             let parked: Vec<_> = desk.numbered_lines().map(|(line, _)| desk.memory(line)).collect();
             memory.save(&parked);
+        }
+    }
+
+    /// What the manager interfaces had to say.
+    fn take_ami_facts(&mut self) {
+        let now = self.clock.now();
+        while let Some((line, fact)) = self.ami.poll_fact() {
+            self.engine.hear_ami(now, line, fact);
         }
     }
 

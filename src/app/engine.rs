@@ -2,6 +2,7 @@
 //! The real console and the simulation run this very type.
 
 use super::sound::{self, SoundDirector};
+use crate::ami::Fact;
 use crate::desk::{Command, Desk, Effect, Event, LineId, Notice, ParkedCall, Severity, SoundState};
 use crate::dialect::{PhoneConfig, Said, Switchboard};
 use crate::media;
@@ -71,6 +72,12 @@ impl Engine {
     /// A connection brought this.
     pub fn receive_stream(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
         self.phones.receive_stream(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// The manager interface of a line's server said something.
+    pub fn hear_ami(&mut self, now: Moment, line: LineId, fact: Fact) {
+        self.phones.hear_ami(now, line, fact);
         self.settle(now);
     }
 

@@ -1,8 +1,10 @@
 //! The one event loop, and what the pure centre's effects become. The only place where everything meets.
 
+mod ami;
 pub mod check;
 pub mod console;
 pub mod dialects;
+pub mod doctor;
 pub mod engine;
 pub mod lot;
 mod screen;

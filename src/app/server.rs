@@ -178,7 +178,7 @@ fn next_hop(account: &Account) -> (&Server, TransportChoice) {
 }
 
 /// Our sockets: one from the address that leads to the server, watched from then on.
-async fn open_net(config: &Config, server: SocketAddr) -> Result<(Net, SocketAddr), String> {
+pub(super) async fn open_net(config: &Config, server: SocketAddr) -> Result<(Net, SocketAddr), String> {
     let local = match config.network.address {
         Some(local) => local,
         None => net::address_towards(server).map_err(|e| format!("no way to {server}: {e}"))?,

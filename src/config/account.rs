@@ -279,4 +279,30 @@ pub struct Lot {
     pub parking_time_s: Option<u32>,
     /// What is dialled before a slot's number to park there, where the dialplan has such a thing.
     pub directed_prefix: Option<String>,
+    /// Asterisk's manager interface, which tells who is parked.
+    pub ami: Option<Ami>,
+}
+
+/// A manager interface, and whom to be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ami {
+    /// Host name or address; an IPv6 address without brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// The manager user.
+    pub user: String,
+    /// Where his secret is.
+    pub secret: PasswordSource,
+    /// Whether the connection is TLS.
+    pub tls: bool,
+    /// The name that the parking lot has on the server.
+    pub lot: String,
+    /// Whether the secret itself may be told over a connection that isn't encrypted.
+    pub allow_plain_login: bool,
+}
+
+impl Ami {
+    /// Its usual ports: in clear, and over TLS.
+    pub const PORTS: (u16, u16) = (5038, 5039);
 }

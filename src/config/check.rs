@@ -1,7 +1,9 @@
 //! The second look at the console's file: what the types alone can't say, and how it becomes a [`Config`].
 
 mod account;
+mod ami;
 mod lot;
+mod secret;
 #[cfg(test)]
 mod tests;
 

@@ -19,7 +19,7 @@ mod strict;
 mod tests;
 
 pub use account::{
-    Account, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_AUTO_ANSWERS,
+    Account, Ami, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_AUTO_ANSWERS,
     MAX_FURTHER_REALMS, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
 };
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};

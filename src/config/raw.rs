@@ -72,6 +72,21 @@ pub(super) struct RawLot {
     pub list: Option<Spanned<SlotId>>,
     pub parking_time: Option<Spanned<u32>>,
     pub directed_prefix: Option<Spanned<String>>,
+    pub ami: Option<Spanned<RawAmi>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAmi {
+    pub host: Option<Spanned<String>>,
+    pub port: Option<Spanned<u16>>,
+    pub user: Spanned<String>,
+    pub secret_file: Option<Spanned<PathBuf>>,
+    pub secret_env: Option<Spanned<String>>,
+    pub secret_command: Option<Spanned<OneOrMany>>,
+    pub tls: Option<bool>,
+    pub lot: Option<Spanned<String>>,
+    pub allow_plain_login: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -147,11 +162,12 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// Which keys belong where, to say so when one stands elsewhere. (`name` is at home in two places.)
-const KEYS: [(&str, &[&str]); 9] = [
+const KEYS: [(&str, &[&str]); 10] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
+    ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login"]),
     ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),
@@ -164,6 +180,7 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
     let (key, parent) = path.split_last()?;
     let one_of_several = parent.first().is_some_and(|first| first == "accounts");
     let section = match parent {
+        [.., ami] if ami == "ami" => "lot.ami",
         [accounts, _] if accounts == "accounts" => "account",
         [accounts, _, lot, ..] if accounts == "accounts" => lot,
         [first, ..] => first,
@@ -186,6 +203,11 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
         return Some((words.to_owned(), None));
     }
     if is_secret_key(key) && !section.is_empty() {
+        if section == "lot.ami" {
+            let words = "a secret is not kept in this file: put it into a file of its own, `chmod 600` that file, and \
+                         name it with secret_file (or use secret_env or secret_command)";
+            return Some((words.to_owned(), None));
+        }
         let words = "a password is not kept in this file: put it into a file of its own, `chmod 600` that file, and \
                      name it with password_file (or use password_env or password_command)";
         return Some((words.to_owned(), None));
@@ -196,6 +218,7 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
         (None, Some((owner, _))) => {
             let owner = match *owner {
                 "lot" if one_of_several => "accounts.lot",
+                "lot.ami" if one_of_several => "accounts.lot.ami",
                 "account" if one_of_several => "[accounts]",
                 owner => owner,
             };

@@ -16,8 +16,6 @@ use zeroize::Zeroizing;
 
 /// The longest password, in bytes.
 pub const MAX_PASSWORD: usize = 4_096;
-/// What a file with a password is called.
-const PASSWORD_FILE: &str = "password file";
 /// How long a command may take: there may be somebody typing a passphrase.
 pub const COMMAND_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -45,22 +43,28 @@ pub enum SecretError {
         reason: String,
     },
     /// The variable isn't set.
-    #[error("the environment variable {name}, named by password_env, is not set")]
+    #[error("the environment variable {name}, named by {what}_env, is not set")]
     Unset {
+        /// `password` or `secret`.
+        what: &'static str,
         /// Its name.
         name: String,
     },
     /// The command failed.
-    #[error("password_command failed: {reason}; run it by hand to see more")]
+    #[error("{what}_command failed: {reason}; run it by hand to see more")]
     Command {
+        /// `password` or `secret`.
+        what: &'static str,
         /// Why.
         reason: String,
     },
     /// There is nothing, too much, or something that is no text.
-    #[error("the password from {place} {reason}")]
+    #[error("the {what} from {place} {reason}")]
     Unusable {
+        /// `password` or `secret`.
+        what: &'static str,
         /// Where it came from.
-        place: &'static str,
+        place: String,
         /// What is the matter.
         reason: &'static str,
     },
@@ -77,25 +81,51 @@ pub fn password(
     base: &Path,
     environment: impl Fn(&str) -> Option<OsString>,
 ) -> Result<SecretString, SecretError> {
+    fetch("password", source, base, environment)
+}
+
+/// The same for the secret of a manager interface.
+///
+/// # Errors
+/// See [`SecretError`].
+pub fn secret(
+    source: &PasswordSource,
+    base: &Path,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<SecretString, SecretError> {
+    fetch("secret", source, base, environment)
+}
+
+fn fetch(
+    what: &'static str,
+    source: &PasswordSource,
+    base: &Path,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<SecretString, SecretError> {
     match source {
         PasswordSource::File(path) => {
             let path = paths::resolve(path, base, paths::home().as_deref());
-            take(from_file(&path)?, "the password file")
+            take(from_file(what, &path)?, what, &format!("the {what} file"))
         }
         PasswordSource::Environment(name) => {
-            let value = environment(name).ok_or_else(|| SecretError::Unset { name: name.clone() })?;
+            let value = environment(name).ok_or_else(|| SecretError::Unset { what, name: name.clone() })?;
             let bytes = Zeroizing::new(value.into_encoded_bytes());
-            take(bytes, "the environment")
+            take(bytes, what, "the environment")
         }
         PasswordSource::Command(command) => {
-            take(from_command(command, base, COMMAND_PATIENCE)?, "password_command")
+            take(from_command(what, command, base, COMMAND_PATIENCE)?, what, &format!("{what}_command"))
         }
     }
 }
 
+/// What a file with a secret of this kind is called.
+fn file_word(what: &str) -> &'static str {
+    if what == "secret" { "secret file" } else { "password file" }
+}
+
 /// One password out of what was read: the line's end is cut off.
-fn take(bytes: Zeroizing<Vec<u8>>, place: &'static str) -> Result<SecretString, SecretError> {
-    let unusable = |reason| SecretError::Unusable { place, reason };
+fn take(bytes: Zeroizing<Vec<u8>>, what: &'static str, place: &str) -> Result<SecretString, SecretError> {
+    let unusable = |reason| SecretError::Unusable { what, place: place.to_owned(), reason };
     if bytes.len() > MAX_PASSWORD {
         return Err(unusable("is too long"));
     }
@@ -108,10 +138,10 @@ fn take(bytes: Zeroizing<Vec<u8>>, place: &'static str) -> Result<SecretString, 
     }
 }
 
-fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+fn from_file(what: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let file = path.display().to_string();
     let told = |error: io::Error| SecretError::File {
-        what: PASSWORD_FILE,
+        what: file_word(what),
         file: file.clone(),
         reason: error.to_string(),
     };
@@ -119,11 +149,11 @@ fn from_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(told)?;
     let facts = opened.metadata().map_err(told)?;
     if !facts.is_file() {
-        return Err(SecretError::File { what: PASSWORD_FILE, file, reason: "it is not a file".to_owned() });
+        return Err(SecretError::File { what: file_word(what), file, reason: "it is not a file".to_owned() });
     }
     let mode = facts.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(SecretError::Exposed { what: PASSWORD_FILE, file, mode });
+        return Err(SecretError::Exposed { what: file_word(what), file, mode });
     }
     bounded(opened).map_err(told)
 }
@@ -137,11 +167,12 @@ fn bounded(source: impl Read) -> io::Result<Zeroizing<Vec<u8>>> {
 }
 
 fn from_command(
+    what: &'static str,
     command: &PasswordCommand,
     base: &Path,
     patience: Duration,
 ) -> Result<Zeroizing<Vec<u8>>, SecretError> {
-    let failed = |reason: String| SecretError::Command { reason };
+    let failed = |reason: String| SecretError::Command { what, reason };
     let mut process = match command {
         PasswordCommand::Shell(line) => {
             let mut shell = Command::new("sh");
@@ -228,8 +259,8 @@ mod tests {
     }
 
     fn run(command: PasswordCommand) -> Result<String, String> {
-        let read = from_command(&command, Path::new("/"), Duration::from_millis(400));
-        let read = read.and_then(|bytes| take(bytes, "password_command"));
+        let read = from_command("password", &command, Path::new("/"), Duration::from_millis(400));
+        let read = read.and_then(|bytes| take(bytes, "password", "password_command"));
         read.map(|p| p.expose_secret().to_owned()).map_err(|e| e.to_string())
     }
 
@@ -253,7 +284,7 @@ mod tests {
             assert!(!refusal.contains("hunter2"));
         }
         let (_dir, path) = file_with(b"x", 0o644);
-        assert!(matches!(check_file(&path, PASSWORD_FILE), Err(SecretError::Exposed { mode: 0o644, .. })));
+        assert!(matches!(check_file(&path, "password file"), Err(SecretError::Exposed { mode: 0o644, .. })));
     }
 
     #[test]

@@ -60,6 +60,10 @@ fn every_line_that_the_example_has_commented_out_parses_as_well() {
     assert_eq!(account.realm.as_deref(), Some("asterisk"));
     assert_eq!((account.name.as_str(), account.voicemail.as_deref()), ("front desk", Some("*97")));
     assert_eq!(account.outbound_proxy.as_ref().unwrap().uri(), "sip:proxy.example.com;transport=tls;lr");
+    assert_eq!(
+        account.lot.ami.as_ref().map(|ami| (ami.host.as_str(), ami.port)),
+        Some(("pbx.example.com", 5038))
+    );
     assert_eq!(account.lot.list.as_ref().unwrap().as_str(), "lamps");
     assert_eq!(full.tls.own.unwrap().key_file, PathBuf::from("reception.key"));
 }

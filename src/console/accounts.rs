@@ -2,7 +2,7 @@
 
 use super::paint::{Canvas, wrap};
 use super::{top, windows, words};
-use crate::desk::{Account, Desk, Line, LineId, Protection, Registration};
+use crate::desk::{Account, Desk, Line, LineId, ManagerInterface, Protection, Registration};
 use crate::parking::Lamp;
 use ratatui::layout::Rect;
 
@@ -63,6 +63,7 @@ fn told(desk: &Desk, id: LineId, line: &Line) -> Vec<(String, &'static str)> {
         let ago = words::told(words::seconds(desk.now, *at));
         lines.push((format!("last trouble {ago} ago: {trouble}"), "overlay"));
     }
+    lines.extend(manager(desk, account));
     lines.push((lot(desk, id, line), "overlay"));
     lines
 }
@@ -97,6 +98,20 @@ fn way(account: &Account) -> (String, &'static str) {
         Protection::Unverified => ("encrypted, but NOT VERIFIED (verify = false)", "notice.warning"),
     };
     (format!("{} to {} · {worth}", way.transport, way.server), scope)
+}
+
+/// Whether the server itself tells who is parked, where it is asked to.
+fn manager(desk: &Desk, account: &Account) -> Option<(String, &'static str)> {
+    match &account.manager {
+        ManagerInterface::Unused => None,
+        ManagerInterface::Connected => {
+            Some(("the manager interface tells who is parked (AMI)".to_owned(), "top.good"))
+        }
+        ManagerInterface::Lost { reason, retry_at } => {
+            let again = words::told(left_s(desk, *retry_at));
+            Some((format!("who is parked isn't told (AMI): {reason} · again in {again}"), "notice.warning"))
+        }
+    }
 }
 
 fn lot(desk: &Desk, id: LineId, line: &Line) -> String {

@@ -69,6 +69,7 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
     let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
     let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
     let start = console::Start {
+        ami_secrets: Vec::new(),
         dialects: dialects::of(&config, None)?,
         config,
         passwords: vec![password],
@@ -95,6 +96,7 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         list: None,
         parking_time_s: Some(parking.parkingtime),
         directed_prefix: None,
+        ami: None,
     };
     // Never looked up: the password goes to the console directly.
     let password = PasswordSource::Environment(String::new());

@@ -1,7 +1,7 @@
 //! What the world says ([`Event`], past tense) and what the desk wants done ([`Effect`], imperative).
 
 use super::call::{CallId, RetrieveTarget};
-use super::line::{SlotKey, Way};
+use super::line::{ManagerInterface, SlotKey, Way};
 use super::slot::DialogKey;
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
@@ -28,12 +28,15 @@ pub struct CallArrival {
 pub struct LampReport {
     /// The lamp.
     pub lamp: Lamp,
-    /// Who is parked, if told.
+    /// Who is parked, if told. Somebody who can't be compared: nobody can say, and whoever was thought to be there isn't.
     pub parkee: Option<Identity>,
     /// Who parked him, if told.
     pub parker: Option<Identity>,
     /// Seconds parked so far, if told.
     pub parked_for_s: Option<u32>,
+    /// Seconds until the call comes back, if told.
+    #[serde(default)]
+    pub comes_back_in_s: Option<u32>,
     /// The note, if the server keeps one.
     pub note: Option<Text>,
     /// What names this very call.
@@ -107,6 +110,35 @@ pub enum Event {
         slot: SlotId,
         /// Until when.
         until: Moment,
+    },
+    /// The server's manager interface began or ceased to tell who is parked.
+    ManagerTold(ManagerInterface),
+    /// Somebody else fetched a parked call.
+    Fetched {
+        /// From where.
+        slot: SlotId,
+        /// Whom.
+        parkee: Identity,
+        /// Who did it; withheld when it may not be shown.
+        by: Identity,
+    },
+    /// A call that rings already is a comeback: the server says so a moment late.
+    CameBack {
+        /// Which.
+        call: CallId,
+        /// From where.
+        slot: SlotId,
+        /// How long he had waited there, in seconds.
+        waited_s: u32,
+    },
+    /// A parked caller hung up.
+    GaveUp {
+        /// Where.
+        slot: SlotId,
+        /// Who.
+        parkee: Identity,
+        /// How long he had waited, in seconds.
+        waited_s: u32,
     },
     /// How many messages wait in the account's mailbox; `None` when that is no longer known.
     MessagesTold(Option<Messages>),

@@ -1,8 +1,9 @@
 //! What the world says, one event at a time, and what follows from it.
 
+use super::departed::Departed;
 use super::event::{CallArrival, LampReport};
 use super::line::{LineId, SlotKey};
-use super::slot::{AskingFor, Departed, ParkedCall};
+use super::slot::{AskingFor, ParkedCall};
 use super::{
     Call, CallId, Comeback, Desk, Direction, Effect, Event, MAX_CALLS, Phase, Registration, Severity,
 };
@@ -42,6 +43,12 @@ impl Desk {
             Event::Unreachable => self.reached(line, None),
             Event::LampChanged { slot, report } => self.lamp_changed(&SlotKey { line, id: slot }, report),
             Event::LampConfirmed { slot, until } => self.lamp_confirmed(&SlotKey { line, id: slot }, until),
+            Event::ManagerTold(manager) => self.manager_told(line, manager),
+            Event::Fetched { slot, parkee, by } => self.fetched(&SlotKey { line, id: slot }, &parkee, &by),
+            Event::CameBack { call, slot, waited_s } => self.came_back(call, &slot, waited_s),
+            Event::GaveUp { slot, parkee, waited_s } => {
+                self.gave_up(&SlotKey { line, id: slot }, &parkee, waited_s)
+            }
             Event::MessagesTold(messages) => self.messages_told(line, messages),
             Event::CallArrived(arrival) => self.call_arrived(line, arrival),
             Event::AutoAnswerAsked { call, by } => self.auto_answer_asked(line, call, &by),
@@ -93,7 +100,14 @@ impl Desk {
         });
         let lamps = self.slots.iter().filter_map(|s| s.fresh_until).filter(|until| *until != Moment::MAX);
         let lamps = lamps.map(|until| until + Duration::from_millis(1));
-        asking.chain(remarks).chain(lamps).chain(proofs).chain(self.undo.as_ref().map(|u| u.until)).min()
+        let departed = self.departed.iter().filter_map(|d| d.tell_at);
+        asking
+            .chain(remarks)
+            .chain(departed)
+            .chain(lamps)
+            .chain(proofs)
+            .chain(self.undo.as_ref().map(|u| u.until))
+            .min()
     }
 
     fn registered(&mut self, line: LineId) -> Vec<Effect> {
@@ -184,8 +198,14 @@ impl Desk {
                 let known = slot.parked.take().filter(|p| p.may_be(&report));
                 let remembered = memory.filter(|_| known.is_none()).map(|i| self.remembered.swap_remove(i).1);
                 let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::into_remembered);
+                // Somebody whom we didn't park: an interface told of him that may be silent now.
+                slot.hearsay |= remembered.as_ref().is_some_and(|p| !p.ours);
                 let mut parked = known.or(remembered).unwrap_or_else(|| ParkedCall::unknown(now));
                 parked.take_in(&report, now, ceiling);
+                slot.hearsay &= report.parkee.is_none();
+                if slot.hearsay {
+                    parked.strength = Strength::Unverified;
+                }
                 if parked.comes_back_at.is_none() {
                     parked.comes_back_at =
                         inferred_end.filter(|_| !parked.since_inferred || before == Lamp::Free);
@@ -193,6 +213,7 @@ impl Desk {
                 slot.parked = Some(parked);
             }
             Lamp::Free => {
+                slot.hearsay = false;
                 let fetched = matches!(was_asking.as_ref().map(|a| &a.what), Some(AskingFor::Retrieve(_)));
                 let parked = slot.parked.take().filter(|_| !fetched);
                 // Whom we have fetched already is with us, though the lamp is told of only now.
@@ -202,7 +223,7 @@ impl Desk {
                     self.calls.iter().any(same)
                 };
                 if let Some(parked) = parked.filter(|parked| !with_us(parked)) {
-                    let departed = Departed { slot: id.clone(), parked, at: now };
+                    let departed = Departed::new(id.clone(), parked, now, &before);
                     self.departed.retain(|d| now.saturating_sub(d.at) <= COMEBACK_WITHIN);
                     if self.departed.len() < MAX_DEPARTED {
                         self.departed.push(departed);
@@ -249,30 +270,12 @@ impl Desk {
         if self.calls.len() >= MAX_CALLS {
             return vec![Effect::Reject(arrival.call)];
         }
-        let now = self.now;
         let mut call =
             self.fresh_call(arrival.call, line, Direction::Inbound, arrival.party.clone(), Phase::Ringing);
         call.called = arrival.called.clone();
         call.note = arrival.note.clone();
         if let Some((slot, parked, waited)) = self.recognise_comeback(line, &arrival) {
-            call.waiting_since = now.saturating_sub(waited);
-            let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
-            if let Some(parked) = parked {
-                if call.note.is_empty() {
-                    call.note = parked.note;
-                }
-                if call.party.is_withheld() {
-                    call.party = parked.parkee;
-                }
-            }
-            let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
-            let place = place.unwrap_or_else(|| "a slot".to_owned());
-            let who = Self::called(&call.party);
-            call.comeback = Some(Comeback { slot, waited_s });
-            let (minutes, seconds) = (waited_s / 60, waited_s % 60);
-            let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };
-            let text = format!("{who} comes back from {place}, waited {minutes}:{seconds:02}{note}");
-            self.say(Severity::Warning, &text);
+            self.mark_comeback(&mut call, slot, parked, waited);
         }
         self.calls.push(call);
         if self.in_hand.is_none() {
@@ -301,6 +304,34 @@ impl Desk {
         effects
     }
 
+    /// Notes in a ringing call where it comes back from, and says so.
+    pub(super) fn mark_comeback(
+        &mut self,
+        call: &mut Call,
+        slot: Option<SlotId>,
+        parked: Option<ParkedCall>,
+        waited: Duration,
+    ) {
+        call.waiting_since = self.now.saturating_sub(waited);
+        let waited_s = u32::try_from(waited.as_secs()).unwrap_or(u32::MAX);
+        if let Some(parked) = parked {
+            if call.note.is_empty() {
+                call.note = parked.note;
+            }
+            if call.party.is_withheld() {
+                call.party = parked.parkee;
+            }
+        }
+        let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
+        let place = place.unwrap_or_else(|| "a slot".to_owned());
+        let who = Self::called(&call.party);
+        call.comeback = Some(Comeback { slot, waited_s });
+        let (minutes, seconds) = (waited_s / 60, waited_s % 60);
+        let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };
+        let text = format!("{who} comes back from {place}, waited {minutes}:{seconds:02}{note}");
+        self.say(Severity::Warning, &text);
+    }
+
     /// Slot, memory and wait, if this ringing caller was parked until a moment ago (T5).
     fn recognise_comeback(
         &mut self,
@@ -317,6 +348,8 @@ impl Desk {
             let known = slot.as_ref().and_then(|id| self.slot(&SlotKey { line, id: id.clone() }));
             let known = known.or_else(|| self.slots.iter().find(ringing_back));
             let parked = known.and_then(|s| s.parked.clone());
+            // The lamp may have gone off a moment before it rings.
+            let parked = parked.or_else(|| self.take_departed(line, slot.as_ref()?, &arrival.party));
             return Some((slot.clone(), parked, Duration::from_secs((*waited_s).into())));
         }
         // A server that names its callers says outright when one comes back: who rings without that dialled anew.
@@ -327,7 +360,8 @@ impl Desk {
             d.slot.line == line
                 && now.saturating_sub(d.at) <= COMEBACK_WITHIN
                 && d.parked.parkee.agrees_with(&arrival.party)
-                && (d.parked.ours || arrival.referred_by_us)
+                // Once he was told of as gone, only the server's word that we sent him to the lot brings him back.
+                && (d.tell_at.is_some() || arrival.referred_by_us)
         };
         let found = self.departed.iter().position(same)?;
         let departed = self.departed.swap_remove(found);
@@ -369,6 +403,7 @@ impl Desk {
                 self.retrieve_failed(&call, &target.slot.clone(), reason);
             }
             Phase::Ringing if !reason.is_empty() => self.say(Severity::Info, &format!("{who}: {reason}")),
+            Phase::Ringing if call.comeback.is_some() => self.comeback_unanswered(&call),
             Phase::Ringing => self.say(Severity::Info, &format!("{who} gave up ringing")),
             Phase::Parking { .. } | Phase::PuttingBack { .. } => {
                 let why = if reason.is_empty() { "hung up".to_owned() } else { reason.to_string() };
@@ -482,6 +517,7 @@ impl Desk {
             self.undo = None;
         }
         self.outdate_lamps();
+        self.tell_of_departed();
         let mut overdue = Vec::new();
         for slot in &mut self.slots {
             if slot.remark.as_ref().is_some_and(|(_, until)| now >= *until) {
@@ -568,13 +604,13 @@ impl ParkedCall {
             _ => report
                 .parkee
                 .as_ref()
-                .is_none_or(|p| self.parkee.is_withheld() || p.agrees_with(&self.parkee)),
+                .is_none_or(|p| !self.parkee.is_comparable() || p.agrees_with(&self.parkee)),
         }
     }
 
     /// Takes in what the server told; what it is silent about stays as we know it.
     fn take_in(&mut self, report: &LampReport, now: Moment, ceiling: Strength) {
-        if let Some(parkee) = report.parkee.as_ref().filter(|p| !p.is_withheld()) {
+        if let Some(parkee) = report.parkee.as_ref().filter(|p| p.is_comparable()) {
             self.parkee = parkee.clone();
         }
         if let Some(parker) = report.parker.as_ref().filter(|_| !self.ours) {
@@ -587,6 +623,14 @@ impl ParkedCall {
                 self.since = told;
             }
             self.since_inferred = false;
+        }
+        if let Some(left_s) = report.comes_back_in_s {
+            let at = now + Duration::from_secs(left_s.into());
+            // Whole seconds on the wire, as above.
+            let known = self.comes_back_at.filter(|(_, inferred)| !inferred).map(|(at, _)| at);
+            if known.is_none_or(|known| known.abs_diff(at) > Duration::from_secs(2)) {
+                self.comes_back_at = Some((at, false));
+            }
         }
         if let Some(note) = &report.note {
             self.note = note.clone();

@@ -74,6 +74,23 @@ pub struct Way {
     pub protection: Protection,
 }
 
+/// How we stand with the server's manager interface, which tells who is parked by whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ManagerInterface {
+    /// None is configured, or nothing is known of it yet.
+    #[default]
+    Unused,
+    /// It tells.
+    Connected,
+    /// It doesn't; it is tried again by itself.
+    Lost {
+        /// Why.
+        reason: Text,
+        /// When it is tried again.
+        retry_at: Moment,
+    },
+}
+
 /// One account as shown in the top line and told in full by its window.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -92,6 +109,9 @@ pub struct Account {
     pub messages: Option<Messages>,
     /// How the server is reached.
     pub way: Way,
+    /// Whether the server itself tells who is parked.
+    #[serde(default)]
+    pub manager: ManagerInterface,
     /// What went wrong last, and when.
     pub last_trouble: Option<(Text, Moment)>,
 }

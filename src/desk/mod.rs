@@ -5,12 +5,16 @@
 
 mod call;
 mod command;
+mod departed;
 mod event;
 mod freshness;
 mod learn;
 mod line;
 #[cfg(test)]
 mod line_tests;
+mod manager_told;
+#[cfg(test)]
+mod manager_told_tests;
 mod notice;
 mod obey;
 mod park;
@@ -25,7 +29,9 @@ pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
-pub use line::{Account, Line, LineId, MAX_LINES, NewLine, Protection, Registration, SlotKey, Way};
+pub use line::{
+    Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
+};
 pub use notice::{Notice, Severity};
 pub use park::{ParkBar, Undo};
 pub use security::{MediaCover, Security, SignallingCover};
@@ -98,7 +104,7 @@ pub struct Desk {
     /// Whether the operator asked to leave (the app ends when calls allow it).
     pub leaving: bool,
     /// Calls that left a slot a moment ago: a comeback is recognised by them.
-    departed: Vec<slot::Departed>,
+    departed: Vec<departed::Departed>,
     /// Who was parked where before this console started; believed only when a lamp is lit.
     remembered: Vec<(SlotKey, ParkedCall)>,
     next_call: u64,

@@ -13,6 +13,9 @@ pub const UNDO_FOR: Duration = Duration::from_secs(10);
 /// The desk's own limit on a park: a net below the dialect, which decides earlier, also of a park that waited for
 /// another one.
 const PARK_DEADLINE: Duration = Duration::from_secs(90);
+/// Two lamps that lit within this time, one of them by a park of ours, can't be told apart. A silent caller delays
+/// Asterisk by 500 ms.
+const MET_WITHIN: Duration = Duration::from_millis(700);
 /// How long a slot's state is waited for when its key was pressed on an unknown or stale lamp.
 const STATE_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -193,6 +196,7 @@ impl Desk {
         let put_back = matches!(call.phase, Phase::PuttingBack { .. });
         let parked = self.parked_from(&call);
         let who = Self::called(&call.party);
+        let rivals = self.lit_meanwhile(&call, slot.as_ref());
         self.drop_call(id);
         let key = slot.as_ref().map(|slot| call.slot_key(slot));
         match &key {
@@ -216,7 +220,26 @@ impl Desk {
             let parked = self.slot(&key)?.parked.clone()?;
             Some(Undo { line: key.line, slot: key.id, parked, until: self.now + UNDO_FOR })
         });
+        if !rivals.is_empty() {
+            return self.park_doubted(call.line, &rivals);
+        }
         vec![Effect::SaveMemory]
+    }
+
+    /// The slots in question when a park is proven: `proven`, and those that have lit since it was asked for and at the
+    /// same time. None where there is only one, or where the server names who is there.
+    fn lit_meanwhile(&self, call: &Call, proven: Option<&SlotId>) -> Vec<SlotId> {
+        let nameless = |p: &&ParkedCall| p.since_inferred && !p.ours && p.parkee.is_withheld();
+        let lit_at = |slot: &Slot| slot.parked.as_ref().filter(nameless).map(|p| p.since);
+        let proven = proven.and_then(|id| self.slot(&call.slot_key(id)));
+        let Some((proven, first)) = proven.and_then(|slot| Some((slot, lit_at(slot)?))) else {
+            return Vec::new();
+        };
+        let met = |at: Moment| at >= call.since && at.abs_diff(first) <= MET_WITHIN;
+        let rivals = self.slots_of(call.line).filter(|s| s.id != proven.id && s.holds_somebody());
+        let rivals: Vec<SlotId> =
+            rivals.filter(|s| lit_at(s).is_some_and(met)).map(|s| s.id.clone()).collect();
+        if rivals.is_empty() { rivals } else { [proven.id.clone()].into_iter().chain(rivals).collect() }
     }
 
     /// What will be known of `call` in its slot, from what we know of it now.
@@ -261,13 +284,16 @@ impl Desk {
 
     /// Two lamps lit at once and only one of them is ours: neither may claim to be our caller. A retrieve compares.
     pub(super) fn park_doubted(&mut self, line: LineId, slots: &[SlotId]) -> Vec<Effect> {
-        let keys: Vec<SlotKey> = slots.iter().map(|id| SlotKey { line, id: id.clone() }).collect();
+        // In the order of the board, whichever lit first.
+        let meant = self.slots_of(line).filter(|slot| slots.contains(&slot.id));
+        let keys: Vec<SlotKey> = meant.map(Slot::key).collect();
         let ours =
             keys.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
         let Some(ours) = ours else { return Vec::new() };
         for id in &keys {
             if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
                 parked.parkee = Identity::default();
+                parked.parker = Identity::default();
                 parked.strength = Strength::Unverified;
                 parked.note = Text::default();
                 parked.ours = false;

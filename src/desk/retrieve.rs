@@ -153,10 +153,11 @@ impl Desk {
             true => "the caller".to_owned(),
             false => Self::called(&call.party),
         };
-        let why = if reason.is_empty() {
-            "the slot was empty when the server looked".into()
-        } else {
-            reason.to_string()
+        let why = match (reason.is_empty(), call.remark.is_empty()) {
+            // Somebody was quicker, and we know who.
+            (_, false) => call.remark.to_string(),
+            (true, true) => "the slot was empty when the server looked".into(),
+            (false, true) => reason.to_string(),
         };
         let place = self.place(&call.slot_key(slot));
         self.say(Severity::Warning, &format!("{place}: {who} was not retrieved: {why}"));

@@ -85,16 +85,11 @@ pub struct Slot {
     /// Until when that holds; then it is stale, unless it was confirmed before.
     #[serde(default)]
     pub fresh_until: Option<Moment>,
+    /// Who is there was told by somebody who tells nothing any more: shown as remembered, never as verified.
+    #[serde(default)]
+    pub hearsay: bool,
     /// Somebody else is retrieving or has retrieved this call, in words, for a few seconds.
     pub remark: Option<(Text, Moment)>,
-}
-
-/// A call that left its slot by itself: it may be about to ring here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Departed {
-    pub slot: SlotKey,
-    pub parked: ParkedCall,
-    pub at: Moment,
 }
 
 impl Slot {
@@ -109,6 +104,7 @@ impl Slot {
             parked: None,
             heard_at: None,
             fresh_until: None,
+            hearsay: false,
             remark: None,
         }
     }

@@ -29,6 +29,10 @@ pub(super) struct Leg {
     pub signalling: Option<Peer>,
     /// Whether the other end takes telephone-event; else digits go in INFO.
     pub takes_tone_events: bool,
+    /// What was called to retrieve somebody: a server that names it names nobody.
+    pub retrieved_by: Option<String>,
+    /// Who is at the other end, as the server said last.
+    pub party: Identity,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +74,16 @@ impl Phone {
         let ours = self.config.account.aor.uri.user.clone();
         let referred_by = headers.name_addr("Referred-By").and_then(|r| r.uri.user);
         self.insert(call, key, local, LegState::Ringing, request.body.clone(), Some(from));
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.party = party.clone();
+        }
+        let comeback = identity::comeback(headers).or_else(|| self.witness.comeback_due(now, &party));
         self.ua.ring(now, key, None);
         self.say(Event::CallArrived(CallArrival {
             call,
             party,
             called: Text::new(&called),
-            comeback: identity::comeback(headers),
+            comeback,
             referred_by_us: referred_by.is_some() && referred_by == ours,
             note: identity::note(headers),
         }));
@@ -108,6 +116,8 @@ impl Phone {
             open: true,
             signalling,
             takes_tone_events: true,
+            retrieved_by: None,
+            party: Identity::default(),
         };
         self.legs.insert(call, leg);
         self.by_key.insert(key, call);
@@ -225,6 +235,31 @@ impl Phone {
             None => Vec::new(),
         };
         self.invite(now, call, uri, headers);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.retrieved_by = Some(number);
+        }
+    }
+
+    /// What the server says of who is at the other end now, if anything.
+    fn asserted_of(&mut self, call: CallId, headers: &Headers) {
+        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
+            self.party_told(call, party);
+        }
+    }
+
+    /// The server says who is at the other end now. While it parks a call it may name its park extension, and when it
+    /// answers a retrieve what was called: that is nobody.
+    pub(super) fn party_told(&mut self, call: CallId, party: Identity) {
+        let parking = self.attempts.iter().any(|attempt| attempt.call == call);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            if leg.retrieved_by.as_deref() == Some(party.number.as_str()) {
+                return;
+            }
+            if !parking && party.is_comparable() {
+                leg.party = party.clone();
+            }
+        }
+        self.say(Event::PartyTold { call, party });
     }
 
     pub(super) fn progressed(&mut self, key: CallKey, early: Option<Vec<u8>>) {
@@ -262,9 +297,7 @@ impl Phone {
             leg.state = LegState::Up;
         }
         self.say(Event::CallAnswered { call });
-        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
-            self.say(Event::PartyTold { call, party });
-        }
+        self.asserted_of(call, headers);
     }
 
     pub(super) fn confirmed(&mut self, key: CallKey) {
@@ -418,9 +451,7 @@ impl Phone {
     pub(super) fn identity_changed(&mut self, now: Moment, key: CallKey, headers: &Headers) {
         let Some(&call) = self.by_key.get(&key) else { return };
         self.sign_of_failure(now, call);
-        if let Some(party) = identity::asserted(headers, &self.config.account.identity) {
-            self.say(Event::PartyTold { call, party });
-        }
+        self.asserted_of(call, headers);
     }
 
     /// Blind transfer (RFC 5589 §6). The park extension is parked to, with all the care that takes.

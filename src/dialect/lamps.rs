@@ -230,7 +230,7 @@ impl Phone {
         let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
         let lit = was_free && report.lamp == Lamp::Parked;
         let names = report.parkee.clone().filter(|_| self.config.dialect.preset.lamps.name_callers);
-        self.say(Event::LampChanged { slot: slot.clone(), report });
+        self.tell_lamp(now, slot, report);
         if lit {
             self.lamp_lit(now, slot, names.filter(Identity::is_comparable).as_ref());
         }
@@ -245,16 +245,16 @@ impl Phone {
         if let Some(watched) = self.watched.get_mut(slot).filter(|_| troubles >= MAX_UNREADABLE) {
             watched.lamp = Lamp::Refused { reason: Text::new(&format!("can't be read: {reason}")) };
             let report = LampReport { lamp: watched.lamp.clone(), ..LampReport::default() };
-            self.say(Event::LampChanged { slot: slot.clone(), report });
+            self.tell_lamp(now, slot, report);
         }
     }
 
-    pub(super) fn lamp_stale(&mut self, subscription: SubscriptionKey, since: Moment) {
+    pub(super) fn lamp_stale(&mut self, now: Moment, subscription: SubscriptionKey, since: Moment) {
         if self.watching(subscription) == Some(Watching::Messages) {
             return self.say(Event::MessagesTold(None));
         }
         let told: Vec<_> = self.watched_by(subscription).map(|w| w.make_stale(since)).collect();
-        told.into_iter().for_each(|told| self.tell(told));
+        told.into_iter().for_each(|told| self.tell(now, told));
     }
 
     pub(super) fn lamp_refused(
@@ -296,7 +296,7 @@ impl Phone {
         };
         watched.lamp = Lamp::Refused { reason: Text::new(&reason) };
         let report = LampReport { lamp: watched.lamp.clone(), ..LampReport::default() };
-        self.say(Event::LampChanged { slot: slot.clone(), report });
+        self.tell_lamp(now, slot, report);
     }
 
     /// One slot is refused a package that the server doesn't have: so will all be that were not told anything by it yet.
@@ -325,13 +325,27 @@ impl Phone {
     pub(super) fn all_lamps_stale(&mut self, now: Moment) {
         let told: Vec<_> =
             self.watched.values_mut().map(|w| w.make_stale(w.heard_at.unwrap_or(now))).collect();
-        told.into_iter().for_each(|told| self.tell(told));
+        told.into_iter().for_each(|told| self.tell(now, told));
     }
 
-    fn tell(&mut self, told: Option<(SlotId, Lamp)>) {
+    fn tell(&mut self, now: Moment, told: Option<(SlotId, Lamp)>) {
         if let Some((slot, lamp)) = told {
-            self.say(Event::LampChanged { slot, report: LampReport { lamp, ..LampReport::default() } });
+            self.tell_lamp(now, &slot, LampReport { lamp, ..LampReport::default() });
         }
+    }
+
+    /// Tells a lamp, with what else is known of who is there.
+    fn tell_lamp(&mut self, now: Moment, slot: &SlotId, report: LampReport) {
+        let report = self.witness.enrich(now, slot, report);
+        self.say(Event::LampChanged { slot: slot.clone(), report });
+    }
+
+    /// The same lamp once more: something else is known of who is there than before.
+    pub(super) fn retell_lamp(&mut self, now: Moment, slot: &SlotId) {
+        let Some(watched) = self.watched.get(slot).filter(|w| w.lamp != Lamp::Free) else { return };
+        let fresh_until = watched.by.and_then(|by| self.ua.fresh_until(by)).filter(|_| watched.is_fresh());
+        let report = LampReport { fresh_until, ..watched.report() };
+        self.tell_lamp(now, slot, report);
     }
 
     /// The server is back: every lamp that went stale is asked for. The user agent bounds the rate.
@@ -543,6 +557,7 @@ impl Watched {
             parkee: self.parkee.clone().or_else(|| of(&dialog.remote).filter(|p| !p.is_withheld())),
             parker: of(&dialog.referred_by),
             parked_for_s: dialog.duration_s,
+            comes_back_in_s: None,
             note: dialog.note.as_deref().map(Text::new),
             key: key_of(dialog),
             fresh_until: None,

@@ -21,6 +21,7 @@ mod switchboard;
 #[cfg(test)]
 mod tests;
 mod told;
+mod told_by_ami;
 mod words;
 
 pub use pattern::{Pattern, Places};

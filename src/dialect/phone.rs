@@ -6,6 +6,7 @@ use super::calls::Leg;
 use super::lamps::{Subscribed, Watched};
 use super::parking::Attempt;
 use super::secure::{MediaSecurity, key_source};
+use super::told_by_ami::Witness;
 use crate::desk::{CallId, Effect, Event, Protection, Way};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
@@ -104,6 +105,8 @@ pub(super) struct Phone {
     pub(super) attempts: Vec<Attempt>,
     pub(super) watched: BTreeMap<SlotId, Watched>,
     pub(super) subscribed: BTreeMap<SubscriptionKey, Subscribed>,
+    /// Who is parked, as the server's manager interface tells it.
+    pub(super) witness: Witness,
     /// The last version of the list of all lamps, and of the lists in it, by their URIs.
     pub(super) list_versions: BTreeMap<String, u32>,
     pub(super) registered: bool,
@@ -142,6 +145,7 @@ impl Phone {
             attempts: Vec::new(),
             watched: BTreeMap::new(),
             subscribed: BTreeMap::new(),
+            witness: Witness::default(),
             list_versions: BTreeMap::new(),
             registered: false,
             said: VecDeque::new(),
@@ -202,13 +206,14 @@ impl Phone {
         self.probe_when_due(now);
         self.decide_attempts(now);
         self.ask_lamps_when_due(now);
+        self.doubt_when_due(now);
     }
 
     /// When [`Phone::wake`] is wanted next.
     pub(super) fn next_wake(&self) -> Option<Moment> {
         let probe = self.probing.as_ref().map(|(_, until)| *until).or(self.next_probe);
         let attempts = self.attempts.iter().map(Attempt::next_wake).min();
-        [probe, attempts, self.next_lamp_wake()].into_iter().flatten().min()
+        [probe, attempts, self.next_lamp_wake(), self.witness.next_wake()].into_iter().flatten().min()
     }
 
     /// Whether a call has arrived that awaits its id from the desk.
@@ -279,7 +284,7 @@ impl Phone {
             E::NotifiedUnasked { account, body, .. } if account == self.account => self.hear_messages(&body),
             E::SubscriptionRefreshed { subscription, .. } => self.subscription_refreshed(subscription),
             E::SubscriptionActive { subscription, .. } => self.subscription_active(subscription),
-            E::SubscriptionStale { subscription, since } => self.lamp_stale(subscription, since),
+            E::SubscriptionStale { subscription, since } => self.lamp_stale(now, subscription, since),
             E::SubscriptionRefused { subscription, status, reason } => {
                 self.lamp_refused(now, subscription, status, &reason);
             }

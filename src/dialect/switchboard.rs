@@ -2,6 +2,7 @@
 //! others. What the user agent says goes to the phone that it is about.
 
 use super::phone::{Phone, PhoneConfig, Said};
+use crate::ami::Fact;
 use crate::desk::{CallId, Effect, LineId, MAX_LINES};
 use crate::parking::Moment;
 use crate::sip::{self, Peer, Secured, UserAgent};
@@ -107,6 +108,12 @@ impl Switchboard {
     /// A connection brought this.
     pub fn receive_stream(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
         self.ua.receive_stream(now, from, bytes);
+        self.settle(now);
+    }
+
+    /// The manager interface of a line's server said something of its parking lot.
+    pub fn hear_ami(&mut self, now: Moment, line: LineId, fact: Fact) {
+        self.turn(line, |phone| phone.hear_ami(now, fact));
         self.settle(now);
     }
 

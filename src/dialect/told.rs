@@ -144,7 +144,7 @@ impl Phone {
         }
         let party = identity::caller(&request.headers, &self.config.account.identity);
         let remark = Text::new(&format!("joined to {}", party.label()));
-        self.say(Event::PartyTold { call, party });
+        self.party_told(call, party);
         self.say(Event::CallRemarked { call, remark });
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The only effects: sockets, names, clock, sound card, terminal.
 
+pub mod ami;
 pub mod clock;
 pub mod names;
 pub mod net;

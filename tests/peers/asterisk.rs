@@ -13,10 +13,27 @@ use std::time::Duration;
 /// How many RTP ports one Asterisk gets: two for each leg of 50 calls.
 const RTP_PORTS: u16 = 200;
 
+/// Which of the two that `tests/setup.sh` brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    V22,
+    V16,
+}
+
+impl Version {
+    fn folder(self) -> PathBuf {
+        peers_folder().join(match self {
+            Self::V22 => "asterisk",
+            Self::V16 => "asterisk16",
+        })
+    }
+}
+
 /// What the test wants of its Asterisk. The default is the reception of a small office: nine slots
 /// 701–709, park extension 700, 45 s of parking, then back to the parker for 20 s.
 #[derive(Debug, Clone)]
 pub struct AsteriskOptions {
+    pub version: Version,
     /// First slot's number.
     pub first_slot: u16,
     /// How many slots there are; 1 or 2 make a lot that is soon full.
@@ -25,16 +42,23 @@ pub struct AsteriskOptions {
     pub parking_s: u32,
     /// Seconds that the comeback rings at the parker before the caller is dropped.
     pub comeback_ring_s: u32,
-    /// Back to the parker, or to the dialplan's own place (extension 603, music).
+    /// Back to the parker, or to the dialplan's own place (`timeout_lines`).
     pub comeback_to_origin: bool,
+    /// A lot beside the first, which then is parked into by its own park extension only.
+    pub second_lot: Option<SecondLot>,
+    /// Lists by which several lamps are watched at once.
+    pub lists: Vec<ResourceList>,
+    /// Instead of music, what the dialplan does with a caller whose time is up and who doesn't go back to the parker:
+    /// steps behind the first, `same => n,…`.
+    pub timeout_lines: String,
     /// Extra lines for every phone's endpoint section (`send_rpid=yes`, …); later lines win.
     pub endpoint_lines: String,
+    /// Extra lines for one phone alone: user, lines of its endpoint, lines of its AOR.
+    pub phone_lines: Vec<(&'static str, &'static str, &'static str)>,
     /// Extra lines for the trunk's endpoint.
     pub trunk_lines: String,
     /// Extra lines for the lot in `res_parking.conf`.
     pub lot_lines: String,
-    /// Extra sections at the end of `pjsip.conf`.
-    pub pjsip_lines: String,
     /// Extra lines at the end of the dialplan's `[phones]`.
     pub dialplan_lines: String,
     /// The feature map, `name => keys` a line.
@@ -54,15 +78,19 @@ pub struct AsteriskOptions {
 impl Default for AsteriskOptions {
     fn default() -> Self {
         Self {
+            version: Version::V22,
             first_slot: 701,
             slots: 9,
             parking_s: 45,
             comeback_ring_s: 20,
             comeback_to_origin: true,
+            second_lot: None,
+            lists: Vec::new(),
+            timeout_lines: String::new(),
             endpoint_lines: String::new(),
+            phone_lines: Vec::new(),
             trunk_lines: String::new(),
             lot_lines: String::new(),
-            pjsip_lines: String::new(),
             dialplan_lines: String::new(),
             features: "parkcall => #72\nblindxfer => ##\n".into(),
             allow: "ulaw,alaw,opus".into(),
@@ -72,6 +100,39 @@ impl Default for AsteriskOptions {
             manager: false,
         }
     }
+}
+
+impl AsteriskOptions {
+    /// The default of this version. Debian's 16 can pass Opus through and no more: a phone that answers with it is cut
+    /// off from a trunk that has none.
+    pub fn of(version: Version) -> Self {
+        let allow = match version {
+            Version::V22 => Self::default().allow,
+            Version::V16 => "ulaw,alaw".into(),
+        };
+        Self { version, allow, ..Self::default() }
+    }
+
+    /// The extension that calls are parked by: the one before the first slot.
+    pub fn park_extension(&self) -> u16 {
+        self.first_slot - 1
+    }
+}
+
+/// A lot of its own, with the extension before its first slot to park by.
+#[derive(Debug, Clone)]
+pub struct SecondLot {
+    pub name: &'static str,
+    pub slots: std::ops::Range<u16>,
+}
+
+/// `type=resource_list` (RFC 4662).
+#[derive(Debug, Clone)]
+pub struct ResourceList {
+    /// The extension that is subscribed to.
+    pub name: &'static str,
+    /// The extensions whose hints it tells.
+    pub items: Vec<u16>,
 }
 
 /// How the sound of phones travels.
@@ -174,7 +235,7 @@ impl Asterisk {
         let ami = options.manager.then(|| SocketAddrV4::new(LOOPBACK, free_tcp_port(LOOPBACK)));
         let sip = SocketAddrV4::new(LOOPBACK, free_sip_port(LOOPBACK));
         let places = Places {
-            unpacked: peers_folder().join("asterisk"),
+            unpacked: options.version.folder(),
             folder: folder.path().to_path_buf(),
             sip,
             rtp_first: free_rtp_range(LOOPBACK, RTP_PORTS),
@@ -229,6 +290,11 @@ impl Asterisk {
     /// Where the manager interface listens, when it was asked for.
     pub fn ami(&self) -> Option<SocketAddr> {
         self.ami.map(SocketAddr::V4)
+    }
+
+    /// Where it listens for TLS, when there is a certificate.
+    pub fn ami_tls(&self) -> Option<SocketAddr> {
+        self.ami.map(|ami| SocketAddr::V4(SocketAddrV4::new(*ami.ip(), ami.port() + 1)))
     }
 
     pub fn options(&self) -> &AsteriskOptions {
@@ -327,11 +393,32 @@ impl Asterisk {
 
     /// Numbers of the occupied slots as the server itself knows them.
     pub fn parked(&self) -> Vec<u16> {
-        let shown = self.rx("parking show default");
+        self.parked_in("default")
+    }
+
+    /// The same of this lot.
+    pub fn parked_in(&self, lot: &str) -> Vec<u16> {
+        let shown = self.rx(&format!("parking show {lot}"));
         let slots = shown.lines().filter_map(|line| line.trim().strip_prefix("Space")?.split(':').nth(1));
         let mut parked: Vec<u16> = slots.filter_map(|number| number.trim().parse().ok()).collect();
         parked.sort_unstable();
         parked
+    }
+
+    /// In which slot of the first lot the server has the caller of this number.
+    pub fn slot_of(&self, number: &str) -> Option<u16> {
+        let shown = self.rx("parking show default");
+        let pieces = shown.split("Space").skip(1);
+        let found = pieces.filter_map(|piece| {
+            let value = |key: &str| piece.lines().find_map(|l| l.trim().strip_prefix(key)?.split(':').nth(1));
+            let slot = piece.split_once(':')?.1.lines().next()?.trim().parse().ok()?;
+            Some((slot, value("Channel")?.trim().to_string()))
+        });
+        let caller = format!("Caller ID: {number}");
+        let is_his = |(_, channel): &(u16, String)| {
+            self.rx(&format!("core show channel {channel}")).lines().any(|line| line.trim() == caller)
+        };
+        found.collect::<Vec<_>>().into_iter().find(is_his).map(|(slot, _)| slot)
     }
 
     /// Waits until `user` has a contact.
@@ -354,6 +441,14 @@ impl Asterisk {
         self.start_again();
     }
 
+    /// What `core restart now` does: everybody gets his BYE, and it starts again with the contacts and subscriptions
+    /// that it keeps in its database. (Its own way of starting itself again knows nothing of the loader it came by.)
+    pub fn restart_now(&mut self) {
+        self.try_rx("core stop now");
+        assert!(self.process.wait(Duration::from_secs(20)).is_some(), "Asterisk goes on");
+        self.begin();
+    }
+
     /// Ends it and leaves it away until [`Asterisk::start_again`].
     pub fn stop(&mut self) {
         self.process.kill();
@@ -362,6 +457,10 @@ impl Asterisk {
     /// After [`Asterisk::stop`].
     pub fn start_again(&mut self) {
         asterisk_files::forget_state(&self.places);
+        self.begin();
+    }
+
+    fn begin(&mut self) {
         let _ = std::fs::remove_file(self.folder.path().join("asterisk.ctl"));
         let arguments = ["-C".into(), self.places.main_file(), "-f".into(), "-g".into()];
         let output = self.folder.path().join("console.txt");

@@ -61,7 +61,7 @@ pub fn write(places: &Places, options: &AsteriskOptions) {
         format!("[default]\nmode=files\ndirectory={}/data/moh\n", places.unpacked.display()),
     );
     file("features.conf", format!("[general]\n[featuremap]\n{}", options.features));
-    file("manager.conf", manager(places));
+    file("manager.conf", manager(places, options));
     file("pjsip.conf", pjsip(places, options));
     file("extensions.conf", dialplan(options));
     if options.parking {
@@ -114,13 +114,24 @@ fn modules(options: &AsteriskOptions) -> String {
     text
 }
 
-fn manager(places: &Places) -> String {
+fn manager(places: &Places, options: &AsteriskOptions) -> String {
+    let tls = |pair: &super::certificates::Pair, ami: SocketAddrV4| {
+        format!(
+            "tlsenable=yes\ntlsbindaddr={}:{}\ntlscertfile={}\ntlsprivatekey={}\n",
+            ami.ip(),
+            ami.port() + 1,
+            pair.certificate.display(),
+            pair.key.display(),
+        )
+    };
+    let pair = options.streams.as_ref().and_then(|streams| streams.tls.as_ref());
     match places.ami {
         None => "[general]\nenabled=no\n".into(),
         Some(ami) => format!(
-            "[general]\nenabled=yes\nbindaddr={}\nport={}\n[parkdeck]\nsecret=ami-secret\nread=all\nwrite=all\n",
+            "[general]\nenabled=yes\nbindaddr={}\nport={}\n{}[parkdeck]\nsecret=ami-secret\nread=all\nwrite=all\n",
             ami.ip(),
-            ami.port()
+            ami.port(),
+            pair.map(|pair| tls(pair, ami)).unwrap_or_default(),
         ),
     }
 }
@@ -144,12 +155,14 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
     }
     let media = format!("direct_media=no\nmedia_address={LOOPBACK}\nbind_rtp_to_media_address=yes\n");
     for (user, extension, name) in PHONES {
+        let own = options.phone_lines.iter().find(|(phone, ..)| *phone == user);
+        let (endpoint, aor) = own.map(|(_, endpoint, aor)| (*endpoint, *aor)).unwrap_or_default();
         text += &format!(
             "[{user}]\ntype=endpoint\ncontext=phones\ndisallow=all\nallow={}\nauth={user}\naors={user}\n\
              callerid=\"{name}\" <{extension}>\nsend_pai=yes\ntrust_id_outbound=yes\n\
-             allow_subscribe=yes\ndtmf_mode=rfc4733\n{media}{}{}\n\
+             allow_subscribe=yes\ndtmf_mode=rfc4733\n{media}{}{}\n{endpoint}\n\
              [{user}]\ntype=auth\nauth_type=userpass\nusername={user}\npassword={}\n\
-             [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\nsupport_path=yes\n",
+             [{user}]\ntype=aor\nmax_contacts=1\nremove_existing=yes\nminimum_expiration=10\nsupport_path=yes\n{aor}\n",
             options.allow,
             protection(options),
             options.endpoint_lines,
@@ -162,7 +175,11 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
          [trunk]\ntype=identify\nendpoint=trunk\nmatch={OUTSIDE}/32\n",
         options.trunk_lines
     );
-    text + &options.pjsip_lines
+    for list in &options.lists {
+        let items: String = list.items.iter().map(|item| format!("list_item={item}\n")).collect();
+        text += &format!("[{}]\ntype=resource_list\nevent=dialog\nfull_state=no\n{items}", list.name);
+    }
+    text
 }
 
 /// Of a phone's endpoint: its media, and the connection that it came by.
@@ -199,19 +216,35 @@ fn dialplan(options: &AsteriskOptions) -> String {
     }
     text += &options.dialplan_lines;
     text += "\n[outside]\ninclude => phones\n\
-             [parkedcallstimeout]\nexten => _[a-zA-Z0-9].,1,NoOp(comeback from ${PARKING_SPACE} of ${PARKER})\n\
-             same => n,MusicOnHold()\n";
+             [parkedcallstimeout]\nexten => _[a-zA-Z0-9].,1,NoOp(comeback from ${PARKING_SPACE} of ${PARKER})\n";
+    text += match options.timeout_lines.as_str() {
+        "" => " same => n,MusicOnHold()\n",
+        lines => lines,
+    };
     text
 }
 
 fn parking(options: &AsteriskOptions) -> String {
-    let last = options.first_slot + options.slots - 1;
+    let first = options.first_slot..options.first_slot + options.slots;
+    let mut text = String::from("[general]\nparkeddynamic=no\n");
+    text += &lot("default", &first, options);
+    if let Some(second) = &options.second_lot {
+        text += &lot(second.name, &second.slots, options);
+    }
+    text
+}
+
+fn lot(name: &str, slots: &std::ops::Range<u16>, options: &AsteriskOptions) -> String {
+    // Else the park extension parks into the lot of whoever is parked.
+    let own = if options.second_lot.is_some() { "parkext_exclusive => yes\n" } else { "" };
     format!(
-        "[general]\nparkeddynamic=no\n[default]\nparkext => {}\nparkpos => {}-{last}\ncontext => parkedcalls\n\
+        "[{name}]\nparkext => {}\nparkpos => {}-{}\ncontext => parkedcalls\n\
          parkinghints => yes\nparkingtime => {}\ncomebacktoorigin => {}\ncomebackdialtime => {}\n\
-         findslot => first\nparkedmusicclass => default\nparkedcalltransfers => both\nparkedcallreparking => both\n{}\n",
-        options.first_slot - 1,
-        options.first_slot,
+         findslot => first\nparkedmusicclass => default\nparkedcalltransfers => both\nparkedcallreparking => both\n\
+         {own}{}\n",
+        slots.start - 1,
+        slots.start,
+        slots.end - 1,
         options.parking_s,
         if options.comeback_to_origin { "yes" } else { "no" },
         options.comeback_ring_s,

@@ -18,6 +18,8 @@ pub struct ConsoleOptions<'a> {
     pub password: String,
     /// "asterisk" or "parkdeck".
     pub dialect: &'static str,
+    pub lot_name: &'static str,
+    pub park_extension: String,
     /// As in the file: "701-709".
     pub slots: String,
     pub parking_time_s: Option<u32>,
@@ -30,11 +32,15 @@ pub struct ConsoleOptions<'a> {
     pub port: u16,
     /// More lines of the account.
     pub account: String,
+    /// More lines of the lot.
+    pub lot: String,
+    /// Another account, with its lot, on the same console; of these options, only what is about those two counts.
+    pub beside: Option<Box<ConsoleOptions<'a>>>,
     /// More tables at the file's end.
     pub more: String,
 }
 
-impl ConsoleOptions<'_> {
+impl<'a> ConsoleOptions<'a> {
     pub fn new(server: SocketAddr, user: &str, password: &str, slots: std::ops::Range<u16>) -> Self {
         Self {
             server,
@@ -42,6 +48,8 @@ impl ConsoleOptions<'_> {
             user: user.into(),
             password: password.into(),
             dialect: "asterisk",
+            lot_name: "front",
+            park_extension: "700".into(),
             slots: format!("{}-{}", slots.start, slots.end - 1),
             parking_time_s: None,
             directed_prefix: None,
@@ -49,6 +57,8 @@ impl ConsoleOptions<'_> {
             codecs: r#"["pcmu"]"#,
             port: 0,
             account: String::new(),
+            lot: String::new(),
+            beside: None,
             more: String::new(),
         }
     }
@@ -59,18 +69,42 @@ impl ConsoleOptions<'_> {
         SocketAddr::from((super::LOOPBACK, self.port))
     }
 
+    /// What stands in its file of the password of the account, and of that beside it.
+    const PASSWORDS: [&'static str; 2] = ["password", "password-2"];
+
+    fn accounts(&self) -> impl Iterator<Item = (&Self, &'static str)> {
+        std::iter::once(self).chain(self.beside.as_deref()).zip(Self::PASSWORDS)
+    }
+
     fn file(&self) -> String {
-        let mut text = format!(
-            "[account]\nuser = \"{}\"\nserver = \"{}\"\npassword_file = \"password\"\n{}\
-             [sound]\nenabled = {}\ncodecs = {}\n\
-             [lot]\nname = \"front\"\ndialect = \"{}\"\npark_extension = \"700\"\nslots = \"{}\"\n",
+        let mut text = String::new();
+        for (account, password) in self.accounts() {
+            let (account_table, lot_table) = match self.beside {
+                None => ("[account]", "[lot]"),
+                Some(_) => ("[[accounts]]", "[accounts.lot]"),
+            };
+            text += &format!("{account_table}\n{}{lot_table}\n{}", account.account(password), account.lot());
+        }
+        text += &format!("[sound]\nenabled = {}\ncodecs = {}\n", self.card.is_some(), self.codecs);
+        if self.port != 0 {
+            text += &format!("[network]\nport = {}\n", self.port);
+        }
+        text + &self.more
+    }
+
+    fn account(&self, password: &str) -> String {
+        format!(
+            "user = \"{}\"\nserver = \"{}\"\npassword_file = \"{password}\"\n{}",
             self.user,
             self.host.map_or(self.server.to_string(), |host| format!("{host}:{}", self.server.port())),
             self.account,
-            self.card.is_some(),
-            self.codecs,
-            self.dialect,
-            self.slots,
+        )
+    }
+
+    fn lot(&self) -> String {
+        let mut text = format!(
+            "name = \"{}\"\ndialect = \"{}\"\npark_extension = \"{}\"\nslots = \"{}\"\n{}",
+            self.lot_name, self.dialect, self.park_extension, self.slots, self.lot,
         );
         if let Some(seconds) = self.parking_time_s {
             text += &format!("parking_time = {seconds}\n");
@@ -78,10 +112,7 @@ impl ConsoleOptions<'_> {
         if let Some(prefix) = self.directed_prefix {
             text += &format!("directed_prefix = \"{prefix}\"\n");
         }
-        if self.port != 0 {
-            text += &format!("[network]\nport = {}\n", self.port);
-        }
-        text + &self.more
+        text
     }
 }
 
@@ -114,9 +145,11 @@ impl Console {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         }
-        let password = folder.join("password");
-        std::fs::write(&password, &options.password).unwrap();
-        std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for (account, file) in options.accounts() {
+            let password = folder.join(file);
+            std::fs::write(&password, &account.password).unwrap();
+            std::fs::set_permissions(&password, std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
         Self::start_at(Arc::new(home), options.card)
     }
 

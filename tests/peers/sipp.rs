@@ -91,7 +91,7 @@ impl Caller {
     }
 
     /// What has happened, a line each: `ringing`, `answered`, `refused 486 …`, `cancelled`, `peer hung up`,
-    /// `hung up`, `update`, `reinvite`.
+    /// `hung up`, `update`, `reinvite`, `transfer accepted`.
     pub fn story(&self) -> Vec<String> {
         read_text(&self.folder.path().join("story.txt")).lines().map(String::from).collect()
     }
@@ -142,9 +142,26 @@ impl Caller {
         self.has("answered") && !self.has("peer hung up") && !self.has("hung up")
     }
 
+    /// Sends REFER: to an address, or to `consulted`, a second call of the same person's (an attended transfer).
+    pub fn transfer_to(&mut self, uri: &str, consulted: Option<&Self>) {
+        let replaces = consulted.map(|call| format!("?Replaces={}", call.dialog())).unwrap_or_default();
+        self.order("REFER", &format!("Refer-To: <{uri}{replaces}>\r\n"));
+    }
+
+    /// Its dialog's name as a Replaces parameter of a URI, for the other end (RFC 3891: its own tag is the to-tag).
+    fn dialog(&self) -> String {
+        let messages = self.messages();
+        let answer = messages.split("SIP/2.0 200").nth(1).expect("the call is answered");
+        let tag = |header: &str| {
+            let line = answer.lines().find(|line| line.starts_with(header)).expect(header);
+            line.split_once(";tag=").expect("a tag").1.trim().to_string()
+        };
+        format!("{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", self.call_id, tag("To:"), tag("From:"))
+    }
+
     /// Says BYE, or CANCEL while it rings.
     pub fn hang_up(&mut self) {
-        self.order("INFO");
+        self.order("INFO", "");
         self.wait_any(&["hung up", "cancelled"]);
     }
 
@@ -166,12 +183,12 @@ impl Caller {
     }
 
     /// Puts a request into the call that only the scenario understands.
-    fn order(&mut self, method: &str) {
+    fn order(&mut self, method: &str, headers: &str) {
         self.orders += 1;
         let text = format!(
             "{method} sip:caller@{sip} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bK-order-{id}-{n}\r\n\
              From: <sip:test@127.0.0.1>;tag=order\r\nTo: <sip:caller@{sip}>\r\nCall-ID: {id}\r\n\
-             CSeq: {n} {method}\r\nContent-Length: 0\r\n\r\n",
+             CSeq: {n} {method}\r\n{headers}Content-Length: 0\r\n\r\n",
             sip = self.sip,
             id = self.call_id,
             n = 900_000 + self.orders,
@@ -199,7 +216,8 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
     };
     let number = if options.login.is_some() { 2 } else { 1 };
     let ack = request("ACK", "To:[$to]", number, "", true);
-    let bye = request("BYE", "To:[$to]", number + 1, " retrans=\"500\"", true);
+    let refer = request("REFER", "To:[$to]\nRefer-To:[$refer_to]", number + 1, " retrans=\"500\"", true);
+    let bye = request("BYE", "To:[$to]", number + 2, " retrans=\"500\"", true);
     let cancel = request("CANCEL", "To: <sip:[service]@[remote_ip]:[remote_port]>", number, "", false);
     let refused_ack = request("ACK", "[last_To:]", number, "", false);
     let ok = response("");
@@ -215,6 +233,8 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
         <ereg regexp=\".*\" search_in=\"hdr\" header=\"To:\" assign_to=\"to\"/>\
         <ereg regexp=\"m=audio ([0-9]+)\" search_in=\"body\" assign_to=\"line,port\"/>\
         <log message=\"media [$port]\"/><log message=\"answered\"/></action>";
+    let where_to = "<action>\
+        <ereg regexp=\".*\" search_in=\"hdr\" header=\"Refer-To:\" assign_to=\"refer_to\"/></action>";
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>
 <scenario name="a caller">
@@ -230,6 +250,8 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
 <recv request="UPDATE" optional="true" next="update">{told_update}</recv>
 <recv request="INVITE" optional="true" next="reinvite">{told_reinvite}</recv>
 <recv request="ACK" optional="true" next="talking"/>
+<recv request="NOTIFY" optional="true" next="update"/>
+<recv request="REFER" optional="true" next="refer">{where_to}</recv>
 <recv request="INFO" optional="true" next="bye"/>
 <recv request="BYE"/>
 {ok}
@@ -241,6 +263,9 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
 <label id="reinvite"/>
 {ok_sdp}
 <nop next="talking"/>
+<label id="refer"/>
+{refer}
+<recv response="202" next="talking">{told_accepted}</recv>
 <label id="bye"/>
 {bye}
 <recv request="UPDATE" optional="true"/>
@@ -266,6 +291,7 @@ fn scenario(options: &CallerOptions, media_port: u16) -> String {
         ringing = log("ringing"),
         told_update = log("update"),
         told_reinvite = log("reinvite"),
+        told_accepted = log("transfer accepted"),
         told_peer = log("peer hung up"),
         told_cancelled = log("cancelled"),
     )

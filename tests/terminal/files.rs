@@ -107,6 +107,27 @@ fn a_password_file_that_others_may_read_is_refused_with_the_remedy() {
 }
 
 #[test]
+fn the_secret_of_a_manager_interface_is_looked_at_as_strictly_as_a_password() {
+    let home = home_with(
+        "[account]\nuser = \"r\"\nserver = \"127.0.0.1\"\npassword_command = \"echo x\"\n\
+         [lot.ami]\nuser = \"parkdeck\"\nsecret_file = \"ami.secret\"\n",
+    );
+    let file = config_file(home.path()).with_file_name("ami.secret");
+    let absent = run(home.path(), &["check"], &[]);
+    assert!(absent.out.contains("[lot.ami] the secret file") && absent.code == Some(1), "{}", absent.out);
+    std::fs::write(&file, "hunter2\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
+    for arguments in [&[][..], &["check"]] {
+        let ran = run(home.path(), arguments, &[]);
+        let remedy = format!("secret file {0} (mode 0640): run `chmod 600 {0}`", file.display());
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(ran.code == Some(1) && said.contains(&remedy) && !said.contains("hunter2"), "{said}");
+    }
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(run(home.path(), &["check"], &[]).code, Some(0), "and the remedy helps");
+}
+
+#[test]
 fn a_password_that_is_not_in_the_environment_is_named() {
     let config = "[account]\nuser = \"r\"\nserver = \"127.0.0.1\"\npassword_env = \"PARKDECK_NO_SUCH\"\n";
     let ran = run(home_with(config).path(), &[], &[]);

@@ -1,12 +1,12 @@
 //! The checks of one account, and that no two are the same.
 
-use super::super::meaning::section;
-use super::super::raw::{OneOrMany, RawAccount, RawLot};
+use super::super::raw::{RawAccount, RawLot};
 use super::super::server::{read_proxy, read_server};
 use super::super::{
-    Account, IdentitySource, KeyExchange, MAX_AUTO_ANSWERS, MAX_FURTHER_REALMS, PasswordCommand,
-    PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
+    Account, IdentitySource, KeyExchange, MAX_AUTO_ANSWERS, MAX_FURTHER_REALMS, PasswordSource, Proxy,
+    SecureMedia, Server, TransportChoice,
 };
+use super::secret::Sources;
 use super::{Check, MAX_LENGTH, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
 use toml::Spanned;
@@ -60,7 +60,8 @@ impl Check<'_> {
             _ => "front",
         };
         let empty = RawLot::default();
-        let lot = self.lot(lot.map_or(&empty, Spanned::get_ref), lot_name);
+        let lot_place = if let ["accounts", ..] = place { [place, &["lot"]].concat() } else { vec!["lot"] };
+        let lot = self.lot(lot.map_or(&empty, Spanned::get_ref), lot_name, &lot_place, server.as_ref());
         let known = Account::new(account.user.get_ref(), server?, password?, lot?);
         Some(Account {
             name: name.unwrap_or(known.name),
@@ -228,7 +229,7 @@ impl Check<'_> {
         }
     }
 
-    fn printable(&mut self, text: &Spanned<String>, what: &str) {
+    pub(super) fn printable(&mut self, text: &Spanned<String>, what: &str) {
         let inside = text.get_ref();
         if inside.is_empty() {
             self.say(text, format!("{what} can't be empty"), None);
@@ -237,7 +238,7 @@ impl Check<'_> {
         }
     }
 
-    fn server(&mut self, server: &Spanned<String>) -> Option<Server> {
+    pub(super) fn server(&mut self, server: &Spanned<String>) -> Option<Server> {
         let text = server.get_ref().trim();
         let bare =
             ["sip:", "sips:", "udp:", "udp://", "sip://"].iter().rev().find_map(|s| text.strip_prefix(s));
@@ -255,50 +256,12 @@ impl Check<'_> {
 
     fn password(&mut self, raw: &Spanned<RawAccount>, place: &[&str]) -> Option<PasswordSource> {
         let account = raw.get_ref();
-        let mut found: Vec<(std::ops::Range<usize>, PasswordSource)> = Vec::new();
-        if let Some(file) = &account.password_file {
-            if file.get_ref().as_os_str().is_empty() {
-                self.say(file, "the name of the password file is empty", None);
-            }
-            found.push((file.span(), PasswordSource::File(file.get_ref().clone())));
-        }
-        if let Some(name) = &account.password_env {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-            if name.get_ref().is_empty() || !name.get_ref().bytes().all(plain) {
-                // What stands here may be the password itself: it isn't repeated.
-                self.problems.push(self.source.hidden(name.span(), "the name of an environment variable has letters, digits and “_”; the password itself doesn't belong here"));
-            }
-            found.push((name.span(), PasswordSource::Environment(name.get_ref().clone())));
-        }
-        if let Some(command) = &account.password_command {
-            let OneOrMany { items, listed } = command.get_ref();
-            let source = match items.first().filter(|first| !first.trim().is_empty()) {
-                Some(_) if *listed => PasswordCommand::Program(items.clone()),
-                Some(line) => PasswordCommand::Shell(line.clone()),
-                None => {
-                    self.say(command, "the command is empty", None);
-                    PasswordCommand::Program(Vec::new())
-                }
-            };
-            found.push((command.span(), PasswordSource::Command(source)));
-        }
-        found.sort_by_key(|(span, _)| span.start);
-        if let Some((second, _)) = found.get(1) {
-            let meaning =
-                "the password has two sources: keep one of password_file, password_env, password_command";
-            self.problems.push(self.source.problem(second.clone(), meaning.to_owned(), None));
-        }
-        let keys = ["password_file", "password_env", "password_command"];
-        let gone = |key: &&str| self.reading.left_out(&[place, &[*key]].concat());
-        let refused = keys.iter().any(gone) || self.reading.left_out_secret(place);
-        if found.is_empty() && !refused {
-            let meaning = format!(
-                "{} doesn't say where the password is: add password_file = \"…\" (a file with `chmod 600`), \
-                 password_env or password_command",
-                section(place)
-            );
-            self.say(raw, meaning, None);
-        }
-        found.into_iter().next().map(|(_, source)| source)
+        let sources = Sources {
+            what: "password",
+            file: account.password_file.as_ref(),
+            environment: account.password_env.as_ref(),
+            command: account.password_command.as_ref(),
+        };
+        self.source(&sources, raw.span(), place)
     }
 }

@@ -2,14 +2,20 @@
 
 use super::super::meaning::nearest;
 use super::super::raw::RawLot;
-use super::super::{DIALECTS, Lot, slot_list};
+use super::super::{DIALECTS, Lot, Server, slot_list};
 use super::{Check, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
 use toml::Spanned;
 
 impl Check<'_> {
-    /// Checks a lot; `name` is what it is called when the file doesn't say.
-    pub(super) fn lot(&mut self, raw: &RawLot, name: &str) -> Option<Lot> {
+    /// Checks a lot; `name` is what it is called when the file doesn't say, `place` its path, `server` its account's.
+    pub(super) fn lot(
+        &mut self,
+        raw: &RawLot,
+        name: &str,
+        place: &[&str],
+        server: Option<&Server>,
+    ) -> Option<Lot> {
         let park_extension =
             raw.park_extension.as_ref().map(|e| e.get_ref().clone()).or_else(|| SlotId::new("700"))?;
         let default = ["701-709"];
@@ -54,6 +60,7 @@ impl Check<'_> {
                 );
             }
         }
+        let ami = raw.ami.as_ref().map(|ami| self.ami(dialect, ami, place, server));
         Some(Lot {
             name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
             dialect: dialect.to_owned(),
@@ -63,6 +70,10 @@ impl Check<'_> {
             list: raw.list.as_ref().map(|list| list.get_ref().clone()),
             parking_time_s: raw.parking_time.as_ref().map(|time| *time.get_ref()),
             directed_prefix: raw.directed_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
+            ami: match ami {
+                Some(ami) => Some(ami?),
+                None => None,
+            },
         })
     }
 

@@ -54,6 +54,54 @@ fn the_two_forms_are_not_mixed() {
     assert_eq!(remedy.as_deref(), Some("[[accounts]]"));
 }
 
+const AMI: &str = "[lot.ami]\nuser = \"parkdeck\"\nsecret_env = \"S\"\n";
+
+fn ami(text: &str) -> Ami {
+    right(text).accounts.remove(0).lot.ami.expect("a manager interface")
+}
+
+#[test]
+fn a_manager_interface_is_where_the_server_is_unless_said_otherwise() {
+    assert_eq!(right(ONE).accounts[0].lot.ami, None);
+    let plain = ami(&format!("{ONE}{AMI}"));
+    assert_eq!(
+        (plain.host.as_str(), plain.port, plain.tls, plain.lot.as_str()),
+        ("pbx", 5038, false, "default")
+    );
+    assert_eq!(plain.secret, PasswordSource::Environment("S".to_owned()));
+    assert!(!plain.allow_plain_login);
+    let other = format!("{ONE}{AMI}host = \"10.0.0.9\"\ntls = true\nlot = \"front\"\n");
+    let other = ami(&other);
+    assert_eq!((other.host.as_str(), other.port, other.lot.as_str()), ("10.0.0.9", 5039, "front"));
+    assert_eq!(ami(&format!("{ONE}{AMI}port = 5138\n")).port, 5138);
+    let yards =
+        TWO.replace("dialect = \"parkdeck\"\n", "[accounts.lot.ami]\nuser = \"p\"\nsecret_file = \"f\"\n");
+    assert_eq!(right(&yards).accounts[1].lot.ami.as_ref().map(|ami| ami.host.as_str()), Some("10.0.0.5"));
+}
+
+#[test]
+fn what_is_wrong_with_a_manager_interface_is_said_and_its_secret_is_not() {
+    let (_, meaning, _) = wrong(&format!("{ONE}[lot.ami]\nuser = \"p\"\n"));
+    assert!(meaning.contains("[lot.ami] doesn't say where the secret is: add secret_file"), "{meaning}");
+    let (line, meaning, _) = wrong(&format!("{ONE}[lot.ami]\nuser = \"p\"\nsecret = \"hunter2\"\n"));
+    assert!(
+        line == 7 && meaning.contains("name it with secret_file") && !meaning.contains("hunter2"),
+        "{meaning}"
+    );
+    let (_, meaning, _) = wrong(&format!("{ONE}{AMI}secret_file = \"f\"\n"));
+    assert!(meaning.contains("the secret has two sources: keep one of secret_file, secret_env"), "{meaning}");
+    let (_, _, remedy) = wrong(&format!("{ONE}{AMI}hots = \"x\"\n"));
+    assert_eq!(remedy.as_deref(), Some("“host”"));
+    let (_, meaning, _) = wrong(&format!("{ONE}{AMI}host = \"pbx:5038\"\n"));
+    assert!(meaning.contains("a key of its own: port"), "{meaning}");
+    let (_, meaning, _) = wrong(&format!("{ONE}[lot]\ndialect = \"parkdeck\"\n{AMI}"));
+    assert!(meaning.contains("only Asterisk has a manager interface"), "{meaning}");
+    let (_, meaning, _) = wrong(&format!("{ONE}{AMI}user = \"p\"\n"));
+    assert!(meaning.contains("user"), "{meaning}");
+    let (_, meaning, _) = wrong(&format!("{ONE}allow_plain_login = true\n"));
+    assert!(meaning.contains("belongs in [lot.ami]"), "{meaning}");
+}
+
 #[test]
 fn no_two_accounts_are_the_same() {
     let (line, meaning, _) = wrong(&TWO.replace("\"Yard\"", "\"FRONT\""));

@@ -203,7 +203,12 @@ impl Phone {
             && let Some(call) =
                 self.attempt_of(refer).filter(|a| a.is_undecided() && a.slot.is_none()).map(|a| a.call)
         {
-            return self.refuse(now, call, &words::of_status(status, ""));
+            let text = match status {
+                // Nobody is at the other end but the server itself: an echo, a mailbox, its music.
+                400 => "the server has nobody on this call to park".to_owned(),
+                status => words::of_status(status, ""),
+            };
+            return self.refuse(now, call, &text);
         }
         // A caller who hangs up just after a park that failed: Asterisk says this, and holds our leg for up to a minute
         // without a BYE. Ending it on such a hint could lose somebody, so the operator does.

@@ -26,6 +26,9 @@ use std::time::Duration;
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// The longest wait of all: the transaction's own (Timer F is 32 s) and a little.
 const HARD_DEADLINE: Duration = Duration::from_secs(34);
+/// How long a server that is asked twice may take to tell of a park by its manager interface. (A silent caller delays
+/// it by 500 ms.)
+const AMI_PATIENCE: Duration = Duration::from_secs(2);
 /// How long after our request a second lamp casts doubt on the first. A silent caller delays Asterisk by 500 ms.
 const DOUBT_WITHIN: Duration = Duration::from_millis(700);
 
@@ -157,7 +160,10 @@ impl Phone {
     }
 
     fn patience(&self) -> Duration {
-        Duration::from_secs(self.config.dialect.preset.proof.patience.into())
+        let proof = &self.config.dialect.preset.proof;
+        let patience = Duration::from_secs(proof.patience.into());
+        // Where every park is told of at once, and the server can be asked once more.
+        if proof.ask_twice && self.witness.is_in_sync() { patience.min(AMI_PATIENCE) } else { patience }
     }
 
     /// The call is gone; a proven park of it is kept for the moment in which a second lamp casts doubt, and one whose leg

@@ -11,6 +11,8 @@ use std::time::Duration;
 /// How long the probe's answer is waited for. Asterisk needs 0.4 to 8 ms; a caller whose phone is silent delays it by
 /// 500 ms; the rest is for lost datagrams.
 pub(super) const PROBE_PATIENCE: Duration = Duration::from_millis(1_600);
+/// How long after a lamp the manager interface may tell of the same park.
+const AMI_LAG: Duration = Duration::from_millis(250);
 /// How long after a refusal a probe may still park the caller after all, because a slot became free meanwhile.
 const AFTERMATH: Duration = Duration::from_secs(6);
 /// How long a lamp may still light after the server's sign of failure.
@@ -102,6 +104,10 @@ impl Phone {
             {
                 self.prove(now, call);
             }
+            // The server's own word is on its way, and better than a probe.
+            (Stage::Accepted, Sign::Lamp) if ask_twice && self.witness.is_in_sync() => {
+                self.decide_by(call, now + AMI_LAG);
+            }
             (Stage::Accepted | Stage::Aftermath, Sign::Lamp) if ask_twice => self.send_probe(now, call),
             (Stage::Accepted, Sign::Lamp) => match ender {
                 // The slot is told; whose it is, the server's BYE says.
@@ -134,6 +140,25 @@ impl Phone {
             attempt.decide_at = now + HARD_DEADLINE;
             attempt.ask_at = None;
         }
+    }
+
+    /// The park under way of a call with this person, if there is one: the server has parked somebody for us.
+    pub(in crate::dialect) fn parking_of(&self, is_party: impl Fn(&Identity) -> bool) -> Option<CallId> {
+        let open = |a: &&Attempt| a.is_undecided() || a.stage == Stage::Aftermath;
+        // Who it is the desk knows best; else what the server said of the leg.
+        let fits = |a: &&Attempt| match self.legs.get(&a.call) {
+            Some(leg) if !a.party.is_comparable() => is_party(&leg.party),
+            _ => is_party(&a.party),
+        };
+        self.attempts.iter().filter(open).find(fits).map(|a| a.call)
+    }
+
+    /// The server itself has said that this call is parked there: nothing is left to find out, and nothing to doubt.
+    pub(in crate::dialect) fn proven_by_server(&mut self, now: Moment, call: CallId, slot: &SlotId) {
+        let Some(attempt) = self.attempts.iter_mut().find(|a| a.call == call) else { return };
+        attempt.slot = Some(slot.clone());
+        self.prove(now, call);
+        self.attempts.retain(|a| a.call != call);
     }
 
     /// The park is certain: the desk is told and our leg ends, if the server hasn't ended it.

@@ -2,6 +2,7 @@
 
 mod secure;
 mod told;
+mod told_by_ami;
 mod ways;
 
 use super::*;
@@ -35,6 +36,8 @@ fn slot(id: &str) -> SlotId {
 struct Server {
     ua: UserAgent,
     refuses_codes: bool,
+    /// Whom a 200 to such a call names.
+    answers_as: Option<String>,
     refuses_offers: bool,
     /// Who is watched by BroadWorks' package.
     by_callpark: BTreeSet<String>,
@@ -122,7 +125,10 @@ impl Server {
                 sip::Event::CallReceived { call, request, .. } => {
                     self.errands.push((call, request.uri.user.clone().unwrap_or_default()));
                     let answer = sdp::answer(&request.body, &media()).unwrap().0;
-                    self.ua.accept(now, call, answer);
+                    let named = self.answers_as.iter();
+                    let named =
+                        named.map(|who| ("P-Asserted-Identity".into(), format!("<sip:{who}@10.0.0.1>")));
+                    self.ua.accept_with(now, call, answer, named.collect());
                 }
                 sip::Event::OfferReceived { call, sdp: offer, .. } => {
                     self.descriptions.push(offer.clone());
@@ -220,6 +226,7 @@ impl Scene {
         let server = Server {
             ua: UserAgent::new(UaConfig::server(address(1), "scripted", 2)),
             refuses_codes: false,
+            answers_as: None,
             refuses_offers: false,
             by_callpark: BTreeSet::new(),
             errands: vec![],

@@ -1,6 +1,8 @@
 //! The ways to park other than Asterisk's by REFER: what goes out, what counts as proof, and who ends our leg.
 
 use super::*;
+use crate::desk::{ParkedCall, RetrieveTarget};
+use crate::parking::Strength;
 
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -31,6 +33,23 @@ impl Scene {
         self.run(Duration::from_millis(50));
         self.heard.clear();
         self.server.offers.clear();
+    }
+
+    fn retrieve(&mut self, call: CallId, from: &str, parkee: &Identity) {
+        let seen = ParkedCall {
+            parkee: parkee.clone(),
+            parker: Identity::default(),
+            since: self.now,
+            since_inferred: false,
+            note: Text::default(),
+            comes_back_at: None,
+            ours: true,
+            strength: Strength::Verified,
+            key: None,
+        };
+        let target = RetrieveTarget { slot: slot(from), seen, strength: Strength::Verified, key: None };
+        self.phone.perform(self.now, LineId(0), Effect::Retrieve { call, target });
+        self.run(Duration::from_millis(50));
     }
 
     /// The server ends the call that was parked.
@@ -230,4 +249,18 @@ fn a_transfer_to_a_code_that_parks_is_refused_and_one_to_the_slots_owner_is_made
     scene.phone.perform(scene.now, LineId(0), to("702"));
     scene.run(Duration::from_millis(1));
     assert_eq!(scene.server.refers[0].1, "702");
+}
+
+#[test]
+fn a_server_that_answers_in_the_name_of_the_code_has_named_nobody() {
+    let mut scene = Scene::talking_in("broadworks");
+    let parkee = Identity::new("Jane Doe", "0161");
+    scene.server.answers_as = Some("*88702".to_owned());
+    scene.retrieve(CallId(9), "702", &parkee);
+    assert!(scene.heard.contains(&Event::CallAnswered { call: CallId(9) }), "{:?}", scene.heard);
+    assert!(!scene.heard.iter().any(|e| matches!(e, Event::PartyTold { .. })), "{:?}", scene.heard);
+    scene.server.answers_as = Some("0161".to_owned());
+    scene.phone.add_ports(&[20_004]);
+    scene.retrieve(CallId(10), "703", &parkee);
+    assert!(scene.heard.iter().any(|e| matches!(e, Event::PartyTold { call: CallId(10), .. })));
 }

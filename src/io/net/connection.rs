@@ -19,15 +19,15 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 /// How long a server may take to answer an attempt to connect.
 pub(super) const CONNECT_PATIENCE: Duration = Duration::from_secs(8);
 /// How long a TLS handshake may take, on either side.
-pub(super) const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
+pub(in crate::io) const HANDSHAKE_PATIENCE: Duration = Duration::from_secs(10);
 /// How long the far end may take none of what we write.
 const WRITE_PATIENCE: Duration = Duration::from_secs(20);
 /// How long an orderly end may take.
 const GOODBYE_PATIENCE: Duration = Duration::from_secs(1);
 /// Bytes that may wait to be written; a peer that lets more pile up doesn't read, and is left.
-pub(super) const WRITES_BYTES_MAX: usize = 1 << 20;
+pub(in crate::io) const WRITES_BYTES_MAX: usize = 1 << 20;
 /// Messages that may wait to be written.
-pub(super) const WRITES_MAX: usize = 1024;
+pub(in crate::io) const WRITES_MAX: usize = 1024;
 /// Bytes read at a time.
 const READ_MAX: usize = 8 * 1024;
 /// Silence after which the kernel asks whether the far end is still there.
@@ -37,21 +37,21 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 const KEEPALIVE_TIMES: u32 = 3;
 
 /// What a connection tells its owner.
-pub(super) struct Told {
+pub(in crate::io) struct Told {
     /// Which of all connections, ever: an address can have another one by now.
     pub id: u64,
     pub peer: Peer,
     pub what: What,
 }
 
-pub(super) enum What {
+pub(in crate::io) enum What {
     Opened,
     Bytes(Vec<u8>),
     Closed(String),
 }
 
 /// How the connection comes about.
-pub(super) enum Way {
+pub(in crate::io) enum Way {
     /// We open it, from this address and port if they can be had.
     Out { local: Option<SocketAddr>, tls: Option<(Arc<TlsClient>, TlsName)> },
     /// They opened it.
@@ -59,7 +59,7 @@ pub(super) enum Way {
 }
 
 /// Everything a connection's task needs.
-pub(super) struct Connection {
+pub(in crate::io) struct Connection {
     pub id: u64,
     pub peer: Peer,
     pub writes: mpsc::Receiver<Vec<u8>>,
@@ -72,7 +72,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Lives until it ends.
-    pub(super) async fn live(mut self, way: Way) {
+    pub(in crate::io) async fn live(mut self, way: Way) {
         let reason = match self.open(way).await {
             Ok(Open::Plain(stream)) => self.carry(stream).await,
             Ok(Open::Secured(stream)) => self.carry(stream).await,

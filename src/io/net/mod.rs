@@ -5,7 +5,7 @@
 //! ever answered give way first and last at most [`PROBATION`]; [`QUEUE`] events wait for the owner, then nobody is
 //! read; [`connection::WRITES_BYTES_MAX`] bytes wait for a peer, then it is left.
 
-mod connection;
+pub(super) mod connection;
 mod listener;
 #[cfg(test)]
 mod tests;

@@ -129,13 +129,14 @@ pub struct Ask {
     pub account: Option<AccountKey>,
     /// From without an account.
     pub from: Option<NameAddr>,
-    /// MESSAGE, PUBLISH … (not INVITE, ACK, CANCEL or SUBSCRIBE).
+    /// MESSAGE, PUBLISH … (not INVITE, ACK, CANCEL or SUBSCRIBE, and REGISTER only without a Contact, which asks who is
+    /// registered).
     pub method: crate::sip::message::Method,
     /// Request-URI and To.
     pub target: Uri,
     /// Where it goes. One of the account's own servers means whichever of them serves at the moment.
     pub send_to: Peer,
-    /// Further headers; `Content-Type` among them if there is a body.
+    /// Further headers; `Content-Type` among them if there is a body. A `To` replaces the one made from `target`.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,

@@ -116,10 +116,11 @@ impl UserAgent {
     /// Sends a request outside a dialog, with credentials if it is challenged by the account's server.
     pub fn request(&mut self, now: Moment, ask: Ask) -> SentKey {
         let sent = SentKey(self.next_key());
-        let fits = !matches!(
-            ask.method,
-            Method::Invite | Method::Ack | Method::Cancel | Method::Subscribe | Method::Register
-        );
+        // Without a Contact a REGISTER binds nothing: it asks who is registered (RFC 3261 10.2.3).
+        let binds = |(name, _): &(String, String)| name.eq_ignore_ascii_case("Contact");
+        let registers = ask.method == Method::Register && ask.headers.iter().any(binds);
+        let begins = matches!(ask.method, Method::Invite | Method::Ack | Method::Cancel | Method::Subscribe);
+        let fits = !registers && !begins;
         if !fits || !self.has_room_for_errand() {
             let (status, reason) =
                 if fits { (503, "too many requests under way") } else { (405, "not a request for this") };
@@ -129,6 +130,9 @@ impl UserAgent {
         }
         let from = self.sender(ask.account, ask.from);
         let mut request = self.outside_request(ask.method, bare(ask.target), from);
+        if let Some(to) = owners_to(&ask.headers) {
+            request.headers.set("To", to.to_string());
+        }
         add_headers(&mut request.headers, &ask.headers);
         request.body = ask.body;
         self.send_errand(now, Purpose::Ask(sent), ask.account, ask.send_to, request);

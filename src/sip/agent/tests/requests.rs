@@ -1,7 +1,7 @@
 //! Requests outside of dialogs, and what must be refused.
 
 use super::*;
-use crate::sip::message::Message;
+use crate::sip::message::{Message, Method};
 
 fn raw(method: &str, more: &str) -> Vec<u8> {
     format!(
@@ -123,6 +123,27 @@ fn a_flood_leaves_no_more_than_the_named_maximum() {
     assert_eq!(agent.census().server_transactions, crate::sip::transaction::MAX_SERVERS);
     agent.wake(s(40));
     assert_eq!(agent.census(), Census::default());
+}
+
+#[test]
+fn a_register_asks_who_is_registered_and_binds_nothing() {
+    let mut agent = UserAgent::new(UaConfig::new(at(6002).address, "test", 5));
+    let mut ask = |headers: &[(&str, &str)]| {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let target = Uri::parse("sip:office.test").unwrap();
+        let (account, from, method) = (None, None, Method::Register);
+        let ask = Ask { account, from, method, target, send_to: at(7000), headers, body: Vec::new() };
+        agent.request(s(1), ask);
+        let sent = agent.poll_transmit().map(|transmit| String::from_utf8(transmit.bytes).unwrap());
+        (sent, agent.poll_event())
+    };
+    let (sent, event) = ask(&[("To", "<sip:sam@office.test>")]);
+    let sent = sent.unwrap();
+    assert!(sent.starts_with("REGISTER sip:office.test SIP/2.0"), "{sent}");
+    assert!(sent.contains("To: <sip:sam@office.test>") && !sent.contains("Contact:"), "{sent}");
+    assert!(event.is_none());
+    let (sent, event) = ask(&[("Contact", "<sip:sam@127.0.0.1>")]);
+    assert!(sent.is_none() && matches!(event, Some(Event::RequestAnswered { status: 405, .. })));
 }
 
 #[test]

@@ -1,0 +1,316 @@
+//! Carries bytes, sound and questions between the examiner and the world, and prints what is found as it is found.
+
+use super::examiner::Examiner;
+use super::finding::{Finding, Verdict};
+use super::plan::{Plan, Wish};
+use super::write::{self, Change};
+use crate::app::server::{Signals, expect, look_up, open_net};
+use crate::app::settings::{phone_configs, start_sound};
+use crate::config::{self, Config};
+use crate::dialect::Dialect;
+use crate::io::clock::{Clock, key_entropy};
+use crate::io::net::{Net, NetEvent};
+use crate::io::sound::MediaHandle;
+use crate::sip::{Peer, Secured, Transport};
+use color_eyre::eyre::eyre;
+use secrecy::SecretString;
+use std::io::{BufRead, IsTerminal, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc};
+
+/// What the doctor is started with.
+pub struct Start {
+    /// The configuration; of several accounts one is examined.
+    pub config: Config,
+    /// How each account's server parks, in their order.
+    pub dialects: Vec<Dialect>,
+    /// The passwords of the accounts, in their order.
+    pub passwords: Vec<SecretString>,
+    /// The configuration's file, for `--write`.
+    pub file: PathBuf,
+    /// What was asked for.
+    pub wish: Wish,
+}
+
+/// Examines one account and prints what is found. True: nothing failed. Blocks.
+///
+/// # Errors
+/// What keeps the examination from beginning, and a configuration that could not be written.
+pub fn run(start: Start) -> color_eyre::Result<bool> {
+    let Start { config, dialects, passwords, file, wish } = start;
+    let index = chosen(&config, wish.account.as_deref())?;
+    let mut printer = Printer::new(wish.json);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let account = config.accounts.get(index).cloned().ok_or_else(|| eyre!("there is no such account"))?;
+    // The one account alone, and no sound device.
+    let mut alone = Config { accounts: vec![account], ..config.clone() };
+    alone.sound.enabled = false;
+    let password = passwords.into_iter().nth(index).unwrap_or_default();
+    let dialects: Vec<Dialect> = dialects.into_iter().skip(index).take(1).collect();
+    let changes = runtime.block_on(examine(&alone, &dialects, password, &wish, &mut printer))?;
+    runtime.shutdown_background();
+    printer.conclude(&changes)?;
+    if !changes.is_empty() {
+        offer(&file, index, &config, &changes, &wish)?;
+    }
+    Ok(!printer.failed)
+}
+
+/// Which account: the one that was named, or the only one.
+fn chosen(config: &Config, name: Option<&str>) -> color_eyre::Result<usize> {
+    let names: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+    match name {
+        Some(name) => names
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(name))
+            .ok_or_else(|| eyre!("no account is called “{name}”; there is {}", names.join(", "))),
+        None if names.len() == 1 => Ok(0),
+        None => Err(eyre!("which account? --account with one of {}", names.join(", "))),
+    }
+}
+
+/// Shows the changes, and writes them if that is wanted.
+fn offer(
+    file: &std::path::Path,
+    index: usize,
+    config: &Config,
+    changes: &[Change],
+    wish: &Wish,
+) -> color_eyre::Result<()> {
+    if !wish.write {
+        return say(&format!("`--write` would put this into {}.\n", file.display()), wish.json);
+    }
+    if !wish.yes && !ask(&format!("Write this into {}?", file.display())) {
+        return say("Nothing was written.\n", wish.json);
+    }
+    let backup = write::write(file, index, config.accounts.len() > 1, changes)?;
+    say(&format!("Written; what was there before is in {}.\n", backup.display()), wish.json)
+}
+
+/// Beside JSON nothing else is printed.
+fn say(text: &str, quietly: bool) -> color_eyre::Result<()> {
+    match quietly {
+        true => std::io::stderr().write_all(text.as_bytes())?,
+        false => std::io::stdout().write_all(text.as_bytes())?,
+    }
+    Ok(())
+}
+
+/// Asks on standard error; anything but yes is no.
+fn ask(question: &str) -> bool {
+    let _ = write!(std::io::stderr(), "{question} [y/N] ");
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line);
+    read.is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+/// Prints findings, or keeps them for the JSON at the end.
+struct Printer {
+    json: bool,
+    colour: bool,
+    kept: Vec<Finding>,
+    failed: bool,
+}
+
+impl Printer {
+    fn new(json: bool) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = !plain && std::io::stdout().is_terminal();
+        Self { json, colour, kept: Vec::new(), failed: false }
+    }
+
+    fn print(&mut self, finding: Finding) -> std::io::Result<()> {
+        self.failed |= finding.verdict == Verdict::Bad;
+        if self.json {
+            self.kept.push(finding);
+            return Ok(());
+        }
+        std::io::stdout().write_all(finding.text(self.colour).as_bytes())?;
+        std::io::stdout().flush()
+    }
+
+    fn conclude(&self, changes: &[Change]) -> color_eyre::Result<()> {
+        let mut out = std::io::stdout();
+        if self.json {
+            let all =
+                serde_json::json!({ "findings": self.kept, "changes": changes, "healthy": !self.failed });
+            writeln!(out, "{all:#}")?;
+            return Ok(());
+        }
+        let verdict = if self.failed { "Something failed: see → above." } else { "Nothing failed." };
+        writeln!(out, "\n{verdict}")?;
+        for change in changes {
+            writeln!(out, "{} = {}   # {}", change.key, change.value, change.why)?;
+        }
+        Ok(())
+    }
+}
+
+async fn examine(
+    config: &Config,
+    dialects: &[Dialect],
+    password: SecretString,
+    wish: &Wish,
+    printer: &mut Printer,
+) -> color_eyre::Result<Vec<Change>> {
+    let mut signals = Signals::listen()?;
+    let account = config.accounts.first().ok_or_else(|| eyre!("the configuration has no account"))?;
+    let found = tokio::select! {
+        found = look_up(account) => found,
+        () = signals.come() => Err("interrupted while the server's name was looked up".to_owned()),
+    };
+    let servers = match found {
+        Ok(servers) => servers,
+        Err(reason) => {
+            printer.print(Finding::new("server", Verdict::Bad, reason))?;
+            return Ok(Vec::new());
+        }
+    };
+    printer.print(Finding::new("server", Verdict::Good, places(account, &servers)))?;
+    let Some(first) = servers.first().copied() else { return Err(eyre!("there is no server")) };
+    let opened = open_net(config, first.address).await;
+    let (mut net, local) = opened.map_err(|reason| eyre!("{reason}"))?;
+    expect(&mut net, account, &servers);
+    let heard = Arc::new(Notify::new());
+    let (media, silent_because) = start_sound(config, local.ip(), None, heard.clone());
+    let media = media.ok_or_else(|| eyre!("no sound: {}", silent_because.unwrap_or_default()))?;
+    let fingerprint = Some(media.fingerprint());
+    let phones = phone_configs(config, dialects, &[password], &[servers], local, fingerprint)?;
+    let phone = phones.into_iter().next().ok_or_else(|| eyre!("the configuration has no account"))?;
+    let plan = Plan::new(account, &phone, wish);
+    let examiner =
+        Examiner::new(plan, phone, key_entropy()).ok_or_else(|| eyre!("the configuration has no account"))?;
+    let mut carrier = Carrier { examiner, net, local, media, clock: Clock::start(), yes: wish.yes };
+    carrier.run(signals, heard, config, printer).await?;
+    Ok(carrier.examiner.changes())
+}
+
+/// Where the server is, for people.
+fn places(account: &config::Account, servers: &[Peer]) -> String {
+    let of = |peer: &Peer| format!("{} {}", peer.transport.via_word(), peer.address);
+    let all: Vec<String> = servers.iter().map(of).collect();
+    format!("{} is {}", account.server, all.join(", then "))
+}
+
+/// The examiner's hands.
+struct Carrier {
+    examiner: Examiner,
+    net: Net,
+    local: SocketAddr,
+    media: MediaHandle,
+    clock: Clock,
+    yes: bool,
+}
+
+impl Carrier {
+    async fn run(
+        &mut self,
+        mut signals: Signals,
+        heard: Arc<Notify>,
+        config: &Config,
+        printer: &mut Printer,
+    ) -> color_eyre::Result<()> {
+        let (answers, mut answered) = mpsc::channel(1);
+        self.examiner.start(self.clock.now());
+        let mut certificate_told = false;
+        loop {
+            self.flush(printer, &answers)?;
+            if self.examiner.is_over() {
+                break;
+            }
+            let wake = self.clock.instant(self.examiner.next_wake());
+            tokio::select! {
+                biased;
+                () = signals.come() => self.examiner.interrupt(self.clock.now()),
+                Some(yes) = answered.recv() => self.examiner.take_answer(self.clock.now(), yes),
+                () = heard.notified() => {
+                    while let Some(report) = self.media.try_recv() {
+                        self.examiner.report(self.clock.now(), report);
+                    }
+                }
+                event = self.net.next() => {
+                    if let NetEvent::Opened { peer } = &event
+                        && peer.transport == Transport::Tls
+                        && !std::mem::replace(&mut certificate_told, true)
+                    {
+                        printer.print(certificate(config))?;
+                    }
+                    self.take_event(event);
+                }
+                () = tokio::time::sleep_until(tokio::time::Instant::from_std(wake)) => {
+                    self.examiner.wake(self.clock.now());
+                }
+            }
+        }
+        self.net.finish().await;
+        Ok(())
+    }
+
+    fn take_event(&mut self, event: NetEvent) {
+        let now = self.clock.now();
+        match event {
+            NetEvent::Datagram { from, bytes } => self.examiner.receive(now, from, &bytes),
+            NetEvent::Bytes { from, bytes } => self.examiner.receive_stream(now, from, &bytes),
+            NetEvent::Opened { peer } => {
+                let secured = if peer.transport == Transport::Tls { Secured::Tls } else { Secured::No };
+                self.examiner.flow_opened(now, peer, secured);
+            }
+            NetEvent::Closed { peer, reason } => self.examiner.flow_closed(now, peer, &reason),
+            NetEvent::AddressChanged { local, .. } => {
+                self.local = local;
+                self.examiner.network_changed(now, local);
+            }
+            NetEvent::Resumed { .. } => self.examiner.network_changed(now, self.local),
+        }
+    }
+
+    fn flush(&mut self, printer: &mut Printer, answers: &mpsc::Sender<bool>) -> std::io::Result<()> {
+        let now = self.clock.now();
+        while let Some(transmit) = self.examiner.poll_transmit(now) {
+            self.net.send(transmit);
+        }
+        while let Some(peer) = self.examiner.poll_close() {
+            self.net.close(peer);
+        }
+        while let Some(command) = self.examiner.poll_sound() {
+            self.media.send(command);
+        }
+        while let Some(finding) = self.examiner.poll_finding() {
+            printer.print(finding)?;
+        }
+        if let Some(question) = self.examiner.poll_question() {
+            self.put(question, answers);
+        }
+        Ok(())
+    }
+
+    /// Puts a question, on a thread that may wait for a person; the examination goes on hearing the server meanwhile.
+    fn put(&mut self, question: String, answers: &mpsc::Sender<bool>) {
+        if self.yes {
+            let _ = writeln!(std::io::stderr(), "{question} (--yes)");
+            let _ = answers.try_send(true);
+            return;
+        }
+        let answers = answers.clone();
+        let asked = std::thread::Builder::new().name("question".into()).spawn(move || {
+            let _ = answers.blocking_send(ask(&question));
+        });
+        if let Err(error) = asked {
+            tracing::error!(%error, "nobody can be asked");
+        }
+    }
+}
+
+/// A TLS connection is up: its certificate was accepted.
+fn certificate(config: &Config) -> Finding {
+    match config.tls.verify {
+        true => Finding::new("certificate", Verdict::Good, "TLS; the server has proven its name"),
+        false => {
+            let advice = "[tls] verify = true, and ca_file for an authority of your own".to_owned();
+            let seen = "TLS, but nobody has looked at the certificate (verify = false)";
+            Finding::new("certificate", Verdict::Doubtful, seen).advise([advice])
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The line, before any call is made: who is registered, whether we are let in, whether the server answers.
+
+use super::advice::{Server, Words};
+use super::enquiry::host_of;
+use super::examiner::{Examiner, Stage};
+use super::finding::{Finding, Verdict};
+use crate::parking::{Moment, Text};
+use std::time::Duration;
+
+/// How long the first answer of a server is waited for.
+const FIRST_ANSWER: Duration = Duration::from_secs(8);
+/// A server that answers REGISTER answers OPTIONS within this time.
+const PROBE_PATIENCE: Duration = Duration::from_secs(6);
+/// Contacts that are named.
+const MAX_NAMED: usize = 4;
+
+impl Examiner {
+    pub(super) fn words(&self) -> Words<'_> {
+        Words { server: Server::of(self.witness.server(), self.plan.dialect_name()), user: &self.plan.user }
+    }
+
+    pub(super) fn look_at_bindings(&mut self, now: Moment) -> Option<Stage> {
+        match self.enquirer.bindings() {
+            Some([]) => Some(Stage::Registering),
+            Some(_) => Some(Stage::Displacing),
+            // Whatever keeps it from answering keeps it from REGISTER as well, which tells more.
+            None => (self.lasted(now) >= FIRST_ANSWER).then_some(Stage::Registering),
+        }
+    }
+
+    /// The phones that are registered for this account, for people.
+    fn others(&self) -> String {
+        let contacts = self.enquirer.bindings().unwrap_or_default();
+        let named: Vec<String> =
+            contacts.iter().take(MAX_NAMED).map(|c| Text::new(&host_of(c)).to_string()).collect();
+        named.join(", ")
+    }
+
+    pub(super) fn ask_to_displace(&mut self) {
+        let others = self.others();
+        self.question = Some(format!(
+            "A phone at {others} is registered as this account now. While it is examined calls may not reach that phone, \
+             and afterwards not before it registers again. Go on?"
+        ));
+    }
+
+    pub(super) fn look_at_displacing(&mut self) -> Option<Stage> {
+        let others = self.others();
+        let seen = format!("a phone at {others} was registered as this account");
+        Some(match self.answer.take()? {
+            true => {
+                let advice = "if the server allows one phone only (max_contacts=1), that one has lost its place until it \
+                              registers again: restart it, or wait";
+                self.find(Finding::new("other phones", Verdict::Doubtful, seen).advise([advice.to_owned()]));
+                Stage::Registering
+            }
+            false => {
+                self.find(Finding::new("other phones", Verdict::Skipped, format!("{seen}: left alone")));
+                Stage::HangingUp
+            }
+        })
+    }
+
+    pub(super) fn look_at_registration(&mut self, now: Moment) -> Option<Stage> {
+        let told = self.witness.registration();
+        if self.facts.registered {
+            let realm = told.challenges.last().map(|c| {
+                let realm = Text::new(&c.realm);
+                format!(", {} for realm “{realm}”", c.algorithm.name())
+            });
+            let mut seen = format!(
+                "as {} at {} for {} s{}",
+                self.plan.aor.uri,
+                self.facts.way.as_deref().unwrap_or_default(),
+                told.expires_s.unwrap_or_default(),
+                realm.unwrap_or_else(|| ", and no password was asked for".to_owned()),
+            );
+            if let Some(at) = told.seen_at.filter(|at| !at.starts_with(&self.plan.media_address.to_string()))
+            {
+                seen += &format!("; the server sees us at {} (NAT)", Text::new(&at));
+            }
+            if told.contacts > 1 {
+                seen += &format!("; {} phones share the account", told.contacts);
+            }
+            self.find(Finding::new("registration", Verdict::Good, seen));
+            return Some(Stage::Reaching);
+        }
+        // A server that is silent is given up before REGISTER itself does so (RFC 3261 17.1.2.2: 32 s).
+        let reason = self.facts.registration_failed.take();
+        let reason =
+            reason.or_else(|| (self.lasted(now) >= 2 * FIRST_ANSWER).then(|| "no answer".to_owned()))?;
+        self.facts.refused = true;
+        // Without an answer it is the connection that says why, of every server that was tried.
+        let silent = told.status.is_none() && !self.facts.closed.is_empty();
+        let reason = if silent { self.facts.closed.join("; ") } else { reason };
+        let status = told.status;
+        let seen = match status.filter(|status: &u16| !reason.contains(&status.to_string())) {
+            Some(status) => format!("{reason} ({status})"),
+            None => reason.clone(),
+        };
+        let advice = self.words().registration(status, &reason);
+        self.find(Finding::new("registration", Verdict::Bad, seen).advise(advice));
+        Some(Stage::HangingUp)
+    }
+
+    pub(super) fn look_at_reach(&mut self, now: Moment) -> Option<Stage> {
+        if let Some(ms) = self.facts.round_trip_ms {
+            let seen = format!("OPTIONS answered in {} ms", ms.max(1));
+            self.find(Finding::new("reachability", Verdict::Good, seen));
+            return Some(Stage::Lamps);
+        }
+        if self.lasted(now) < PROBE_PATIENCE {
+            return None;
+        }
+        let seen =
+            "OPTIONS isn't answered: the console would take the server for dead and every lamp for stale";
+        let advice = "the server, or what stands before it, must answer OPTIONS, whatever the status";
+        self.find(Finding::new("reachability", Verdict::Bad, seen).advise([advice.to_owned()]));
+        Some(Stage::HangingUp)
+    }
+
+    /// The server fell silent, or ended the registration, in the middle of it.
+    pub(super) fn server_gone(&mut self) -> Option<Stage> {
+        let during = match self.stage {
+            Stage::Bindings | Stage::Displacing | Stage::Registering | Stage::Reaching => return None,
+            Stage::HangingUp | Stage::Leaving | Stage::Over => return None,
+            Stage::Lamps | Stage::Extensions | Stage::Consent => "while the lamps were examined",
+            _ => "during the test call",
+        };
+        if !self.facts.unreachable {
+            return None;
+        }
+        let advice = "calls and subscriptions of the examination end on the server by their own timers, if it still has them";
+        let seen = format!("it fell silent {during}");
+        self.find(Finding::new("server", Verdict::Bad, seen).advise([advice.to_owned()]));
+        Some(Stage::HangingUp)
+    }
+
+    /// What will be done, before it is done.
+    pub(super) fn ask_consent(&mut self) {
+        if self.plan.quick {
+            return;
+        }
+        let park = self.plan.way();
+        let number = &self.plan.number;
+        let back = if self.plan.comeback { ", waits until it comes back" } else { "" };
+        self.question = Some(format!(
+            "Now {number} is called (from this account, for about 20 s, with tones), put on hold, parked ({park}), fetched \
+             again{back}. Slots that are taken are not touched; whoever calls this account meanwhile hears busy. Go on?"
+        ));
+    }
+
+    pub(super) fn look_at_consent(&mut self) -> Option<Stage> {
+        let skipped = |why: &str| Finding::new("test call", Verdict::Skipped, why.to_owned());
+        if self.plan.quick {
+            self.find(skipped("--quick"));
+            return Some(Stage::HangingUp);
+        }
+        match self.answer.take()? {
+            true => Some(Stage::Dialling),
+            false => {
+                self.find(skipped("not wanted"));
+                Some(Stage::HangingUp)
+            }
+        }
+    }
+}

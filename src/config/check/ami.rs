@@ -1,0 +1,66 @@
+//! The checks of a lot's manager interface.
+
+use super::super::raw::RawAmi;
+use super::super::{Ami, Server};
+use super::Check;
+use super::secret::Sources;
+use toml::Spanned;
+
+/// The lot that every Asterisk has.
+const DEFAULT_LOT: &str = "default";
+
+impl Check<'_> {
+    /// Checks what a lot of that dialect says of a manager interface; `place` is the lot's path, `server` that of its account.
+    pub(super) fn ami(
+        &mut self,
+        dialect: &str,
+        raw: &Spanned<RawAmi>,
+        place: &[&str],
+        server: Option<&Server>,
+    ) -> Option<Ami> {
+        let ami = raw.get_ref();
+        if dialect == "parkdeck" {
+            let words =
+                "only Asterisk has a manager interface; the parkdeck lot tells who is parked by itself";
+            self.say(raw, words, None);
+        }
+        self.printable(&ami.user, "a manager user");
+        if let Some(name) = &ami.lot {
+            self.printable(name, "a lot's name");
+        }
+        let sources = Sources {
+            what: "secret",
+            file: ami.secret_file.as_ref(),
+            environment: ami.secret_env.as_ref(),
+            command: ami.secret_command.as_ref(),
+        };
+        let secret = self.source(&sources, raw.span(), &[place, &["ami"]].concat());
+        let named = ami.host.as_ref().and_then(|host| self.ami_host(host));
+        let host = match &ami.host {
+            Some(_) => named?,
+            None => server?.host.clone(),
+        };
+        let tls = ami.tls.unwrap_or(false);
+        let (clear, secure) = Ami::PORTS;
+        if let Some(port) = ami.port.as_ref().filter(|port| *port.get_ref() == 0) {
+            self.say(port, "a port is between 1 and 65535", None);
+        }
+        Some(Ami {
+            host,
+            port: ami.port.as_ref().map_or(if tls { secure } else { clear }, |port| *port.get_ref()),
+            user: ami.user.get_ref().clone(),
+            secret: secret?,
+            tls,
+            lot: ami.lot.as_ref().map_or_else(|| DEFAULT_LOT.to_owned(), |lot| lot.get_ref().clone()),
+            allow_plain_login: ami.allow_plain_login.unwrap_or(false),
+        })
+    }
+
+    fn ami_host(&mut self, host: &Spanned<String>) -> Option<String> {
+        let read = self.server(host)?;
+        if read.port.is_some() {
+            self.say(host, "the port of the manager interface has a key of its own: port", None);
+        }
+        Some(read.host)
+    }
+}
