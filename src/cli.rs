@@ -111,7 +111,10 @@ enum Command {
         /// Also nothing of what people wrote to each other.
         #[arg(long)]
         without_texts: bool,
-        /// The trace, if it isn't the console's own (`[log] trace = "on"` writes one).
+        /// The lot's own instead of the console's.
+        #[arg(long, conflicts_with = "file")]
+        lot: bool,
+        /// The trace, if it is neither's own (`[log] trace = "on"` writes one).
         file: Option<PathBuf>,
     },
     /// Print completions for a shell.
@@ -150,7 +153,7 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
         }
         Some(Command::Lot { config }) => {
             log_to_stderr();
-            lot::run(&config.unwrap_or(paths.lot_config))?;
+            lot::run(&config.unwrap_or(paths.lot_config), &paths.state)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check { lot }) => {
@@ -171,8 +174,10 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             say(if lot { Config::lot_example() } else { Config::example() })?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Trace { anonymous, without_texts, file }) => {
-            let file = file.unwrap_or_else(|| paths.state.join(trace::FILE_NAME));
+        Some(Command::Trace { anonymous, without_texts, lot, file }) => {
+            let file = file.unwrap_or_else(|| {
+                paths.state.join(if lot { trace::LOT_FILE_NAME } else { trace::FILE_NAME })
+            });
             let wish = trace::Wish { anonymous, without_texts };
             trace::print(&file, wish, &mut std::io::stdout())
                 .map_err(|error| eyre!("the trace {}: {error}", file.display()))?;

@@ -31,7 +31,7 @@
 //! 1. A lamp changes only when the server says so. A wish is drawn as *asking* and has a deadline.
 //! 2. A leg is ended only after the park is proven: a caller is never lost to a full lot.
 //! 3. Nothing is sent into a slot that isn't known to be free: two callers are never joined.
-//! 4. The microphone opens for the caller who was on the screen, or by the operator's key.
+//! 4. The microphone opens for the caller who was on the screen, by the operator's key, or for whom the configuration names.
 //! 5. Pure modules take time, bytes and randomness as arguments; a run is decided by its inputs and its seed.
 //! 6. One loop, one order of events; [`console::draw`] mutates nothing; a stalled terminal stalls no call.
 //! 7. The audio callback and the 20 ms tick never allocate, lock, log or wait.

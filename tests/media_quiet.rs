@@ -53,7 +53,7 @@ fn open(handle: &mut MediaHandle, ports: &mut Vec<u16>, id: u64) -> (StreamId, S
 fn srtp(send: u8, receive: u8) -> Protection {
     let key =
         |seed| SrtpKey::new(SrtpSuite::AesCm128HmacSha1_80, &[seed; 30]).expect("a key of the right length");
-    Protection::Srtp { send: key(send), receive: key(receive) }
+    Protection::Srtp { send: key(send), receive: vec![key(receive)] }
 }
 
 fn by_handshake(handle: &MediaHandle, role: DtlsRole) -> Protection {

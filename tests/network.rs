@@ -1,5 +1,6 @@
 //! The ground moves under a running call: the console's computer gets another address. Two network namespaces with a
-//! cable between them, the lot and a colleague in one, the receptionist in the other; the real binaries, no help.
+//! cable between them, the lot and a colleague in one, the receptionist in the other; the real binaries, no help. And a
+//! server with two addresses, the first of which is dead.
 //!
 //! Wants root and `ip` (package iproute2), as CI has; without them it fails, it never skips.
 
@@ -97,32 +98,32 @@ impl Drop for Cable {
 }
 
 /// The lot, listening on everything it can.
-fn lot(cable: &Cable, home: &Path) -> Process {
+fn lot(namespace: &str, address: &str, home: &Path) -> Process {
     use std::os::unix::fs::PermissionsExt;
     let file = home.join("lot.toml");
     let user = |name: &str, extension: u32| {
         format!("[[users]]\nname = \"{name}\"\nsecret = \"secret\"\nextension = \"{extension}\"\n")
     };
     let config = format!(
-        "listen = \"{OFFICE}:5060\"\nlisten_tcp = \"{OFFICE}:5060\"\n{}{}[[lots]]\nparkpos = \"701-704\"\n",
+        "listen = \"{address}:5060\"\nlisten_tcp = \"{address}:5060\"\n{}{}[[lots]]\nparkpos = \"701-704\"\n",
         user("reception", 100),
         user("sam", 101)
     );
     std::fs::write(&file, config).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let arguments = ["netns", "exec", &cable.office, PARKDECK, "lot", "--config", file.to_str().unwrap()];
+    let arguments = ["netns", "exec", namespace, PARKDECK, "lot", "--config", file.to_str().unwrap()];
     let arguments: Vec<String> = arguments.map(str::to_owned).into();
     let process = Process::start(Path::new("ip"), &arguments, home, &home.join("lot.log"));
     wait_until("the lot opens", SOON, || process.output().contains("the lot is open").then_some(()));
     process
 }
 
-fn console(namespace: &str, user: &str, transport: &str) -> Terminal {
+fn console(namespace: &str, server: &str, user: &str, transport: &str) -> Terminal {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("config/parkdeck/config.toml");
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     let config = format!(
-        "[account]\nuser = \"{user}\"\nserver = \"{OFFICE}\"\ntransport = \"{transport}\"\n\
+        "[account]\nuser = \"{user}\"\nserver = \"{server}\"\ntransport = \"{transport}\"\n\
          password_env = \"PARKDECK_TEST_PASSWORD\"\n\
          [lot]\ndialect = \"parkdeck\"\nslots = \"701-704\"\n[sound]\nenabled = false\n[log]\nlevel = \"debug\"\n"
     );
@@ -148,9 +149,9 @@ fn a_new_address_mid_call(transport: &str) {
     let folder = tempfile::tempdir().unwrap();
     let cable = Cable::lay();
     cable.give("10.77.0.2");
-    let lot = lot(&cable, folder.path());
-    let sam = console(&cable.office, "sam", "udp");
-    let reception = console(&cable.reception, "reception", transport);
+    let lot = lot(&cable.office, OFFICE, folder.path());
+    let sam = console(&cable.office, OFFICE, "sam", "udp");
+    let reception = console(&cable.reception, OFFICE, "reception", transport);
     is_ready(&sam);
     is_ready(&reception);
     sam.keys("d");
@@ -189,4 +190,72 @@ fn over_udp_a_new_address_mid_call_brings_registration_lamps_and_sound_back_by_t
 #[test]
 fn over_tcp_a_new_address_mid_call_brings_registration_lamps_and_sound_back_by_themselves() {
     a_new_address_mid_call("tcp");
+}
+
+/// A computer of its own, whose hosts file gives the office two addresses: one of each family, both its own.
+struct Alone(String);
+
+impl Alone {
+    fn new(name: &str) -> Self {
+        let name = format!("pd{}-{name}", std::process::id());
+        ip(&["netns", "add", &name]);
+        ip(&["-n", &name, "link", "set", "lo", "up"]);
+        let hosts = Path::new("/etc/netns").join(&name);
+        std::fs::create_dir_all(&hosts).unwrap();
+        std::fs::write(hosts.join("hosts"), "::1 office\n127.0.0.1 office\n").unwrap();
+        Self(name)
+    }
+
+    fn packets(&self) -> u64 {
+        let text = ip(&["netns", "exec", &self.0, "cat", "/proc/net/dev"]);
+        let line = text.lines().find_map(|line| line.trim().strip_prefix("lo:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.0]).status();
+        let _ = std::fs::remove_dir_all(Path::new("/etc/netns").join(&self.0));
+    }
+}
+
+/// The name of the office leads to an address of either family first, and the lot listens on the second one alone.
+fn only_the_second_family_answers(transport: &str, patience: Duration) {
+    let folder = tempfile::tempdir().unwrap();
+    let computer = Alone::new(transport);
+    let lot = lot(&computer.0, "127.0.0.1", folder.path());
+    let sam = console(&computer.0, "127.0.0.1", "sam", "udp");
+    let reception = console(&computer.0, "office", "reception", transport);
+    is_ready(&sam);
+    reception.wait_line(&["reachable", "lamps fresh"], patience);
+    sam.keys("d");
+    sam.wait_text("enter call", SOON);
+    sam.keys("100<enter>");
+    reception.wait_text("sam", SOON);
+    reception.keys("<enter>");
+    // Two calls, each with sound both ways: 200 packets a second, as many as 50 a call and way.
+    wait_until("sound both ways in both calls", SOON, || {
+        let before = computer.packets();
+        std::thread::sleep(Duration::from_secs(2));
+        (computer.packets() - before >= 360).then_some(())
+    });
+    // And one that the receptionist begins: her offer names where she can be heard.
+    reception.keys("h");
+    reception.wait_text("hold", SOON);
+    let screen = reception.screen_text();
+    assert!(!screen.contains("[::1]"), "the board tells of the server in use:\n{screen}");
+    let heard = lot.output();
+    assert!(!log_of(&reception).contains("panicked") && !heard.contains("panicked"));
+}
+
+#[test]
+fn over_udp_a_server_of_the_other_family_takes_the_place_of_one_that_is_silent_sound_and_all() {
+    // A datagram to nobody is given up after half a minute (RFC 3261 17.1.2.2).
+    only_the_second_family_answers("udp", Duration::from_secs(60));
+}
+
+#[test]
+fn over_tcp_a_server_of_the_other_family_takes_the_place_of_one_that_refuses_sound_and_all() {
+    only_the_second_family_answers("tcp", SOON);
 }

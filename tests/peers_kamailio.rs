@@ -9,7 +9,7 @@ use peers::asterisk::{Asterisk, AsteriskOptions, password};
 use peers::baresip::{Baresip, BaresipOptions};
 use peers::console::{Console, ConsoleOptions, SOON};
 use peers::kamailio::{Kamailio, KamailioOptions};
-use peers::kamailio_files::ASTERISK_REALM;
+use peers::kamailio_files::{ASTERISK_REALM, PROXY_REALM};
 use peers::sipp::{Caller, CallerOptions};
 use std::time::Duration;
 
@@ -111,5 +111,44 @@ fn through_an_outbound_proxy_that_asks_the_console_registers_parks_and_retrieves
         assert!(kamailio.count(&format!("proven {method}")) > 0, "{method}:\n{}", kamailio.log());
     }
     assert!(kamailio.count("heard REFER") > 0 && kamailio.count("heard BYE") > 0);
+    console.leave();
+}
+
+#[test]
+fn a_proxy_and_a_registrar_with_realms_of_their_own_are_both_answered_where_both_are_named() {
+    let asterisk = Asterisk::start(AsteriskOptions::default());
+    let kamailio = Kamailio::start(&KamailioOptions::proxy(asterisk.sip()));
+    let console = |realms: &str| {
+        Console::start(&ConsoleOptions {
+            account: format!(
+                "outbound_proxy = \"{}\"\nrealm = \"{ASTERISK_REALM}\"\n{realms}",
+                kamailio.sip()
+            ),
+            ..ConsoleOptions::new(asterisk.sip(), "reception", &password("reception"), asterisk.slots())
+        })
+    };
+    // The password is for those who are named: the proxy's realm is not, and the board says whose it is.
+    let wary = console("");
+    wary.terminal.wait_text("NOT REGISTERED", SOON);
+    wary.terminal.wait_text(PROXY_REALM, SOON);
+    assert_eq!(kamailio.count("proven"), 0, "{}", kamailio.log());
+    wary.leave();
+
+    let console = console(&format!("further_realms = [\"{PROXY_REALM}\"]\n"));
+    console.wait_ready(asterisk.slots());
+    let caller = Caller::call(&CallerOptions::new(asterisk.sip(), "100", "Jane Doe", "01614960100"));
+    console.wait_call(&["RINGING", "Jane Doe"], SOON);
+    console.keys("<enter>");
+    caller.wait_answered(SOON);
+    console.keys("p");
+    console.wait_slot(701, &["■", "Jane Doe", "by you", "verified"], SOON);
+    console.keys("1");
+    console.wait_call(&["▶", "talking", "Jane Doe", "verified"], SOON);
+    console.keys("x");
+    caller.wait_ended_by_peer(SOON);
+    console.wait_calls(0, SOON);
+    for method in ["REGISTER", "SUBSCRIBE", "INVITE"] {
+        assert!(kamailio.count(&format!("proven {method}")) > 0, "{method}:\n{}", kamailio.log());
+    }
     console.leave();
 }

@@ -32,7 +32,7 @@ const USERS: [(&str, &str, &str); 4] = [
 struct Lot {
     // Before the folder: the process must be gone when it is removed.
     process: Process,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     sip: SocketAddr,
     slots: std::ops::Range<u16>,
 }
@@ -50,7 +50,7 @@ impl Lot {
         }
         text += &format!(
             "[[lots]]\nname = \"front\"\nparkext = \"700\"\nparkpos = \"701-{}\"\nparkingtime = {parking_s}\n\
-             comebackdialtime = 20\n",
+             comebackdialtime = 20\n[log]\ntrace = \"on\"\ntrace_file = \"trace.txt\"\n",
             700 + slots
         );
         let file = folder.path().join("lot.toml");
@@ -64,7 +64,19 @@ impl Lot {
             assert!(process.exited().is_none(), "the lot ended at once:\n{}", process.output());
             process.output().contains("the lot is open").then_some(())
         });
-        Self { process, _folder: folder, sip, slots: 701..701 + slots }
+        Self { process, folder, sip, slots: 701..701 + slots }
+    }
+
+    /// Its trace, as a stranger may have it.
+    fn trace(&self) -> String {
+        let file = self.folder.path().join("trace.txt");
+        let program = env!("CARGO_BIN_EXE_parkdeck");
+        let printed =
+            std::process::Command::new(program).args(["trace", "--anonymous"]).arg(&file).output().unwrap();
+        assert!(printed.status.success(), "{printed:?}");
+        let own = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(own, 0o600, "for its owner alone");
+        String::from_utf8(printed.stdout).unwrap()
     }
 
     fn uri(&self, user: &str) -> String {
@@ -165,6 +177,13 @@ fn a_caller_who_hangs_up_while_parked_frees_the_slot_and_nothing_comes_back() {
     let rings = |screen: &str| screen.contains("RINGING") || screen.contains("BACK");
     console.terminal.never("a comeback of somebody who has gone", Duration::from_secs(5), rings);
     console.leave();
+    let trace = lot.trace();
+    for method in ["REGISTER", "REFER", "INVITE", "200 OK"] {
+        assert!(trace.contains(method), "{method} in {trace:.2000}");
+    }
+    for hidden in ["Alice", "alice", "reception-secret", "office.test"] {
+        assert!(!trace.contains(hidden), "{hidden} in {trace:.2000}");
+    }
 }
 
 #[test]

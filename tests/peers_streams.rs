@@ -10,6 +10,7 @@ use peers::asterisk::{Asterisk, AsteriskOptions, Media, Streams, password};
 use peers::baresip::{Baresip, BaresipOptions};
 use peers::certificates::Authority;
 use peers::console::{Console, ConsoleOptions, SOON};
+use peers::process::Process;
 use peers::sipp::{Caller, CallerOptions};
 use peers::sound_card::SoundCard;
 use peers::wire::Wire;
@@ -252,5 +253,34 @@ fn a_server_that_takes_the_connection_and_says_nothing_is_told_as_such() {
     });
     console.terminal.wait_text("NOT REGISTERED", SOON);
     console.terminal.wait_text("no connection in time", Duration::from_secs(40));
+    console.leave();
+}
+
+#[test]
+fn a_server_that_speaks_only_tls_1_1_is_refused_in_words() {
+    let authority = Authority::new("the office");
+    let pair = authority.sign("pbx", &["127.0.0.1"]);
+    let address = SocketAddr::from((peers::LOOPBACK, peers::free_tcp_port(peers::LOOPBACK)));
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!(
+        "s_server -accept {address} -cert {} -key {} -tls1_1 -cipher DEFAULT@SECLEVEL=0 -www",
+        pair.certificate.display(),
+        pair.key.display()
+    );
+    let arguments: Vec<String> = settings.split_whitespace().map(String::from).collect();
+    let program = std::path::Path::new("openssl");
+    let server = Process::start(program, &arguments, folder.path(), &folder.path().join("output.txt"));
+    peers::wait_until("openssl listens", SOON, || std::net::TcpStream::connect(address).ok());
+    let console = Console::start(&ConsoleOptions {
+        account: "transport = \"tls\"\n".into(),
+        more: trusting(&authority),
+        ..ConsoleOptions::new(address, "reception", "secret", 701..703)
+    });
+    let flat = |screen: &str| screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    console.terminal.wait_for("why, and what to do", SOON, |screen| {
+        let screen = flat(screen);
+        screen.contains("NOT REGISTERED") && screen.contains("no TLS newer than 1.1")
+    });
+    assert!(!server.output().contains("REGISTER"), "not a word was said to it");
     console.leave();
 }

@@ -3,7 +3,7 @@
 use super::ami::Interfaces;
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::screen::{self, ScreenLink};
-use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up};
+use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
 use super::settings::{first_desk, phone_configs, start_sound};
 use super::theme::{fitted, theme};
 use super::trace::{self, Recorder};
@@ -114,6 +114,7 @@ struct Carrier {
     net: Net,
     ami: Interfaces,
     local: SocketAddr,
+    network: config::Network,
     media: Option<MediaHandle>,
     clock: Clock,
     memory: Option<Memory>,
@@ -137,14 +138,18 @@ impl Carrier {
             found = find_servers(&start.config, first_desk(&start.config, &start.dialects), &clock, &mut commanded, &shown) => found,
             () = signals.come() => None,
         };
-        let Some(Found { servers, net, local }) = found else { return Ok(()) };
+        let Some(Found { servers, net, local, other }) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
-        let (media, silent_because) = start_sound(&start.config, local.ip(), heard.clone());
+        let (media, silent_because) =
+            start_sound(&start.config, local.ip(), other.map(|o| o.ip()), heard.clone());
         let fingerprint = media.as_ref().map(MediaHandle::fingerprint);
         let phones =
             phone_configs(&start.config, &start.dialects, &start.passwords, &servers, local, fingerprint)?;
         let mut engine = Engine::new(first_desk(&start.config, &start.dialects), phones)
             .ok_or_else(|| eyre!("the configuration has no account"))?;
+        if let Some(other) = other {
+            engine.add_address(other);
+        }
         if let Some(reason) = silent_because {
             engine.tell(clock.now(), Severity::Error, &format!("no sound: {reason} · calls go on, silently"));
         }
@@ -159,6 +164,7 @@ impl Carrier {
         let traced = start.memory.as_ref().map(|file| file.with_file_name(trace::FILE_NAME));
         let trace = traced.and_then(|file| Recorder::open(start.config.log.trace, &file));
         let memory = start.memory.map(|file| Memory::open(&file, &accounts, clock.origin_wall_ms()));
+        let network = start.config.network.clone();
         let ami = Interfaces::new(&start.config, start.ami_secrets);
         let (accounts, lookups) = (start.config.accounts, JoinSet::new());
         let mut carrier = Self {
@@ -166,6 +172,7 @@ impl Carrier {
             net,
             ami,
             local,
+            network,
             media,
             clock,
             memory,
@@ -211,7 +218,7 @@ impl Carrier {
                 () = heard.notified() => self.take_reports(),
                 event = self.net.next() => self.take_events(event),
                 event = self.ami.next() => self.ami.take(self.clock.now(), event),
-                Some(found) = self.lookups.join_next() => self.take_servers(found),
+                Some(found) = self.lookups.join_next() => self.take_servers(found).await,
                 () = sleep => {
                     self.engine.wake(self.clock.now());
                     self.ami.wake(self.clock.now());
@@ -275,12 +282,15 @@ impl Carrier {
         });
     }
 
-    fn take_servers(&mut self, found: Result<(LineId, Result<Vec<Peer>, String>), JoinError>) {
+    async fn take_servers(&mut self, found: Result<(LineId, Result<Vec<Peer>, String>), JoinError>) {
         let now = self.clock.now();
         match found {
             Ok((line, Ok(servers))) => {
                 if let Some(account) = self.accounts.get(line.index()) {
                     expect(&mut self.net, account, &servers);
+                }
+                if let Some(other) = reach_also(&self.network, &mut self.net, &servers).await {
+                    self.engine.add_address(other);
                 }
                 self.engine.set_servers(now, line, servers);
             }

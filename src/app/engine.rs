@@ -2,7 +2,7 @@
 //! The real console and the simulation run this very type.
 
 use super::announce;
-use super::sound::SoundDirector;
+use super::sound::{self, SoundDirector};
 use crate::ami::Fact;
 use crate::desk::{CallId, Command, Desk, Effect, Event, LineId, Notice, ParkedCall, Severity, SoundState};
 use crate::dialect::{PhoneConfig, Said, Switchboard};
@@ -107,6 +107,11 @@ impl Engine {
         self.settle(now);
     }
 
+    /// We are reached at that address as well, by the family of addresses in which we had none.
+    pub fn add_address(&mut self, local: SocketAddr) {
+        self.phones.add_address(local);
+    }
+
     /// We are reached at another address than before, or have just resumed.
     pub fn network_changed(&mut self, now: Moment, local: SocketAddr) {
         self.phones.network_changed(now, local);
@@ -129,6 +134,9 @@ impl Engine {
     pub fn report(&mut self, now: Moment, report: media::Report) {
         if let media::Report::PortsBound { ports } = &report {
             self.phones.add_ports(ports);
+        }
+        if let media::Report::KeysAging { stream } = &report {
+            self.phones.renew_keys(now, sound::call(*stream));
         }
         if let Some(event) = self.sound.report(&self.desk, report) {
             self.learn(now, event);

@@ -1,11 +1,13 @@
 //! Runs the lot: its sockets, its media engine, its clock, its log. `parkdeck lot`, and the demo's own.
 
+use super::trace::{LOT_FILE_NAME, Recorder};
 use crate::config::load;
 use crate::config::{ConfigError, secret};
 use crate::io::clock::{Clock, entropy, key_entropy};
 use crate::io::net::{Net, NetEvent, NetOptions};
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
 use crate::io::tls::{TlsServer, TlsServerFiles};
+use crate::lot::config::{LogConfig, Trace};
 use crate::lot::{Lot, LotConfig};
 use crate::media::Music;
 use color_eyre::eyre::{Context, eyre};
@@ -50,11 +52,12 @@ pub fn read(path: &Path) -> color_eyre::Result<LotConfig> {
     Ok(config)
 }
 
-/// Runs the lot of this file until a signal. SIGHUP reads the file again; a bad one keeps the old running.
+/// Runs the lot of this file until a signal. SIGHUP reads the file again; a bad one keeps the old running. `state` is the
+/// folder of what it writes.
 ///
 /// # Errors
 /// What keeps it from starting.
-pub fn run(path: &Path) -> color_eyre::Result<()> {
+pub fn run(path: &Path, state: &Path) -> color_eyre::Result<()> {
     let config = read(path)?;
     let music = load_music(&config, path.parent().unwrap_or(Path::new(".")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -65,7 +68,8 @@ pub fn run(path: &Path) -> color_eyre::Result<()> {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         };
         let net = open(&config, path.parent().unwrap_or(Path::new("."))).await?;
-        serve(config, music, net, Some(path.to_owned()), stop).await
+        let files = Files { config: path.to_owned(), state: state.to_owned() };
+        serve(config, music, net, Some(files), stop).await
     })
 }
 
@@ -101,6 +105,34 @@ async fn open(config: &LotConfig, base: &Path) -> color_eyre::Result<Net> {
     Ok(net)
 }
 
+/// The files of a lot that has any.
+pub struct Files {
+    /// Its configuration, read again when it is told to.
+    config: PathBuf,
+    /// The folder of what it writes.
+    state: PathBuf,
+}
+
+impl Files {
+    /// Files that are named without a folder, or with one that isn't whole, lie beside the configuration.
+    fn base(&self) -> &Path {
+        self.config.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Opens the trace, if one is wanted.
+    fn recorder(&self, log: &LogConfig) -> Option<Recorder> {
+        let wanted = match log.trace {
+            Trace::Off => crate::config::Trace::Off,
+            Trace::On => crate::config::Trace::On,
+            Trace::Anonymous => crate::config::Trace::Anonymous,
+        };
+        let home = crate::config::paths::home();
+        let named = |file: &PathBuf| crate::config::paths::resolve(file, self.base(), home.as_deref());
+        let file = log.trace_file.as_ref().map_or_else(|| self.state.join(LOT_FILE_NAME), named);
+        Recorder::open(wanted, &file)
+    }
+}
+
 /// Serves on sockets that are bound already, until `stop`.
 ///
 /// # Errors
@@ -109,7 +141,7 @@ pub async fn serve(
     config: LotConfig,
     music: Vec<LotMusic>,
     net: Net,
-    file: Option<PathBuf>,
+    files: Option<Files>,
     stop: impl Future<Output = ()>,
 ) -> color_eyre::Result<()> {
     let heard = Arc::new(Notify::new());
@@ -118,12 +150,14 @@ pub async fn serve(
     options.streams_max = STREAMS_MAX;
     let media =
         MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
+    let log = config.log.clone();
+    let trace = files.as_ref().and_then(|files| files.recorder(&log));
     let mut lot = Lot::new(config, key_entropy());
     lot.set_fingerprint(media.fingerprint());
     for LotMusic { lot: name, music } in music {
         lot.set_music(name.as_deref(), music);
     }
-    let mut carrier = LotCarrier { lot, net, media, clock: Clock::start(), file };
+    let mut carrier = LotCarrier { lot, net, media, clock: Clock::start(), files, log, trace };
     carrier.run(heard, stop).await
 }
 
@@ -132,7 +166,9 @@ struct LotCarrier {
     net: Net,
     media: MediaHandle,
     clock: Clock,
-    file: Option<PathBuf>,
+    files: Option<Files>,
+    log: LogConfig,
+    trace: Option<Recorder>,
 }
 
 impl LotCarrier {
@@ -156,7 +192,7 @@ impl LotCarrier {
                     }
                 }
                 event = self.net.next() => self.take_events(event),
-                _ = reload.recv(), if self.file.is_some() => self.reload(),
+                _ = reload.recv(), if self.files.is_some() => self.reload(),
                 () = sleep => self.lot.wake(self.clock.now()),
             }
             self.flush();
@@ -168,6 +204,9 @@ impl LotCarrier {
         let mut came = Some(first);
         for left in (0..EVENTS_IN_A_ROW).rev() {
             let now = self.clock.now();
+            if let (Some(trace), Some(event)) = (&mut self.trace, &came) {
+                trace.heard(&self.clock, event);
+            }
             match came {
                 Some(NetEvent::Datagram { from, bytes }) => self.lot.receive(now, from, &bytes),
                 Some(NetEvent::Bytes { from, bytes }) => self.lot.receive_stream(now, from, &bytes),
@@ -188,9 +227,15 @@ impl LotCarrier {
             }
         }
         while let Some(transmit) = self.lot.poll_transmit() {
+            if let Some(trace) = &mut self.trace {
+                trace.sent(&self.clock, &transmit);
+            }
             self.net.send(transmit);
         }
         while let Some(peer) = self.lot.poll_close() {
+            if let Some(trace) = &mut self.trace {
+                trace.closed(peer);
+            }
             self.net.close(peer);
         }
         while let Some(notice) = self.lot.poll_notice() {
@@ -199,9 +244,13 @@ impl LotCarrier {
     }
 
     fn reload(&mut self) {
-        let Some(file) = &self.file else { return };
-        match read(file) {
+        let Some(files) = &self.files else { return };
+        match read(&files.config) {
             Ok(config) => {
+                if self.log != config.log {
+                    self.trace = files.recorder(&config.log);
+                    self.log = config.log.clone();
+                }
                 self.lot.reload(self.clock.now(), config);
                 tracing::info!("configuration reloaded");
             }

@@ -1,6 +1,6 @@
 //! The way to the servers: found by name, bound towards, tried again until it works; and the signals that end the wait.
 
-use crate::config::{Account, Config, Proxy, Server, Tls, TransportChoice};
+use crate::config::{self, Account, Config, Proxy, Server, Tls, TransportChoice};
 use crate::desk::{Command, Desk, Effect, Event, LineId};
 use crate::io::clock::{Clock, entropy};
 use crate::io::names::{self, Wanted};
@@ -34,12 +34,13 @@ impl Signals {
     }
 }
 
-/// What was found at the start: the servers of each account (none where its name isn't known yet), and a socket towards
-/// the first of them.
+/// What was found at the start: the servers of each account (none where its name isn't known yet), a socket towards the
+/// first of them, and one towards those of the other family of addresses, if there are any.
 pub(super) struct Found {
     pub servers: Vec<Vec<Peer>>,
     pub net: Net,
     pub local: SocketAddr,
+    pub other: Option<SocketAddr>,
 }
 
 /// Finds the servers and binds a socket towards the first that is found; shows what is wrong on `desk` until there is one. `None`:
@@ -119,7 +120,31 @@ async fn reach(config: &Config) -> Result<Found, Vec<String>> {
     for (account, servers) in config.accounts.iter().zip(&servers) {
         expect(&mut net, account, servers);
     }
-    Ok(Found { servers, net, local })
+    let other = reach_also(&config.network, &mut net, servers.iter().flatten()).await;
+    Ok(Found { servers, net, local, other })
+}
+
+/// Binds a socket towards those servers that no socket of ours leads to, being of the other family of addresses; where we
+/// are then. Not where the operator chose our address: it is of one family.
+pub(super) async fn reach_also(
+    network: &config::Network,
+    net: &mut Net,
+    servers: impl IntoIterator<Item = &Peer>,
+) -> Option<SocketAddr> {
+    let server = servers.into_iter().map(|peer| peer.address).find(|to| net.local_for(*to).is_none())?;
+    // Without a way there it is tried like any other server that does not answer.
+    let address = net::address_towards(server).ok().filter(|_| network.address.is_none())?;
+    let bind = SocketAddr::new(address, network.port);
+    match net.bind(bind).await {
+        Ok(local) => {
+            net.watch(server, false);
+            Some(local)
+        }
+        Err(error) => {
+            tracing::warn!(%bind, %error, "can't listen there");
+            None
+        }
+    }
 }
 
 /// Where an account's server is, or the outbound proxy through which everything goes: by NAPTR, SRV and addresses, in the

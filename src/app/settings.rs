@@ -33,6 +33,7 @@ pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
             },
             label,
             voicemail: account.voicemail.clone(),
+            answers_for: account.auto_answer.clone(),
             lot_name: lot.name.as_str().to_owned(),
             slots: lot.slots.clone(),
             abilities: dialect.abilities(lot.parking_time_s),
@@ -67,6 +68,7 @@ fn media_bind(address: IpAddr, chosen: Option<IpAddr>) -> IpAddr {
 pub(super) fn start_sound(
     config: &Config,
     address: IpAddr,
+    other: Option<IpAddr>,
     heard: Arc<Notify>,
 ) -> (Option<MediaHandle>, Option<String>) {
     let device = |name: &Option<String>| match name {
@@ -76,6 +78,8 @@ pub(super) fn start_sound(
     };
     let options = SoundOptions {
         address: media_bind(address, config.network.address),
+        // Which family the next server will be of is known only where we speak with this computer alone.
+        both_families: config.network.address.is_none() && (other.is_some() || !address.is_loopback()),
         ports: config.network.rtp_ports.map(|(first, last)| first..=last),
         spare: SPARE_PORTS,
         streams_max: crate::desk::MAX_CALLS,

@@ -121,15 +121,15 @@ impl SoundDirector {
         let sound = desk.sound.clone();
         let state = match report {
             Report::Digit { stream, digit } => {
-                return Some(Event::DigitHeard { call: CallId(stream.0), digit });
+                return Some(Event::DigitHeard { call: call(stream), digit });
             }
             Report::PromptEnded { stream } => return Some(Event::Announced { call: CallId(stream.0) }),
             Report::Protected { stream } => {
-                return Some(Event::SoundSecured { call: CallId(stream.0), outcome: Ok(()) });
+                return Some(Event::SoundSecured { call: call(stream), outcome: Ok(()) });
             }
             Report::ProtectionFailed { stream, reason } => {
                 let outcome = Err(Text::new(&reason));
-                return Some(Event::SoundSecured { call: CallId(stream.0), outcome });
+                return Some(Event::SoundSecured { call: call(stream), outcome });
             }
             Report::Levels { microphone_dbfs, headset_dbfs } => SoundState {
                 microphone_level: meter(microphone_dbfs),
@@ -156,6 +156,11 @@ fn stream(call: CallId) -> StreamId {
     StreamId(call.0)
 }
 
+/// The call whose sound a stream is.
+pub(super) fn call(stream: StreamId) -> CallId {
+    CallId(stream.0)
+}
+
 /// A level as a meter from 0 to 100 over the 60 dB in which speech lives.
 fn meter(dbfs: f32) -> u8 {
     let share = ((dbfs + 60.0) / 60.0).clamp(0.0, 1.0);
@@ -173,12 +178,16 @@ pub fn protection(negotiated: &Negotiated) -> Option<Protection> {
             sdp::Suite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
             sdp::Suite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
         };
-        SrtpKey::new(suite, key.expose()).map(|made| made.lasting(key.lifetime()))
+        let made = SrtpKey::new(suite, key.expose())?.lasting(key.lifetime());
+        match key.name() {
+            Some(name) => made.named(name.value, name.length),
+            None => Some(made),
+        }
     };
     Some(match &negotiated.protection {
         sdp::Protection::Clear => Protection::Clear,
         sdp::Protection::Sdes { send, receive } => {
-            Protection::Srtp { send: key(send)?, receive: key(receive)? }
+            Protection::Srtp { send: key(send)?, receive: receive.iter().map(key).collect::<Option<_>>()? }
         }
         sdp::Protection::Dtls { role, fingerprint } => Protection::Dtls {
             role: match role {

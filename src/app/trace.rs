@@ -15,6 +15,8 @@ use std::path::Path;
 
 /// The name of the trace's file in the state directory.
 pub const FILE_NAME: &str = "trace.txt";
+/// The name of the lot's there.
+pub const LOT_FILE_NAME: &str = "lot-trace.txt";
 /// What stands before each line of a message in the file, so that no message can look like the next entry.
 const INDENT: &str = "  ";
 /// Connections whose messages are told apart; those of one more are only counted.

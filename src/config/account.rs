@@ -12,6 +12,8 @@ pub const MAX_FURTHER_REALMS: usize = 3;
 
 /// The most colleagues of one account.
 pub const MAX_TEAM: usize = 32;
+/// The most users of an account whose calls answer themselves.
+pub const MAX_AUTO_ANSWERS: usize = 32;
 
 /// An account at a SIP server, with that server's parking lot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +48,8 @@ pub struct Account {
     pub key_exchange: KeyExchange,
     /// What names a caller, the most trusted first; at least one, none twice.
     pub identity: Vec<IdentitySource>,
+    /// Whose calls answer themselves when they ask to be: users of the same server; at most [`MAX_AUTO_ANSWERS`].
+    pub auto_answer: Vec<String>,
     /// What is dialled to hear messages.
     pub voicemail: Option<String>,
     /// The extensions of the colleagues whose consoles are told things, and believed some; at most [`MAX_TEAM`].
@@ -73,6 +77,7 @@ impl Account {
             secure_media: SecureMedia::default(),
             key_exchange: KeyExchange::default(),
             identity: IdentitySource::ALL.to_vec(),
+            auto_answer: Vec::new(),
             voicemail: None,
             team: Vec::new(),
             lot,

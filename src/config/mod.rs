@@ -19,8 +19,9 @@ mod strict;
 mod tests;
 
 pub use account::{
-    Account, Ami, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_FURTHER_REALMS,
-    MAX_TEAM, PageVoice, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server, TransportChoice,
+    Account, Ami, Digest, IdentitySource, KeyExchange, Lamps, Lot, MAX_ACCOUNTS, MAX_AUTO_ANSWERS,
+    MAX_FURTHER_REALMS, MAX_TEAM, PageVoice, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server,
+    TransportChoice,
 };
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
 pub use slots::slot_list;

@@ -60,6 +60,7 @@ pub(super) struct RawAccount {
     pub secure_media: Option<SecureMedia>,
     pub key_exchange: Option<Spanned<KeyExchange>>,
     pub identity: Option<Spanned<Vec<IdentitySource>>>,
+    pub auto_answer: Option<Vec<Spanned<String>>>,
     pub voicemail: Option<Spanned<String>>,
     pub lot: Option<Spanned<RawLot>>,
     pub team: Option<Spanned<RawTeam>>,
@@ -180,7 +181,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 const KEYS: [(&str, &[&str]); 12] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
-    ("account", &["key_exchange", "identity", "voicemail", "further_realms"]),
+    ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login"]),
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),

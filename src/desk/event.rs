@@ -144,6 +144,13 @@ pub enum Event {
     MessagesTold(Option<Messages>),
     /// A call rings here.
     CallArrived(CallArrival),
+    /// A call that has just arrived asks to be answered at once, and the server asserts who it is from.
+    AutoAnswerAsked {
+        /// Which call.
+        call: CallId,
+        /// The user of our server.
+        by: Text,
+    },
     /// The other end rings (`early`: with sound of its own).
     CallProgressed {
         /// Which.

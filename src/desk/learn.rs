@@ -51,6 +51,7 @@ impl Desk {
             }
             Event::MessagesTold(messages) => self.messages_told(line, messages),
             Event::CallArrived(arrival) => self.call_arrived(line, arrival),
+            Event::AutoAnswerAsked { call, by } => self.auto_answer_asked(line, call, &by),
             Event::CallProgressed { call } => self.call_progressed(call),
             Event::CallAnswered { call } => self.call_answered(call),
             Event::CallEnded { call, reason, by_them } => self.call_ended(call, &reason, by_them),
@@ -119,7 +120,9 @@ impl Desk {
         let of = self.of_line(line);
         let Some(there) = self.line_mut(line) else { return Vec::new() };
         let before = std::mem::replace(&mut there.account.registration, Registration::Registered);
-        if matches!(before, Registration::Failed { .. }) {
+        if let Registration::Failed { reason, .. } = before {
+            let mended = self.words_unregistered(line, &reason);
+            self.mend(&mended);
             self.say(Severity::Info, &format!("{of}registered again"));
         }
         Vec::new()
@@ -134,15 +137,21 @@ impl Desk {
     }
 
     fn registration_failed(&mut self, line: LineId, reason: Text, retry_at: Option<Moment>) -> Vec<Effect> {
-        let (now, of) = (self.now, self.of_line(line));
-        let calls = if self.lines.len() > 1 { "no calls arrive there" } else { "no calls arrive" };
-        self.say(Severity::Error, &format!("{of}not registered: {reason} · {calls} until this is mended"));
+        let now = self.now;
+        let text = self.words_unregistered(line, &reason);
+        self.say(Severity::Error, &text);
         if let Some(there) = self.line_mut(line) {
             there.account.last_trouble = Some((reason.clone(), now));
             there.account.registration = Registration::Failed { reason, retry_at };
             there.account.registered_until = None;
         }
         Vec::new()
+    }
+
+    fn words_unregistered(&self, line: LineId, reason: &Text) -> String {
+        let of = self.of_line(line);
+        let calls = if self.lines.len() > 1 { "no calls arrive there" } else { "no calls arrive" };
+        format!("{of}not registered: {reason} · {calls} until this is mended")
     }
 
     fn reached(&mut self, line: LineId, round_trip_ms: Option<u32>) -> Vec<Effect> {
@@ -260,6 +269,26 @@ impl Desk {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// A call answers itself only for those whom the configuration names, and only while nothing else is going on here:
+    /// nobody is put on hold, and nobody's microphone opens in the midst of another talk.
+    fn auto_answer_asked(&mut self, line: LineId, id: CallId, by: &Text) -> Vec<Effect> {
+        let may = |line: &super::Line| {
+            line.answers_for.iter().any(|user| user.as_str().eq_ignore_ascii_case(by.as_str()))
+        };
+        let alone = self.calls.len() == 1 && self.in_hand == Some(id);
+        let rings = self.call(id).filter(|call| call.phase == Phase::Ringing && call.comeback.is_none());
+        let (Some(call), true) = (rings, alone && self.line(line).is_some_and(may)) else {
+            return Vec::new();
+        };
+        let who = Self::called(&call.party);
+        let effects = self.obey(self.now, super::Command::Take(id));
+        self.say(
+            Severity::Warning,
+            &format!("{who} is answered by itself: you are heard · m mutes, x hangs up"),
+        );
+        effects
     }
 
     fn call_progressed(&mut self, id: CallId) -> Vec<Effect> {

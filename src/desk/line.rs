@@ -152,6 +152,9 @@ pub struct Line {
     /// What the server puts before the name of a caller who comes back; empty where it puts nothing.
     #[serde(default)]
     pub comeback_prefix: Text,
+    /// Whose calls answer themselves when they ask to be.
+    #[serde(default)]
+    pub answers_for: Vec<Text>,
 }
 
 /// What a line is made of.
@@ -178,6 +181,8 @@ pub struct NewLine {
     pub escalate_s: Option<Vec<u32>>,
     /// What the server puts before the name of a caller who comes back.
     pub comeback_prefix: String,
+    /// Whose calls answer themselves when they ask to be.
+    pub answers_for: Vec<String>,
 }
 
 impl Desk {
@@ -189,6 +194,7 @@ impl Desk {
                 Account { name: Text::new(&new.name), label: Text::new(&new.label), ..Account::default() };
             let lot_name = Text::new(&new.lot_name);
             let voicemail = Text::new(new.voicemail.as_deref().unwrap_or_default());
+            let answers_for = new.answers_for.iter().map(|user| Text::new(user)).collect();
             let ladder = Ladder::new(new.escalate_s.as_deref(), new.abilities.parking_time_s);
             let comeback_prefix = Text::new(&new.comeback_prefix);
             desk.lines.push(Line {
@@ -200,6 +206,7 @@ impl Desk {
                 page: new.page,
                 ladder,
                 comeback_prefix,
+                answers_for,
             });
             let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
             desk.slots.extend(new.slots.into_iter().take(room).map(|id| Slot::new(SlotKey { line, id })));

@@ -17,6 +17,7 @@ fn slot(line: LineId, id: &str) -> SlotKey {
 
 fn line(name: &str) -> NewLine {
     NewLine {
+        answers_for: vec!["sam".into()],
         name: name.into(),
         label: format!("reception@{name}"),
         lot_name: format!("{name} lot"),
@@ -223,4 +224,57 @@ fn what_is_remembered_is_remembered_of_its_line() {
     lamp(&mut second, &slot(YARD, "701"), Lamp::Parked);
     let who = |line| second.slot(&slot(line, "701")).unwrap().parked.as_ref().unwrap().parkee.clone();
     assert_eq!((who(FRONT), who(YARD)), (Identity::default(), jane()));
+}
+
+/// A call that asks to be answered at once, by whom the server asserts it is.
+fn asks(desk: &mut Desk, by: &str, comeback: Option<(Option<SlotId>, u32)>) -> (CallId, Vec<Effect>) {
+    let call = desk.new_call_id();
+    let (called, note) = (Text::new("100"), Text::default());
+    let party = Identity::new("Sam", by);
+    let arrival = CallArrival { call, party, called, comeback, referred_by_us: false, note };
+    desk.learn_on(desk.now, FRONT, Event::CallArrived(arrival));
+    let asked = Event::AutoAnswerAsked { call, by: Text::new(by) };
+    (call, desk.learn_on(desk.now, FRONT, asked))
+}
+
+#[test]
+fn a_call_answers_itself_for_those_who_are_named_and_the_board_says_that_we_are_heard() {
+    let mut desk = desk();
+    let (call, effects) = asks(&mut desk, "SAM", None);
+    assert_eq!(effects, [Effect::Answer(call)]);
+    assert!(words(&desk).contains("Sam is answered by itself: you are heard"), "{}", words(&desk));
+    desk.learn_on(desk.now, FRONT, Event::CallAnswered { call });
+    assert_eq!(desk.call(call).unwrap().phase, Phase::Talking);
+}
+
+#[test]
+fn no_call_answers_itself_for_others_nor_beside_another_call_nor_as_a_comeback() {
+    let mut fresh = desk();
+    let (call, effects) = asks(&mut fresh, "jane", None);
+    assert_eq!((effects, &fresh.call(call).unwrap().phase), (vec![], &Phase::Ringing));
+    // The list is empty.
+    let mut without = Desk::with_lines([NewLine { answers_for: vec![], ..line("Front") }]);
+    assert_eq!(asks(&mut without, "sam", None).1, []);
+    for line in [FRONT, YARD] {
+        let mut busy = desk();
+        let talk = talking(&mut busy, line, jane());
+        let (call, effects) = asks(&mut busy, "sam", None);
+        assert_eq!((effects, busy.in_hand), (vec![], Some(talk)));
+        assert_eq!(busy.call(call).unwrap().phase, Phase::Ringing);
+        assert_eq!(busy.call(talk).unwrap().phase, Phase::Talking, "nobody is put on hold for it");
+    }
+    let mut desk = desk();
+    let back = Some((SlotId::new("701"), 30));
+    assert_eq!(asks(&mut desk, "sam", back).1, []);
+}
+
+#[test]
+fn what_is_mended_is_no_longer_called_for() {
+    let mut desk = desk();
+    let reason = Text::new("no answer from [::1]:5060");
+    desk.learn_on(at(10), FRONT, Event::RegistrationFailed { reason, retry_at: None });
+    assert_eq!(desk.current_notice().unwrap().severity, Severity::Error);
+    desk.learn_on(at(20), FRONT, Event::Registered);
+    assert!(desk.notices.iter().all(|notice| notice.severity != Severity::Error), "{:?}", desk.notices);
+    assert!(words(&desk).contains("registered again"));
 }

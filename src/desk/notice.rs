@@ -40,6 +40,13 @@ impl Desk {
         self.notices.push_back(notice);
     }
 
+    /// What this notice says is mended: it is remembered, and no longer called for.
+    pub(super) fn mend(&mut self, text: &str) {
+        for notice in self.notices.iter_mut().filter(|n| n.text.as_str() == text) {
+            notice.severity = Severity::Info;
+        }
+    }
+
     /// The notice to show now: the newest, while it is young enough for its weight.
     pub fn current_notice(&self) -> Option<&Notice> {
         self.notices.iter().rev().find(|n| {

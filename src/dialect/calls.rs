@@ -8,7 +8,7 @@ use crate::sip::Peer;
 use crate::sip::message::{Headers, NameAddr, Request};
 use crate::sip::replaces::Replaces;
 use crate::sip::sdp::{self, Direction, LocalMedia, SdpRefusal};
-use crate::sip::{CallKey, EndCause, EndedBy, Invite, ReferKey};
+use crate::sip::{CallKey, EndCause, EndedBy, Invite, Reason, ReferKey};
 
 /// What this phone keeps of one call.
 pub(super) struct Leg {
@@ -65,7 +65,7 @@ impl Phone {
             return;
         }
         let security = self.security_with(Some(from));
-        let Some(local) = self.take_port(security) else {
+        let Some(local) = self.take_port(from, security) else {
             return self.ua.reject(now, key, 486, Vec::new());
         };
         let headers = &request.headers;
@@ -88,6 +88,11 @@ impl Phone {
             note: identity::note(headers),
         }));
         self.remark_on(call, headers);
+        let (domain, address) = (self.config.account.aor.uri.host.clone(), from.ip().to_string());
+        let trusted = &self.config.account.identity;
+        if let Some(by) = identity::asks_to_be_answered(headers, trusted, &[&domain, &address]) {
+            self.say(Event::AutoAnswerAsked { call, by });
+        }
     }
 
     fn insert(
@@ -120,6 +125,7 @@ impl Phone {
     }
 
     pub(super) fn answer(&mut self, now: Moment, call: CallId) {
+        self.readdress(call);
         let Some(leg) = self.legs.get_mut(&call).filter(|l| l.state == LegState::Ringing) else { return };
         leg.state = LegState::Accepted;
         let key = leg.key;
@@ -185,17 +191,16 @@ impl Phone {
         target: crate::sip::message::Uri,
         headers: Vec<(String, String)>,
     ) {
-        let server = self.ua.server_of(self.account);
-        if server.is_none() {
+        let Some(server) = self.ua.server_of(self.account) else {
             let reason = Text::new("this account's server has not been found yet");
             return self.say(Event::CallEnded { call, reason, by_them: false });
-        }
-        let security = self.security_with(server);
+        };
+        let security = self.security_with(Some(server));
         if let Err(refusal) = security.offerable() {
             let reason = Text::new(&refusal.to_string());
             return self.say(Event::CallEnded { call, reason, by_them: false });
         }
-        let Some(local) = self.take_port(security) else {
+        let Some(local) = self.take_port(server, security) else {
             let reason = Text::new("no media port is free");
             return self.say(Event::CallEnded { call, reason, by_them: false });
         };
@@ -206,12 +211,12 @@ impl Phone {
                 account: Some(self.account),
                 from: None,
                 target,
-                send_to: self.server(),
+                send_to: server,
                 sdp: offer.clone(),
                 headers,
             },
         );
-        self.insert(call, key, local, LegState::Calling, offer, server);
+        self.insert(call, key, local, LegState::Calling, offer, Some(server));
     }
 
     /// INVITE to the slot; exact where the lamp told the dialog's name.
@@ -259,6 +264,7 @@ impl Phone {
 
     pub(super) fn progressed(&mut self, key: CallKey, early: Option<Vec<u8>>) {
         let Some(&call) = self.by_key.get(&key) else { return };
+        self.readdress(call);
         if let Some(Ok(negotiated)) = early.map(|sdp| self.agree(call, &sdp)) {
             self.configure(call, negotiated);
         }
@@ -273,11 +279,13 @@ impl Phone {
 
     pub(super) fn answered(&mut self, now: Moment, key: CallKey, headers: &Headers, answer: Option<Vec<u8>>) {
         let Some(&call) = self.by_key.get(&key) else { return self.ua.hang_up(now, key) };
+        self.readdress(call);
         if let Some(answer) = answer {
             let negotiated = match self.agree(call, &answer) {
                 Ok(negotiated) => negotiated,
                 Err(refusal) => {
-                    self.ua.hang_up(now, key);
+                    let why = Reason::of_status(refusal.status()).saying(&refusal.to_string());
+                    self.ua.hang_up_because(now, key, why);
                     let reason = Text::new(&format!("their answer can't be used: {refusal}"));
                     self.say(Event::CallEnded { call, reason, by_them: true });
                     return self.forget(call);
@@ -335,6 +343,7 @@ impl Phone {
 
     /// Hold by re-INVITE: `sendonly` lets the server play its music (RFC 3264 §8.4).
     pub(super) fn set_hold(&mut self, now: Moment, call: CallId, hold: bool) {
+        self.readdress(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         if leg.state != LegState::Up {
             let reason = "the call isn't up";
@@ -358,12 +367,22 @@ impl Phone {
     /// ours is under way, the user agent queues this one behind it.
     pub(super) fn tell_new_address(&mut self, now: Moment, key: CallKey) {
         let Some(&call) = self.by_key.get(&key) else { return };
-        let address = self.config.media_address;
+        self.readdress(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
-        leg.local.address = address;
         leg.local.version += 1;
         let offer = sdp::offer(&leg.local);
         self.ua.reoffer(now, key, offer);
+    }
+
+    /// The keys of a call's sound come near the end of their lifetime: an offer brings fresh ones.
+    pub(super) fn renew_keys(&mut self, now: Moment, call: CallId) {
+        self.readdress(call);
+        let Some(leg) = self.legs.get_mut(&call).filter(|leg| leg.state == LegState::Up) else { return };
+        if leg.local.security.renew_keys(&mut self.keys) {
+            leg.local.version += 1;
+            let (key, offer) = (leg.key, sdp::offer(&leg.local));
+            self.ua.reoffer(now, key, offer);
+        }
     }
 
     pub(super) fn offer_answered(&mut self, now: Moment, key: CallKey, answer: &[u8]) {
@@ -413,6 +432,7 @@ impl Phone {
     pub(super) fn offer_received(&mut self, now: Moment, key: CallKey, offer: &[u8]) {
         let Some(&call) = self.by_key.get(&key) else { return self.ua.answer_offer(now, key, Err(481)) };
         self.sign_of_failure(now, call);
+        self.readdress(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         leg.local.version += 1;
         if offer.is_empty() {

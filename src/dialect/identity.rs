@@ -3,6 +3,7 @@
 use crate::parking::{Identity, SlotId, Text};
 use crate::sip::identity::{self, Party, Source};
 use crate::sip::message::{Headers, NameAddr};
+use crate::sip::ring;
 
 /// The number and name in one address.
 pub fn of_address(address: &NameAddr) -> Identity {
@@ -41,6 +42,18 @@ pub fn caller(headers: &Headers, trusted: &[Source]) -> Identity {
     }
 }
 
+/// Who asks that his call be answered at once: a user of one of these hosts, by the server's word and not by his own;
+/// nobody who withholds his number.
+pub fn asks_to_be_answered(headers: &Headers, trusted: &[Source], hosts: &[&str]) -> Option<Text> {
+    if !ring::announcement(headers).wants_auto_answer {
+        return None;
+    }
+    let party = identity::asserted(headers, trusted).filter(|party| !party.withheld)?;
+    let uri = party.address.uri;
+    let ours = uri.is_sip() && hosts.iter().any(|host| uri.host.eq_ignore_ascii_case(host));
+    uri.user.filter(|user| ours && !user.is_empty()).map(|user| Text::new(&user))
+}
+
 /// What an INVITE says of a comeback: the slot and the seconds waited.
 pub fn comeback(headers: &Headers) -> Option<(Option<SlotId>, u32)> {
     let slot = headers.get("Parkdeck-Slot").or_else(|| headers.get("X-Park-Slot"));
@@ -56,4 +69,34 @@ pub fn comeback(headers: &Headers) -> Option<(Option<SlotId>, u32)> {
 /// The note that our lot sends along.
 pub fn note(headers: &Headers) -> Text {
     headers.get("Parkdeck-Note").map(Text::new).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_user_of_our_own_server_whom_it_asserts_can_ask_to_be_answered() {
+        let ask = ("Call-Info", "<sip:pbx.example>;answer-after=0");
+        let alert = ("Alert-Info", "<http://x>;info=alert-autoanswer");
+        let sam = ("P-Asserted-Identity", "\"Sam\" <sip:sam@PBX.example>");
+        let from = ("From", "<sip:sam@pbx.example>;tag=1");
+        for (lines, asked) in [
+            (vec![ask, sam], Some("sam")),
+            (vec![alert, sam], Some("sam")),
+            (vec![("Remote-Party-ID", "<sip:101@10.0.0.1>;party=calling"), ask], Some("101")),
+            (vec![sam], None),
+            (vec![ask, from], None),
+            (vec![ask, ("P-Asserted-Identity", "<sip:sam@elsewhere.example>")], None),
+            (vec![ask, ("P-Asserted-Identity", "<tel:+441>")], None),
+            (vec![ask, ("P-Asserted-Identity", "<sip:pbx.example>")], None),
+            (vec![ask, sam, ("Privacy", "id")], None),
+        ] {
+            let mut headers = Headers::new();
+            lines.iter().for_each(|(name, value)| headers.push(name, *value));
+            let told = asks_to_be_answered(&headers, &Source::ALL, &["pbx.example", "10.0.0.1"]);
+            assert_eq!(told.as_ref().map(Text::as_str), asked, "{lines:?}");
+            assert_eq!(asks_to_be_answered(&headers, &[Source::From], &["pbx.example"]), None);
+        }
+    }
 }

@@ -96,6 +96,8 @@ pub enum Said {
 /// One line's phone.
 pub(super) struct Phone {
     pub(super) config: PhoneConfig,
+    /// The same as `config.media_address` for servers of the other family of addresses.
+    media_address_other: Option<IpAddr>,
     /// The real one while this phone has its turn; between turns one that nobody asks anything.
     pub(super) ua: Box<UserAgent>,
     /// The media ports that are free, lent with it.
@@ -141,6 +143,7 @@ impl Phone {
             keys: key_source(&config.seed),
             team: TeamWire::new(&config.team, run),
             config,
+            media_address_other: None,
             ua: Box::new(UserAgent::new(idle)),
             ports: VecDeque::new(),
             account,
@@ -259,8 +262,8 @@ impl Phone {
         use sip::Event as E;
         match event {
             E::Registered { expires_s, .. } => self.registered(now, expires_s),
-            E::RegistrationFailed { status, reason, retry_in, .. } => {
-                self.registration_failed(now, status, &reason, retry_in);
+            E::RegistrationFailed { server, status, reason, retry_in, .. } => {
+                self.registration_failed(now, server, status, &reason, retry_in);
             }
             E::ProbeAnswered { probe, round_trip, .. } => self.probe_answered(now, probe, round_trip),
             E::ProbeLost { probe } => self.probe_lost(now, probe),
@@ -323,6 +326,7 @@ impl Phone {
     fn registration_failed(
         &mut self,
         now: Moment,
+        server: sip::Peer,
         status: Option<u16>,
         reason: &str,
         retry: Option<Duration>,
@@ -334,7 +338,7 @@ impl Phone {
             // Why there is no connection (its certificate, a refusal), or else that nobody answers.
             None => match reason.split_once(": ") {
                 Some(("no connection to the server", why)) => why.to_owned(),
-                _ => format!("no answer from {}", self.server().address),
+                _ => format!("no answer from {}", server.address),
             },
         };
         let retry_at = retry.map(|d| now + d);
@@ -390,7 +394,7 @@ impl Phone {
             self.all_lamps_stale(now);
         } else if !self.registered && !self.met_silence {
             // REGISTER itself gives up after half a minute only (RFC 3261 17.1.2.2): too long to look at nothing.
-            self.registration_failed(now, None, "", None);
+            self.registration_failed(now, self.server(), None, "", None);
         }
     }
 
@@ -459,16 +463,16 @@ impl Phone {
     }
 
     /// A free media port, with a fresh session description around it.
-    pub(super) fn take_port(&mut self, security: LocalSecurity) -> Option<LocalMedia> {
+    pub(super) fn take_port(&mut self, peer: sip::Peer, security: LocalSecurity) -> Option<LocalMedia> {
         let port = self.ports.pop_front()?;
         self.next_session += 1;
-        Some(self.local_media(port, security))
+        Some(self.local_media(peer, port, security))
     }
 
-    /// Our side of the present session, at that port.
-    pub(super) fn local_media(&self, port: u16, security: LocalSecurity) -> LocalMedia {
+    /// Our side of the present session with whoever is behind that peer, at that port.
+    pub(super) fn local_media(&self, peer: sip::Peer, port: u16, security: LocalSecurity) -> LocalMedia {
         LocalMedia {
-            address: self.config.media_address,
+            address: self.media_address(peer),
             port,
             codecs: self.config.codecs.clone(),
             direction: Direction::SendRecv,
@@ -478,10 +482,33 @@ impl Phone {
         }
     }
 
-    /// Sound is to arrive at another address from now on. Running calls learn it when the user agent asks for them.
+    /// Where sound arrives that is agreed on with that peer: in his family of addresses, if we have one there.
+    pub(super) fn media_address(&self, peer: sip::Peer) -> IpAddr {
+        let ours = self.config.media_address;
+        let other = || self.media_address_other.filter(|other| other.is_ipv4() == peer.address.is_ipv4());
+        if ours.is_ipv4() == peer.address.is_ipv4() { ours } else { other().unwrap_or(ours) }
+    }
+
+    /// Notes which way a call's signalling goes now: another server may have taken it.
+    pub(super) fn readdress(&mut self, call: CallId) {
+        let Some(peer) = self.legs.get(&call).and_then(|leg| self.ua.peer_address(leg.key)) else { return };
+        let address = self.media_address(peer);
+        if let Some(leg) = self.legs.get_mut(&call) {
+            leg.signalling = Some(peer);
+            leg.local.address = address;
+        }
+    }
+
+    /// Sound is to arrive at another address of that family from now on. Running calls learn it when the user agent asks
+    /// for them.
     pub(super) fn move_to(&mut self, address: IpAddr) {
-        if !address.is_unspecified() {
+        if address.is_unspecified() {
+            return;
+        }
+        if address.is_ipv4() == self.config.media_address.is_ipv4() {
             self.config.media_address = address;
+        } else {
+            self.media_address_other = Some(address);
         }
     }
 

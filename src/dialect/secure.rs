@@ -55,7 +55,7 @@ impl Phone {
             return false;
         }
         let security = self.security_with(Some(from));
-        let local = self.local_media(0, security);
+        let local = self.local_media(from, 0, security);
         let Err(refusal) = sdp::answer(&request.body, &local) else { return false };
         let warning = format!("399 {} \"{refusal}\"", self.config.account.aor.uri.host);
         self.ua.reject(now, key, refusal.status(), vec![("Warning".to_owned(), warning)]);

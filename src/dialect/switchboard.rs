@@ -138,6 +138,14 @@ impl Switchboard {
         }
     }
 
+    /// We are reached at that address as well, by the family of addresses in which we had none.
+    pub fn add_address(&mut self, local: SocketAddr) {
+        for phone in &mut self.phones {
+            phone.move_to(local.ip());
+        }
+        self.ua.add_address(local);
+    }
+
     /// We are reached at another address than before, or have just resumed.
     pub fn network_changed(&mut self, now: Moment, local: SocketAddr) {
         for phone in &mut self.phones {
@@ -196,6 +204,14 @@ impl Switchboard {
         let owner = effect.call().and_then(|call| self.position(|phone| phone.legs.contains_key(&call)));
         self.turn(owner.unwrap_or(line), |phone| phone.perform(now, effect));
         self.settle(now);
+    }
+
+    /// The keys of a call's sound come near the end of their lifetime.
+    pub fn renew_keys(&mut self, now: Moment, call: CallId) {
+        if let Some(line) = self.position(|phone| phone.legs.contains_key(&call)) {
+            self.turn(line, |phone| phone.renew_keys(now, call));
+            self.settle(now);
+        }
     }
 
     /// How many of everything the user agent keeps (for leak tests).

@@ -106,7 +106,7 @@ impl Phone {
         let status = match (named.next(), self.ua.is_own_server(self.account, from)) {
             (_, false) => Err(403),
             (Some(_), _) => Err(400),
-            (None, true) => self.take_over(now, new, value, request),
+            (None, true) => self.take_over(now, new, value, (from, request)),
         };
         if let Err(status) = status {
             self.ua.reject(now, new, status, Vec::new());
@@ -114,13 +114,21 @@ impl Phone {
         true
     }
 
-    fn take_over(&mut self, now: Moment, new: CallKey, value: &str, request: &Request) -> Result<(), u16> {
+    fn take_over(
+        &mut self,
+        now: Moment,
+        new: CallKey,
+        value: &str,
+        (from, request): (Peer, &Request),
+    ) -> Result<(), u16> {
         let replaces = Replaces::read(value).ok_or(400_u16)?;
         let old = self.ua.replaceable(&replaces)?;
         let call = *self.by_key.get(&old).ok_or(481_u16)?;
+        let address = self.media_address(from);
         // A call that is being handed over or parked is somebody else's already.
         let leaving = self.attempts.iter().any(|attempt| attempt.call == call);
         let leg = self.legs.get_mut(&call).filter(|leg| leg.transfer.is_none() && !leaving).ok_or(486_u16)?;
+        (leg.local.address, leg.signalling) = (address, Some(from));
         let (answer, negotiated) = if request.body.is_empty() {
             (sdp::offer(&leg.local), None)
         } else {

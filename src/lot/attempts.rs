@@ -9,7 +9,7 @@ use crate::parking::{Identity, Moment};
 use crate::sip::Peer;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::Codec;
-use crate::sip::{CallKey, Invite};
+use crate::sip::{CallKey, Invite, Reason};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -175,11 +175,11 @@ impl Lot {
         };
         if !agreed {
             self.branch_failed(now, id, call, 488);
-            return self.hang_up(now, call);
+            return self.hang_up_because(now, call, Some(Reason::of_status(488)));
         }
         let Some(attempt) = self.attempts.remove(&id) else { return self.hang_up(now, call) };
         for other in attempt.branches.iter().filter(|branch| **branch != call) {
-            self.hang_up(now, *other);
+            self.hang_up_because(now, *other, Some(Reason::answered_elsewhere()));
         }
         match attempt.purpose {
             Purpose::Call { caller } => self.connect_call(now, caller, call),
@@ -202,15 +202,15 @@ impl Lot {
     }
 
     /// Stops ringing because nobody wants it any more.
-    pub(super) fn cancel_attempt(&mut self, now: Moment, id: AttemptId) {
+    pub(super) fn cancel_attempt(&mut self, now: Moment, id: AttemptId, why: Option<Reason>) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
         for branch in attempt.branches {
-            self.hang_up(now, branch);
+            self.hang_up_because(now, branch, why.clone());
         }
     }
 
     /// Stops ringing for a parked call.
-    pub(super) fn cancel_ringing_for(&mut self, now: Moment, ticket: &Ticket) {
+    pub(super) fn cancel_ringing_for(&mut self, now: Moment, ticket: &Ticket, why: Option<Reason>) {
         let rings_for = |attempt: &Attempt| match &attempt.purpose {
             Purpose::Comeback { ticket: t } | Purpose::Fallback { ticket: t } => t == ticket,
             _ => false,
@@ -218,7 +218,7 @@ impl Lot {
         let ringing: Vec<AttemptId> =
             self.attempts.iter().filter(|(_, attempt)| rings_for(attempt)).map(|(id, _)| *id).collect();
         for id in ringing {
-            self.cancel_attempt(now, id);
+            self.cancel_attempt(now, id, why.clone());
         }
     }
 
@@ -234,8 +234,10 @@ impl Lot {
     /// Nobody answered.
     fn fail_attempt(&mut self, now: Moment, id: AttemptId) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
+        // One who says no for everybody (RFC 3261 16.7).
+        let why = (attempt.refusal >= 600).then(|| Reason::of_status(attempt.refusal));
         for branch in attempt.branches {
-            self.hang_up(now, branch);
+            self.hang_up_because(now, branch, why.clone());
         }
         // What a phone says to the lot is not always what the lot says to the caller: a challenge, for one.
         let status = match attempt.refusal {

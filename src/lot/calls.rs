@@ -11,7 +11,7 @@ use crate::media::StreamId;
 use crate::parking::{Identity, Moment};
 use crate::sip::message::Headers;
 use crate::sip::sdp::Codec;
-use crate::sip::{CallKey, EndCause, EndedBy};
+use crate::sip::{CallKey, EndCause, EndedBy, Reason};
 
 /// The longest INFO that is passed on, in bytes.
 const MAX_INFO_BODY: usize = 1024;
@@ -148,6 +148,16 @@ impl Lot {
         self.resound(call);
     }
 
+    /// The keys of a leg's sound come near the end of their lifetime: an offer brings fresh ones.
+    pub(super) fn renew_keys(&mut self, now: Moment, stream: StreamId) {
+        let aging = self.legs.iter_mut().find(|(_, l)| l.sound.as_ref().is_some_and(|s| s.stream == stream));
+        let Some((call, leg)) = aging.filter(|(_, leg)| leg.confirmed) else { return };
+        let offer = leg.sound.as_mut().and_then(|sound| self.sound.offer_fresh_keys(sound));
+        if let Some(offer) = offer {
+            self.agent.reoffer(now, *call, offer);
+        }
+    }
+
     /// Puts two legs together.
     pub(super) fn join(&mut self, a: CallKey, b: CallKey) {
         self.move_to(a, Place::With(b));
@@ -202,12 +212,20 @@ impl Lot {
 
     /// Ends a leg; whoever it talked with must have been taken care of.
     pub(super) fn hang_up(&mut self, now: Moment, call: CallKey) {
+        self.hang_up_because(now, call, None);
+    }
+
+    /// The same, and its phone learns why, if there is more to say than that it is over.
+    pub(super) fn hang_up_because(&mut self, now: Moment, call: CallKey, reason: Option<Reason>) {
         self.move_to(call, Place::Leaving);
         if let Some(sound) = self.legs.get_mut(&call).and_then(|leg| leg.sound.take()) {
             self.sound.close(sound);
         }
         let taken = self.legs.get_mut(&call).and_then(|leg| leg.takes.take());
-        self.agent.hang_up(now, call);
+        match reason {
+            Some(reason) => self.agent.hang_up_because(now, call, reason),
+            None => self.agent.hang_up(now, call),
+        }
         if let Some(taken) = taken {
             self.release(now, &taken.ticket);
         }
@@ -225,7 +243,9 @@ impl Lot {
             self.sound.close(sound);
         }
         match place {
-            Some(Place::Asking(attempt) | Place::Transferring(attempt)) => self.cancel_attempt(now, attempt),
+            Some(Place::Asking(attempt) | Place::Transferring(attempt)) => {
+                self.cancel_attempt(now, attempt, None)
+            }
             Some(Place::Dialled(attempt)) => {
                 self.branch_failed(now, attempt, call, cause.status.unwrap_or(408));
             }
@@ -271,7 +291,7 @@ impl Lot {
 
     /// A parked caller has hung up: the lamp goes out at once, and whoever is rung for him stops ringing.
     fn caller_gave_up(&mut self, now: Moment, ticket: &Ticket) {
-        self.cancel_ringing_for(now, ticket);
+        self.cancel_ringing_for(now, ticket, None);
         let left = self.lots.iter_mut().find_map(|lot| lot.leave(now, ticket, Departure::GaveUp));
         if let Some(parked) = left {
             self.presence.touch(parked.slot.as_str());

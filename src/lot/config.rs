@@ -51,6 +51,8 @@ pub struct LotConfig {
     pub lots: Vec<ParkingConfig>,
     /// File of the music on hold for held calls; the lot's own music, or silence, when absent.
     pub music: Option<PathBuf>,
+    /// What is written down beside the log.
+    pub log: LogConfig,
 }
 
 impl Default for LotConfig {
@@ -69,8 +71,32 @@ impl Default for LotConfig {
             users: Vec::new(),
             lots: vec![ParkingConfig::default()],
             music: None,
+            log: LogConfig::default(),
         }
     }
+}
+
+/// What is written down beside the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Whether every SIP message is written down.
+    pub trace: Trace,
+    /// Where; a file in the state directory when absent.
+    pub trace_file: Option<PathBuf>,
+}
+
+/// Whether a trace of all SIP messages is written. Credentials and keys are never in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trace {
+    /// No.
+    #[default]
+    Off,
+    /// Yes.
+    On,
+    /// Yes, with numbers and names replaced.
+    Anonymous,
 }
 
 /// Which digest algorithms a challenge offers.

@@ -218,6 +218,7 @@ impl Lot {
             Report::PortsBound { ports } => self.sound.add_ports(ports),
             Report::Digit { stream, digit } => self.pass_on_digit(stream, digit),
             Report::StreamSilent { stream, silent_ms } if silent_ms >= SILENT_MS => self.knock(now, stream),
+            Report::KeysAging { stream } => self.renew_keys(now, stream),
             Report::OpenRefused { stream, .. } => self.replace_stream(now, stream),
             _ => {}
         }

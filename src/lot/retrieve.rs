@@ -9,7 +9,7 @@ use super::words::{Refusal, TICKET_HEADER, too_late};
 use crate::parking::{Moment, SlotId};
 use crate::sip::message::Request;
 use crate::sip::replaces::Replaces;
-use crate::sip::{CallKey, DialogId};
+use crate::sip::{CallKey, DialogId, Reason};
 
 /// How many dialogs of parked calls are remembered after they have left their slot.
 pub const MAX_GONE: usize = 256;
@@ -148,7 +148,7 @@ impl Lot {
         // First everything that can fail.
         let codec = self.codec_of(caller);
         let answer = self.answer_offer_of(retriever, codec)?;
-        self.cancel_ringing_for(now, ticket);
+        self.cancel_ringing_for(now, ticket, Some(Reason::answered_elsewhere()));
         let dialog = self.legs.get(&caller).and_then(|leg| leg.dialog.clone());
         self.remember_gone(dialog, ticket);
         let how = Departure::Retrieved { by: by.clone() };

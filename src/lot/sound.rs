@@ -161,6 +161,12 @@ impl Sound {
         sdp::offer(&leg.local(self.address, &leg.offered))
     }
 
+    /// An offer of what is agreed on already, but with fresh keys; `None` where none stand in descriptions.
+    pub(super) fn offer_fresh_keys(&mut self, leg: &mut LegSound) -> Option<Vec<u8>> {
+        let codec = leg.settled.as_ref()?.codec;
+        leg.security.renew_keys(&mut self.keys).then(|| self.offer(leg, vec![codec]))
+    }
+
     /// Our answer to the far end's offer, `preferred` before the others; the stream follows it.
     ///
     /// # Errors
@@ -243,13 +249,18 @@ fn protection(settled: &Negotiated) -> Option<media::Protection> {
             sdp::Suite::AesCm128HmacSha1_80 => SrtpSuite::AesCm128HmacSha1_80,
             sdp::Suite::AesCm128HmacSha1_32 => SrtpSuite::AesCm128HmacSha1_32,
         };
-        SrtpKey::new(suite, key.expose()).map(|made| made.lasting(key.lifetime()))
+        let made = SrtpKey::new(suite, key.expose())?.lasting(key.lifetime());
+        match key.name() {
+            Some(name) => made.named(name.value, name.length),
+            None => Some(made),
+        }
     };
     Some(match &settled.protection {
         sdp::Protection::Clear => media::Protection::Clear,
-        sdp::Protection::Sdes { send, receive } => {
-            media::Protection::Srtp { send: key(send)?, receive: key(receive)? }
-        }
+        sdp::Protection::Sdes { send, receive } => media::Protection::Srtp {
+            send: key(send)?,
+            receive: receive.iter().map(key).collect::<Option<_>>()?,
+        },
         sdp::Protection::Dtls { role, fingerprint } => media::Protection::Dtls {
             role: match role {
                 sdp::DtlsRole::Active => media::DtlsRole::Active,

@@ -225,7 +225,7 @@ impl Lot {
         {
             self.agent.report_refer(now, refer, 487);
         }
-        self.cancel_attempt(now, id);
+        self.cancel_attempt(now, id, None);
     }
 
     /// REFER with Replaces: both calls must be the sender's own. Never answered 481, which would say that the call in
@@ -264,7 +264,7 @@ impl Lot {
                 let identity = self.plan.user(user).map(identity_of).unwrap_or_default();
                 let parker = Parker { user: user.to_owned(), identity };
                 let arrival = Arrival { occupant: peer, parkee, parker, note: note_in(request) };
-                self.cancel_ringing_for(now, &ticket);
+                self.cancel_ringing_for(now, &ticket, None);
                 let swapped = self.lots.iter_mut().find_map(|lot| {
                     let parked = lot.swap(now, &ticket, arrival.clone())?.clone();
                     Some((lot.config().name.clone(), parked))

@@ -80,8 +80,8 @@ pub enum Protection {
     Srtp {
         /// For what we send.
         send: SrtpKey,
-        /// For what the far end sends.
-        receive: SrtpKey,
+        /// For what the far end sends: one, or those that its packets name.
+        receive: Vec<SrtpKey>,
     },
     /// With keys that a handshake makes (RFC 5763); until then nothing is sent and nothing taken.
     Dtls {
@@ -332,6 +332,11 @@ pub enum Report {
     },
     /// The handshake is done: the stream's packets are protected, both ways.
     Protected {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// A key of the stream comes near the end of its lifetime: both ends want fresh ones.
+    KeysAging {
         /// The stream.
         stream: StreamId,
     },

@@ -31,7 +31,7 @@ pub use command::{
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
 pub use resample::{Resampler, resample};
-pub use srtp::{SrtpKey, SrtpSession, SrtpSuite};
+pub use srtp::{Opened, SrtpKey, SrtpSession, SrtpSuite};
 pub use stream::{Cover, Prepared, Stream};
 pub use tone::{Pattern, Sine};
 

@@ -134,6 +134,14 @@ impl Stream {
         sealed
     }
 
+    /// Whether it is time for fresh keys; said once, and again from time to time.
+    pub fn wants_fresh_keys(&mut self) -> bool {
+        match &mut self.cover {
+            Cover::Srtp(session) => session.wants_fresh_keys(),
+            Cover::Clear | Cover::Awaited => false,
+        }
+    }
+
     /// Uncovers a packet in place with `open`; its length, and whether it has proven to be the far end's. Counts others.
     fn uncover(
         &mut self,

@@ -23,6 +23,7 @@ pub mod message;
 pub mod message_summary;
 pub mod multipart;
 pub mod presence;
+pub mod reason;
 pub mod replaces;
 pub mod ring;
 pub mod rlmi;
@@ -33,6 +34,7 @@ pub mod trace;
 
 pub use agent::*;
 pub use peer::{Peer, Transport};
+pub use reason::Reason;
 pub use transaction::timers;
 
 /// A moment, as the time since an origin that the caller chose.

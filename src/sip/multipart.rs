@@ -1,5 +1,6 @@
 //! Bodies of several parts (RFC 2046 5.1) within limits: cut at the boundary, each part with its type and name. Parts
-//! are bytes; SIP sends them as they are (RFC 3261 7.4.2), so a part in base64 or quoted-printable is refused.
+//! are bytes; SIP sends them as they are (RFC 3261 7.4.2), so a part in base64 or quoted-printable is refused. And the one
+//! part among them that describes the session (RFC 5621).
 
 /// The most parts of one body.
 pub const MAX_PARTS: usize = 1_024;
@@ -10,6 +11,9 @@ const MAX_HEAD: usize = 4_096;
 /// The most lines of it.
 const MAX_HEAD_LINES: usize = 16;
 
+/// How deep parts may lie within parts where a description is sought.
+const MAX_NESTING: u32 = 4;
+
 /// One part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part<'a> {
@@ -17,6 +21,8 @@ pub struct Part<'a> {
     pub content_type: String,
     /// Its Content-ID without the angle brackets.
     pub content_id: Option<String>,
+    /// What it is for and how it is to be handled, in small letters (RFC 3261 20.11); empty where it says nothing.
+    pub disposition: String,
     /// Its content.
     pub body: &'a [u8],
 }
@@ -59,6 +65,38 @@ fn value_of(text: &str) -> Option<(String, &str)> {
         }
     }
     None
+}
+
+/// The only part that describes the session, wherever it lies. `None`: there is none or more than one, or another part has
+/// to be understood (`handling=required`) that isn't. One that says nothing of its handling would have to be understood
+/// as well (RFC 3261 20.11 says SHOULD), but no call is turned away for a sender's silence.
+pub fn description<'a>(content_type: &str, body: &'a [u8]) -> Option<&'a [u8]> {
+    let mut found = Vec::new();
+    seek(content_type, body, MAX_NESTING, &mut found)?;
+    match found.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// Adds the descriptions of this body; `None` where nothing may be taken from it.
+fn seek<'a>(content_type: &str, body: &'a [u8], depth: u32, found: &mut Vec<&'a [u8]>) -> Option<()> {
+    for part in read(content_type, body).ok()? {
+        let session = part.disposition.is_empty() || part.disposition.split(';').next() == Some("session");
+        if is_type(&part.content_type, "application/sdp") && session {
+            found.push(part.body);
+        } else if is_multipart(&part.content_type) {
+            seek(&part.content_type, part.body, depth.checked_sub(1)?, found)?;
+        } else if part.disposition.contains(";handling=required") {
+            return None;
+        }
+    }
+    Some(())
+}
+
+/// Whether a body of that type has parts.
+pub fn is_multipart(content_type: &str) -> bool {
+    content_type.trim_start().get(..10).is_some_and(|start| start.eq_ignore_ascii_case("multipart/"))
 }
 
 /// Cuts a body; the error says in words what is wrong with it.
@@ -114,7 +152,8 @@ fn without_line_end(bytes: &[u8]) -> &[u8] {
 }
 
 fn part(bytes: &[u8]) -> Result<Part<'_>, String> {
-    let mut part = Part { content_type: "text/plain".into(), content_id: None, body: &[] };
+    let mut part =
+        Part { content_type: "text/plain".into(), content_id: None, disposition: String::new(), body: &[] };
     let mut at = 0;
     for _ in 0..=MAX_HEAD_LINES {
         let end = line_end(bytes, at);
@@ -133,6 +172,7 @@ fn part(bytes: &[u8]) -> Result<Part<'_>, String> {
         match name.trim().to_ascii_lowercase().as_str() {
             "content-type" | "c" => part.content_type = value.to_owned(),
             "content-id" => part.content_id = Some(value.trim_matches(['<', '>']).to_owned()),
+            "content-disposition" => part.disposition = value.to_ascii_lowercase().replace(' ', ""),
             "content-transfer-encoding" => {
                 let plain = ["binary", "8bit", "7bit"].iter().any(|e| value.eq_ignore_ascii_case(e));
                 if !plain {
@@ -173,6 +213,50 @@ mod tests {
         }
         assert_eq!(read("multipart/mixed; boundary=\"a b\"", b"--a b\n\nx\n--a b--").unwrap()[0].body, b"x");
         assert!(is_type("Multipart/Related ;a=b", "multipart/related"));
+    }
+
+    #[test]
+    fn the_only_description_is_found_among_other_parts_and_none_where_one_of_them_must_be_understood() {
+        let sdp = "Content-Type: application/sdp\r\n\r\nv=0";
+        let plain = "Content-Type: application/ISUP\r\n";
+        let nested = format!(
+            "Content-Type: multipart/alternative;boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n{sdp}\r\n--b--"
+        );
+        let deep = |depth: usize| {
+            let mut part = sdp.to_owned();
+            for level in 0..depth {
+                part = format!(
+                    "Content-Type: multipart/mixed;boundary=l{level}\r\n\r\n--l{level}\r\n{part}\r\n--l{level}--"
+                );
+            }
+            part
+        };
+        for (parts, found) in [
+            (vec![sdp.to_owned()], true),
+            (
+                vec![format!("{plain}Content-Disposition: signal; handling=optional\r\n\r\nx"), sdp.into()],
+                true,
+            ),
+            (vec![sdp.into(), format!("{plain}\r\nx")], true),
+            (vec![nested], true),
+            (vec![deep(4)], true),
+            (vec![format!("Content-Disposition: Session\r\n{sdp}")], true),
+            (vec![deep(5)], false),
+            (
+                vec![sdp.into(), format!("{plain}Content-Disposition: signal ;Handling=Required\r\n\r\nx")],
+                false,
+            ),
+            (vec![sdp.into(), sdp.into()], false),
+            (vec![format!("Content-Disposition: early-session\r\n{sdp}")], false),
+            (vec![format!("{plain}\r\nx")], false),
+            (vec![], false),
+        ] {
+            let body: String = parts.iter().map(|part| format!("--amwbz\r\n{part}\r\n")).collect();
+            let body = format!("{body}--amwbz--");
+            let told = description("multipart/mixed;boundary=amwbz", body.as_bytes());
+            assert_eq!(told, found.then_some(&b"v=0"[..]), "{body}");
+        }
+        assert_eq!(description("multipart/mixed", b"--x--"), None);
     }
 
     #[test]

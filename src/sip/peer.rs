@@ -67,7 +67,7 @@ impl Peer {
     }
 
     /// That address over that transport.
-    pub fn new(transport: Transport, address: SocketAddr) -> Self {
+    pub const fn new(transport: Transport, address: SocketAddr) -> Self {
         Self { transport, address }
     }
 

@@ -1,5 +1,5 @@
-//! How a call wants to be announced: Alert-Info (RFC 7462), Call-Info, Answer-Mode. Hints only: nothing is answered or
-//! fetched because of them.
+//! How a call wants to be announced: Alert-Info (RFC 7462), Call-Info, Answer-Mode. Hints only: nothing is fetched because
+//! of them, and nothing answered here.
 
 use super::message::{Headers, lexis};
 

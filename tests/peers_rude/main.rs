@@ -3,6 +3,7 @@
 //! | file | who is rude |
 //! | --- | --- |
 //! | `callers` | who rings at the console and then breaks the rules of the call |
+//! | `sessions` | who wants to hear that it rings, and that the call still lives |
 //! | `servers` | the console's own server, when the console calls, registers or watches |
 
 // Outside `#[test]` functions a failed step may panic here too.
@@ -13,6 +14,7 @@ mod peers;
 
 mod callers;
 mod servers;
+mod sessions;
 
 use peers::console::{Console, ConsoleOptions, SOON};
 use peers::rude::{Rude, ServerScript};

@@ -9,7 +9,7 @@
 //! (`asterisk.rs`) or as its documentation gives them.
 
 // A step that fails here is a test that fails, inside `#[test]` or not.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asterisk;
 mod broadworks;

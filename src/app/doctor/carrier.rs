@@ -174,7 +174,7 @@ async fn examine(
     let (mut net, local) = opened.map_err(|reason| eyre!("{reason}"))?;
     expect(&mut net, account, &servers);
     let heard = Arc::new(Notify::new());
-    let (media, silent_because) = start_sound(config, local.ip(), heard.clone());
+    let (media, silent_because) = start_sound(config, local.ip(), None, heard.clone());
     let media = media.ok_or_else(|| eyre!("no sound: {}", silent_because.unwrap_or_default()))?;
     let fingerprint = Some(media.fingerprint());
     let phones = phone_configs(config, dialects, &[password], &[servers], local, fingerprint)?;

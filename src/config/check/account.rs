@@ -3,8 +3,8 @@
 use super::super::raw::{RawAccount, RawLot, RawTeam};
 use super::super::server::{read_proxy, read_server};
 use super::super::{
-    Account, IdentitySource, KeyExchange, MAX_FURTHER_REALMS, PasswordSource, Proxy, SecureMedia, Server,
-    TransportChoice,
+    Account, IdentitySource, KeyExchange, MAX_AUTO_ANSWERS, MAX_FURTHER_REALMS, PasswordSource, Proxy,
+    SecureMedia, Server, TransportChoice,
 };
 use super::secret::Sources;
 use super::{Check, MAX_LENGTH, MAX_TIME_S};
@@ -54,6 +54,8 @@ impl Check<'_> {
         let outbound_proxy = account.outbound_proxy.as_ref().and_then(|proxy| self.proxy(account, proxy));
         self.security(account);
         let identity = self.identity(account, place);
+        let auto_answer = account.auto_answer.as_deref().unwrap_or_default();
+        self.auto_answer(auto_answer, &identity);
         let voicemail = account.voicemail.as_ref().map(|number| self.voicemail(number));
         let team = team.map(|team| self.team(team.get_ref())).unwrap_or_default();
         let lot_name = match (&name, place) {
@@ -77,10 +79,31 @@ impl Check<'_> {
             secure_media: account.secure_media.unwrap_or_default(),
             key_exchange: account.key_exchange.as_ref().map(|k| *k.get_ref()).unwrap_or_default(),
             identity,
+            auto_answer: auto_answer.iter().map(|user| user.get_ref().clone()).collect(),
             voicemail,
             team,
             ..known
         })
+    }
+
+    /// Whose calls answer themselves: users by name or number, known by what the server asserts.
+    fn auto_answer(&mut self, users: &[Spanned<String>], identity: &[IdentitySource]) {
+        for user in users {
+            let text = user.get_ref();
+            if text.is_empty() || text.contains(['@', ':', ' ', '*']) {
+                self.say(user, "here stand users of the server by their name or number, as in \"101\"", None);
+            } else {
+                self.printable(user, "a user");
+            }
+        }
+        if let Some(user) = users.get(MAX_AUTO_ANSWERS) {
+            self.say(user, format!("the calls of at most {MAX_AUTO_ANSWERS} users answer themselves"), None);
+        }
+        let asserted = identity.iter().any(|source| *source != IdentitySource::From);
+        if let (Some(user), false) = (users.first(), asserted) {
+            let words = "with identity = [\"from\"] anybody can claim to be anybody: no call answers itself";
+            self.say(user, words, None);
+        }
     }
 
     /// Tells where an account is like one before it: by name, or by who registers where.

@@ -285,3 +285,21 @@ fn what_makes_no_sense_for_a_team_is_told() {
     let (_, meaning, _) = wrong(&format!("{ONE}[account.team]\nmembers = [\"101\"]\n"));
     assert!(meaning.contains("the team of the one account"), "{meaning}");
 }
+
+#[test]
+fn whose_calls_answer_themselves_are_users_whom_the_server_asserts() {
+    let config = right(&format!("{ONE}auto_answer = [\"101\", \"sam\"]\n"));
+    assert_eq!(config.accounts[0].auto_answer, ["101", "sam"]);
+    assert!(right(ONE).accounts[0].auto_answer.is_empty(), "nobody's without");
+    for (list, meaning) in [
+        ("[\"sam@pbx\"]", "by their name or number"),
+        ("[\"*\"]", "by their name or number"),
+        ("[\"\"]", "by their name or number"),
+        ("[\"sam\"]\nidentity = [\"from\"]", "anybody can claim to be anybody"),
+    ] {
+        let (line, told, _) = wrong(&format!("{ONE}auto_answer = {list}\n"));
+        assert!(line == 5 && told.contains(meaning), "{line}: {told}");
+    }
+    let many: Vec<String> = (100..133).map(|n| format!("\"{n}\"")).collect();
+    assert!(wrong(&format!("{ONE}auto_answer = [{}]\n", many.join(", "))).1.contains("at most 32"));
+}

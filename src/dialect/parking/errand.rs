@@ -15,7 +15,7 @@ impl Phone {
         let server = self.ua.server_of(self.account);
         let security = self.security_with(server);
         let local = match security.offerable() {
-            Ok(()) => self.take_port(security),
+            Ok(()) => self.take_port(self.server(), security),
             Err(refusal) => return self.refuse(now, call, &refusal.to_string()),
         };
         let Some(local) = local else { return self.refuse(now, call, "no media port is free") };

@@ -14,10 +14,15 @@ use crate::sip::message::{Method, NameAddr, Uri};
 use crate::sip::sdp::{self, Codec, LocalMedia};
 use crate::sip::{self, Account, CallKey, Invite, ReferKey, UaConfig, UserAgent, WatcherKey};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 const CALL: CallId = CallId(7);
+/// The server over TLS, and the phone's end of that connection.
+const SERVER_BY_TLS: sip::Peer =
+    sip::Peer::new(sip::Transport::Tls, SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5061));
+const CLIENT: sip::Peer =
+    sip::Peer::new(sip::Transport::Tls, SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 40_000));
 
 fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([10, 0, 0, host], 5060))
@@ -44,6 +49,8 @@ struct Server {
     refers: Vec<(ReferKey, String)>,
     call: Option<CallKey>,
     ended: Option<bool>,
+    /// What the phone has offered in calls.
+    descriptions: Vec<Vec<u8>>,
     methods: Vec<Method>,
 }
 
@@ -52,6 +59,8 @@ struct Scene {
     phone: Switchboard,
     server: Server,
     heard: Vec<Event>,
+    /// Whether the connection that the phone opens, where its server wants one, is up.
+    connected: bool,
     /// Keys that were pressed in the sound.
     keys: String,
 }
@@ -122,6 +131,7 @@ impl Server {
                     self.ua.accept_with(now, call, answer, named.collect());
                 }
                 sip::Event::OfferReceived { call, sdp: offer, .. } => {
+                    self.descriptions.push(offer.clone());
                     // One that makes no sense is never answered.
                     if let Ok((answer, negotiated)) = sdp::answer(&offer, &media()) {
                         self.offers.push(negotiated.direction);
@@ -186,12 +196,17 @@ impl Scene {
     }
 
     fn registered_in(dialect: Dialect, security: crate::dialect::MediaSecurity) -> Self {
+        Self::registered_at(address(1).into(), dialect, security)
+    }
+
+    /// The same at a server that is reached so.
+    fn registered_at(server: sip::Peer, dialect: Dialect, security: crate::dialect::MediaSecurity) -> Self {
         let account = Account {
             realm: None,
             expires_s: 300,
             ..Account::new(
                 NameAddr::new(Uri::sip("reception", "10.0.0.1")),
-                address(1),
+                server,
                 "reception",
                 "secret".into(),
             )
@@ -221,10 +236,17 @@ impl Scene {
             refers: vec![],
             call: None,
             ended: None,
+            descriptions: vec![],
             methods: vec![],
         };
-        let mut scene =
-            Self { now: Duration::from_secs(1), phone, server, heard: vec![], keys: String::new() };
+        let mut scene = Self {
+            now: Duration::from_secs(1),
+            phone,
+            server,
+            heard: vec![],
+            connected: false,
+            keys: String::new(),
+        };
         scene.phone.start(scene.now);
         scene.run(Duration::from_secs(2));
         assert_eq!(scene.lamps(), [Lamp::Free, Lamp::Free, Lamp::Free]);
@@ -241,7 +263,7 @@ impl Scene {
             account: None,
             from: Some(NameAddr::new(Uri::sip("0161", "10.0.0.1")).with_display("Jane Doe")),
             target: Uri::sip("reception", "10.0.0.2"),
-            send_to: address(2).into(),
+            send_to: if self.connected { CLIENT } else { address(2).into() },
             sdp: sdp::offer(&media),
             headers: vec![],
         };
@@ -298,12 +320,15 @@ impl Scene {
             let mut quiet = true;
             while let Some(t) = self.phone.poll_transmit() {
                 quiet = false;
-                self.server.ua.receive(self.now, address(2), &t.bytes);
+                self.carry(&t);
                 self.server.take_in(self.now);
             }
             while let Some(t) = self.server.ua.poll_transmit() {
                 quiet = false;
-                self.phone.receive(self.now, address(1), &t.bytes);
+                match t.to.transport {
+                    sip::Transport::Tls => self.phone.receive_stream(self.now, SERVER_BY_TLS, &t.bytes),
+                    _ => self.phone.receive(self.now, address(1), &t.bytes),
+                }
             }
             if self.phone.has_arrival() {
                 self.phone.admit(self.now, CALL);
@@ -319,6 +344,18 @@ impl Scene {
                 return;
             }
         }
+    }
+
+    /// Brings the server what the phone sends, by the connection that it opens for that if need be.
+    fn carry(&mut self, transmit: &sip::Transmit) {
+        if transmit.to.transport != sip::Transport::Tls {
+            return self.server.ua.receive(self.now, address(2), &transmit.bytes);
+        }
+        if !std::mem::replace(&mut self.connected, true) {
+            self.phone.flow_opened(self.now, transmit.to, sip::Secured::Tls);
+            self.server.ua.flow_opened(self.now, CLIENT, sip::Secured::Tls);
+        }
+        self.server.ua.receive_stream(self.now, CLIENT, &transmit.bytes);
     }
 
     fn proven(&self) -> Option<Option<SlotId>> {

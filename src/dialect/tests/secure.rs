@@ -3,7 +3,9 @@
 use super::*;
 use crate::desk::{MediaCover, Security, SignallingCover};
 use crate::dialect::MediaSecurity;
-use crate::sip::sdp::{DtlsRole, Fingerprint, KeyExchange, LocalSecurity, Protection, SecureMedia};
+use crate::sip::sdp::{DtlsRole, Fingerprint, KeyExchange, LocalSecurity, Protection, SdesKeys, SecureMedia};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 
 fn wants(policy: SecureMedia) -> MediaSecurity {
     let fingerprint = Some(Fingerprint([1; 32]));
@@ -58,4 +60,36 @@ fn who_may_do_without_is_answered_in_clear_and_off_refuses_who_insists() {
     scene.ring_protected(theirs(SecureMedia::Required));
     scene.run(Duration::from_millis(100));
     assert!(!scene.heard.iter().any(|e| matches!(e, Event::CallArrived(_))));
+}
+
+#[test]
+fn keys_that_come_near_their_end_are_replaced_by_an_offer_with_fresh_ones() {
+    let wanted = MediaSecurity { exchange: KeyExchange::Sdes, ..wants(SecureMedia::Required) };
+    let mut scene =
+        Scene::registered_at(SERVER_BY_TLS, Dialect::named("asterisk", slot("700"), None).unwrap(), wanted);
+    let keys = Some(SdesKeys::new(&mut StdRng::seed_from_u64(3)));
+    let theirs =
+        LocalSecurity { sealed: true, keys, exchange: KeyExchange::Sdes, ..theirs(SecureMedia::Required) };
+    scene.ring_protected(theirs);
+    scene.run(Duration::from_millis(100));
+    scene.phone.renew_keys(scene.now, CALL);
+    assert!(scene.server.descriptions.is_empty(), "it only rings");
+    scene.phone.perform(scene.now, LineId::default(), Effect::Answer(CALL));
+    scene.run(Duration::from_millis(100));
+    let agreed = |scene: &Scene| scene.phone.first().legs[&CALL].local.security.agreed.clone();
+    let before = agreed(&scene);
+    assert!(matches!(&before, Some((_, Protection::Sdes { .. }))), "{before:?}");
+    scene.phone.renew_keys(scene.now, CALL);
+    scene.run(Duration::from_millis(100));
+    let offer = String::from_utf8(scene.server.descriptions.pop().unwrap()).unwrap();
+    assert_eq!(offer.matches("a=crypto:").count(), 4, "{offer}");
+    assert_eq!(agreed(&scene), before, "in use until it is answered");
+}
+
+#[test]
+fn where_no_keys_stand_in_descriptions_nothing_is_renewed() {
+    let mut scene = Scene::talking();
+    scene.phone.renew_keys(scene.now, CALL);
+    scene.run(Duration::from_millis(100));
+    assert!(scene.server.descriptions.is_empty());
 }

@@ -3,8 +3,11 @@
 
 use super::udp::{address_towards, is_ours};
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// Between two looks so much more time goes by only where this process did not run: it was stopped, its container frozen,
+/// or the virtual machine that it lives in.
+const STOPPED_MIN: Duration = Duration::from_secs(8);
 /// Asleep for longer than this, connections and registrations are doubted.
 const SLEPT_MIN: Duration = Duration::from_secs(3);
 /// An address that competes with the one in use must have been seen so often in a row: two ways out at once (cable and
@@ -68,22 +71,28 @@ impl AddressWatch {
     }
 }
 
-/// Notices that the computer slept: time that went by while the clock of our timers stood still.
+/// Notices that the computer slept: time that went by while the clock of our timers stood still, or while that went on
+/// and we did not.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SleepWatch {
     asleep: Option<Duration>,
+    looked: Option<Instant>,
 }
 
 impl SleepWatch {
-    /// Looks. How long the computer has slept since the last look, if it did.
+    /// Looks. How long we have slept since the last look, if we did.
     pub(super) fn look(&mut self) -> Option<Duration> {
-        self.judge(asleep_total())
+        let now = Instant::now();
+        let awake = self.looked.replace(now).map(|before| now.saturating_duration_since(before));
+        self.judge(asleep_total(), awake.unwrap_or_default())
     }
 
-    fn judge(&mut self, total: Duration) -> Option<Duration> {
+    /// `total`: how long the computer has slept in all; `awake`: how long ago by the other clock the last look was.
+    fn judge(&mut self, total: Duration, awake: Duration) -> Option<Duration> {
         let before = self.asleep.replace(total)?;
         let slept = total.saturating_sub(before);
-        (slept >= SLEPT_MIN).then_some(slept)
+        let stopped = if awake >= STOPPED_MIN { awake } else { Duration::ZERO };
+        (slept >= SLEPT_MIN || !stopped.is_zero()).then_some(slept + stopped)
     }
 }
 
@@ -104,7 +113,7 @@ fn asleep_total() -> Duration {
 #[cfg(not(target_os = "linux"))]
 fn asleep_total() -> Duration {
     use std::sync::OnceLock;
-    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+    use std::time::{SystemTime, UNIX_EPOCH};
     static BEGAN: OnceLock<Instant> = OnceLock::new();
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     wall.saturating_sub(BEGAN.get_or_init(Instant::now).elapsed())
@@ -167,11 +176,15 @@ mod tests {
     fn sleep_is_told_once_and_a_short_nap_not_at_all() {
         let mut watch = SleepWatch::default();
         let hours = |h: u64| Duration::from_secs(3600 * h);
-        assert_eq!(watch.judge(hours(5)), None, "slept before we began");
-        assert_eq!(watch.judge(hours(5) + Duration::from_secs(1)), None);
-        assert_eq!(watch.judge(hours(7)), Some(hours(2) - Duration::from_secs(1)));
-        assert_eq!(watch.judge(hours(7)), None);
-        assert_eq!(watch.judge(hours(6)), None, "a clock set back is no sleep");
+        let second = Duration::from_secs(1);
+        assert_eq!(watch.judge(hours(5), Duration::ZERO), None, "slept before we began");
+        assert_eq!(watch.judge(hours(5) + second, second), None);
+        assert_eq!(watch.judge(hours(7), second), Some(hours(2) - second));
+        assert_eq!(watch.judge(hours(7), second), None);
+        assert_eq!(watch.judge(hours(6), second), None, "a clock set back is no sleep");
+        assert_eq!(watch.judge(hours(6), 3 * second), None, "a busy moment");
+        assert_eq!(watch.judge(hours(6), 60 * second), Some(60 * second), "stopped while the clocks went on");
+        assert_eq!(watch.judge(hours(6), second), None);
     }
 
     #[test]

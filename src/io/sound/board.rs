@@ -2,10 +2,10 @@
 //! Nothing here allocates, locks or logs.
 
 use super::order::{Feed, Frame, Notice, Trash};
+use super::socket::MediaSocket;
 use crate::media::{
     Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
 };
-use mio::net::UdpSocket;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,9 +32,9 @@ pub(super) trait Outlet {
 
 pub(super) struct Line {
     pub id: StreamId,
-    pub socket: UdpSocket,
+    pub socket: MediaSocket,
     /// Where reports come in that don't share the sound's port.
-    pub reports: Option<UdpSocket>,
+    pub reports: Option<MediaSocket>,
     media: Option<Box<Stream>>,
     feed: Feed,
     sink: Sink,
@@ -98,7 +98,7 @@ impl Board {
         self.lines.iter().position(Option::is_none)
     }
 
-    pub(super) fn open(&mut self, place: usize, id: StreamId, socket: UdpSocket, now: Duration) {
+    pub(super) fn open(&mut self, place: usize, id: StreamId, socket: MediaSocket, now: Duration) {
         if let Some(line) = self.lines.get_mut(place) {
             *line = Some(Line {
                 id,
@@ -125,7 +125,7 @@ impl Board {
         id: StreamId,
         now: Duration,
         outlet: &mut impl Outlet,
-    ) -> Option<(UdpSocket, Option<UdpSocket>)> {
+    ) -> Option<(MediaSocket, Option<MediaSocket>)> {
         let place = self.places.remove(&id)?;
         let mut line = self.lines.get_mut(place)?.take()?;
         if let Some(mut media) = line.media.take() {
@@ -448,6 +448,9 @@ impl Board {
         for line in self.lines.iter_mut().flatten() {
             let Some(media) = &mut line.media else { continue };
             let length = media.report(now, &mut self.out);
+            if media.wants_fresh_keys() {
+                outlet.tell(Notice::KeysAging { stream: line.id });
+            }
             let Some(media) = &line.media else { continue };
             line.send_report(media, self.out.get(..length).unwrap_or(&[]));
             outlet.tell(Notice::Figures { stream: line.id, figures: media.figures() });
@@ -467,7 +470,7 @@ impl Board {
 }
 
 /// Sends without waiting: a packet the system has no room for is lost, as it would be on the way.
-fn send(socket: &UdpSocket, media: &Stream, packet: &[u8]) {
+fn send(socket: &MediaSocket, media: &Stream, packet: &[u8]) {
     if !packet.is_empty() {
         let _ = socket.send_to(packet, media.remote());
     }

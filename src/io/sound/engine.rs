@@ -265,7 +265,7 @@ impl Engine {
     fn open_reports(&mut self, stream: StreamId) {
         let Some(place) = self.board.place(stream) else { return };
         let Some(line) = self.board.line_mut(stream).filter(|line| line.lacks_reports()) else { return };
-        let Ok(mut socket) = super::ports::next_to(&line.socket) else { return };
+        let Ok(mut socket) = self.pool.next_to(&line.socket) else { return };
         let token = Token(REPORTS + place);
         if self.poll.registry().register(&mut socket, token, Interest::READABLE).is_ok() {
             line.reports = Some(socket);

@@ -9,6 +9,7 @@ mod handshake;
 mod options;
 mod order;
 mod ports;
+mod socket;
 mod voice;
 
 pub use card::device_names;
@@ -51,7 +52,7 @@ impl MediaEngine {
     /// When the poller, the threads or a certificate can't be made, or not one port can be bound on `options.address`.
     pub fn start(options: SoundOptions, wake: impl Fn() + Send + Sync + 'static) -> io::Result<MediaHandle> {
         let wake: Wake = Arc::new(wake);
-        let pool = Pool::new(options.address, options.ports.clone(), options.spare)?;
+        let pool = Pool::new(&options)?;
         let poll = Poll::new()?;
         let waker = Arc::new(Waker::new(poll.registry(), engine::WAKE)?);
         let stop = Arc::new(AtomicBool::new(false));
@@ -229,7 +230,7 @@ impl MediaHandle {
             Protection::Clear => Some(Cover::Clear),
             // Keys of the right length make a session; anything else is no reason to go on in clear.
             Protection::Srtp { send, receive } => Some(
-                SrtpSession::new(&send, &receive)
+                SrtpSession::with_keys(&send, &receive)
                     .map_or(Cover::Awaited, |session| Cover::Srtp(Box::new(session))),
             ),
             Protection::Dtls { role, fingerprint } => {

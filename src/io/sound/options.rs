@@ -20,6 +20,9 @@ pub enum Device {
 pub struct SoundOptions {
     /// The address RTP is sent from and received on; what SDP says.
     pub address: IpAddr,
+    /// Whether every port takes IPv4 and IPv6 alike, where the computer can: from everywhere, or if `address` is a
+    /// loopback one from this computer only. Without, `address` alone.
+    pub both_families: bool,
     /// Ports RTP may use (even ones are taken); `None`: the system chooses.
     pub ports: Option<RangeInclusive<u16>>,
     /// Ports kept bound and free.
@@ -41,6 +44,7 @@ impl SoundOptions {
     pub fn silent(address: IpAddr, spare: usize, seed: u64) -> Self {
         Self {
             address,
+            both_families: false,
             ports: None,
             spare,
             streams_max: 1024,

@@ -147,6 +147,7 @@ pub(super) enum Notice {
     PromptEnded { stream: StreamId },
     StreamSilent { stream: StreamId, silent_ms: u32 },
     StreamHeard { stream: StreamId },
+    KeysAging { stream: StreamId },
     Dropped { count: u32 },
 }
 
@@ -164,6 +165,7 @@ impl Notice {
             Self::PromptEnded { stream } => Report::PromptEnded { stream },
             Self::StreamSilent { stream, silent_ms } => Report::StreamSilent { stream, silent_ms },
             Self::StreamHeard { stream } => Report::StreamHeard { stream },
+            Self::KeysAging { stream } => Report::KeysAging { stream },
             Self::Dropped { count } => Report::ReportsDropped { count },
         }
     }

@@ -571,8 +571,8 @@ mod covered {
         let (mut a, mut b) = (Side::local(4), Side::local(4));
         let ((sa, aa), (sb, ab)) = (a.open(), b.open());
         let key = |seed| SrtpKey::new(SrtpSuite::AesCm128HmacSha1_80, &[seed; 30]).unwrap();
-        protect(&mut a, sa, Protection::Srtp { send: key(1), receive: key(2) });
-        protect(&mut b, sb, Protection::Srtp { send: key(2), receive: key(1) });
+        protect(&mut a, sa, Protection::Srtp { send: key(1), receive: vec![key(2)] });
+        protect(&mut b, sb, Protection::Srtp { send: key(2), receive: vec![key(1)] });
         for (side, stream, remote) in [(&mut a, sa, ab), (&mut b, sb, aa)] {
             let next = SocketAddr::new(remote.ip(), remote.port() + 1);
             let config = StreamConfig {

@@ -2,7 +2,7 @@
 //! mode with HMAC-SHA1 (RFC 3711 4.1.1, 4.2) and AES-GCM (RFC 7714).
 
 use super::SrtpSuite;
-use super::key::{Label, SrtpKey, keystream};
+use super::key::{Label, Mki, SrtpKey, keystream};
 use aes::Aes128;
 use aes::cipher::KeyInit;
 use aes_gcm::aead::AeadInOut;
@@ -33,6 +33,8 @@ enum Kind {
 pub(super) struct Cipher {
     kind: Kind,
     salt: Zeroizing<[u8; 14]>,
+    /// What each packet names its key by: before the tag of HMAC-SHA1 (RFC 3711 3.1), behind that of AES-GCM (RFC 7714 8).
+    mki: Mki,
 }
 
 impl Cipher {
@@ -56,7 +58,7 @@ impl Cipher {
             SrtpSuite::AeadAes128Gcm => Kind::Gcm128(Aes128Gcm::new_from_slice(session).ok()?),
             SrtpSuite::AeadAes256Gcm => Kind::Gcm256(Aes256Gcm::new_from_slice(session).ok()?),
         };
-        Some(Self { kind, salt })
+        Some(Self { kind, salt, mki: key.mki() })
     }
 
     /// With session keys as RFC 7714's examples name them.
@@ -68,7 +70,7 @@ impl Cipher {
         };
         let mut padded = Zeroizing::new([0; 14]);
         padded[..salt.len()].copy_from_slice(salt);
-        Self { kind, salt: padded }
+        Self { kind, salt: padded, mki: Mki::default() }
     }
 
     /// Protects the RTP packet of `length` bytes at the beginning of `buffer`, whose header has `header`; returns its new
@@ -83,19 +85,21 @@ impl Cipher {
     ) -> Option<usize> {
         match &self.kind {
             Kind::Counter { aes, mac, tag } => {
-                let end = length + tag;
-                let packet = buffer.get_mut(..end)?;
+                let named = length + self.mki.length();
+                let packet = buffer.get_mut(..named + tag)?;
                 keystream(aes, self.counter(ssrc, index), packet.get_mut(header..length)?);
                 let made = authenticate(mac, packet.get(..length)?, &rollover(index));
-                packet.get_mut(length..)?.copy_from_slice(made.get(..*tag)?);
-                Some(end)
+                packet.get_mut(length..named)?.copy_from_slice(self.mki.bytes());
+                packet.get_mut(named..)?.copy_from_slice(made.get(..*tag)?);
+                Some(named + tag)
             }
             gcm => {
-                let packet = buffer.get_mut(..length + GCM_TAG)?;
-                let (clear, rest) = packet.split_at_mut_checked(header)?;
+                let end = length + GCM_TAG;
+                buffer.get_mut(end..end + self.mki.length())?.copy_from_slice(self.mki.bytes());
+                let (clear, rest) = buffer.get_mut(..end)?.split_at_mut_checked(header)?;
                 let (body, tag) = rest.split_at_mut_checked(length - header)?;
                 tag.copy_from_slice(&gcm_seal(gcm, &self.rtp_nonce(ssrc, index), clear, body)?);
-                Some(length + GCM_TAG)
+                Some(end + self.mki.length())
             }
         }
     }
@@ -104,17 +108,19 @@ impl Cipher {
     pub(super) fn open_rtp(&self, packet: &mut [u8], header: usize, ssrc: u32, index: u64) -> Option<usize> {
         match &self.kind {
             Kind::Counter { aes, mac, tag } => {
-                let length = packet.len().checked_sub(*tag).filter(|length| *length >= header)?;
+                let length =
+                    packet.len().checked_sub(tag + self.mki.length()).filter(|length| *length >= header)?;
                 let (message, given) = packet.split_at_mut_checked(length)?;
                 let made = authenticate(mac, message, &rollover(index));
-                if !bool::from(made.get(..*tag)?.ct_eq(given)) {
+                if !bool::from(made.get(..*tag)?.ct_eq(given.get(self.mki.length()..)?)) {
                     return None;
                 }
                 keystream(aes, self.counter(ssrc, index), message.get_mut(header..)?);
                 Some(length)
             }
             gcm => {
-                let length = packet.len().checked_sub(GCM_TAG).filter(|length| *length >= header)?;
+                let length = packet.len().checked_sub(GCM_TAG + self.mki.length())?;
+                let packet = packet.get_mut(..length + GCM_TAG).filter(|_| length >= header)?;
                 let (clear, rest) = packet.split_at_mut_checked(header)?;
                 let (body, tag) = rest.split_at_mut_checked(length - header)?;
                 gcm_open(gcm, &self.rtp_nonce(ssrc, index), clear, body, tag)?;
@@ -128,33 +134,48 @@ impl Cipher {
         let trailer = (index | ENCRYPTED).to_be_bytes();
         match &self.kind {
             Kind::Counter { aes, mac, tag } => {
-                let packet = buffer.get_mut(..length + TRAILER + tag)?;
+                let indexed = length + TRAILER;
+                let named = indexed + self.mki.length();
+                let packet = buffer.get_mut(..named + tag)?;
                 keystream(aes, self.counter(ssrc, index.into()), packet.get_mut(RTCP_HEADER..length)?);
-                packet.get_mut(length..length + TRAILER)?.copy_from_slice(&trailer);
-                let made = authenticate(mac, packet.get(..length + TRAILER)?, &[]);
-                packet.get_mut(length + TRAILER..)?.copy_from_slice(made.get(..*tag)?);
-                Some(length + TRAILER + tag)
+                packet.get_mut(length..indexed)?.copy_from_slice(&trailer);
+                let made = authenticate(mac, packet.get(..indexed)?, &[]);
+                packet.get_mut(indexed..named)?.copy_from_slice(self.mki.bytes());
+                packet.get_mut(named..)?.copy_from_slice(made.get(..*tag)?);
+                Some(named + tag)
             }
             gcm => {
-                let packet = buffer.get_mut(..length + GCM_TAG + TRAILER)?;
-                let (clear, rest) = packet.split_at_mut_checked(RTCP_HEADER)?;
+                let sealed = length + GCM_TAG + TRAILER;
+                buffer.get_mut(sealed..sealed + self.mki.length())?.copy_from_slice(self.mki.bytes());
+                let (clear, rest) = buffer.get_mut(..sealed)?.split_at_mut_checked(RTCP_HEADER)?;
                 let (body, rest) = rest.split_at_mut_checked(length - RTCP_HEADER)?;
                 let (tag, end) = rest.split_at_mut_checked(GCM_TAG)?;
                 end.copy_from_slice(&trailer);
                 let known = known_of(clear, trailer)?;
                 tag.copy_from_slice(&gcm_seal(gcm, &self.rtcp_nonce(ssrc, index), &known, body)?);
-                Some(length + GCM_TAG + TRAILER)
+                Some(sealed + self.mki.length())
             }
+        }
+    }
+
+    /// Whether a packet names this key; any packet does where none is to be named.
+    pub(super) fn is_named_by(&self, packet: &[u8]) -> bool {
+        let end = packet.len().checked_sub(self.tag_behind());
+        let name = end.and_then(|end| packet.get(end.checked_sub(self.mki.length())?..end));
+        name == Some(self.mki.bytes())
+    }
+
+    /// What stands behind the name of the key.
+    fn tag_behind(&self) -> usize {
+        match &self.kind {
+            Kind::Counter { tag, .. } => *tag,
+            Kind::Gcm128(_) | Kind::Gcm256(_) => 0,
         }
     }
 
     /// The index that an SRTCP packet claims; `None` for one that isn't encrypted or is too short (RFC 3711 3.4).
     pub(super) fn rtcp_index(&self, packet: &[u8]) -> Option<u32> {
-        let behind = match &self.kind {
-            Kind::Counter { tag, .. } => *tag,
-            _ => 0,
-        };
-        let trailer = packet.len().checked_sub(behind)?.checked_sub(TRAILER)?;
+        let trailer = packet.len().checked_sub(self.tag_behind() + self.mki.length() + TRAILER)?;
         let word = packet.get(trailer..trailer + TRAILER)?;
         let word = u32::from_be_bytes(word.try_into().ok()?);
         (word & ENCRYPTED != 0).then_some(word & !ENCRYPTED)
@@ -164,20 +185,20 @@ impl Cipher {
     pub(super) fn open_rtcp(&self, packet: &mut [u8], ssrc: u32, index: u32) -> Option<usize> {
         match &self.kind {
             Kind::Counter { aes, mac, tag } => {
-                let end = packet.len().checked_sub(*tag)?;
+                let end = packet.len().checked_sub(tag + self.mki.length())?;
                 let length = end.checked_sub(TRAILER).filter(|length| *length >= RTCP_HEADER)?;
                 let (message, given) = packet.split_at_mut_checked(end)?;
                 let made = authenticate(mac, message, &[]);
-                if !bool::from(made.get(..*tag)?.ct_eq(given)) {
+                if !bool::from(made.get(..*tag)?.ct_eq(given.get(self.mki.length()..)?)) {
                     return None;
                 }
                 keystream(aes, self.counter(ssrc, index.into()), message.get_mut(RTCP_HEADER..length)?);
                 Some(length)
             }
             gcm => {
-                let length =
-                    packet.len().checked_sub(GCM_TAG + TRAILER).filter(|length| *length >= RTCP_HEADER)?;
-                let (clear, rest) = packet.split_at_mut_checked(RTCP_HEADER)?;
+                let end = packet.len().checked_sub(self.mki.length())?;
+                let length = end.checked_sub(GCM_TAG + TRAILER).filter(|length| *length >= RTCP_HEADER)?;
+                let (clear, rest) = packet.get_mut(..end)?.split_at_mut_checked(RTCP_HEADER)?;
                 let (body, rest) = rest.split_at_mut_checked(length - RTCP_HEADER)?;
                 let (tag, end) = rest.split_at_mut_checked(GCM_TAG)?;
                 let known = known_of(clear, (*end).try_into().ok()?)?;

@@ -18,12 +18,42 @@ pub(super) enum Label {
     Salt = 2,
 }
 
+/// The longest master key identifier, in bytes.
+pub const MAX_MKI: usize = 8;
+
+/// What in a packet names its master key (RFC 3711 3.1); nothing where there is but one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Mki {
+    value: [u8; MAX_MKI],
+    length: u8,
+}
+
+impl Mki {
+    fn new(value: u64, length: usize) -> Option<Self> {
+        let bytes = value.to_be_bytes();
+        let zeros = MAX_MKI.checked_sub(length).filter(|_| length > 0)?;
+        let (over, own) = bytes.split_at_checked(zeros)?;
+        let mut mki = Self { value: [0; MAX_MKI], length: u8::try_from(length).ok()? };
+        mki.value.get_mut(..length)?.copy_from_slice(own);
+        over.iter().all(|byte| *byte == 0).then_some(mki)
+    }
+
+    pub(super) fn length(self) -> usize {
+        self.length.into()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.value.get(..self.length()).unwrap_or_default()
+    }
+}
+
 /// A master key with its salt. Can't be printed, and is wiped when dropped.
 #[derive(Clone)]
 pub struct SrtpKey {
     suite: SrtpSuite,
     bytes: Zeroizing<[u8; LONGEST]>,
     lifetime: u64,
+    mki: Mki,
 }
 
 impl SrtpKey {
@@ -34,13 +64,27 @@ impl SrtpKey {
         }
         let mut bytes = Zeroizing::new([0; LONGEST]);
         bytes.get_mut(..key_and_salt.len())?.copy_from_slice(key_and_salt);
-        Some(Self { suite, bytes, lifetime: super::MAX_PACKETS })
+        Some(Self { suite, bytes, lifetime: super::MAX_PACKETS, mki: Mki::default() })
     }
 
     /// The same, good for so many packets only.
     #[must_use]
     pub fn lasting(self, packets: u64) -> Self {
         Self { lifetime: packets.min(super::MAX_PACKETS), ..self }
+    }
+
+    /// The same, named in every packet by a number of `length` bytes, at most [`MAX_MKI`]. `None`: it has no room there.
+    pub fn named(self, value: u64, length: usize) -> Option<Self> {
+        Some(Self { mki: Mki::new(value, length)?, ..self })
+    }
+
+    pub(super) fn mki(&self) -> Mki {
+        self.mki
+    }
+
+    /// Whether it is the same secret, whatever it is named: its counters go on.
+    pub(super) fn is_same_secret(&self, other: &Self) -> bool {
+        self.suite == other.suite && bool::from(self.bytes.ct_eq(other.bytes.as_slice()))
     }
 
     /// The suite it is for.
@@ -100,7 +144,7 @@ impl fmt::Debug for SrtpKey {
 
 impl PartialEq for SrtpKey {
     fn eq(&self, other: &Self) -> bool {
-        self.suite == other.suite && bool::from(self.bytes.ct_eq(other.bytes.as_slice()))
+        self.is_same_secret(other) && (self.mki, self.lifetime) == (other.mki, other.lifetime)
     }
 }
 

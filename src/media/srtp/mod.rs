@@ -14,7 +14,7 @@ mod key;
 mod tests;
 mod window;
 
-pub use key::SrtpKey;
+pub use key::{MAX_MKI, SrtpKey};
 
 use cipher::Cipher;
 use window::Window;
@@ -23,8 +23,10 @@ use window::Window;
 pub const MAX_PACKETS: u64 = 1 << 48;
 /// The most RTCP packets.
 const MAX_RTCP: u32 = 1 << 31;
-/// The most bytes that protection adds to a packet: AES-GCM's tag and SRTCP's index.
-pub const OVERHEAD: usize = 20;
+/// The most bytes that protection adds to a packet: AES-GCM's tag, SRTCP's index and the name of the key.
+pub const OVERHEAD: usize = 20 + MAX_MKI;
+/// The most keys that one end may use by turns.
+pub const MAX_KEYS: usize = 8;
 /// SSRCs of the far end that are known at a time; beyond it the one that was silent longest is forgotten.
 const SOURCES: usize = 64;
 /// Rollovers that are tried for a packet that isn't genuine where it is expected: who joins late, or was on hold for
@@ -66,7 +68,7 @@ impl SrtpSuite {
 
 /// What became of a packet that came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Opened {
+pub enum Opened {
     /// Genuine and new: so many bytes are left.
     Genuine(usize),
     /// Genuine perhaps, but it was here before, or is too old to know.
@@ -88,6 +90,11 @@ pub struct SrtpSession {
 impl SrtpSession {
     /// A session with counters of its own. Allocates; nothing after that does.
     pub fn new(send: &SrtpKey, receive: &SrtpKey) -> Option<Self> {
+        Self::with_keys(send, std::slice::from_ref(receive))
+    }
+
+    /// The same where the far end has several keys, which its packets name; at most [`MAX_KEYS`].
+    pub fn with_keys(send: &SrtpKey, receive: &[SrtpKey]) -> Option<Self> {
         let receive = Some(Receiver::new(receive)?);
         Some(Self { send: Sender::new(send)?, receive, earlier: None, grace: 0 })
     }
@@ -95,12 +102,14 @@ impl SrtpSession {
     /// Takes over from the session before what belongs to the same keys: rollovers and replay lists live as long as
     /// the key, or a keystream would be used twice (RFC 3711 9.1). What `before` keeps is of no use any more.
     pub(crate) fn continues(&mut self, before: &mut Self) {
-        if self.send.key == before.send.key {
-            std::mem::swap(&mut self.send, &mut before.send);
+        if self.send.key.is_same_secret(&before.send.key) {
+            self.send.continues(&before.send);
         }
-        let key = |receiver: &Option<Receiver>| receiver.as_ref().map(|receiver| receiver.key.clone());
-        if key(&self.receive) == key(&before.receive) {
-            std::mem::swap(&mut self.receive, &mut before.receive);
+        let continued = match (&mut self.receive, &mut before.receive) {
+            (Some(now), Some(before)) => now.continues(before),
+            _ => false,
+        };
+        if continued {
             std::mem::swap(&mut self.earlier, &mut before.earlier);
             self.grace = before.grace;
         } else {
@@ -109,9 +118,16 @@ impl SrtpSession {
         }
     }
 
+    /// Whether a key of either end has come near the end of its lifetime since this was asked last: it is time for fresh
+    /// ones. Said again from time to time for as long as none come.
+    pub(crate) fn wants_fresh_keys(&mut self) -> bool {
+        let receive = self.receive.as_mut().is_some_and(|receive| std::mem::take(&mut receive.aging));
+        std::mem::take(&mut self.send.aging) || receive
+    }
+
     /// Protects the RTP packet of `length` bytes at the beginning of `buffer`; returns its new length, 0 when it must not
     /// be sent: the index was used before, or the key is worn out.
-    pub(crate) fn seal(&mut self, buffer: &mut [u8], length: usize) -> usize {
+    pub fn seal(&mut self, buffer: &mut [u8], length: usize) -> usize {
         self.send.seal(buffer, length).unwrap_or(0)
     }
 
@@ -121,7 +137,7 @@ impl SrtpSession {
     }
 
     /// Opens an RTP packet in place. One that isn't genuine is left as it came.
-    pub(crate) fn open(&mut self, packet: &mut [u8]) -> Opened {
+    pub fn open(&mut self, packet: &mut [u8]) -> Opened {
         self.open_with(packet, Receiver::open)
     }
 
@@ -150,6 +166,7 @@ struct Sender {
     rtcp: Cipher,
     window: Window,
     sent: u64,
+    aging: bool,
     rtcp_index: u32,
 }
 
@@ -161,6 +178,7 @@ impl Sender {
             key: key.clone(),
             window: Window::default(),
             sent: 0,
+            aging: false,
             rtcp_index: 0,
         })
     }
@@ -179,7 +197,13 @@ impl Sender {
         let sealed = self.rtp.seal_rtp(buffer, header, length, ssrc, index)?;
         self.window.note(index);
         self.sent += 1;
+        self.aging |= is_aging(self.sent, self.key.lifetime());
         Some(sealed)
+    }
+
+    /// The counters of the same key.
+    fn continues(&mut self, before: &Self) {
+        (self.window, self.sent, self.rtcp_index) = (before.window, before.sent, before.rtcp_index);
     }
 
     fn seal_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
@@ -204,22 +228,52 @@ struct Source {
 
 /// What the far end sends.
 struct Receiver {
+    keys: Box<[ReceiverKey]>,
+    sources: Box<[Option<Source>; SOURCES]>,
+    count: u64,
+    aging: bool,
+}
+
+/// One key of the far end.
+struct ReceiverKey {
     key: SrtpKey,
     rtp: Cipher,
     rtcp: Cipher,
-    sources: Box<[Option<Source>; SOURCES]>,
-    count: u64,
+    opened: u64,
+}
+
+impl ReceiverKey {
+    fn new(key: &SrtpKey) -> Option<Self> {
+        let (rtp, rtcp) = (Cipher::new(key, false)?, Cipher::new(key, true)?);
+        Some(Self { key: key.clone(), rtp, rtcp, opened: 0 })
+    }
 }
 
 impl Receiver {
-    fn new(key: &SrtpKey) -> Option<Self> {
+    fn new(keys: &[SrtpKey]) -> Option<Self> {
+        let made: Option<Box<[ReceiverKey]>> = keys.iter().take(MAX_KEYS).map(ReceiverKey::new).collect();
         Some(Self {
-            rtp: Cipher::new(key, false)?,
-            rtcp: Cipher::new(key, true)?,
-            key: key.clone(),
+            keys: made.filter(|keys| !keys.is_empty())?,
+            aging: false,
             sources: Box::new([None; SOURCES]),
             count: 0,
         })
+    }
+
+    /// Takes the counters over where a key is the same as before: the far end's indices go on (RFC 3711 3.3.1), also from
+    /// one of its keys to the next. False if no key is.
+    fn continues(&mut self, before: &mut Self) -> bool {
+        let mut same = false;
+        for key in &mut self.keys {
+            if let Some(old) = before.keys.iter().find(|old| old.key.is_same_secret(&key.key)) {
+                (key.opened, same) = (old.opened, true);
+            }
+        }
+        if same {
+            std::mem::swap(&mut self.sources, &mut before.sources);
+            self.count = before.count;
+        }
+        same
     }
 
     fn source(&self, ssrc: u32) -> Option<&Source> {
@@ -232,9 +286,14 @@ impl Receiver {
         let near = window.highest().and_then(|highest| nearest(highest, sequence));
         let expected = near.unwrap_or(u64::from(sequence));
         let seen = !window.is_new(expected);
+        let Some(key) = self.keys.iter_mut().find(|key| key.rtp.is_named_by(packet)) else {
+            return Opened::Forged;
+        };
         for rollovers in u64::from(seen)..=ROLLOVERS_TRIED {
             let index = expected + (rollovers << 16);
-            if let Some(length) = self.rtp.open_rtp(packet, header, ssrc, index) {
+            if let Some(length) = key.rtp.open_rtp(packet, header, ssrc, index) {
+                key.opened += 1;
+                self.aging |= is_aging(key.opened, key.key.lifetime());
                 self.note(ssrc, |source| source.window.note(index));
                 return Opened::Genuine(length);
             }
@@ -243,13 +302,13 @@ impl Receiver {
     }
 
     fn open_rtcp(&mut self, packet: &mut [u8]) -> Opened {
-        let (Some(ssrc), Some(index)) = (rtcp_ssrc(packet), self.rtcp.rtcp_index(packet)) else {
-            return Opened::Forged;
-        };
+        let key = self.keys.iter().find(|key| key.rtcp.is_named_by(packet));
+        let named = key.and_then(|key| Some((key, rtcp_ssrc(packet)?, key.rtcp.rtcp_index(packet)?)));
+        let Some((key, ssrc, index)) = named else { return Opened::Forged };
         if self.source(ssrc).is_some_and(|source| !source.rtcp.is_new(index.into())) {
             return Opened::Replayed;
         }
-        match self.rtcp.open_rtcp(packet, ssrc, index) {
+        match key.rtcp.open_rtcp(packet, ssrc, index) {
             Some(length) => {
                 self.note(ssrc, |source| source.rtcp.note(index.into()));
                 Opened::Genuine(length)
@@ -271,6 +330,12 @@ impl Receiver {
         change(&mut source);
         *place = Some(source);
     }
+}
+
+/// Whether a key that is good for so many packets has come to the last sixteenth of them, or a quarter of that further.
+fn is_aging(used: u64, lifetime: u64) -> bool {
+    let old = lifetime - lifetime / 16;
+    used >= old && (used - old).is_multiple_of((lifetime / 64).max(1))
 }
 
 /// The index nearest to `highest` whose low 16 bits are `sequence` (RFC 3711 3.3.1); `None` before the first.

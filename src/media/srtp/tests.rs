@@ -221,7 +221,7 @@ fn other_ssrcs_have_numbers_of_their_own_and_the_oldest_makes_room() {
     let (mut a, mut b) = pair(SrtpSuite::AesCm128HmacSha1_80);
     for ssrc in 0..200 {
         // Each of ours is made by a session of its own, since ours has one SSRC.
-        let mut fresh = SrtpSession::new(&a.send.key, &a.receive.as_ref().unwrap().key).unwrap();
+        let mut fresh = SrtpSession::new(&a.send.key, &a.receive.as_ref().unwrap().keys[0].key).unwrap();
         assert!(opened(&mut b, &sealed(&mut fresh, &packet(60_000, ssrc))).is_some());
     }
     assert_eq!(b.receive.as_ref().unwrap().sources.iter().flatten().count(), SOURCES);
@@ -315,4 +315,96 @@ fn a_key_cannot_be_printed() {
     assert_eq!(format!("{key:?}"), "SrtpKey(AeadAes256Gcm, [redacted])");
     assert!(SrtpKey::new(SrtpSuite::AeadAes256Gcm, &[0; 43]).is_none());
     assert!(SrtpKey::new(SrtpSuite::AesCm128HmacSha1_80, &[0; 31]).is_none());
+}
+
+/// A key as the far end names it: number and bytes.
+fn named(suite: SrtpSuite, seed: u8, value: u64, length: usize) -> SrtpKey {
+    key(suite, seed).named(value, length).unwrap()
+}
+
+#[test]
+fn a_key_that_packets_name_is_found_by_its_name_in_both_kinds_of_packet() {
+    let report = bytes("80c90001 00000007 81ca0002 00000007 01016100");
+    for suite in SUITES {
+        for length in [1, 4, 8] {
+            let (first, second) = (named(suite, 1, 1, length), named(suite, 2, 2, length));
+            let theirs = key(suite, 99);
+            let mut b = SrtpSession::with_keys(&theirs, &[first.clone(), second.clone()]).unwrap();
+            let mut plain = SrtpSession::new(&key(suite, 1), &theirs).unwrap();
+            for (at, ours) in [&first, &second, &first].into_iter().enumerate() {
+                let mut a = SrtpSession::new(ours, &theirs).unwrap();
+                let clear = packet(at as u16 + 1, 7);
+                let secret = sealed(&mut a, &clear);
+                assert_eq!(secret.len(), sealed(&mut plain, &clear).len() + length, "{suite:?}");
+                assert_eq!(opened(&mut b, &secret), Some(clear), "{suite:?} {length} {at}");
+                assert_eq!(b.open(&mut secret.clone()), Opened::Replayed, "one list for all keys");
+                let mut buffer = [0; 100];
+                buffer[..report.len()].copy_from_slice(&report);
+                a.send.rtcp_index = at as u32 + 1;
+                let sealed = a.seal_rtcp(&mut buffer, report.len());
+                assert!(sealed <= report.len() + OVERHEAD);
+                assert_eq!(b.open_rtcp(&mut buffer[..sealed]), Opened::Genuine(report.len()));
+                assert_eq!(buffer[..report.len()], report);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_packet_that_names_no_key_or_another_is_not_opened() {
+    for suite in SUITES {
+        let theirs = key(suite, 99);
+        let mut b = SrtpSession::with_keys(&theirs, &[named(suite, 1, 1, 4), named(suite, 2, 2, 4)]).unwrap();
+        for wrong in [key(suite, 1), named(suite, 1, 3, 4), named(suite, 1, 2, 4), named(suite, 1, 1, 2)] {
+            let mut a = SrtpSession::new(&wrong, &theirs).unwrap();
+            let mut secret = sealed(&mut a, &packet(1, 7));
+            let before = secret.clone();
+            assert_eq!(b.open(&mut secret), Opened::Forged, "{suite:?} {wrong:?}");
+            assert_eq!(secret, before, "left as it came");
+        }
+        for length in 0..40 {
+            assert_eq!(b.open(&mut vec![0x80; length]), Opened::Forged);
+            assert_eq!(b.open_rtcp(&mut vec![0x80; length]), Opened::Forged);
+        }
+    }
+    assert!(key(SUITES[0], 1).named(256, 1).is_none() && key(SUITES[0], 1).named(1, 9).is_none());
+    assert!(key(SUITES[0], 1).named(1, 0).is_none() && key(SUITES[0], 1).named(u64::MAX, 8).is_some());
+}
+
+#[test]
+fn a_key_that_gets_a_name_goes_on_counting_and_never_repeats_an_index() {
+    for suite in SUITES {
+        let theirs = key(suite, 99);
+        let mut before = SrtpSession::new(&key(suite, 1), &theirs).unwrap();
+        assert!(!sealed(&mut before, &packet(5, 7)).is_empty());
+        let mut after = SrtpSession::new(&named(suite, 1, 1, 4), &theirs).unwrap();
+        after.continues(&mut before);
+        assert!(sealed(&mut after, &packet(5, 7)).is_empty(), "the same keystream would be used twice");
+        assert!(!sealed(&mut after, &packet(6, 7)).is_empty());
+    }
+}
+
+#[test]
+fn fresh_keys_are_wanted_before_a_key_is_worn_out_whichever_end_uses_it() {
+    let suite = SrtpSuite::AesCm128HmacSha1_80;
+    for receives in [false, true] {
+        let (mine, theirs) = (key(suite, 1).lasting(1 << 10), key(suite, 99));
+        let mut a = SrtpSession::new(&mine, &theirs).unwrap();
+        let mut b = SrtpSession::new(&theirs, &mine).unwrap();
+        let mut wanted = Vec::new();
+        for sequence in 0..1_100_u16 {
+            let secret = sealed(&mut a, &packet(sequence, 7));
+            assert_eq!(secret.is_empty(), sequence >= 1 << 10, "{sequence}");
+            let genuine = opened(&mut b, &secret).is_some();
+            assert_eq!(genuine, !secret.is_empty());
+            let session = if receives { &mut b } else { &mut a };
+            if session.wants_fresh_keys() {
+                wanted.push(sequence + 1);
+            }
+        }
+        assert_eq!(wanted, [960, 976, 992, 1008, 1024]);
+    }
+    // By default that is beyond any call.
+    assert!(!is_aging(1 << 40, MAX_PACKETS) && is_aging(MAX_PACKETS / 16 * 15, MAX_PACKETS));
+    assert!(is_aging((1 << 20) / 16 * 15, 1 << 20) && !is_aging(1 << 19, 1 << 20));
 }

@@ -1,7 +1,7 @@
 //! What an agent is told when it is made, and the named maximum of everything it keeps.
 
+use crate::sip::Peer;
 use crate::sip::message::Method;
-use crate::sip::{Peer, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;
@@ -50,6 +50,8 @@ pub const SESSION_EXPIRES_S: u32 = 1_800;
 pub struct UaConfig {
     /// What Via and Contact say; where answers must reach us.
     pub local: SocketAddr,
+    /// The same for whoever is reached by the other family of addresses; `None`: nobody is.
+    pub local_other: Option<SocketAddr>,
     /// Where connections are accepted, for transports over which that is not `local`: what Via and Contact say there.
     pub listens: Vec<Peer>,
     /// The value of User-Agent and Server.
@@ -134,6 +136,7 @@ impl UaConfig {
         let ringing_max = MAX_RINGING;
         Self {
             local,
+            local_other: None,
             listens: Vec::new(),
             product: product.to_owned(),
             seed: seed.into(),
@@ -149,10 +152,24 @@ impl UaConfig {
         }
     }
 
-    /// Where answers and requests over that transport must reach us.
-    pub(super) fn local_over(&self, transport: Transport) -> SocketAddr {
-        let listens = self.listens.iter().find(|listens| listens.transport == transport);
-        listens.map_or(self.local, |listens| listens.address)
+    /// Where answers and requests of that peer must reach us: by his transport, in his family of addresses.
+    pub(super) fn local_towards(&self, peer: Peer) -> SocketAddr {
+        let listens = self.listens.iter().find(|listens| listens.transport == peer.transport);
+        let other = || self.local_other.filter(|other| other.is_ipv4() == peer.address.is_ipv4());
+        match listens {
+            Some(listens) => listens.address,
+            None if self.local.is_ipv4() == peer.address.is_ipv4() => self.local,
+            None => other().unwrap_or(self.local),
+        }
+    }
+
+    /// We are at that address now, in its family.
+    pub(super) fn move_to(&mut self, local: SocketAddr) {
+        if local.is_ipv4() == self.local.is_ipv4() {
+            self.local = local;
+        } else {
+            self.local_other = Some(local);
+        }
     }
 
     /// The same, and REGISTER and SUBSCRIBE reach the owner as well.

@@ -22,6 +22,8 @@ pub(super) enum Purpose {
     /// PRACK in that branch of an INVITE.
     Prack(CallKey, u32),
     Reinvite(CallKey),
+    /// An offer in that branch of a call that is not answered yet.
+    EarlyOffer(CallKey, u32),
     /// UPDATE, INFO, REFER, or a REFER's NOTIFY inside a call: its wish in hand.
     Wish(CallKey),
     Bye(CallKey),
@@ -341,6 +343,9 @@ impl UserAgent {
             Purpose::Invite(call) | Purpose::Reinvite(call) | Purpose::Wish(call) | Purpose::Bye(call) => {
                 self.calls.get_mut(&call).map(|call| &mut call.dialog)
             }
+            Purpose::EarlyOffer(call, branch) => {
+                self.calls.get_mut(&call).and_then(|call| call.dialog_of_branch(branch))
+            }
             Purpose::Prack(call, fork) => self.calls.get_mut(&call).and_then(|call| call.dialog_of(fork)),
             Purpose::Subscribe(key) => self.subscriptions.get_mut(&key).map(|s| &mut s.dialog),
             Purpose::Notify(key) => self.watchers.get_mut(&key).map(|w| &mut w.dialog),
@@ -367,6 +372,7 @@ impl UserAgent {
             Purpose::Register(account) => self.conclude_register(now, account, answer),
             Purpose::Invite(call) => self.conclude_invite(now, call, answer),
             Purpose::Reinvite(call) => self.conclude_reinvite(now, call, answer),
+            Purpose::EarlyOffer(call, branch) => self.conclude_early_offer(now, call, branch, answer),
             Purpose::Wish(call) => self.conclude_wish(now, call, answer),
             Purpose::Bye(call) => self.conclude_bye(call),
             // A branch that does not take its PRACK repeats itself, or gives up.

@@ -89,6 +89,8 @@ pub enum Event {
     },
     /// A REGISTER failed.
     RegistrationFailed {
+        /// Which server was asked last.
+        server: Peer,
         /// Of which account.
         account: AccountKey,
         /// The status; `None` when nobody answered.

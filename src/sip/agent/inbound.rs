@@ -4,6 +4,7 @@ use super::{Usage, UserAgent};
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
+use crate::sip::multipart;
 use crate::sip::transaction::{Arrival, ServerId};
 
 impl UserAgent {
@@ -15,6 +16,7 @@ impl UserAgent {
             Arrival::Merged => return self.answer_at_once(from, &request, 482),
             Arrival::New => {}
         }
+        unwrap_description(&mut request);
         let tag = request.headers.to().and_then(|to| to.tag().map(str::to_owned));
         match (&request.method, tag) {
             (Method::Ack, Some(tag)) => self.receive_ack(now, from, &tag, &request),
@@ -157,6 +159,20 @@ fn stamp_via(request: &mut Request, from: Peer) {
         request.headers.push_front("Via", via.clone());
     }
     request.headers.push_front("Via", top.to_string());
+}
+
+/// Of a body with several parts that one which describes the session is taken, if it is the only one (RFC 5621).
+fn unwrap_description(request: &mut Request) {
+    if !matches!(request.method, Method::Invite | Method::Update | Method::Prack | Method::Ack) {
+        return;
+    }
+    let kind = request.headers.get("Content-Type").unwrap_or_default();
+    let found =
+        if multipart::is_multipart(kind) { multipart::description(kind, &request.body) } else { None };
+    if let Some(sdp) = found.map(<[u8]>::to_vec) {
+        request.body = sdp;
+        request.headers.set("Content-Type", SDP);
+    }
 }
 
 /// The only description of a session that we speak.

@@ -8,10 +8,16 @@ use crate::sip::{Moment, Peer, Transport};
 use std::net::{IpAddr, SocketAddr};
 
 impl UserAgent {
+    /// We are reached at that address as well, by the family of addresses in which we had none. Nothing follows from it
+    /// but what is sent there from now on.
+    pub fn add_address(&mut self, local: SocketAddr) {
+        self.config.move_to(local);
+    }
+
     /// Our address changed to `local`, or (with the same address) we have just resumed: registers again at once, then
     /// renews the subscriptions and asks for new descriptions of running calls ([`Event::MediaAddressWanted`]).
     pub fn network_changed(&mut self, now: Moment, local: SocketAddr) {
-        self.config.local = local;
+        self.config.move_to(local);
         for standing in self.accounts.values_mut() {
             standing.place.seen = None;
         }
@@ -83,10 +89,9 @@ impl UserAgent {
     /// The same as a plain URI, as it is registered.
     pub(super) fn contact_uri(&self, user: &str, to: Peer) -> Uri {
         let standing = self.account_at(to, user).and_then(|key| self.accounts.get(&key));
-        let seen =
-            standing.and_then(|standing| standing.place.seen).filter(|(by, _)| by.transport == to.transport);
+        let seen = standing.and_then(|standing| standing.place.seen).filter(|(by, _)| is_seen_by(*by, to));
         let mut uri =
-            Uri::at(user, seen.map_or_else(|| self.config.local_over(to.transport), |(_, address)| address));
+            Uri::at(user, seen.map_or_else(|| self.config.local_towards(to), |(_, address)| address));
         if standing.is_some_and(|standing| standing.is_sips()) {
             uri.scheme = Scheme::Sips;
         } else if to.transport != Transport::Udp {
@@ -99,7 +104,7 @@ impl UserAgent {
     /// how a server tells us by which address it knows it).
     pub(super) fn fresh_via(&mut self, to: Peer) -> String {
         let branch = format!("{}{}", Via::MAGIC, self.token());
-        let local = self.config.local_over(to.transport);
+        let local = self.config.local_towards(to);
         let host = match local.ip() {
             IpAddr::V4(ip) => ip.to_string(),
             IpAddr::V6(ip) => format!("[{ip}]"),
@@ -109,7 +114,7 @@ impl UserAgent {
 
     /// Notes from where the account's server sees us come (`received` and `rport` of our Via).
     pub(super) fn learn_address(&mut self, account: AccountKey, from: Peer, response: &Response) {
-        let local = self.config.local;
+        let local = self.config.local_towards(from);
         let Some(standing) = self.accounts.get_mut(&account).filter(|s| s.is_own(from)) else { return };
         if !standing.account.learns_address {
             return;
@@ -127,4 +132,9 @@ impl UserAgent {
         let differs = seen != local && !seen.ip().is_unspecified();
         standing.place.seen = differs.then_some((from, seen));
     }
+}
+
+/// Whether where `by` sees us come from is good for `to` too: what one of a family sees says nothing to the other.
+fn is_seen_by(by: Peer, to: Peer) -> bool {
+    by.transport == to.transport && by.address.is_ipv4() == to.address.is_ipv4()
 }

@@ -431,7 +431,8 @@ impl UserAgent {
         };
         self.schedule_register(now, key, wait);
         let status = (!answer.silent).then_some(status);
-        self.tell(Event::RegistrationFailed { account: key, status, reason, retry_in: Some(wait) });
+        let (server, retry_in) = (answer.from, Some(wait));
+        self.tell(Event::RegistrationFailed { server, account: key, status, reason, retry_in });
     }
 
     /// Retry-After within reason, and not all at the same moment.

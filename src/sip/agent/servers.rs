@@ -226,9 +226,19 @@ impl UserAgent {
             return false;
         };
         let mut request = request.clone();
+        self.change_family(&errand, &mut request, next);
         change_server(&mut request, &mut errand, next);
         self.send_again(now, errand, request);
         true
+    }
+
+    /// A call that goes to a server of the other family of addresses is to be heard there: its offer names where.
+    fn change_family(&mut self, errand: &Errand, request: &mut Request, next: Peer) {
+        let Purpose::Invite(call) = errand.purpose else { return };
+        if errand.to.address.is_ipv4() != next.address.is_ipv4() {
+            let (old, new) = (self.config.local_towards(errand.to), self.config.local_towards(next));
+            request.body = self.readdress(call, old.ip(), new.ip(), std::mem::take(&mut request.body));
+        }
     }
 
     /// Whether a request inside a dialog went to one of the account's servers only because we know no better: the route, or

@@ -13,6 +13,10 @@ use zeroize::Zeroizing;
 const MAX_LINE: usize = 512;
 /// The highest tag (RFC 4568 9.1: nine digits).
 const MAX_TAG: u32 = 999_999_999;
+/// The longest name of a key, in bytes.
+const MAX_NAME: usize = 8;
+/// The most keys of one line.
+const MAX_KEYS: usize = 8;
 /// A key must be good for that many packets at least (six hours of sound), or the call would end with it.
 const LIFETIME_MIN: u64 = 1 << 20;
 /// No key is good for more (RFC 3711 9.2).
@@ -61,13 +65,23 @@ pub struct MediaKey {
     suite: Suite,
     bytes: Zeroizing<Vec<u8>>,
     lifetime: u64,
+    name: Option<KeyName>,
+}
+
+/// The master key identifier by which packets name a key (RFC 4568 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyName {
+    /// The number.
+    pub value: u64,
+    /// Its bytes in each packet, 1 to [`MAX_NAME`].
+    pub length: usize,
 }
 
 impl MediaKey {
     pub(super) fn random(suite: Suite, random: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new(vec![0; suite.key_length()]);
         Rng::fill_bytes(random, &mut bytes);
-        Self { suite, bytes, lifetime: LIFETIME_MAX }
+        Self { suite, bytes, lifetime: LIFETIME_MAX, name: None }
     }
 
     /// What it is for.
@@ -78,6 +92,27 @@ impl MediaKey {
     /// Key and salt in one row, for whoever encrypts.
     pub fn expose(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// How its packets name it.
+    pub fn name(&self) -> Option<KeyName> {
+        self.name
+    }
+
+    /// The same, named in packets as the far end names its own.
+    pub(super) fn named_like(&self, theirs: &Self) -> Self {
+        let name = theirs.name.map(|name| KeyName { value: 1, ..name });
+        Self { name, ..self.clone() }
+    }
+
+    /// The same, named as the next after that one.
+    pub(super) fn named_after(&self, old: &Self) -> Self {
+        let next = |name: KeyName| {
+            let value = name.value.wrapping_add(1);
+            let fits = name.length == MAX_NAME || value >> (8 * name.length) == 0;
+            KeyName { value: if fits { value } else { 1 }, ..name }
+        };
+        Self { name: old.name.map(next), ..self.clone() }
     }
 
     /// How many packets it is good for.
@@ -94,7 +129,8 @@ impl fmt::Debug for MediaKey {
 
 impl PartialEq for MediaKey {
     fn eq(&self, other: &Self) -> bool {
-        self.suite == other.suite && bool::from(self.bytes.as_slice().ct_eq(other.bytes.as_slice()))
+        let same = self.suite == other.suite && self.name == other.name;
+        same && bool::from(self.bytes.as_slice().ct_eq(other.bytes.as_slice()))
     }
 }
 
@@ -109,11 +145,12 @@ pub fn carries_keys(message: &[u8]) -> bool {
 /// Our line.
 pub(super) fn line(tag: u32, key: &MediaKey) -> Attribute {
     let inline = Zeroizing::new(STANDARD.encode(key.expose()));
-    Attribute::with_value("crypto", format!("{tag} {} inline:{}", key.suite.name(), inline.as_str()))
+    let name = key.name.map(|name| format!("|{}:{}", name.value, name.length)).unwrap_or_default();
+    Attribute::with_value("crypto", format!("{tag} {} inline:{}{name}", key.suite.name(), inline.as_str()))
 }
 
 /// Reads the value of a line; or says in words why it is of no use.
-pub(super) fn read(value: &str) -> Result<(u32, MediaKey), &'static str> {
+pub(super) fn read(value: &str) -> Result<(u32, Vec<MediaKey>), &'static str> {
     if value.len() > MAX_LINE {
         return Err("the line is too long");
     }
@@ -131,32 +168,67 @@ pub(super) fn read(value: &str) -> Result<(u32, MediaKey), &'static str> {
             return Err("it asks for what isn't done here");
         }
     }
-    Ok((tag, read_key(suite, key)?))
+    Ok((tag, read_keys(suite, key)?))
 }
 
-fn read_key(suite: Suite, parameters: &str) -> Result<MediaKey, &'static str> {
-    if parameters.contains(';') {
-        return Err("it has several keys");
+/// The keys of a line: one, or several that packets name (RFC 4568 6.1).
+fn read_keys(suite: Suite, parameters: &str) -> Result<Vec<MediaKey>, &'static str> {
+    let mut keys: Vec<MediaKey> = Vec::new();
+    for parameter in parameters.split(';') {
+        if keys.len() >= MAX_KEYS {
+            return Err("it has too many keys");
+        }
+        keys.push(read_key(suite, parameter)?);
     }
-    let inline = parameters.get(..7).filter(|method| method.eq_ignore_ascii_case("inline:"));
-    let mut fields = inline.and_then(|_| parameters.get(7..)).ok_or("its key isn't inline")?.split('|');
+    let length = |key: &MediaKey| key.name.map(|name| name.length);
+    let told_apart = |at: usize, key: &MediaKey| keys.iter().skip(at + 1).all(|other| other.name != key.name);
+    let first = keys.first().and_then(length);
+    if keys.len() > 1
+        && (first.is_none()
+            || keys.iter().any(|key| length(key) != first)
+            || !keys.iter().enumerate().all(|(at, key)| told_apart(at, key)))
+    {
+        return Err("its keys can't be told apart");
+    }
+    Ok(keys)
+}
+
+fn read_key(suite: Suite, parameter: &str) -> Result<MediaKey, &'static str> {
+    let inline = parameter.get(..7).filter(|method| method.eq_ignore_ascii_case("inline:"));
+    let mut fields =
+        inline.and_then(|_| parameter.get(7..)).ok_or("its key isn't inline")?.split('|').peekable();
     let encoded = fields.next().unwrap_or_default();
     let bytes = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| "its key can't be read")?);
     if bytes.len() != suite.key_length() {
         return Err("its key has the wrong length");
     }
-    let mut lifetime = LIFETIME_MAX;
-    for (at, field) in fields.enumerate() {
-        if at > 1 || field.contains(':') {
-            // A master key identifier would be part of every packet.
-            return Err("it names a master key identifier");
-        }
-        lifetime = read_lifetime(field).ok_or("its lifetime can't be read")?;
-    }
+    let lifetime = match fields.next_if(|field| !field.contains(':')) {
+        Some(field) => read_lifetime(field).ok_or("its lifetime can't be read")?,
+        None => LIFETIME_MAX,
+    };
     if lifetime < LIFETIME_MIN {
         return Err("its key lives too short");
     }
-    Ok(MediaKey { suite, bytes, lifetime: lifetime.min(LIFETIME_MAX) })
+    let name = match fields.next() {
+        Some(field) => Some(read_name(field).ok_or("its master key identifier can't be used")?),
+        None => None,
+    };
+    match fields.next() {
+        Some(_) => Err("its key says more than can be read"),
+        None => Ok(MediaKey { suite, bytes, lifetime: lifetime.min(LIFETIME_MAX), name }),
+    }
+}
+
+/// `1:4`: the number, and how many bytes of each packet it takes.
+fn read_name(field: &str) -> Option<KeyName> {
+    let (value, length) = field.split_once(':')?;
+    let plain = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let (value, length): (u64, usize) = match plain(value) && plain(length) {
+        true => (value.parse().ok()?, length.parse().ok()?),
+        false => return None,
+    };
+    let fits = (1..=MAX_NAME).contains(&length) && (length == MAX_NAME || value >> (8 * length) == 0);
+    fits.then_some(KeyName { value, length })
 }
 
 /// `2^20` or a number; nothing beyond what SRTP allows.

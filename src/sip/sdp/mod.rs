@@ -13,7 +13,7 @@ mod write;
 
 use std::net::{IpAddr, SocketAddr};
 
-pub use crypto::{MediaKey, Suite, carries_keys};
+pub use crypto::{KeyName, MediaKey, Suite, carries_keys};
 pub use negotiate::{accept, answer, codecs_of};
 pub use read::{MAX_MEDIA, MAX_SDP, SdpRefusal};
 pub use secure::{

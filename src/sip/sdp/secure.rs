@@ -89,8 +89,8 @@ pub enum Protection {
     Sdes {
         /// For what we send.
         send: MediaKey,
-        /// For what they send.
-        receive: MediaKey,
+        /// For what they send: one, or those that their packets name.
+        receive: Vec<MediaKey>,
     },
     /// With keys of a handshake that is still to come.
     Dtls {
@@ -144,7 +144,7 @@ impl Profile {
 }
 
 /// The keys that we offer in one call, one for each suite. The same in every offer of the call: keys change only when
-/// the suite does.
+/// the suite does, or where they come near the end of their lifetime.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SdesKeys(Vec<MediaKey>);
 
@@ -156,6 +156,13 @@ impl SdesKeys {
 
     fn of(&self, suite: Suite) -> Option<&MediaKey> {
         self.0.iter().find(|key| key.suite() == suite)
+    }
+
+    /// Says of a key what was agreed on, so that the next offer says the same.
+    fn settle(&mut self, agreed: &MediaKey) {
+        if let Some(key) = self.0.iter_mut().find(|key| key.expose() == agreed.expose()) {
+            *key = agreed.clone();
+        }
     }
 }
 
@@ -187,6 +194,20 @@ impl LocalSecurity {
     /// Keeps what was agreed on, so that the next offer of this call says the same.
     pub fn settle(&mut self, negotiated: &super::Negotiated) {
         self.agreed = Some((negotiated.profile, negotiated.protection.clone()));
+        if let (Some(keys), Protection::Sdes { send, .. }) = (&mut self.keys, &negotiated.protection) {
+            keys.settle(send);
+        }
+    }
+
+    /// Makes fresh keys for the offers of this call from now on; those in use stay in use until one is answered. False
+    /// where no keys stand in its descriptions.
+    pub fn renew_keys(&mut self, random: &mut impl CryptoRng) -> bool {
+        let Some((_, Protection::Sdes { send, .. })) = &self.agreed else { return false };
+        let mut fresh = SdesKeys::new(random);
+        if let Some(key) = fresh.0.iter_mut().find(|key| key.suite() == send.suite()) {
+            *key = key.named_after(send);
+        }
+        self.keys.replace(fresh).is_some()
     }
 
     fn may_sdes(&self) -> Result<&SdesKeys, SdpRefusal> {
@@ -304,9 +325,10 @@ impl LocalSecurity {
         for line in offered {
             match line {
                 Ok((tag, receive)) => {
-                    let send = ours.of(receive.suite()).ok_or(SdpRefusal::OtherExchange)?;
-                    let protection = Protection::Sdes { send: send.clone(), receive: receive.clone() };
-                    return Ok((protection, vec![crypto::line(*tag, send)]));
+                    let first = receive.first().ok_or(SdpRefusal::OtherExchange)?;
+                    let send = ours.of(first.suite()).ok_or(SdpRefusal::OtherExchange)?.named_like(first);
+                    let line = crypto::line(*tag, &send);
+                    return Ok((Protection::Sdes { send, receive: receive.clone() }, vec![line]));
                 }
                 Err(why) => reason = reason.or(Some(*why)),
             }
@@ -356,8 +378,8 @@ impl LocalSecurity {
             Some(Ok((tag, receive))) => {
                 // The tag names the line of our offer, and with it the suite.
                 let send = usize::try_from(*tag).ok().and_then(|tag| ours.0.get(tag.checked_sub(1)?));
-                let send =
-                    send.filter(|key| key.suite() == receive.suite()).ok_or(SdpRefusal::NotOurOffer)?;
+                let send = send.filter(|key| receive.iter().all(|theirs| theirs.suite() == key.suite()));
+                let send = send.ok_or(SdpRefusal::NotOurOffer)?;
                 Ok(Protection::Sdes { send: send.clone(), receive: receive.clone() })
             }
             Some(Err(why)) => Err(SdpRefusal::NoKey(why)),
@@ -392,8 +414,8 @@ fn dtls_lines(fingerprint: Fingerprint, setup: &str) -> Vec<Attribute> {
     ]
 }
 
-/// The first usable line's tag and key, or why a line isn't.
-type CryptoLine = Result<(u32, MediaKey), &'static str>;
+/// A line's tag and keys, or why it can't be used.
+type CryptoLine = Result<(u32, Vec<MediaKey>), &'static str>;
 
 /// What a description says of protecting one stream.
 struct Theirs {

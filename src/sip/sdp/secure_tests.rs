@@ -39,8 +39,8 @@ fn between(a: &mut LocalMedia, b: &mut LocalMedia) -> Result<&'static str, SdpRe
     let ours = accept(a, &answered)?;
     match (&ours.protection, &theirs.protection) {
         (Protection::Sdes { send, receive }, Protection::Sdes { send: back, receive: there }) => {
-            assert_eq!((send, receive), (there, back));
-            assert_ne!(send, receive, "each direction has its own");
+            assert_eq!((&[send.clone()][..], &receive[..]), (&there[..], &[back.clone()][..]));
+            assert_ne!(receive.first(), Some(send), "each direction has its own");
         }
         (Protection::Dtls { role, fingerprint }, Protection::Dtls { role: other, fingerprint: shown }) => {
             assert_ne!(role, other);
@@ -157,7 +157,10 @@ fn an_asterisk_is_answered_in_its_own_way() {
     assert!(text(&answered).contains("m=audio 40000 RTP/SAVP 0 101\r\n"));
     assert!(text(&answered).contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:"));
     let Protection::Sdes { receive, .. } = &agreed.protection else { panic!("{agreed:?}") };
-    assert_eq!((receive.suite(), receive.expose().len()), (Suite::AesCm128HmacSha1_80, 30));
+    assert_eq!(
+        (receive.len(), receive[0].suite(), receive[0].expose().len()),
+        (1, Suite::AesCm128HmacSha1_80, 30)
+    );
     assert_eq!(agreed.rtcp_remote.unwrap().port(), 10_001);
     assert!(!agreed.rtcp_mux);
 
@@ -197,8 +200,12 @@ fn a_crypto_line_is_read_within_bounds_or_not_at_all() {
         format!("999999999 aes_cm_128_hmac_sha1_32 INLINE:{KEY}|2^20"),
         format!("1 {suite} inline:{KEY}|2^48 WSH=64"),
         format!("7 {suite} inline:{KEY}|1048576 -x"),
+        format!("1 {suite} inline:{KEY}|2^20|1:4"),
+        format!("1 {suite} inline:{KEY}|255:1"),
+        format!("1 {suite} inline:{KEY}|2^20|1:4;inline:{KEY}|2^31|2:4"),
     ] {
-        let (_, key) = crypto::read(&good).expect(&good);
+        let (_, keys) = crypto::read(&good).expect(&good);
+        let key = &keys[0];
         assert_eq!(key.expose().len(), 30);
         assert!((1 << 20..=1 << 48).contains(&key.lifetime()));
         assert!(!format!("{key:?}").contains(&KEY[..6]) && format!("{key:?}").contains("redacted"));
@@ -224,9 +231,17 @@ fn a_crypto_line_is_read_within_bounds_or_not_at_all() {
         format!("1 {suite} inline:{KEY}|99999999999999999999"),
         format!("1 {suite} inline:{KEY}|2^"),
         format!("1 {suite} inline:{KEY}|"),
-        format!("1 {suite} inline:{KEY}|2^20|1:4"),
-        format!("1 {suite} inline:{KEY}|1:4"),
+        format!("1 {suite} inline:{KEY}|1:4|2^20"),
+        format!("1 {suite} inline:{KEY}|256:1"),
+        format!("1 {suite} inline:{KEY}|1:0"),
+        format!("1 {suite} inline:{KEY}|1:9"),
+        format!("1 {suite} inline:{KEY}|:4"),
+        format!("1 {suite} inline:{KEY}|1:4|1:4"),
         format!("1 {suite} inline:{KEY};inline:{KEY}|2^20|2:4"),
+        format!("1 {suite} inline:{KEY}|1:4;inline:{KEY}|1:4"),
+        format!("1 {suite} inline:{KEY}|1:4;inline:{KEY}|2:2"),
+        format!("1 {suite} inline:{KEY}|1:4;"),
+        format!("1 {suite} {}", (1..10).map(|n| format!("inline:{KEY}|{n}:1")).collect::<Vec<_>>().join(";")),
         format!("1 {suite} inline:{KEY} UNENCRYPTED_SRTP"),
         format!("1 {suite} inline:{KEY} UNAUTHENTICATED_SRTP"),
         format!("1 {suite} inline:{KEY} KDR=3"),
@@ -311,4 +326,44 @@ fn rtcp_goes_where_it_is_wanted_but_to_no_other_host() {
         assert_eq!(agreed.rtcp_remote.unwrap().to_string(), format!("192.0.2.1:{port}"), "{line}");
     }
     assert!(text(&offer(&local)).contains("a=rtcp-mux\r\n"));
+}
+
+#[test]
+fn keys_that_packets_name_are_taken_all_and_ours_is_named_like_them_in_every_offer_that_follows() {
+    let mut local = side(SecureMedia::Required, KeyExchange::Auto, true, 1);
+    let named = format!("inline:{KEY}|2^31|1:4;inline:{}|2^20|2:4", KEY.replace('d', "e"));
+    let offered = ASTERISK_SDES.replace(&format!("inline:{KEY}"), &named);
+    let (answered, agreed) = answer(offered.as_bytes(), &local).unwrap();
+    let line = text(&answered).lines().find(|l| l.starts_with("a=crypto:1 ")).unwrap().to_owned();
+    assert!(line.ends_with("|1:4"), "{line}");
+    let Protection::Sdes { send, receive } = &agreed.protection else { panic!("{agreed:?}") };
+    assert_eq!(send.name(), Some(KeyName { value: 1, length: 4 }));
+    let theirs: Vec<_> = receive.iter().map(|key| (key.name().unwrap().value, key.lifetime())).collect();
+    assert_eq!(theirs, [(1, 1 << 31), (2, 1 << 20)]);
+    local.security.settle(&agreed);
+    let again = text(&offer(&local));
+    let own = line.split_once(' ').unwrap().1;
+    assert!(again.lines().any(|l| l.ends_with(own)), "{again}");
+}
+
+#[test]
+fn fresh_keys_replace_the_old_ones_in_the_next_offer_and_count_once_it_is_answered() {
+    let mut a = side(SecureMedia::Required, KeyExchange::Auto, true, 1);
+    let mut b = side(SecureMedia::Required, KeyExchange::Auto, true, 2);
+    let mut random = StdRng::seed_from_u64(3);
+    assert!(!a.security.renew_keys(&mut random), "nothing is agreed on yet");
+    assert_eq!(between(&mut a, &mut b), Ok("sdes"));
+    let (agreed, before) = (a.security.agreed.clone(), text(&offer(&a)));
+    assert!(a.security.renew_keys(&mut random));
+    assert_eq!(a.security.agreed, agreed, "still in use");
+    let fresh = text(&offer(&a));
+    let keys =
+        |text: &str| text.lines().filter(|l| l.contains("inline:")).map(str::to_owned).collect::<Vec<_>>();
+    assert!(keys(&fresh).iter().all(|line| !keys(&before).contains(line)) && keys(&fresh).len() == 4);
+    assert_eq!(between(&mut a, &mut b), Ok("sdes"));
+    assert_ne!(a.security.agreed, agreed);
+    let mut dtls = side(SecureMedia::Required, KeyExchange::Dtls, true, 1);
+    let mut other = side(SecureMedia::Required, KeyExchange::Auto, true, 2);
+    assert_eq!(between(&mut dtls, &mut other), Ok("dtls"));
+    assert!(!dtls.security.renew_keys(&mut random), "a handshake makes its own");
 }

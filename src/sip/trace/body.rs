@@ -33,6 +33,19 @@ const ATTRIBUTES: [&str; 20] = [
 /// The longest value of such an attribute that is shown to a stranger.
 const MAX_ATTRIBUTE: usize = 120;
 
+/// The suites of `a=crypto` (RFC 4568, RFC 6188, RFC 7714): any other word there may be somebody's name, or a key.
+const SUITES: [&str; 9] = [
+    "AES_CM_128_HMAC_SHA1_80",
+    "AES_CM_128_HMAC_SHA1_32",
+    "AES_192_CM_HMAC_SHA1_80",
+    "AES_192_CM_HMAC_SHA1_32",
+    "AES_256_CM_HMAC_SHA1_80",
+    "AES_256_CM_HMAC_SHA1_32",
+    "AEAD_AES_128_GCM",
+    "AEAD_AES_256_GCM",
+    "F8_128_HMAC_SHA1_80",
+];
+
 impl Redactor {
     /// Adds what may be shown of a body.
     pub(super) fn body(&mut self, text: &mut String, content_type: &str, body: &[u8]) {
@@ -113,11 +126,10 @@ impl Redactor {
         let lower = name.to_ascii_lowercase();
         match lower.as_str() {
             "crypto" => {
-                // Tag and suite; everything behind is keys and their parameters (RFC 4568 9.1).
+                // Tag and suite, as far as they are such; everything behind is keys and their parameters (RFC 4568 9.1).
                 let words = value.unwrap_or_default().split_ascii_whitespace().take(2);
-                let plain =
-                    |w: &&str| w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') && w.len() < 40;
-                let shown: Vec<&str> = words.filter(plain).collect();
+                let tag = |w: &str| w.len() <= 2 && w.bytes().all(|b| b.is_ascii_digit());
+                let shown: Vec<&str> = words.filter(|w| tag(w) || SUITES.contains(w)).collect();
                 return Some(format!("crypto:{} inline:{BLANK}", shown.join(" ")));
             }
             "ice-pwd" | "ice-ufrag" | "key-mgmt" | "zrtp-hash" => return Some(format!("{lower}:{BLANK}")),

@@ -11,6 +11,7 @@ use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request, Response};
+use crate::sip::reason::{self, Reason};
 use crate::sip::transaction::{ServerId, timers};
 use rand::Rng;
 use std::time::Duration;
@@ -224,6 +225,7 @@ impl UserAgent {
     pub(in super::super) fn lapse_accept(&mut self, now: Moment, key: CallKey) {
         self.take_inbound(key);
         let reason = "our answer was never acknowledged".to_owned();
+        self.give_reason(key, Reason::of_status(408).saying("no ACK came"));
         self.tell_ended(key, EndCause { by: EndedBy::Timeout, status: None, reason });
         self.send_bye(now, key);
     }
@@ -304,7 +306,7 @@ impl UserAgent {
         self.take_inbound(key);
         if phase == Phase::Ringing {
             self.ringing.remove(&key);
-            let (status, reason) = reason_of(&cancel.headers, "cancelled");
+            let (status, reason) = reason::read(&cancel.headers, "cancelled");
             self.finish_unmade(key, EndedBy::Remote, status, reason);
         } else {
             self.pump(now, key);
@@ -334,20 +336,6 @@ impl Inbound {
     pub(super) fn is_invite(&self) -> bool {
         self.request.method == Method::Invite
     }
-}
-
-/// The `SIP` cause of a Reason header (RFC 3326) and its text; else no status and `otherwise`.
-pub(super) fn reason_of(headers: &crate::sip::message::Headers, otherwise: &str) -> (Option<u16>, String) {
-    let values = headers.list("Reason");
-    let parts = values.iter().find_map(|value| value.split_once(';').map(|(p, rest)| (p.trim(), rest)));
-    let Some((protocol, rest)) = parts else { return (None, otherwise.to_owned()) };
-    let param = |name: &str| {
-        rest.split(';').filter_map(|p| p.split_once('=')).find(|(n, _)| n.trim().eq_ignore_ascii_case(name))
-    };
-    let cause = param("cause").and_then(|(_, cause)| cause.trim().parse().ok());
-    let text = param("text").map(|(_, text)| text.trim().trim_matches('"').to_owned());
-    let is_sip = protocol.eq_ignore_ascii_case("SIP");
-    (cause.filter(|_| is_sip), text.filter(|text| !text.is_empty()).unwrap_or_else(|| otherwise.to_owned()))
 }
 
 impl UserAgent {

@@ -6,13 +6,16 @@ use super::super::reply::add_headers;
 use super::super::{
     AccountKey, CallKey, EndCause, EndedBy, Event, Invite, MAX_CALLS, Transmit, Usage, UserAgent, Why,
 };
+use super::ending::add_reason;
 use super::forks::MAX_FORKS;
 use super::reliable::requires;
 use super::{Call, Phase};
 use crate::sip::Moment;
 use crate::sip::Peer;
+use crate::sip::Reason;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, NameAddr, Request, Response};
+use crate::sip::multipart;
 use crate::sip::transaction::{ClientId, cancel_of, timers};
 
 impl UserAgent {
@@ -113,13 +116,15 @@ impl UserAgent {
         }
         let (status, headers) = (response.status, Box::new(response.headers));
         self.tell(Event::CallProgress { call: key, fork, status, headers, sdp });
+        self.pump(now, key);
     }
 
     /// CANCEL, once the far end has shown that it has the INVITE (RFC 3261 9.1).
     pub(super) fn send_cancel(&mut self, now: Moment, key: CallKey) {
         let Some(call) = self.calls.get_mut(&key) else { return };
         let asked = call.invite.and_then(|client| self.transactions.request_of(client));
-        let Some((cancel, to)) = asked.map(|(invite, to)| (cancel_of(invite), to)) else { return };
+        let Some((mut cancel, to)) = asked.map(|(invite, to)| (cancel_of(invite), to)) else { return };
+        add_reason(&mut cancel, call.farewell.as_ref());
         self.alarms.reset(&mut call.cancel_lapse, now + timers::LIMIT, Why::CancelLapses(key));
         self.send_cancelling(now, to, cancel);
     }
@@ -172,7 +177,10 @@ impl UserAgent {
             errand.acks.push((tag, ack));
         }
         if !wanted {
-            let (bye, to) = dialog.request(Method::Bye);
+            let (mut bye, to) = dialog.request(Method::Bye);
+            // One of several places that answer: the call goes on with another.
+            let elsewhere = proven && self.goes_on_elsewhere(purpose);
+            add_reason(&mut bye, elsewhere.then(Reason::answered_elsewhere).as_ref());
             self.send_errand(now, Purpose::Farewell, account, to, bye);
             if !proven {
                 self.end_unproven(purpose);
@@ -268,6 +276,11 @@ impl UserAgent {
         self.pump(now, key);
     }
 
+    fn goes_on_elsewhere(&self, purpose: Purpose) -> bool {
+        let Purpose::Invite(key) = purpose else { return false };
+        self.calls.get(&key).is_some_and(|call| !call.ended && call.phase == Phase::Confirmed)
+    }
+
     /// A server that claims to know our password and does not is no server of ours.
     fn end_unproven(&mut self, purpose: Purpose) {
         let (Purpose::Invite(key) | Purpose::Reinvite(key)) = purpose else { return };
@@ -302,9 +315,12 @@ impl UserAgent {
     }
 }
 
-/// The body, if it is a session description.
+/// The body, if it is a session description, or that part of it which is.
 pub(super) fn sdp_of(headers: &crate::sip::message::Headers, body: Vec<u8>) -> Option<Vec<u8>> {
     let kind = headers.get("Content-Type").unwrap_or("application/sdp").trim();
+    if multipart::is_multipart(kind) {
+        return multipart::description(kind, &body).map(<[u8]>::to_vec).filter(|sdp| !sdp.is_empty());
+    }
     let is_sdp = kind.get(..15).is_some_and(|kind| kind.eq_ignore_ascii_case("application/sdp"));
     (!body.is_empty() && is_sdp).then_some(body)
 }

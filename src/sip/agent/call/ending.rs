@@ -3,13 +3,26 @@
 use super::super::errand::Purpose;
 use super::super::{CallKey, EndCause, EndedBy, UserAgent, Why};
 use super::Phase;
-use super::callee::reason_of;
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::message::{Method, Request};
+use crate::sip::reason::{self, Reason};
 use crate::sip::transaction::timers;
 
 impl UserAgent {
+    /// The same, and the far end learns why (RFC 3326).
+    pub fn hang_up_because(&mut self, now: Moment, call: CallKey, reason: Reason) {
+        self.give_reason(call, reason);
+        self.hang_up(now, call);
+    }
+
+    /// What our CANCEL or BYE says of why; the first reason counts.
+    pub(super) fn give_reason(&mut self, key: CallKey, reason: Reason) {
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.farewell.get_or_insert(reason);
+        }
+    }
+
     /// Ends a call, whatever its state: CANCEL, 486, BYE, or BYE after an answer that crossed the CANCEL. `CallEnded` is
     /// told at once; what remains to be done is done silently.
     pub fn hang_up(&mut self, now: Moment, call: CallKey) {
@@ -49,7 +62,8 @@ impl UserAgent {
             call.phase = Phase::Over;
             call.bye_sent = true;
             let account = call.account;
-            let (bye, to) = call.dialog.request(Method::Bye);
+            let (mut bye, to) = call.dialog.request(Method::Bye);
+            add_reason(&mut bye, call.farewell.as_ref());
             self.send_errand(now, Purpose::Bye(key), account, to, bye);
         }
         self.drop_invites(now, key);
@@ -79,7 +93,7 @@ impl UserAgent {
     pub(super) fn receive_bye(&mut self, now: Moment, from: Peer, key: CallKey, request: &Request) {
         self.answer_within(now, from, request, 200);
         let Some(call) = self.calls.get_mut(&key) else { return };
-        let (status, reason) = reason_of(&request.headers, "hung up");
+        let (status, reason) = reason::read(&request.headers, "hung up");
         match call.phase {
             // A caller may say BYE in an early dialog; the INVITE still wants its answer (RFC 3261 15.1.2).
             Phase::Ringing => {
@@ -114,8 +128,16 @@ impl UserAgent {
     /// A request inside the dialog found nobody (481) or no answer (408): the call is gone (RFC 3261 12.2.1.2).
     pub(super) fn end_lost(&mut self, now: Moment, key: CallKey, status: u16, reason: &str) {
         let cause = EndCause { by: EndedBy::Timeout, status: Some(status), reason: reason.to_owned() };
+        self.give_reason(key, Reason::of_status(status));
         self.tell_ended(key, cause);
         self.send_bye(now, key);
+    }
+}
+
+/// Says why, if that is known.
+pub(super) fn add_reason(request: &mut Request, reason: Option<&Reason>) {
+    if let Some(reason) = reason {
+        request.headers.push("Reason", reason.write());
     }
 }
 

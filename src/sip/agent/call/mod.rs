@@ -6,6 +6,7 @@
 mod callee;
 mod caller;
 mod description;
+mod early;
 mod ending;
 mod forks;
 mod inside;
@@ -19,6 +20,7 @@ use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Request, Uri};
+use crate::sip::reason::Reason;
 use crate::sip::replaces::Replaces;
 use crate::sip::target_dialog::TargetDialog;
 use crate::sip::transaction::{ClientId, ServerId};
@@ -28,6 +30,7 @@ use reliable::{EarlyOffer, Reliable};
 pub use session::MIN_SESSION_S;
 use session::Session;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 pub(super) use wishes::Wish;
 
@@ -95,6 +98,8 @@ pub(super) struct Call {
     pub(super) local_sdp: Vec<u8>,
     /// What we said last, answered or not: the next description's version follows from it.
     pub(super) sent_sdp: Vec<u8>,
+    /// Whether the far end could not take an offer of ours before the call was answered.
+    pub(super) no_early_offers: bool,
     /// An offer of theirs before the call is answered.
     pub(super) early_offer: Option<Box<EarlyOffer>>,
     /// Our 2xx, while it has to wait for a PRACK.
@@ -110,6 +115,8 @@ pub(super) struct Call {
     pub(super) glares: u32,
     pub(super) glare: Option<Alarm>,
     pub(super) cancel_lapse: Option<Alarm>,
+    /// Why we end it, if there is more to say than that we do.
+    pub(super) farewell: Option<Reason>,
     /// BYE is due as soon as the ACK has come, or is under way.
     pub(super) bye_due: bool,
     pub(super) bye_sent: bool,
@@ -135,6 +142,7 @@ impl Call {
             contact_user: String::new(),
             local_sdp: Vec::new(),
             sent_sdp: Vec::new(),
+            no_early_offers: false,
             early_offer: None,
             answer_due: None,
             session: Session::default(),
@@ -145,6 +153,7 @@ impl Call {
             glares: 0,
             glare: None,
             cancel_lapse: None,
+            farewell: None,
             bye_due: false,
             bye_sent: false,
             refers: Vec::new(),
@@ -220,6 +229,16 @@ impl UserAgent {
         let stamped = description::restamped(&call.sent_sdp, sdp);
         call.sent_sdp.clone_from(&stamped);
         stamped
+    }
+
+    /// The offer of a call that nobody has heard yet, from another address of ours.
+    pub(super) fn readdress(&mut self, key: CallKey, old: IpAddr, new: IpAddr, sdp: Vec<u8>) -> Vec<u8> {
+        let sdp = description::readdressed(sdp, old, new);
+        if let Some(call) = self.calls.get_mut(&key) {
+            call.local_sdp.clone_from(&sdp);
+            call.sent_sdp.clone_from(&sdp);
+        }
+        sdp
     }
 
     /// Where the far end wants the requests of this call (its Contact).

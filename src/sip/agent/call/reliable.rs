@@ -185,6 +185,7 @@ impl UserAgent {
             None => self.answer_within(now, from, &request, 200),
         }
         self.go_on_ringing(now, key);
+        self.pump(now, key);
     }
 
     fn set_agreed(&mut self, key: CallKey, agreed: bool) {
@@ -222,6 +223,9 @@ impl UserAgent {
         let tag = request.headers.from().and_then(|from| from.tag().map(str::to_owned)).unwrap_or_default();
         let Some(call) = self.calls.get_mut(&key) else { return };
         let waits = call.early_offer.is_some();
+        if call.offers_early() {
+            return self.answer_within(now, from, &request, 491);
+        }
         let (agreed, ours_is_out) = match call.phase {
             Phase::Calling { .. } => (call.fork_mut(&tag).is_some_and(|fork| fork.agreed), true),
             _ => self.reliable(key).map_or((false, false), |r| (r.agreed, r.described)),
@@ -267,6 +271,7 @@ impl UserAgent {
         }
         self.transactions.respond(now, offer.server, &response);
         self.go_on_ringing(now, key);
+        self.pump(now, key);
         true
     }
 

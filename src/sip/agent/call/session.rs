@@ -6,6 +6,7 @@ use super::super::{CallKey, EndCause, EndedBy, UserAgent, Why};
 use super::wishes::Wish;
 use crate::sip::alarms::Alarm;
 use crate::sip::message::{Headers, Request, Response};
+use crate::sip::reason::Reason;
 use crate::sip::{Moment, Peer};
 use std::time::Duration;
 
@@ -191,6 +192,7 @@ impl UserAgent {
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.session.end = None;
         let reason = "nothing was heard of the other end for too long (session expired)".to_owned();
+        self.give_reason(key, Reason::of_status(408).saying("session expired"));
         self.tell_ended(key, EndCause { by: EndedBy::Timeout, status: None, reason });
         self.send_bye(now, key);
     }

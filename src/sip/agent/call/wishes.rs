@@ -12,7 +12,7 @@ use crate::sip::message::{Headers, Method, Request, Response};
 use std::time::Duration;
 
 /// How often a re-INVITE that met another (491) is tried.
-const MAX_GLARES: u32 = 8;
+pub(super) const MAX_GLARES: u32 = 8;
 
 /// One thing to do inside a call.
 #[derive(Clone, Debug)]
@@ -29,7 +29,8 @@ pub(in super::super) enum Wish {
 }
 
 impl UserAgent {
-    /// Re-INVITE with a new offer (hold, resume …), never an empty one. Waits for what is under way; an offer that still waits is replaced.
+    /// Re-INVITE with a new offer (hold, resume …), never an empty one; before the call is answered UPDATE, where that may
+    /// be. Waits for what is under way; an offer that still waits is replaced.
     pub fn reoffer(&mut self, now: Moment, call: CallKey, sdp: Vec<u8>) {
         let last = self.calls.get_mut(&call).and_then(|call| call.wishes.back_mut());
         if let Some(Wish::Reoffer(waiting)) = last {
@@ -71,6 +72,9 @@ impl UserAgent {
     /// Does the next thing, if nothing stands in the way.
     pub(in super::super) fn pump(&mut self, now: Moment, key: CallKey) {
         let Some(call) = self.calls.get_mut(&key) else { return };
+        if matches!(call.phase, Phase::Calling { .. } | Phase::Ringing) {
+            return self.pump_early(now, key);
+        }
         let waits = call.in_hand.is_some()
             || call.invite.is_some()
             || call.inbound.is_some()
@@ -137,7 +141,7 @@ impl UserAgent {
         });
     }
 
-    fn contact_in(&self, key: CallKey) -> String {
+    pub(super) fn contact_in(&self, key: CallKey) -> String {
         let call = self.calls.get(&key);
         call.map(|call| self.contact(&call.contact_user, call.dialog.peer)).unwrap_or_default()
     }
@@ -258,7 +262,7 @@ impl UserAgent {
     }
 
     /// Both sides began something at once: what waits behind this one waits on.
-    fn try_after_glare(&mut self, now: Moment, key: CallKey, wish: Wish, later_s: Option<u64>) {
+    pub(super) fn try_after_glare(&mut self, now: Moment, key: CallKey, wish: Wish, later_s: Option<u64>) {
         self.put_back(key, wish);
         let wait = self.glare_wait(key, later_s);
         if let Some(call) = self.calls.get_mut(&key) {
@@ -356,7 +360,7 @@ impl UserAgent {
         }
     }
 
-    fn fail_wish(&mut self, key: CallKey, wish: Wish, status: u16, reason: &str) {
+    pub(super) fn fail_wish(&mut self, key: CallKey, wish: Wish, status: u16, reason: &str) {
         let reason = reason.to_owned();
         let ended = self.calls.get(&key).is_none_or(|call| call.ended);
         match wish {

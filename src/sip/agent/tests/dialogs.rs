@@ -93,7 +93,9 @@ fn every_branch_that_rings_is_told_apart_and_the_one_that_answers_is_the_call() 
         matches!(&events[..], [Event::CallAnswered { fork: 2, sdp: Some(sdp), .. }] if sdp == b"v=0 two"),
         "{events:?}"
     );
-    assert_eq!(mail(&mut world, "BYE")[0].to().unwrap().tag(), Some("one"));
+    let byes = mail(&mut world, "BYE");
+    assert_eq!(byes[0].to().unwrap().tag(), Some("one"));
+    assert_eq!(byes[0].get("Reason"), Some("SIP;cause=200;text=\"Call completed elsewhere\""));
     world.with(alice, |ua, now| ua.hang_up(now, ours));
     world.assert_empty();
 }
@@ -113,6 +115,10 @@ fn answers_of_branches_after_the_end_of_the_call_get_ack_and_bye() {
     let ladder = world.ladder();
     assert_eq!(ladder.matches("> 7000 ACK").count(), 3, "{ladder}");
     assert_eq!(ladder.matches("> 7000 BYE").count(), 3, "{ladder}");
+    assert!(
+        mail(&mut world, "BYE").iter().all(|bye| bye.get("Reason").is_none()),
+        "nobody else has answered"
+    );
     assert_eq!(world.names(alice), ["CallProgress 180", "CallEnded Local"]);
     world.assert_empty();
 }
@@ -192,7 +198,7 @@ fn a_branch_that_was_acknowledged_goes_on_counting_in_its_bye() {
 }
 
 /// An agent at 6002 that 7000 calls with these headers and that description.
-fn called(more: &str, sdp: &str) -> (World, Peer, CallKey) {
+pub fn called(more: &str, sdp: &str) -> (World, Peer, CallKey) {
     let mut world = World::new(1, Weather::default());
     let bob = world.add(6002);
     let text = String::from_utf8(calls::raw_invite("z9hG4bKx", more)).unwrap();
@@ -208,7 +214,7 @@ fn called(more: &str, sdp: &str) -> (World, Peer, CallKey) {
 }
 
 /// A request of 7000 in the dialog of `called`.
-fn next(world: &World, call: CallKey, method: &str, cseq: u32, headers: &str, body: &str) -> Vec<u8> {
+pub fn next(world: &World, call: CallKey, method: &str, cseq: u32, headers: &str, body: &str) -> Vec<u8> {
     let tag = world.agents[&at(6002)].calls[&call].dialog.local_tag.clone();
     format!(
         "{method} sip:you@127.0.0.1:6002 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:7000;branch=z9hG4bKn{cseq}{method};rport\r\n\
@@ -220,7 +226,7 @@ fn next(world: &World, call: CallKey, method: &str, cseq: u32, headers: &str, bo
 }
 
 /// The responses of that status to 7000 so far: when, RSeq, and the body.
-fn replies(world: &World, status: u16) -> Vec<(Moment, Option<u32>, Vec<u8>)> {
+pub fn replies(world: &World, status: u16) -> Vec<(Moment, Option<u32>, Vec<u8>)> {
     let read = |(at, _, _, message): &(Moment, Peer, Peer, Message)| match message {
         Message::Response(r) if r.status == status => {
             Some((*at, r.headers.get("RSeq").and_then(|n| n.parse().ok()), r.body.clone()))

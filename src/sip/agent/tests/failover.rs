@@ -393,3 +393,38 @@ fn registration_calls_and_lamps_come_through_a_failover_in_any_weather() {
         }
     }
 }
+
+#[test]
+fn a_call_that_goes_on_at_a_server_of_the_other_family_names_our_address_of_that_family() {
+    let (ours, dead) = ("[fd00::1]:5060".parse().unwrap(), Peer::udp("[fd00::9]:5060".parse().unwrap()));
+    let mut net = Net::new(3);
+    let (phone, office) = (host(1), net.add_server(9));
+    net.script(office, obliging);
+    net.agents.insert(phone, UserAgent::new(UaConfig::new(ours, "phone", 3)));
+    let sdp =
+        "v=0\r\no=- 7 1 IN IP6 fd00::1\r\ns=-\r\nc=IN IP6 fd00::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
+    let ours = net.with(phone, |ua, now| {
+        ua.add_address(phone);
+        let key = ua.add_account(Account { servers: vec![dead, udp(9)], ..account(dead) });
+        ua.register(now, key);
+        ua.invite(now, Invite { sdp: sdp.into(), ..call(key, dead) })
+    });
+    net.run(s(40));
+    assert!(net.names(phone).contains(&"CallAnswered".to_owned()));
+    for (method, to, ip, body) in [
+        ("INVITE", dead, "[fd00::1]", "IN IP6 fd00::1"),
+        ("INVITE", udp(9), "10.0.0.1", "IN IP4 10.0.0.1"),
+        ("REGISTER", dead, "[fd00::1]", ""),
+        ("REGISTER", udp(9), "10.0.0.1", ""),
+    ] {
+        let all = net.requests(phone, method);
+        let (_, _, request) = all.iter().find(|(_, at, _)| *at == to).unwrap();
+        for name in ["Via", "Contact"] {
+            let value = request.headers.get(name).unwrap();
+            assert!(value.contains(ip), "{method} {to} {name}: {value}");
+        }
+        let text = String::from_utf8(request.body.clone()).unwrap();
+        assert_eq!(text.matches(body).count(), if body.is_empty() { text.len() + 1 } else { 2 }, "{text}");
+    }
+    assert_eq!(net.agents[&phone].peer_address(ours), Some(udp(9)));
+}

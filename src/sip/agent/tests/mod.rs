@@ -3,6 +3,7 @@
 mod calls;
 mod challenges;
 mod dialogs;
+mod early;
 mod events;
 mod failover;
 mod flows;
@@ -20,7 +21,8 @@ mod weather;
 mod wire;
 
 use super::*;
-use crate::sip::message::Uri;
+use crate::sip::Reason;
+use crate::sip::message::{Message, Uri};
 use wire::*;
 
 const OFFER: &[u8] = b"v=0 offer";

@@ -186,3 +186,42 @@ fn a_broken_request_that_can_be_answered_gets_400() {
     assert!(answer.contains("To: <sip:you@127.0.0.1>;tag="), "{answer}");
     assert_eq!(transmit.to, at(7000));
 }
+
+#[test]
+fn of_a_body_with_several_parts_the_description_is_taken_and_what_must_be_understood_refused() {
+    let part = |more: &str| format!("--b\r\n{more}\r\n\r\nv=0 offer\r\n");
+    let sdp = part("Content-Type: application/sdp");
+    let optional =
+        part("Content-Type: application/pidf+xml\r\nContent-Disposition: by-reference;handling=optional");
+    let required = part("Content-Type: application/isup\r\nContent-Disposition: signal;handling=required");
+    for (parts, status) in [
+        ([sdp.clone(), optional.clone()].concat(), 180),
+        (sdp.clone(), 180),
+        ([sdp.clone(), required].concat(), 415),
+        ([sdp.clone(), sdp.clone()].concat(), 415),
+        (optional, 415),
+    ] {
+        let mut world = World::new(1, Weather::default());
+        let bob = world.add(6002);
+        let body = format!("{parts}--b--\r\n");
+        let text = String::from_utf8(super::calls::raw_invite("z9hG4bKx", "")).unwrap();
+        let head = format!("Content-Type: multipart/mixed;boundary=b\r\nContent-Length: {}", body.len());
+        let text = text.replace("Content-Length: 0", &head);
+        world.inject(at(7000), bob, format!("{text}{body}").into_bytes());
+        world.run(ms(1));
+        if status == 180 {
+            let theirs = the_call(&world, bob);
+            let offered = world.take_events(bob).into_iter().find_map(|event| match event {
+                Event::CallReceived { request, .. } => Some(request.body),
+                _ => None,
+            });
+            assert_eq!(offered.as_deref(), Some(&b"v=0 offer"[..]));
+            world.with(bob, |ua, now| ua.ring(now, theirs, None));
+        }
+        assert!(
+            world.ladder().contains(&format!("6002 > 7000 {status} INVITE")),
+            "{parts}\n{}",
+            world.ladder()
+        );
+    }
+}
