@@ -43,6 +43,11 @@ impl Desk {
             })
             .collect();
         for (slot, parkee, unseen) in due {
+            // Who took him is said at the slot already.
+            let told = self.slot(&slot).and_then(|slot| slot.remark.as_ref());
+            if told.is_some_and(|(_, until)| now < *until) {
+                continue;
+            }
             let (who, place, back) = (Self::called(&parkee), self.place(&slot), way_to_call_back(&parkee));
             if unseen {
                 let text =

@@ -13,10 +13,12 @@ mod escalation_tests;
 mod event;
 mod freshness;
 mod hearsay;
+mod lamp_told;
 mod learn;
 mod line;
 #[cfg(test)]
 mod line_tests;
+mod line_told;
 mod manager_told;
 #[cfg(test)]
 mod manager_told_tests;

@@ -16,6 +16,7 @@ mod parking;
 mod pattern;
 mod phone;
 mod preset;
+mod reach;
 mod secure;
 mod switchboard;
 mod team;
@@ -23,6 +24,7 @@ mod team;
 mod tests;
 mod told;
 mod told_by_ami;
+mod watched;
 mod words;
 
 pub use pattern::{Pattern, Places};

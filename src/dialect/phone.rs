@@ -3,12 +3,13 @@
 
 use super::Dialect;
 use super::calls::Leg;
-use super::lamps::{Subscribed, Watched};
+use super::lamps::Subscribed;
 use super::parking::Attempt;
 use super::secure::{MediaSecurity, key_source};
 use super::team::TeamWire;
 use super::told_by_ami::Witness;
-use crate::desk::{CallId, Effect, Event, Protection, Way};
+use super::watched::Watched;
+use crate::desk::{CallId, Effect, Event, Way};
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::{Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
@@ -18,10 +19,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// How often the server is asked whether it is there.
-const PROBE_EVERY: Duration = Duration::from_secs(10);
-/// How long its answer is waited for before lamps are called stale.
-const PROBE_PATIENCE: Duration = Duration::from_secs(4);
 /// The longest number or URI that is dialled.
 const MAX_DIALLED: usize = 256;
 
@@ -115,15 +112,15 @@ pub(super) struct Phone {
     pub(super) registered: bool,
     pub(super) said: VecDeque<Said>,
     pub(super) probing: Option<(ProbeKey, Moment)>,
-    next_probe: Option<Moment>,
-    reachable: bool,
+    pub(super) next_probe: Option<Moment>,
+    pub(super) reachable: bool,
     /// Whether our REGISTER met with silence, or would: then the first sign of life is worth another.
-    met_silence: bool,
-    registered_until: Option<Moment>,
+    pub(super) met_silence: bool,
+    pub(super) registered_until: Option<Moment>,
     /// Whether it is known where the server is.
-    located: bool,
+    pub(super) located: bool,
     /// What the desk was last told of the way to the server.
-    told: Option<(Way, Option<Moment>)>,
+    pub(super) told: Option<(Way, Option<Moment>)>,
     next_session: u64,
     pub(super) keys: StdRng,
     pub(super) team: TeamWire,
@@ -323,7 +320,7 @@ impl Phone {
         }
     }
 
-    fn registration_failed(
+    pub(super) fn registration_failed(
         &mut self,
         now: Moment,
         server: sip::Peer,
@@ -346,80 +343,6 @@ impl Phone {
         self.registered_until = None;
         self.tell_way();
         self.say(Event::RegistrationFailed { reason: Text::new(&words), retry_at });
-    }
-
-    fn probe_when_due(&mut self, now: Moment) {
-        if let Some((_, until)) = self.probing {
-            if now >= until {
-                self.silence(now);
-                self.probing = None;
-                self.next_probe = Some(now + Duration::from_secs(1));
-            }
-            return;
-        }
-        if self.next_probe.is_some_and(|at| now >= at) {
-            let server = self.server();
-            let target = self.uri_of("");
-            let probe = self.ua.probe(now, Some(self.account), target, server);
-            self.probing = Some((probe, now + PROBE_PATIENCE));
-            self.next_probe = None;
-        }
-    }
-
-    fn probe_answered(&mut self, now: Moment, probe: ProbeKey, round_trip: Duration) {
-        if self.probing.as_ref().is_some_and(|(p, _)| *p == probe) {
-            self.probing = None;
-            self.next_probe = Some(now + PROBE_EVERY);
-        }
-        self.tell_way();
-        let ms = u32::try_from(round_trip.as_millis()).unwrap_or(u32::MAX);
-        self.say(Event::Reached { round_trip_ms: ms });
-        if !std::mem::replace(&mut self.reachable, true) {
-            self.reachable_again(now);
-        }
-    }
-
-    fn probe_lost(&mut self, now: Moment, probe: ProbeKey) {
-        if self.probing.as_ref().is_some_and(|(p, _)| *p == probe) {
-            self.probing = None;
-            self.next_probe = Some(now + Duration::from_secs(1));
-            self.silence(now);
-        }
-    }
-
-    /// A probe got no answer.
-    fn silence(&mut self, now: Moment) {
-        if std::mem::replace(&mut self.reachable, false) {
-            self.say(Event::Unreachable);
-            self.all_lamps_stale(now);
-        } else if !self.registered && !self.met_silence {
-            // REGISTER itself gives up after half a minute only (RFC 3261 17.1.2.2): too long to look at nothing.
-            self.registration_failed(now, self.server(), None, "", None);
-        }
-    }
-
-    fn reachable_again(&mut self, now: Moment) {
-        if self.registered || self.met_silence {
-            self.ua.register(now, self.account);
-            self.renew_stale_lamps(now);
-        }
-    }
-
-    /// Tells how the server is reached, if that is news.
-    fn tell_way(&mut self) {
-        let peer = self.server();
-        let protection = match (peer.transport, self.config.security.certificates_checked) {
-            (sip::Transport::Tls, true) => Protection::Verified,
-            (sip::Transport::Tls, false) => Protection::Unverified,
-            _ => Protection::None,
-        };
-        let transport = Text::new(peer.transport.via_word());
-        let way = Way { transport, server: Text::new(&peer.address.to_string()), protection };
-        let news = Some((way.clone(), self.registered_until));
-        if self.told != news {
-            self.told = news;
-            self.say(Event::WayTold { way, registered_until: self.registered_until });
-        }
     }
 
     /// Where requests for our phone system go at the moment.
