@@ -155,8 +155,7 @@ fn park_and_announce_is_heard_by_the_paged_phone_and_not_by_the_parked_caller() 
     let bob = Baresip::start(&BaresipOptions::new("bob", &password("bob"), asterisk.sip()).answering());
     asterisk.wait_for_registration("bob", SOON);
     let mut options = desk(&asterisk, "reception", "");
-    // Behind the lot's other lines, which are the file's last.
-    options.more = "page = \"102\"\n".into();
+    options.lot = "page = \"102\"\n".into();
     let console = Console::start(&options);
     console.wait_ready(asterisk.slots());
     let caller = answered(&console, &jane(&asterisk));
