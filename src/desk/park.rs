@@ -209,7 +209,10 @@ impl Desk {
                 self.say(Severity::Info, &format!("{who} is parked on {place} · u takes it back"));
             }
             None => {
-                self.say(Severity::Warning, &format!("{who} is parked, but the server doesn't say where"))
+                let text = format!(
+                    "{who} is parked, but the server doesn't say where: is park_extension right? (parkdeck doctor)"
+                );
+                self.say(Severity::Warning, &text);
             }
         }
         if let Some(key) = &key {
