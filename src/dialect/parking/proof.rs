@@ -99,8 +99,8 @@ impl Phone {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call) else { return };
         let Some(slot) = attempt.slot.clone() else { return };
         let (stage, named, asked_at) = (attempt.stage, attempt.named, attempt.asked_at);
-        // Room elsewhere says nothing of a slot that was named: whoever was quicker has lit it.
-        let unrefused = attempt.wish.is_none() || attempt.done;
+        // A lamp may be told of late, and be somebody else's who came before us: the server must have acted as well.
+        let done = attempt.done;
         let proof = &self.config.dialect.preset.proof;
         let (sign, ask_twice, ender) = (proof.sign, proof.ask_twice, proof.ends_leg);
         match (stage, sign) {
@@ -120,7 +120,7 @@ impl Phone {
             (Stage::Accepted, Sign::Lamp) => match ender {
                 // The slot is told; whose it is, the server's BYE says.
                 LegEnder::Server => self.decide_by(call, now + LEG_PATIENCE),
-                LegEnder::Us if named || unrefused && self.had_room_since(asked_at) => self.prove(now, call),
+                LegEnder::Us if named || done && self.had_room_since(asked_at) => self.prove(now, call),
                 LegEnder::Us => self.decide_by(call, now + LEG_PATIENCE),
             },
             _ => {}
@@ -278,7 +278,9 @@ impl Phone {
             self.had_room_since(attempt.asked_at) && !attempt.refused && attempt.slot.is_some();
         let (lit, probed) = (attempt.slot.clone(), attempt.probe.is_some());
         let slot_named = self.sign() == Sign::Answer && lit.is_some();
-        let ask_twice = self.config.dialect.preset.proof.ask_twice;
+        let wished = attempt.wish.is_some();
+        let proof = &self.config.dialect.preset.proof;
+        let (ask_twice, ours_to_end) = (proof.ask_twice, proof.ends_leg == LegEnder::Us);
         match (stage, lit) {
             (Stage::Proven | Stage::Aftermath, _) => {
                 self.attempts.retain(|a| a.call != call || a.stage != stage || now < a.decide_at);
@@ -289,6 +291,9 @@ impl Phone {
             (Stage::Accepted, _) if slot_named => self.prove(now, call),
             // The slot may be one that isn't on the board: the probe tells.
             (Stage::Accepted, _) if ask_twice && !probed => self.send_probe(now, call),
+            // A server that never says how a REFER ends has had all the time that it needs. Room elsewhere says nothing of
+            // a slot that was named: whoever was quicker has lit it.
+            (Stage::Accepted, Some(_)) if may_have_worked && ours_to_end && !wished => self.prove(now, call),
             (Stage::Accepted, Some(slot)) => {
                 let text =
                     format!("{slot} has lit, but the server keeps this call with you: it may be another's");
