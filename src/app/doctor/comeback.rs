@@ -22,7 +22,9 @@ impl Examiner {
     /// A parked call of ours rings here again.
     pub(super) fn take_comeback(&mut self, now: Moment, call: CallId, arrival: &CallArrival) {
         self.retriever = Some(call);
-        let waited = now.saturating_sub(self.parked_at.unwrap_or(now));
+        // To the nearest second, as servers count: we learn of the park a moment after it, and of the end as well.
+        let waited = now.saturating_sub(self.parked_at.unwrap_or(now)) + Duration::from_millis(500);
+        let waited = Duration::from_secs(waited.as_secs());
         self.facts.came_back_after = Some(waited);
         let sign = match (&arrival.comeback, arrival.referred_by_us) {
             (Some((Some(slot), _)), _) => format!("the server says so, and that it was on {slot}"),
