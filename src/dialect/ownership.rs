@@ -3,6 +3,25 @@
 use super::phone::Phone;
 use crate::sip::{self, CallKey, UserAgent};
 
+/// The call that an event is about, if it is about nothing but a call.
+pub(super) fn call_of(event: &sip::Event) -> Option<CallKey> {
+    use sip::Event as E;
+    match event {
+        E::CallProgress { call, .. }
+        | E::CallRedirected { call, .. }
+        | E::CallAnswered { call, .. }
+        | E::CallConfirmed { call }
+        | E::CallEnded { call, .. }
+        | E::OfferReceived { call, .. }
+        | E::OfferAnswered { call, .. }
+        | E::OfferFailed { call, .. }
+        | E::IdentityChanged { call, .. }
+        | E::InfoReceived { call, .. }
+        | E::MediaAddressWanted { call } => Some(*call),
+        _ => None,
+    }
+}
+
 impl Phone {
     /// Whether this event of the user agent is about something that this phone began or was given.
     pub(super) fn owns(&self, event: &sip::Event) -> bool {
@@ -15,17 +34,17 @@ impl Phone {
             | E::ServersWanted { account }
             | E::NotifiedUnasked { account, .. }
             | E::FlowLost { account, .. } => *account == self.account,
-            E::CallProgress { call, .. }
-            | E::CallRedirected { call, .. }
-            | E::CallAnswered { call, .. }
-            | E::CallConfirmed { call }
-            | E::CallEnded { call, .. }
-            | E::OfferReceived { call, .. }
-            | E::OfferAnswered { call, .. }
-            | E::OfferFailed { call, .. }
-            | E::IdentityChanged { call, .. }
-            | E::InfoReceived { call, .. }
-            | E::MediaAddressWanted { call } => has(call),
+            E::CallProgress { .. }
+            | E::CallRedirected { .. }
+            | E::CallAnswered { .. }
+            | E::CallConfirmed { .. }
+            | E::CallEnded { .. }
+            | E::OfferReceived { .. }
+            | E::OfferAnswered { .. }
+            | E::OfferFailed { .. }
+            | E::IdentityChanged { .. }
+            | E::InfoReceived { .. }
+            | E::MediaAddressWanted { .. } => call_of(event).is_some_and(|call| has(&call)),
             // Those of a REFER may follow the end of their call.
             E::ReferAccepted { call, refer, .. }
             | E::ReferRefused { call, refer, .. }

@@ -3,6 +3,7 @@
 
 use super::{ASK_AGAIN_AFTER, HARD_DEADLINE, Phone, Stage};
 use crate::desk::CallId;
+use crate::dialect::ownership::call_of;
 use crate::dialect::words;
 use crate::parking::Moment;
 use crate::sip::message::Uri;
@@ -47,23 +48,7 @@ impl Phone {
     /// Takes in what the user agent says of an errand. False if it is about something else.
     pub(in crate::dialect) fn errand_heard(&mut self, now: Moment, event: &sip::Event) -> bool {
         use sip::Event as E;
-        let key = match event {
-            E::CallProgress { call, .. }
-            | E::CallRedirected { call, .. }
-            | E::CallAnswered { call, .. }
-            | E::CallConfirmed { call }
-            | E::CallEnded { call, .. }
-            | E::OfferReceived { call, .. }
-            | E::OfferAnswered { call, .. }
-            | E::OfferFailed { call, .. }
-            | E::IdentityChanged { call, .. }
-            | E::InfoReceived { call, .. }
-            | E::MediaAddressWanted { call } => *call,
-            _ => return false,
-        };
-        if !self.runs_errand(key) {
-            return false;
-        }
+        let Some(key) = call_of(event).filter(|key| self.runs_errand(*key)) else { return false };
         match event {
             E::CallAnswered { .. } => self.errand_answered(now, key),
             E::CallEnded { cause, .. } => self.errand_ended(now, key, cause),
