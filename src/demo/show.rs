@@ -24,8 +24,6 @@ const PARKING_TIME_S: u32 = 90;
 /// The demo's lot: at `listen`, with these accounts, and the defaults of a small office otherwise.
 pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
     let account = |user: &User| UserConfig {
-        name: user.name.to_owned(),
-        secret: user.secret.clone(),
         display_name: user.display_name.to_owned(),
         extension: user.extension.and_then(SlotId::new),
         permissions: Permissions {
@@ -33,7 +31,7 @@ pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
             retrieve: user.may_park,
             assert_identity: user.assert_identity,
         },
-        max_contacts: 4,
+        ..UserConfig::new(user.name, user.secret.clone())
     };
     let front = ParkingConfig { parkingtime: PARKING_TIME_S, ..ParkingConfig::default() };
     LotConfig {

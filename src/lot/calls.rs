@@ -13,11 +13,6 @@ use crate::sip::message::Headers;
 use crate::sip::sdp::Codec;
 use crate::sip::{CallKey, EndCause, EndedBy, Reason};
 
-/// The longest INFO that is passed on, in bytes.
-const MAX_INFO_BODY: usize = 1024;
-/// What INFO is passed on: keys, as phones without RFC 4733 send them.
-const INFO_KINDS: [&str; 2] = ["application/dtmf-relay", "application/dtmf"];
-
 impl Lot {
     pub(super) fn codec_of(&self, call: CallKey) -> Option<Codec> {
         self.legs.get(&call)?.sound.as_ref()?.codec()
@@ -98,26 +93,6 @@ impl Lot {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// A key, to the other end.
-    pub(super) fn pass_on_digit(&mut self, stream: StreamId, digit: char) {
-        let pressed = self.legs.values().find(|leg| leg.sound.as_ref().is_some_and(|s| s.stream == stream));
-        let peer = pressed.and_then(Leg::peer).and_then(|peer| self.legs.get(&peer));
-        if let Some(sound) = peer.and_then(|leg| leg.sound.as_ref()) {
-            self.sound.press(sound, digit);
-        }
-    }
-
-    /// An INFO, to the other end: keys that were pressed, and nothing else that one phone might say to another.
-    pub(super) fn pass_on_info(&mut self, now: Moment, call: CallKey, content_type: &str, body: Vec<u8>) {
-        let kind = content_type.split(';').next().unwrap_or_default().trim();
-        if !INFO_KINDS.iter().any(|known| known.eq_ignore_ascii_case(kind)) || body.len() > MAX_INFO_BODY {
-            return;
-        }
-        if let Some(peer) = self.legs.get(&call).and_then(Leg::peer) {
-            self.agent.info(now, peer, content_type, body);
         }
     }
 

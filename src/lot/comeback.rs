@@ -3,11 +3,13 @@
 
 use super::Lot;
 use super::attempts::Bell;
-use super::config::ParkingConfig;
-use super::legs::Purpose;
+use super::config::{Key, ParkingConfig};
+use super::legs::{Place, Purpose};
 use super::notice::Notice;
-use super::slots::{Departure, ParkedCall, Ticket};
-use super::words::{NOTE_HEADER, Refusal, TICKET_HEADER, WAITED_HEADER, slot_header};
+use super::slots::{Departure, Due, ParkedCall, Return, Ticket};
+use super::words::{
+    NOTE_HEADER, REASON_HEADER, Refusal, TICKET_HEADER, WAITED_HEADER, quotable, slot_header,
+};
 use crate::parking::Moment;
 use crate::sip::CallKey;
 use crate::sip::message::{NameAddr, Uri};
@@ -16,10 +18,72 @@ use std::time::Duration;
 impl Lot {
     /// Rings back every call whose time is over.
     pub(super) fn ring_back_overdue_calls(&mut self, now: Moment) {
-        let due: Vec<Ticket> = self.lots.iter_mut().flat_map(|lot| lot.ring_back_due(now)).collect();
-        for ticket in due {
+        let due: Vec<Due> = self.lots.iter_mut().flat_map(|lot| lot.ring_back_due(now)).collect();
+        for Due { ticket, awaited } in due {
+            if awaited || !self.awaits_parker(now, &ticket) {
+                self.ring_parker(now, &ticket);
+            }
+        }
+    }
+
+    /// Whether the comeback waits because its parker is on the phone, where the lot wants that.
+    fn awaits_parker(&mut self, now: Moment, ticket: &Ticket) -> bool {
+        let Some((lot, parked)) = self.parked(ticket) else { return false };
+        let patient = |parking: &ParkingConfig| parking.comebackwhenidle && parking.comebacktoorigin;
+        if !self.parking(lot).is_some_and(patient) || !self.is_on_the_phone(&parked.parker.user) {
+            return false;
+        }
+        if let Some(parking) = self.lots.get_mut(lot) {
+            parking.await_parker(now, ticket);
+        }
+        true
+    }
+
+    /// Rings the parkers who have hung up and are waited for.
+    pub(super) fn ring_idle_parkers(&mut self, now: Moment) {
+        if !self.lots.iter().any(|lot| lot.config().comebackwhenidle) {
+            return;
+        }
+        let mut lots = std::mem::take(&mut self.lots);
+        let free: Vec<Ticket> =
+            lots.iter_mut().flat_map(|lot| lot.ring_back_idle(|user| self.is_on_the_phone(user))).collect();
+        self.lots = lots;
+        for ticket in free {
             self.ring_parker(now, &ticket);
         }
+    }
+
+    fn is_on_the_phone(&self, user: &str) -> bool {
+        let busy = |place: &Place| {
+            matches!(place, Place::With(_) | Place::Asking(_) | Place::Dialled(_) | Place::Transferring(_))
+        };
+        self.legs.values().any(|leg| leg.user.as_deref() == Some(user) && busy(&leg.place))
+    }
+
+    /// A parked caller pressed the lot's exit key: whoever was rung for him is rung no more, and the fallback is. False
+    /// when the key means nothing here.
+    pub(super) fn leave_by_key(&mut self, now: Moment, ticket: &Ticket, key: char) -> bool {
+        let Some((lot, parked)) = self.parked(ticket) else { return false };
+        let Some(options) = self.parking(lot) else { return false };
+        if options.exitkey.map(Key::letter) != Some(key)
+            || self.fallback_for(options, &parked.parker.user).is_none()
+            || parked.returns == Return::ExitKey
+        {
+            return false;
+        }
+        self.cancel_ringing_for(now, ticket, None);
+        if let Some(parking) = self.lots.get_mut(lot) {
+            parking.leave_waiting(ticket);
+        }
+        self.presence.touch(parked.slot.as_str());
+        self.ring_fallback(now, ticket);
+        true
+    }
+
+    /// Who gets the calls that this user parked in a lot with these options.
+    fn fallback_for(&self, options: &ParkingConfig, parker: &str) -> Option<String> {
+        let own = self.plan.user(parker).map(|parker| options.fallback_of(parker));
+        own.unwrap_or(options.fallback.as_deref()).map(str::to_owned)
     }
 
     fn ring_parker(&mut self, now: Moment, ticket: &Ticket) {
@@ -48,7 +112,9 @@ impl Lot {
     pub(super) fn ring_fallback(&mut self, now: Moment, ticket: &Ticket) {
         let Some((lot, parked)) = self.parked(ticket) else { return };
         let Some(options) = self.parking(lot).cloned() else { return };
-        let Some(target) = options.fallback.clone() else { return self.wait_again(now, ticket) };
+        let Some(target) = self.fallback_for(&options, &parked.parker.user) else {
+            return self.wait_again(now, ticket);
+        };
         let bell = self.comeback_bell(now, lot, &parked, &options, options.fallbackdialtime);
         let purpose = Purpose::Fallback { ticket: ticket.clone() };
         let rung = match (self.plan.user_at(&target).map(|user| user.name.clone()), Uri::parse(&target)) {
@@ -129,6 +195,16 @@ impl Lot {
         }
     }
 
+    /// Why a call comes back: a word for programs, and a sentence for people.
+    fn reminder(&self, now: Moment, parked: &ParkedCall<CallKey>) -> (&'static str, String) {
+        let (slot, by, waited_s) = (&parked.slot, parked.parker.identity.label(), parked.waited_s(now));
+        match parked.returns {
+            Return::TimeOver => ("parking-time", format!("Parked on {slot} by {by} for {waited_s} s")),
+            Return::SentBack => ("returned", format!("Sent back to {by}: nobody took the call")),
+            Return::ExitKey => ("exit-key", format!("Asked out of {slot} after {waited_s} s")),
+        }
+    }
+
     fn comeback_headers(
         &self,
         now: Moment,
@@ -142,6 +218,9 @@ impl Lot {
             let (name, value) = slot_header(&parked.slot, &options.name, &parked.ticket);
             add(&name, value);
         }
+        let (reason, text) = self.reminder(now, parked);
+        add(REASON_HEADER, format!("{reason};text=\"{}\"", quotable(&text)));
+        add("Subject", text);
         add(TICKET_HEADER, parked.ticket.as_str().to_owned());
         add(WAITED_HEADER, parked.waited_s(now).to_string());
         add("Referred-By", self.address(&parked.parker.identity).to_string());

@@ -2,11 +2,14 @@
 //! what the types alone can't say. Names are those of Asterisk's `res_parking.conf` where it has one.
 //! No file is read here: the config module turns TOML into these and maps a [`Problem`] to its line.
 
+mod parking;
+
+pub use parking::{FindSlot, Key, MAX_FALLBACKS, ParkingConfig, SlotRange};
+
 use crate::parking::SlotId;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -145,9 +148,37 @@ pub struct UserConfig {
     /// How many phones may be registered at once.
     #[serde(default = "four")]
     pub max_contacts: u8,
+    /// The contexts whose lots this user reaches, besides those lots that have none.
+    #[serde(default)]
+    pub contexts: Vec<String>,
+    /// The lot in which he parks where he names none; the first when absent.
+    #[serde(default)]
+    pub parkinglot: Option<String>,
+    /// The lots in which he may park; all that he reaches when absent.
+    #[serde(default)]
+    pub park_in: Option<Vec<String>>,
+    /// The lots of which he may retrieve what others parked, and see who is there; all that he reaches when absent.
+    #[serde(default)]
+    pub retrieve_from: Option<Vec<String>>,
 }
 
 impl UserConfig {
+    /// A user with the rights of everybody, and no number.
+    pub fn new(name: impl Into<String>, secret: SecretString) -> Self {
+        Self {
+            name: name.into(),
+            secret,
+            display_name: String::new(),
+            extension: None,
+            permissions: Permissions::default(),
+            max_contacts: four(),
+            contexts: Vec::new(),
+            parkinglot: None,
+            park_in: None,
+            retrieve_from: None,
+        }
+    }
+
     /// The name to show: the display name, else the user's name.
     pub fn label(&self) -> &str {
         if self.display_name.is_empty() { &self.name } else { &self.display_name }
@@ -175,135 +206,6 @@ pub struct Permissions {
 impl Default for Permissions {
     fn default() -> Self {
         Self { park: true, retrieve: true, assert_identity: false }
-    }
-}
-
-/// One parking lot, in the words of `res_parking.conf`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ParkingConfig {
-    /// The lot's name.
-    pub name: String,
-    /// The extension that parks into any free slot.
-    pub parkext: SlotId,
-    /// The slots, `"701-712"`.
-    pub parkpos: SlotRange,
-    /// Seconds until a parked call comes back; 0: never.
-    pub parkingtime: u32,
-    /// Which free slot is taken.
-    pub findslot: FindSlot,
-    /// Whether the parker is rung when the time is over; else the call goes straight to the fallback.
-    pub comebacktoorigin: bool,
-    /// Seconds for which the parker is rung.
-    pub comebackdialtime: u32,
-    /// Whether the comeback shows "703 Jane Doe" instead of "Jane Doe".
-    pub comebackprefix: bool,
-    /// The Alert-Info URI of a comeback, for a distinctive ring; `info=park-return` is added.
-    pub comebackalertinfo: String,
-    /// Who gets a call that its parker didn't take: an extension, a user, or a `sip:` URI with a literal address.
-    /// With none, or when he doesn't answer either, the call goes back into its slot.
-    pub fallback: Option<String>,
-    /// Seconds for which the fallback is rung.
-    pub fallbackdialtime: u32,
-    /// File of the music that parked callers hear; silence when absent.
-    pub music: Option<PathBuf>,
-}
-
-impl Default for ParkingConfig {
-    fn default() -> Self {
-        Self {
-            name: "front".to_owned(),
-            parkext: SlotId::new("700").unwrap_or_else(|| SlotRange::number(700)),
-            parkpos: SlotRange { first: 701, last: 712 },
-            parkingtime: 45,
-            findslot: FindSlot::First,
-            comebacktoorigin: true,
-            comebackdialtime: 30,
-            comebackprefix: true,
-            comebackalertinfo: "http://www.notused.invalid".to_owned(),
-            fallback: None,
-            fallbackdialtime: 30,
-            music: None,
-        }
-    }
-}
-
-/// Which free slot a nondirected park takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FindSlot {
-    /// The lowest.
-    #[default]
-    First,
-    /// The one after the slot that was taken last, round and round.
-    Next,
-    /// Any.
-    Random,
-}
-
-/// Consecutive slot numbers, both ends included; written `"701-712"` or `"701"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SlotRange {
-    /// The lowest slot.
-    pub first: u32,
-    /// The highest slot.
-    pub last: u32,
-}
-
-impl SlotRange {
-    /// Reads `"701-712"`.
-    ///
-    /// # Errors
-    /// A sentence for the administrator when it isn't a range, runs backwards or is longer than [`MAX_SLOTS`].
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let number = |t: &str| t.trim().parse::<u32>().ok();
-        let (Some(first), Some(last)) = (number(first), number(last)) else {
-            return Err("slots are written as first-last, for example \"701-712\"".to_owned());
-        };
-        if last < first {
-            return Err(format!("the slots run backwards: write \"{last}-{first}\""));
-        }
-        if (last - first) as usize >= MAX_SLOTS {
-            return Err(format!("a lot has at most {MAX_SLOTS} slots"));
-        }
-        Ok(Self { first, last })
-    }
-
-    /// The slots in order.
-    pub fn slots(self) -> impl Iterator<Item = SlotId> {
-        (self.first..=self.last).map(Self::number)
-    }
-
-    /// Whether `extension` is one of the slots.
-    pub fn contains(self, extension: &str) -> bool {
-        let plain = extension.bytes().all(|b| b.is_ascii_digit()) && !extension.starts_with('0');
-        plain && extension.parse().is_ok_and(|n| (self.first..=self.last).contains(&n))
-    }
-
-    fn number(n: u32) -> SlotId {
-        // Digits are always an extension; the fallback can't be reached and keeps this free of panics.
-        SlotId::new(&n.to_string()).or_else(|| SlotId::new("0")).unwrap_or_else(|| Self::number(0))
-    }
-}
-
-impl TryFrom<String> for SlotRange {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::parse(&text)
-    }
-}
-
-impl From<SlotRange> for String {
-    fn from(range: SlotRange) -> Self {
-        range.to_string()
-    }
-}
-
-impl fmt::Display for SlotRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
     }
 }
 
@@ -390,17 +292,13 @@ impl LotConfig {
             user.problems(i, &mut numbers, &mut say);
         }
         for (i, lot) in self.lots.iter().enumerate() {
-            lot.problems(i, &mut numbers, &mut say);
+            lot.problems(i, self, &mut numbers, &mut say);
         }
         for (i, lot) in self.lots.iter().enumerate() {
-            let known = |target: &str| {
-                target.starts_with("sip:")
-                    || self.users.iter().any(|u| u.name == target || u.number() == target)
-            };
-            if let Some(target) = lot.fallback.as_deref().filter(|t| !known(t)) {
-                let message = format!("“{target}” is no user, no extension and no sip: URI");
-                say(format!("lots.{i}.fallback"), message);
-            }
+            lot.people_problems(i, self, &mut say);
+        }
+        for (i, user) in self.users.iter().enumerate() {
+            user.lot_problems(i, &self.lots, &mut say);
         }
         found
     }
@@ -452,35 +350,20 @@ impl UserConfig {
     }
 }
 
-impl ParkingConfig {
-    fn problems(
-        &self,
-        i: usize,
-        numbers: &mut BTreeMap<String, String>,
-        say: &mut impl FnMut(String, String),
-    ) {
-        let path = format!("lots.{i}");
-        let owner = format!("lot {} ({})", i + 1, self.name);
-        if self.name.is_empty() || self.name.contains(['"', '\\', '\r', '\n', ';']) || self.name.len() > 64 {
-            say(format!("{path}.name"), "a lot's name has 1 to 64 characters without quotes".to_owned());
+impl UserConfig {
+    /// What is wrong with the lots that he names.
+    fn lot_problems(&self, i: usize, lots: &[ParkingConfig], say: &mut impl FnMut(String, String)) {
+        let known = |name: &&String| lots.iter().any(|lot| lot.name == **name);
+        let named = [("park_in", &self.park_in), ("retrieve_from", &self.retrieve_from)];
+        let lists =
+            named.into_iter().flat_map(|(key, list)| list.iter().flatten().map(move |name| (key, name)));
+        let own = self.parkinglot.iter().map(|name| ("parkinglot", name));
+        for (key, name) in own.chain(lists).filter(|(_, name)| !known(name)) {
+            say(format!("users.{i}.{key}"), format!("there is no lot “{name}”"));
         }
-        claim(numbers, self.parkext.as_str(), &owner, &format!("{path}.parkext"), say);
-        if self.parkpos.contains(self.parkext.as_str()) {
-            say(format!("{path}.parkpos"), format!("{} is the park extension, not a slot", self.parkext));
-        }
-        for slot in self.parkpos.slots() {
-            claim(numbers, slot.as_str(), &owner, &format!("{path}.parkpos"), say);
-        }
-        let mut time = |key: &str, value: u32, least: u32| {
-            if !(least..=MAX_TIME_S).contains(&value) {
-                say(format!("{path}.{key}"), format!("between {least} and {MAX_TIME_S} seconds"));
-            }
-        };
-        time("parkingtime", self.parkingtime, 0);
-        time("comebackdialtime", self.comebackdialtime, 1);
-        time("fallbackdialtime", self.fallbackdialtime, 1);
-        if self.comebackalertinfo.contains(['<', '>', '\r', '\n']) {
-            say(format!("{path}.comebackalertinfo"), "a URI without angle brackets".to_owned());
+        let contexts = |name: &&String| !lots.iter().any(|lot| lot.context.as_ref() == Some(*name));
+        for name in self.contexts.iter().filter(contexts) {
+            say(format!("users.{i}.contexts"), format!("no lot has the context “{name}”"));
         }
     }
 }
@@ -559,7 +442,7 @@ mod tests {
         config.lots[0].fallback = Some("nobody".into());
         let paths: Vec<String> = config.problems().into_iter().map(|p| p.path).collect();
         assert!(paths.contains(&"lots.0.parkpos".to_owned()), "{paths:?}");
-        assert!(paths.contains(&"lots.1.parkext".to_owned()), "{paths:?}");
+        assert!(paths.contains(&"lots.1.parkpos".to_owned()), "{paths:?}");
         assert!(paths.contains(&"lots.0.fallback".to_owned()), "{paths:?}");
     }
 

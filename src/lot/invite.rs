@@ -136,7 +136,7 @@ impl Lot {
             return self.replace(now, call, user, &replaces);
         }
         let dialled = request.uri.user.clone().unwrap_or_default();
-        match self.destination(&dialled) {
+        match self.destination_for(user, &dialled) {
             Some(Destination::User(callee)) => self.place_call(now, call, &callee),
             Some(Destination::Park { lot }) => self.park_oneself(now, call, user, lot, request),
             Some(Destination::Slot { lot, slot }) => self.retrieve_from(now, call, user, lot, &slot, request),

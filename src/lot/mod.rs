@@ -7,11 +7,12 @@
 //! | --- | --- |
 //! | `config` | what an administrator says |
 //! | `plan` | what an extension means |
-//! | `gate`, `registrar` | who may come in, and where the phones are |
+//! | `gate`, `registrar`, `rights` | who may come in, where the phones are, who may do what in which lot |
 //! | `slots` | the slot book: pure parking, no SIP |
 //! | `invite` | who comes in, and where he goes |
 //! | `legs`, `calls`, `attempts` | what a leg is; its life; ringing somebody, for whatever reason |
 //! | `park`, `retrieve`, `comeback`, `transfer` | what the lot is for |
+//! | `keys` | what keys the lot understands |
 //! | `presence`, `notes` | lamps and what is written on parked calls |
 //! | `relay` | messages from user to user |
 //! | `sound` | ports, offers and answers, and what each leg hears |
@@ -25,6 +26,7 @@ mod comeback;
 pub mod config;
 mod gate;
 mod invite;
+mod keys;
 mod legs;
 mod notes;
 mod notice;
@@ -34,6 +36,7 @@ mod presence;
 mod registrar;
 mod relay;
 mod retrieve;
+mod rights;
 pub mod slots;
 mod sound;
 mod transfer;
@@ -216,7 +219,7 @@ impl Lot {
     pub fn report(&mut self, now: Moment, report: Report) {
         match report {
             Report::PortsBound { ports } => self.sound.add_ports(ports),
-            Report::Digit { stream, digit } => self.pass_on_digit(stream, digit),
+            Report::Digit { stream, digit } => self.on_digit(now, stream, digit),
             Report::StreamSilent { stream, silent_ms } if silent_ms >= SILENT_MS => self.knock(now, stream),
             Report::KeysAging { stream } => self.renew_keys(now, stream),
             Report::OpenRefused { stream, .. } => self.replace_stream(now, stream),
@@ -275,6 +278,7 @@ impl Lot {
         while let Some(event) = self.agent.poll_event() {
             self.handle(now, event);
         }
+        self.ring_idle_parkers(now);
         self.tell_watchers(now);
     }
 
@@ -290,9 +294,7 @@ impl Lot {
             Event::OfferReceived { call, sdp, .. } => self.on_offer(now, call, &sdp),
             Event::OfferAnswered { call, sdp } => self.on_offer_answered(now, call, &sdp),
             Event::IdentityChanged { call, headers } => self.on_identity(now, call, &headers),
-            Event::InfoReceived { call, content_type, body } => {
-                self.pass_on_info(now, call, &content_type, body)
-            }
+            Event::InfoReceived { call, content_type, body } => self.on_info(now, call, &content_type, body),
             Event::ReferReceived { call, refer, request, from } => {
                 self.on_refer(now, call, refer, &request, from);
             }

@@ -28,7 +28,8 @@ impl Lot {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),
         };
-        if let Some(Destination::User(to)) = self.destination(request.uri.user.as_deref().unwrap_or_default())
+        if let Some(Destination::User(to)) =
+            self.destination_for(&user, request.uri.user.as_deref().unwrap_or_default())
         {
             return self.relay(now, key, from, &user, &to, request);
         }
@@ -43,16 +44,15 @@ impl Lot {
 
     fn write_note(&mut self, now: Moment, user: &str, request: &Request) -> Result<(), Refusal> {
         let extension = request.uri.user.clone().unwrap_or_default();
-        let Some(Destination::Slot { lot, slot }) = self.destination(&extension) else {
+        let Some(Destination::Slot { lot, slot }) = self.destination_for(user, &extension) else {
             return Err(Refusal::new(404, "There is nobody to write to; notes are written on slots."));
         };
         let note = read_note(request)?;
         let ticket = self.noted_call(now, user, lot, slot.as_str(), request)?;
-        let Some((_, parked)) = self.parked(&ticket) else {
+        let Some((lot, parked)) = self.parked(&ticket) else {
             return Err(Refusal::new(404, "The call is gone."));
         };
-        let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
-        if !permitted && parked.parker.user != user {
+        if !self.sees(user, lot) && parked.parker.user != user {
             return Err(Refusal::new(403, "You may not write on that call."));
         }
         for lot in &mut self.lots {
@@ -81,7 +81,7 @@ impl Lot {
             return Err(Refusal::new(404, "There is no such lot."));
         };
         let Some(parked) = parking.in_slot(slot) else {
-            return Err(self.too_late_for(now, user, slot, parking.departed_lately(now, slot)));
+            return Err(self.too_late_for(now, user, lot, slot, parking.departed_lately(now, slot)));
         };
         let same = named_ticket.is_none_or(|ticket| ticket == parked.ticket.as_str())
             && named_call.is_none_or(|call| self.is_dialog_of(parked.occupant, call));

@@ -5,7 +5,7 @@ use super::Lot;
 use super::legs::Place;
 use super::notice::Notice;
 use super::slots::{Arrival, ParkedCall, Parker, ParkingLot};
-use super::words::{Refusal, note_in, slot_header};
+use super::words::{Refusal, note_in};
 use crate::parking::{Moment, SlotId};
 use crate::sip::message::Request;
 use crate::sip::{CallKey, ReferKey};
@@ -28,7 +28,7 @@ impl Lot {
         let user = leg.user.clone().unwrap_or_default();
         let Some(peer) = leg.peer() else { return Err(Refusal::new(403, "There is nobody to park.")) };
         let parker = Parker { user, identity: leg.identity.clone() };
-        self.may_park(&parker.user)?;
+        self.may_park(&parker.user, lot)?;
         let Some(parkee) = self.legs.get(&peer).map(|leg| leg.identity.clone()) else {
             return Err(Refusal::new(481, "The call is gone."));
         };
@@ -38,9 +38,8 @@ impl Lot {
         };
         let parked = parking.park(now, slot, arrival)?.clone();
         self.seat(peer, &parked);
-        let name = self.parking(lot).map(|parking| parking.name.clone()).unwrap_or_default();
-        let header = slot_header(&parked.slot, &name, &parked.ticket);
-        self.finish_refer(now, refer, request, vec![header]);
+        let headers = self.parked_headers(lot, &parked);
+        self.finish_refer(now, refer, request, headers);
         self.hang_up(now, parker_leg);
         Ok(())
     }
@@ -63,13 +62,6 @@ impl Lot {
         }
     }
 
-    pub(super) fn may_park(&self, user: &str) -> Result<(), Refusal> {
-        match self.plan.user(user) {
-            Some(user) if user.permissions.park => Ok(()),
-            _ => Err(Refusal::new(403, "You may not park calls.")),
-        }
-    }
-
     /// A phone calls the park extension: it is parked itself.
     pub(super) fn park_oneself(
         &mut self,
@@ -79,7 +71,7 @@ impl Lot {
         lot: usize,
         request: &Request,
     ) -> Result<(), Refusal> {
-        self.may_park(user)?;
+        self.may_park(user, lot)?;
         let answer = self.answer_offer_of(call, None)?;
         let identity = self.legs.get(&call).map(|leg| leg.identity.clone()).unwrap_or_default();
         let parker = Parker { user: user.to_owned(), identity: identity.clone() };
@@ -92,9 +84,8 @@ impl Lot {
             Refusal::new(full.status, "The lot is full.")
         })?;
         let parked = parked.clone();
-        let name = self.parking(lot).map(|parking| parking.name.clone()).unwrap_or_default();
-        let header = slot_header(&parked.slot, &name, &parked.ticket);
-        self.agent.accept_with(now, call, answer, vec![header]);
+        let headers = self.parked_headers(lot, &parked);
+        self.agent.accept_with(now, call, answer, headers);
         self.seat(call, &parked);
         Ok(())
     }

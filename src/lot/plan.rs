@@ -42,7 +42,10 @@ impl Plan {
             numbers.insert(user.number().to_owned(), Destination::User(user.name.clone()));
         }
         for (lot, parking) in config.lots.iter().enumerate() {
-            numbers.insert(parking.parkext.to_string(), Destination::Park { lot });
+            // Where several lots share it, the first.
+            if !matches!(numbers.get(parking.parkext.as_str()), Some(Destination::Park { .. })) {
+                numbers.insert(parking.parkext.to_string(), Destination::Park { lot });
+            }
             for slot in parking.parkpos.slots() {
                 numbers.insert(slot.to_string(), Destination::Slot { lot, slot });
             }

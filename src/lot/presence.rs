@@ -110,7 +110,10 @@ impl Lot {
         }
         let refuse = |status, words: &str| Err((Refusal::new(status, words), None));
         let extension = request.uri.user.clone().unwrap_or_default();
-        match self.destination(&extension) {
+        match self.destination_for(user, &extension) {
+            Some(Destination::Slot { lot, .. }) if !self.has_hints(lot) => {
+                return refuse(404, "The slots of that lot have no lamps (parkinghints).");
+            }
             Some(Destination::Slot { .. } | Destination::User(_)) => {}
             Some(Destination::Park { .. }) | None => return refuse(404, "There is nothing to watch there."),
         }
@@ -142,7 +145,11 @@ impl Lot {
         for key in keys {
             let Some(watcher) = self.presence.watchers.get(&key) else { continue };
             let known = self.plan.user(&watcher.user).is_some();
-            if !known || self.destination(&watcher.extension).is_none() {
+            let gone = match self.destination_for(&watcher.user, &watcher.extension) {
+                Some(Destination::Slot { lot, .. }) => !self.has_hints(lot),
+                destination => destination.is_none(),
+            };
+            if !known || gone {
                 self.agent.dismiss(now, key, "noresource");
                 self.presence.forget(key);
             } else {
@@ -171,10 +178,11 @@ impl Lot {
         let Some(watcher) = self.presence.watchers.get(&key) else { return };
         let extension = watcher.extension.clone();
         let mut dialogs = self.state_of(&extension);
-        let parked = self.lots.iter().find_map(|lot| lot.in_slot(&extension));
-        if let (Some(parked), Some(dialog)) = (parked, dialogs.first_mut()) {
-            let permitted = self.plan.user(&watcher.user).is_some_and(|user| user.permissions.retrieve);
-            if permitted || parked.parker.user == watcher.user {
+        let parked = self.lots.iter().enumerate();
+        let parked = parked.map(|(lot, parking)| (lot, parking.in_slot(&extension)));
+        let parked = parked.into_iter().find_map(|(lot, parked)| Some((lot, parked?)));
+        if let (Some((lot, parked)), Some(dialog)) = (parked, dialogs.first_mut()) {
+            if self.sees(&watcher.user, lot) || parked.parker.user == watcher.user {
                 dialog.duration_s = Some(parked.waited_s(now));
             } else {
                 *dialog = bare(dialog);
@@ -185,6 +193,11 @@ impl Lot {
         let info = DialogInfo { version: watcher.version, full: true, entity, dialogs };
         watcher.version = watcher.version.wrapping_add(1);
         self.agent.notify(now, key, dialog_info::CONTENT_TYPE, dialog_info::write(&info));
+    }
+
+    /// Whether the slots of that lot have lamps.
+    fn has_hints(&self, lot: usize) -> bool {
+        self.parking(lot).is_some_and(|parking| parking.parkinghints)
     }
 
     /// What there is to tell of an extension.
@@ -214,7 +227,9 @@ impl Lot {
         let target = self.agent.remote_target(parked.occupant).map(|uri| uri.to_string());
         // A parked call is one that somebody brought here; one that rings back is calling out.
         let (state, direction) = match parked.phase {
-            Phase::Waiting { .. } => (DialogState::Confirmed, Direction::Recipient),
+            Phase::Waiting { .. } | Phase::AwaitingParker { .. } => {
+                (DialogState::Confirmed, Direction::Recipient)
+            }
             Phase::RingingBack => (DialogState::Early, Direction::Initiator),
         };
         let slot = Uri::sip(parked.slot.as_str(), &self.config.realm).to_string();

@@ -5,7 +5,7 @@ use super::Lot;
 use super::legs::Place;
 use super::notice::Notice;
 use super::slots::{Departed, Departure, Ticket};
-use super::words::{Refusal, TICKET_HEADER, too_late};
+use super::words::{ORBIT_TICKET, Refusal, TICKET_HEADER, too_late};
 use crate::parking::{Moment, SlotId};
 use crate::sip::message::Request;
 use crate::sip::replaces::Replaces;
@@ -32,7 +32,8 @@ impl Lot {
         slot: &SlotId,
         request: &Request,
     ) -> Result<(), Refusal> {
-        if let Some(ticket) = request.headers.get(TICKET_HEADER) {
+        let in_uri = || request.uri.params.get(ORBIT_TICKET);
+        if let Some(ticket) = request.headers.get(TICKET_HEADER).or_else(in_uri) {
             // Whoever shows the ticket of a call may have that call, wherever it is by now, and no other.
             let named = self.lots.iter().find_map(|lot| lot.by_ticket_text(ticket.trim()));
             let Some(ticket) = named.map(|parked| parked.ticket.clone()) else {
@@ -49,10 +50,10 @@ impl Lot {
         };
         let Some(parked) = parking.in_slot(slot.as_str()) else {
             let departed = parking.departed_lately(now, slot.as_str());
-            return Err(self.too_late_for(now, user, slot.as_str(), departed));
+            return Err(self.too_late_for(now, user, lot, slot.as_str(), departed));
         };
         let (ticket, parker) = (parked.ticket.clone(), parked.parker.user.clone());
-        self.may_retrieve(user, &parker)?;
+        self.may_retrieve(user, &parker, lot)?;
         self.retrieve(now, call, &ticket)
     }
 
@@ -62,21 +63,12 @@ impl Lot {
         &self,
         now: Moment,
         user: &str,
+        lot: usize,
         slot: &str,
         departed: Option<&Departed>,
     ) -> Refusal {
-        let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
+        let permitted = self.sees(user, lot);
         too_late(now, slot, departed.filter(|_| permitted))
-    }
-
-    /// Those who have the right, and whoever parked the call himself.
-    fn may_retrieve(&self, user: &str, parker: &str) -> Result<(), Refusal> {
-        let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
-        if permitted || user == parker {
-            Ok(())
-        } else {
-            Err(Refusal::new(403, "You may not retrieve calls."))
-        }
     }
 
     /// INVITE with Replaces (RFC 3891 3). To know a dialog is no authority to take it.
@@ -92,9 +84,10 @@ impl Lot {
             return Err(self.what_became_of(now, user, replaces));
         };
         if let Place::Parked(ticket) = leg.place.clone() {
-            let parker =
-                self.lots.iter().find_map(|lot| lot.by_ticket(&ticket)).map(|p| p.parker.user.clone());
-            self.may_retrieve(user, &parker.unwrap_or_default())?;
+            let Some((lot, parked)) = self.parked(&ticket) else {
+                return Err(self.what_became_of(now, user, replaces));
+            };
+            self.may_retrieve(user, &parked.parker.user, lot)?;
             if replaces.early_only {
                 return Err(Refusal::new(486, "The dialog is confirmed."));
             }
@@ -119,12 +112,10 @@ impl Lot {
     /// 481 when it was never here. Only those who may retrieve are told who.
     fn what_became_of(&self, now: Moment, user: &str, replaces: &Replaces) -> Refusal {
         let never = Refusal::new(481, "There is no such call.");
-        let permitted = self.plan.user(user).is_some_and(|user| user.permissions.retrieve);
-        let Some(gone) = self.gone.iter().rev().find(|gone| gone.is(replaces)).filter(|_| permitted) else {
-            return never;
-        };
-        let departed = self.lots.iter().find_map(|lot| lot.departed_by_ticket(gone.ticket.as_str()));
-        match departed {
+        let Some(gone) = self.gone.iter().rev().find(|gone| gone.is(replaces)) else { return never };
+        let departed = self.lots.iter().enumerate();
+        let departed = departed.map(|(lot, parking)| (lot, parking.departed_by_ticket(gone.ticket.as_str())));
+        match departed.into_iter().find_map(|(lot, departed)| departed.filter(|_| self.sees(user, lot))) {
             Some(departed) => {
                 let told = too_late(now, departed.slot.as_str(), Some(departed));
                 let status = if departed.how == Departure::GaveUp { 603 } else { told.status };

@@ -53,8 +53,34 @@ pub enum Phase {
         /// When its time is over.
         until: Option<Moment>,
     },
+    /// Its time is over and its parker is on the phone: he is rung when he has hung up, or at `until` all the same.
+    AwaitingParker {
+        /// When he is rung whatever he does.
+        until: Moment,
+    },
     /// Its time is over and somebody is being rung. It can still be retrieved.
     RingingBack,
+}
+
+/// Why a call comes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Return {
+    /// It has been parked for as long as the lot allows.
+    #[default]
+    TimeOver,
+    /// Whoever it was sent to can't be reached, and its sender is gone.
+    SentBack,
+    /// The caller pressed the exit key.
+    ExitKey,
+}
+
+/// A call whose time is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which.
+    pub ticket: Ticket,
+    /// Whether its parker has been waited for long enough.
+    pub awaited: bool,
 }
 
 /// One call in one slot.
@@ -76,6 +102,8 @@ pub struct ParkedCall<K> {
     pub note: Text,
     /// Waiting or ringing back.
     pub phase: Phase,
+    /// Why it comes back when it does.
+    pub returns: Return,
 }
 
 impl<K> ParkedCall<K> {
@@ -221,6 +249,7 @@ impl<K: Copy + Eq> ParkingLot<K> {
             since: now,
             note: arrival.note,
             phase: Phase::Waiting { until: self.deadline(now) },
+            returns: Return::TimeOver,
         };
         self.last_taken = Some(call.slot.clone());
         Ok(self.enter(call))
@@ -330,21 +359,45 @@ impl<K: Copy + Eq> ParkingLot<K> {
             .values()
             .filter_map(|call| match call.phase {
                 Phase::Waiting { until } => until,
+                Phase::AwaitingParker { until } => Some(until),
                 Phase::RingingBack => None,
             })
             .min()
     }
 
     /// The calls whose time is over; they are ringing back from now on.
-    pub fn ring_back_due(&mut self, now: Moment) -> Vec<Ticket> {
-        let over =
-            |call: &&mut ParkedCall<K>| matches!(call.phase, Phase::Waiting { until: Some(t) } if t <= now);
-        let due = self.parked.values_mut().filter(over);
-        due.map(|call| {
+    pub fn ring_back_due(&mut self, now: Moment) -> Vec<Due> {
+        let due = self.parked.values_mut().filter_map(|call| {
+            let awaited = match call.phase {
+                Phase::Waiting { until: Some(until) } if until <= now => false,
+                Phase::AwaitingParker { until } if until <= now => true,
+                _ => return None,
+            };
             call.phase = Phase::RingingBack;
-            call.ticket.clone()
-        })
-        .collect()
+            Some(Due { ticket: call.ticket.clone(), awaited })
+        });
+        due.collect()
+    }
+
+    /// The parker of the call with `ticket` is on the phone: the comeback waits for him, for another parking time.
+    pub fn await_parker(&mut self, now: Moment, ticket: &Ticket) {
+        let until = self.deadline(now).unwrap_or(now);
+        if let Some(call) = self.parked.values_mut().find(|call| call.ticket == *ticket) {
+            call.phase = Phase::AwaitingParker { until };
+        }
+    }
+
+    /// The calls whose parker is waited for and, as `is_busy` says of his user, is free now; they are ringing back from
+    /// now on.
+    pub fn ring_back_idle(&mut self, is_busy: impl Fn(&str) -> bool) -> Vec<Ticket> {
+        let mut free = Vec::new();
+        for call in self.parked.values_mut() {
+            if matches!(call.phase, Phase::AwaitingParker { .. }) && !is_busy(&call.parker.user) {
+                call.phase = Phase::RingingBack;
+                free.push(call.ticket.clone());
+            }
+        }
+        free
     }
 
     /// Nobody took the call that came back: it waits another time. It keeps its slot, its ticket and its wait.
@@ -352,13 +405,23 @@ impl<K: Copy + Eq> ParkingLot<K> {
         let until = self.deadline(now);
         let call = self.parked.values_mut().find(|call| call.ticket == *ticket)?;
         call.phase = Phase::Waiting { until };
+        call.returns = Return::TimeOver;
         Some(call)
     }
 
-    /// Ends the wait of the call with `ticket` at once, as if its time were over.
+    /// Ends the wait of the call with `ticket` at once: it was sent back.
     pub fn hurry(&mut self, now: Moment, ticket: &Ticket) {
         if let Some(call) = self.parked.values_mut().find(|call| call.ticket == *ticket) {
             call.phase = Phase::Waiting { until: Some(now) };
+            call.returns = Return::SentBack;
+        }
+    }
+
+    /// The caller with `ticket` waits no longer: somebody else than his parker is being rung.
+    pub fn leave_waiting(&mut self, ticket: &Ticket) {
+        if let Some(call) = self.parked.values_mut().find(|call| call.ticket == *ticket) {
+            call.phase = Phase::RingingBack;
+            call.returns = Return::ExitKey;
         }
     }
 

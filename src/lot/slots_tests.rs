@@ -85,7 +85,7 @@ fn a_call_rings_back_when_its_time_is_over_and_waits_again_when_nobody_takes_it(
     assert_eq!(due.len(), 1);
     assert_eq!(lot.next_due(), None, "it rings once");
     let later = NOW + Duration::from_secs(75);
-    let call = lot.wait_again(later, &due[0]).unwrap();
+    let call = lot.wait_again(later, &due[0].ticket).unwrap();
     assert_eq!((call.slot.as_str(), call.waited_s(later)), ("701", 75));
     assert_eq!(lot.next_due(), Some(later + Duration::from_secs(45)));
 }
@@ -195,8 +195,8 @@ proptest! {
                     let ticket = here.remove(&gone).unwrap();
                     prop_assert_eq!(lot.leave(now, &ticket, Departure::GaveUp).unwrap().occupant, gone);
                 },
-                3 => for ticket in lot.ring_back_due(now) {
-                    prop_assert!(lot.wait_again(now, &ticket).is_some());
+                3 => for due in lot.ring_back_due(now) {
+                    prop_assert!(lot.wait_again(now, &due.ticket).is_some());
                 },
                 _ => now += Duration::from_secs(n.into()),
             }

@@ -91,7 +91,7 @@ impl Lot {
         if self.is_in_transfer(&[Some(call), peer]) {
             return Err(Refusal::new(491, "A transfer is under way."));
         }
-        let destination = self.destination(target.user.as_deref().unwrap_or_default());
+        let destination = self.destination_for(&user, target.user.as_deref().unwrap_or_default());
         if let Some(value) = target.header("Replaces") {
             let replaces =
                 Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;
@@ -260,19 +260,18 @@ impl Lot {
                 let Some(parkee) = self.legs.get(&peer).map(|leg| leg.identity.clone()) else {
                     return Err(Refusal::new(481, "The call is gone."));
                 };
-                self.may_park(user)?;
+                let lot = self.lot_with(&ticket).unwrap_or_default();
+                self.may_park(user, lot)?;
                 let identity = self.plan.user(user).map(identity_of).unwrap_or_default();
                 let parker = Parker { user: user.to_owned(), identity };
                 let arrival = Arrival { occupant: peer, parkee, parker, note: note_in(request) };
                 self.cancel_ringing_for(now, &ticket, None);
-                let swapped = self.lots.iter_mut().find_map(|lot| {
-                    let parked = lot.swap(now, &ticket, arrival.clone())?.clone();
-                    Some((lot.config().name.clone(), parked))
-                });
-                let Some((lot, parked)) = swapped else { return Err(Refusal::new(481, "The call is gone.")) };
+                let parking = self.lots.get_mut(lot);
+                let swapped = parking.and_then(|parking| parking.swap(now, &ticket, arrival).cloned());
+                let Some(parked) = swapped else { return Err(Refusal::new(481, "The call is gone.")) };
                 self.seat(peer, &parked);
-                let header = super::words::slot_header(&parked.slot, &lot, &parked.ticket);
-                self.finish_refer(now, refer, request, vec![header]);
+                let headers = self.parked_headers(lot, &parked);
+                self.finish_refer(now, refer, request, headers);
             }
             // He means to park; the slot he was in has been emptied meanwhile. Nobody is joined by mistake.
             _ if parks => {

@@ -2,8 +2,9 @@
 
 use super::Lot;
 use super::config::UserConfig;
-use super::slots::{Departed, Departure, ParkRefusal, Ticket};
+use super::slots::{Departed, Departure, ParkRefusal, ParkedCall, Ticket};
 use crate::parking::{Identity, Moment, SlotId, Text};
+use crate::sip::CallKey;
 use crate::sip::message::{Headers, NameAddr, Request, Uri};
 
 /// `slot;lot="name";ticket=…`: where a call is parked. In the answer to a REFER that parks, and in a comeback.
@@ -17,6 +18,13 @@ pub const CALL_HEADER: &str = "Parkdeck-Call";
 pub const NOTE_HEADER: &str = "Parkdeck-Note";
 /// For how many seconds a call that comes back was parked.
 pub const WAITED_HEADER: &str = "Parkdeck-Waited";
+
+/// `<sip:701@host;ticket=…>`: what any phone can dial to get this very call, and no other.
+pub const ORBIT_HEADER: &str = "Parkdeck-Orbit";
+/// The parameter of such an address.
+pub const ORBIT_TICKET: &str = "ticket";
+/// Why a parked call comes back: `parking-time`, `returned` or `exit-key`, and the same in words as `text`.
+pub const REASON_HEADER: &str = "Parkdeck-Reason";
 
 /// A refusal: the status, and the reason in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +132,20 @@ impl Lot {
         }
         let number = if identity.number.is_empty() { "unknown" } else { identity.number.as_str() };
         NameAddr::new(Uri::sip(number, &self.config.realm)).with_display(identity.name.as_str())
+    }
+
+    /// Where a call is parked, for whoever parked it: the slot with its ticket, an address to hand on, and the same in
+    /// words, for phones that show no more than a Warning (RFC 3261 20.43).
+    pub(super) fn parked_headers(&self, lot: usize, parked: &ParkedCall<CallKey>) -> Vec<(String, String)> {
+        let name = self.parking(lot).map(|parking| parking.name.clone()).unwrap_or_default();
+        let mut orbit = Uri::at(parked.slot.as_str(), self.config.contact_address());
+        orbit.params.set(ORBIT_TICKET, parked.ticket.as_str());
+        let who = quotable(parked.parkee.label());
+        vec![
+            slot_header(&parked.slot, &name, &parked.ticket),
+            (ORBIT_HEADER.to_owned(), format!("<{orbit}>")),
+            ("Warning".to_owned(), format!("399 parkdeck \"{who} is parked on {}.\"", parked.slot)),
+        ]
     }
 
     /// P-Asserted-Identity (RFC 3325), with Privacy when withheld.

@@ -6,6 +6,7 @@ mod comeback;
 mod lamps;
 mod messages;
 mod office;
+mod options;
 mod parking;
 mod retrieving;
 mod wire;
@@ -44,9 +45,16 @@ fn office() -> World {
 
 /// The same with other options for the lot.
 fn office_with(lot_lines: &str) -> World {
+    office_as(|config| {
+        let other: toml::Table = lot_lines.parse().unwrap();
+        config["lots"][0].as_table_mut().unwrap().extend(other);
+    })
+}
+
+/// The same with a configuration that is changed before it is read.
+fn office_as(change: impl FnOnce(&mut toml::Table)) -> World {
     let mut config: toml::Table = OFFICE.parse().unwrap();
-    let other: toml::Table = lot_lines.parse().unwrap();
-    config["lots"][0].as_table_mut().unwrap().extend(other);
+    change(&mut config);
     let config: LotConfig = config.try_into().unwrap();
     assert_eq!(config.problems(), []);
     let mut world = World::new(config, 1);

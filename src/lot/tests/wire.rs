@@ -266,7 +266,16 @@ impl World {
     }
 
     pub fn dial_with(&mut self, phone: usize, extension: &str, headers: &[(&str, &str)]) -> CallKey {
-        let (target, send_to) = (self.uri(extension), self.lot_address());
+        self.invite(phone, self.uri(extension), headers)
+    }
+
+    /// Dials an address as it is.
+    pub fn dial_uri(&mut self, phone: usize, target: Uri) -> CallKey {
+        self.invite(phone, target, &[])
+    }
+
+    fn invite(&mut self, phone: usize, target: Uri, headers: &[(&str, &str)]) -> CallKey {
+        let send_to = self.lot_address();
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let now = self.now;
         let phone = &mut self.phones[phone];
