@@ -209,6 +209,7 @@ impl Engine {
             match effect {
                 Effect::SaveMemory => self.deeds.push_back(Deed::SaveMemory),
                 Effect::Leave => self.deeds.push_back(Deed::Leave),
+                Effect::Sound(deed) => self.sound.perform(deed),
                 Effect::Announce { call, slot } => self.announce(now, call, &slot),
                 effect => {
                     let line = self.line_of(&effect);

@@ -4,7 +4,7 @@ use crate::config::{self, Config};
 use crate::desk::{Desk, NewLine, PageGroup};
 use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
-use crate::io::sound::{Device, MediaEngine, MediaHandle, SoundOptions};
+use crate::io::sound::{Device, Driver, MediaEngine, MediaHandle, SoundOptions};
 use crate::parking::Identity;
 use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
@@ -83,9 +83,18 @@ pub(super) fn start_sound(
         ports: config.network.rtp_ports.map(|(first, last)| first..=last),
         spare: SPARE_PORTS,
         streams_max: crate::desk::MAX_CALLS,
+        driver: match config.sound.driver {
+            config::Driver::Auto => Driver::Auto,
+            config::Driver::Pulse => Driver::Pulse,
+            config::Driver::System => Driver::Native,
+        },
         microphone: device(&config.sound.headset_in),
         headset: device(&config.sound.headset_out),
         ringer: device(&config.sound.ringer),
+        second_ear: match &config.sound.second_ear {
+            Some(name) if config.sound.enabled => Device::Named(name.clone()),
+            _ => Device::Off,
+        },
         seed: entropy(),
     };
     match MediaEngine::start(options, move || heard.notify_one()) {

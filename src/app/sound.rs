@@ -1,6 +1,6 @@
 //! The desk's sound plan and the phone's steps as commands for the media threads, and their reports as events.
 
-use crate::desk::{CallId, Desk, Event, RingTone, SoundPlan, SoundState};
+use crate::desk::{CallId, Desk, Event, RingTone, SoundDeed, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
 use crate::media::{
     Clip, Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey,
@@ -110,6 +110,13 @@ impl SoundDirector {
         }
     }
 
+    /// Does what the desk wants of sound.
+    pub fn perform(&mut self, deed: SoundDeed) {
+        match deed {
+            SoundDeed::TakeDevice => self.commands.push_back(Command::TakeOffered),
+        }
+    }
+
     fn switch(&mut self, call: Option<CallId>, command: impl Fn(StreamId) -> Command) {
         if let Some(call) = call.filter(|c| self.open.contains_key(c)) {
             self.commands.push_back(command(stream(call)));
@@ -136,19 +143,33 @@ impl SoundDirector {
                 ear_level: meter(headset_dbfs),
                 ..sound
             },
-            Report::DeviceReady { role: Role::Microphone | Role::Headset, name } => {
-                SoundState { headset: Some(Ok(Text::new(&name))), ..sound }
+            Report::DeviceReady { role: Role::Microphone, name, .. } => {
+                SoundState { microphone: Some(Ok(Text::new(&name))), offered: None, ..sound }
             }
-            Report::DeviceLost { role: Role::Microphone | Role::Headset, name, reason } => {
+            Report::DeviceReady { role: Role::Headset, name, loud } => {
+                SoundState { headset: Some(Ok(Text::new(&name))), loud, offered: None, ..sound }
+            }
+            Report::DeviceLost { role, name, reason } => {
                 let text = format!("{name} is gone ({reason}): the call goes on, plug it in again");
-                SoundState { headset: Some(Err(Text::new(&text))), ..sound }
+                without(sound, role, &text)?
             }
-            Report::NoDevice { role: Role::Microphone | Role::Headset, reason } => {
-                SoundState { headset: Some(Err(Text::new(&reason))), ..sound }
+            Report::NoDevice { role, reason } => without(sound, role, &reason)?,
+            Report::DeviceOffered { role: Role::Microphone | Role::Headset, name } => {
+                SoundState { offered: Some(Text::new(&name)), ..sound }
             }
             _ => return None,
         };
         Some(Event::SoundChanged(state))
+    }
+}
+
+/// The sound without that device; `None`: it is none that the board shows.
+fn without(sound: SoundState, role: Role, why: &str) -> Option<SoundState> {
+    let why = Some(Err(Text::new(why)));
+    match role {
+        Role::Microphone => Some(SoundState { microphone: why, microphone_level: 0, ..sound }),
+        Role::Headset => Some(SoundState { headset: why, ear_level: 0, ..sound }),
+        Role::Ringer | Role::SecondEar => None,
     }
 }
 

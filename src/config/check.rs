@@ -186,6 +186,8 @@ impl Check<'_> {
             headset_in: device(&raw.headset_in),
             headset_out: device(&raw.headset_out),
             ringer: device(&raw.ringer),
+            second_ear: device(&raw.second_ear),
+            driver: raw.driver,
             codecs: raw.codecs.as_ref().map_or(default.codecs, |codecs| codecs.get_ref().clone()),
             waiting_tone: raw.waiting_tone.unwrap_or(default.waiting_tone),
         }

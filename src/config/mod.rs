@@ -127,6 +127,10 @@ pub struct Sound {
     pub headset_out: Option<String>,
     /// Where it rings.
     pub ringer: Option<String>,
+    /// For tones that don't belong to the conversation; `None`: they are heard in the headset.
+    pub second_ear: Option<String>,
+    /// By which sound system devices are reached.
+    pub driver: Driver,
     /// Offered in this order; at least one, none twice.
     pub codecs: Vec<Codec>,
     /// Whether an idle headset hears a tone when a parked call waits too long.
@@ -137,8 +141,31 @@ impl Default for Sound {
     fn default() -> Self {
         let codecs = vec![Codec::Opus, Codec::Pcmu, Codec::Pcma];
         let (headset_in, headset_out, ringer) = (None, None, None);
-        Self { enabled: true, headset_in, headset_out, ringer, codecs, waiting_tone: true }
+        Self {
+            enabled: true,
+            headset_in,
+            headset_out,
+            ringer,
+            second_ear: None,
+            driver: Driver::Auto,
+            codecs,
+            waiting_tone: true,
+        }
     }
+}
+
+/// By which sound system devices are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Driver {
+    /// The sound server where one runs, else the system.
+    #[default]
+    Auto,
+    /// PulseAudio or PipeWire.
+    Pulse,
+    /// The system itself: ALSA on Linux.
+    #[serde(alias = "alsa")]
+    System,
 }
 
 /// A codec's name in the file.

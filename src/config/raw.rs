@@ -4,7 +4,7 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Digest, IdentitySource, KeyExchange, Lamps, LogLevel, PageVoice, SecureMedia, Trace,
+    Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, PageVoice, SecureMedia, Trace,
     TransportChoice,
 };
 use crate::parking::SlotId;
@@ -120,6 +120,8 @@ pub(super) struct RawSound {
     pub headset_in: Option<String>,
     pub headset_out: Option<String>,
     pub ringer: Option<String>,
+    pub second_ear: Option<String>,
+    pub driver: Driver,
     pub codecs: Option<Spanned<Vec<Codec>>>,
     pub waiting_tone: Option<bool>,
 }
@@ -186,7 +188,10 @@ const KEYS: [(&str, &[&str]); 12] = [
     ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login"]),
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
     ("team", &["members"]),
-    ("sound", &["headset_in", "headset_out", "ringer", "enabled", "codecs", "waiting_tone"]),
+    (
+        "sound",
+        &["headset_in", "headset_out", "ringer", "second_ear", "driver", "enabled", "codecs", "waiting_tone"],
+    ),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),
     ("tls", &["ca_file", "certificate_file", "key_file", "verify"]),

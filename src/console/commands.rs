@@ -52,6 +52,8 @@ pub enum Deed {
     Page,
     /// Hand the caller to whom the note names.
     TransferToNamed,
+    /// Take the sound device that is offered instead of one that is gone.
+    TakeDevice,
     /// Let new calls go out by the next account.
     NextAccount,
     /// How every account stands.
@@ -93,6 +95,8 @@ pub enum When {
     Mailbox,
     /// While there are calls.
     Calls,
+    /// While another sound device is offered.
+    DeviceOffered,
 }
 
 impl When {
@@ -111,6 +115,7 @@ impl When {
             Self::SeveralAccounts => "several accounts",
             Self::Mailbox => "an account with a mailbox",
             Self::Calls => "calls on the board",
+            Self::DeviceOffered => "a headset is gone",
         }
     }
 
@@ -134,6 +139,7 @@ impl When {
             Self::SeveralAccounts => desk.lines.len() > 1,
             Self::Mailbox => desk.mailbox_line().is_some(),
             Self::Calls => !desk.calls.is_empty(),
+            Self::DeviceOffered => desk.sound.offered.is_some(),
         }
     }
 }
@@ -274,6 +280,13 @@ const TABLE: &[CommandRow] = &[
         Deed::Accounts,
         When::Always,
         "every account: server, transport, registration, trouble",
+    ),
+    plain(
+        "take-device",
+        &["S"],
+        Deed::TakeDevice,
+        When::DeviceOffered,
+        "use the sound device that is offered instead of the lost one",
     ),
     plain("help", &["?", "f1"], Deed::Help, When::Always, "all keys, with search"),
     plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),

@@ -185,6 +185,9 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
 
 /// For the board.
 fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
+    if desk.sound.offered.is_some() {
+        hints.deed(Deed::TakeDevice, "use the other device");
+    }
     let free_hand = desk.hand().is_none();
     let parked = desk.longest_parked().is_some();
     if desk.undo.as_ref().is_some_and(|u| desk.now < u.until) {

@@ -6,7 +6,7 @@ use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
 use super::tell::Tell;
-use crate::desk::{Command, Desk, Phase, Slot, SlotKey};
+use crate::desk::{Command, Desk, Phase, Slot, SlotKey, SoundWish};
 use crate::parking::{Moment, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
@@ -187,6 +187,7 @@ impl Console {
             Deed::Page => vec![Command::Page {
                 slot: self.chosen_slot(desk).filter(|s| s.holds_somebody()).map(Slot::key),
             }],
+            Deed::TakeDevice => vec![Command::Sound(SoundWish::TakeDevice)],
             Deed::NextAccount => vec![Command::ChooseLine(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
             Deed::Quit => self.quit(desk),

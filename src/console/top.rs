@@ -3,7 +3,7 @@
 use super::paint::{Canvas, Pen, columns};
 use super::state::Console;
 use super::words;
-use crate::desk::{Account, Desk, Messages, Protection, Registration};
+use crate::desk::{Account, Desk, Messages, Protection, Registration, SoundState};
 use crate::parking::Lamp;
 use ratatui::layout::{Position, Rect};
 
@@ -167,6 +167,7 @@ fn sound(pen: &mut Pen<'_, '_>, desk: &Desk) {
     let sound = &desk.sound;
     match &sound.headset {
         _ if sound.off => pen.right(10, "sound off", "dim"),
+        Some(Ok(_)) if matches!(sound.microphone, Some(Err(_))) => pen.right(8, "✕ no mic", "top.bad"),
         Some(Ok(_)) => {
             pen.right(7, &format!("ear {}", meter(sound.ear_level)), "meter");
             if !sound.muted {
@@ -204,12 +205,23 @@ pub(super) fn standing(desk: &Desk) -> Vec<(String, &'static str)> {
         let of = if desk.lines.len() > 1 { format!("{}: ", line.account.called()) } else { String::new() };
         lines.extend(standing_of(desk, &line.account, &of));
     }
-    if let Some(Err(reason)) = &desk.sound.headset
-        && !desk.sound.off
-    {
-        lines.push((format!("! no headset: {reason} · calls work, without sound"), "notice.warning"));
-    }
+    lines.extend(missing(&desk.sound).filter(|_| !desk.sound.off));
     lines
+}
+
+/// What is missing of headset and microphone, and what could be used instead.
+fn missing(sound: &SoundState) -> Option<(String, &'static str)> {
+    let (what, reason) = match (&sound.headset, &sound.microphone) {
+        (Some(Err(reason)), _) => ("headset", reason),
+        (_, Some(Err(reason))) => ("microphone", reason),
+        _ => return None,
+    };
+    let text = match (&sound.offered, what) {
+        (Some(name), _) => format!("! no {what}: {reason} · offered instead: {name}"),
+        (None, "headset") => format!("! no headset: {reason} · calls work, without sound"),
+        (None, _) => format!("! no microphone: {reason} · nobody hears you"),
+    };
+    Some((text, "notice.warning"))
 }
 
 /// The standing trouble of one account; `of` says whose it is.

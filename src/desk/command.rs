@@ -77,6 +77,8 @@ pub enum Command {
         /// The slot, if one was chosen.
         slot: Option<SlotKey>,
     },
+    /// Something about headset and sound.
+    Sound(super::SoundWish),
     /// Take back the last park.
     Undo,
     /// Leave; asked for a second time while calls are up, it is meant.

@@ -384,6 +384,8 @@ pub enum Effect {
         /// The slot.
         slot: SlotId,
     },
+    /// Do something about headset and sound.
+    Sound(super::SoundDeed),
     /// Keep what is known of parked calls.
     SaveMemory,
     /// End the program.
@@ -405,6 +407,7 @@ impl Effect {
             | Self::Transfer { call, .. }
             | Self::Announce { call, .. }
             | Self::SendDigit { call, .. } => Some(*call),
+            Self::Sound(deed) => deed.call(),
             // The page is nobody's call yet: its line says who makes it.
             Self::Page { .. } | Self::TellTeam { .. } | Self::SendMessage { .. } => None,
             Self::AskLamp(_) | Self::TellNote { .. } | Self::SaveMemory | Self::Leave => None,

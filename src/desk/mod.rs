@@ -12,6 +12,7 @@ mod escalation;
 mod escalation_tests;
 mod event;
 mod freshness;
+mod hearing;
 mod hearsay;
 mod lamp_told;
 mod learn;
@@ -44,6 +45,7 @@ pub use command::Command;
 pub use escalation::{Ladder, Step, TONE_LASTS};
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
+pub use hearing::{SoundDeed, SoundWish};
 pub use line::{
     Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
 };

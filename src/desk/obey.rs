@@ -43,6 +43,7 @@ impl Desk {
             Command::TransferToNamed => self.transfer_to_named(),
             Command::Tell { slot, seen, to } => self.tell(&slot, &seen, &to),
             Command::Page { slot } => self.page(slot),
+            Command::Sound(wish) => self.sound_wish(wish),
             Command::Undo => self.undo_park(),
             Command::Quit => self.quit(),
         }

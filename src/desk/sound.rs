@@ -9,6 +9,15 @@ use serde::{Deserialize, Serialize};
 pub struct SoundState {
     /// The headset's name, or why there is none.
     pub headset: Option<Result<Text, Text>>,
+    /// The microphone's name, or why there is none.
+    #[serde(default)]
+    pub microphone: Option<Result<Text, Text>>,
+    /// A device that could be used instead of one that is gone, at the operator's key.
+    #[serde(default)]
+    pub offered: Option<Text>,
+    /// What is heard here is heard in the room, too: a speaker, not a headset.
+    #[serde(default)]
+    pub loud: bool,
     /// Microphone level, 0 to 100 (the louder, the more; 100 = full scale).
     pub microphone_level: u8,
     /// Level in the ear, 0 to 100.

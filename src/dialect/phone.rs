@@ -250,7 +250,7 @@ impl Phone {
             Effect::TellTeam { to, news, .. } => self.tell_team(now, to.as_ref(), &news),
             Effect::SendMessage { to, text, .. } => self.send_message(now, to, &text),
             Effect::Page { call, to, .. } => self.page(now, call, &to),
-            Effect::Announce { .. } | Effect::SaveMemory | Effect::Leave => {}
+            Effect::Announce { .. } | Effect::Sound(_) | Effect::SaveMemory | Effect::Leave => {}
         }
     }
 

@@ -231,11 +231,32 @@ pub enum Command {
         /// Muted or not.
         on: bool,
     },
+    /// Uses another device from now on.
+    Use {
+        /// For what.
+        role: Role,
+        /// Which.
+        device: Device,
+    },
+    /// Takes the devices that [`Report::DeviceOffered`] named instead of those that are gone.
+    TakeOffered,
     /// Plays a cue in the headset.
     Play {
         /// The cue; [`Cue::Off`] stops it.
         cue: Cue,
     },
+}
+
+/// Which sound device to use.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// None at all: silent, and not a word about it.
+    Off,
+    /// The system's default; but once one was in use, that one and no other.
+    #[default]
+    Default,
+    /// The one whose name is, or else contains, this.
+    Named(String),
 }
 
 /// Which device a report is about.
@@ -247,6 +268,8 @@ pub enum Role {
     Headset,
     /// The ringer.
     Ringer,
+    /// The second ear-piece, for tones.
+    SecondEar,
 }
 
 /// What the media thread tells the owner of the calls.
@@ -293,6 +316,16 @@ pub enum Report {
     /// A device is open and runs.
     DeviceReady {
         /// Which.
+        role: Role,
+        /// Its name as the system gives it.
+        name: String,
+        /// It is heard in the room: a speaker, not a headset.
+        loud: bool,
+    },
+    /// A device is there that could be used instead of the one that is missing. It isn't used unless
+    /// [`Command::TakeOffered`] says so: it may stand in another room.
+    DeviceOffered {
+        /// For what.
         role: Role,
         /// Its name as the system gives it.
         name: String,

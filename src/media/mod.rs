@@ -26,7 +26,8 @@ mod tone;
 
 pub use clip::{Clip, Music};
 pub use command::{
-    Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, StreamConfig, StreamId,
+    Command, Cue, Device, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, StreamConfig,
+    StreamId,
 };
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};

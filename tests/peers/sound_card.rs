@@ -14,7 +14,7 @@ use std::time::Duration;
 pub struct SoundCard {
     // Before the folder: the processes must be gone when it is removed.
     _recorder: Process,
-    _server: Process,
+    server: Process,
     folder: tempfile::TempDir,
 }
 
@@ -23,21 +23,7 @@ impl SoundCard {
     pub fn start(hz: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("parkdeck-card-").tempdir().unwrap();
         write_files(folder.path(), hz);
-        let script = folder.path().join("card.pa").to_string_lossy().into_owned();
-        let arguments = [
-            "-n",
-            "-F",
-            &script,
-            "--daemonize=no",
-            "--exit-idle-time=-1",
-            "--use-pid-file=no",
-            "--disable-shm=yes",
-            "--resample-method=speex-float-1",
-        ];
-        let server = start(folder.path(), "pulseaudio", &arguments);
-        wait_until("PulseAudio", Duration::from_secs(20), || {
-            command(folder.path(), "pactl").arg("info").output().ok()?.status.success().then_some(())
-        });
+        let server = start_server(folder.path());
         let rate = format!("--rate={RATE}");
         let ear = folder.path().join("ear.raw").to_string_lossy().into_owned();
         let arguments = [
@@ -50,12 +36,52 @@ impl SoundCard {
             &ear,
         ];
         let recorder = start(folder.path(), "parec", &arguments);
-        Self { _recorder: recorder, _server: server, folder }
+        Self { _recorder: recorder, server, folder }
     }
 
     /// What a program needs in its environment to take this for the machine's sound card.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         environment(self.folder.path())
+    }
+
+    /// Unplugs headset and microphone: the server goes on without them.
+    pub fn unplug(&self) {
+        for name in ["sink_name=ear ", "source_name=microphone", "module-sine", "sink_name=mic "] {
+            let modules = self.pactl(&["list", "short", "modules"]);
+            let number = modules.lines().find(|line| format!("{line} ").contains(name));
+            let number = number.and_then(|line| line.split_whitespace().next());
+            self.pactl(&["unload-module", number.unwrap_or_else(|| panic!("{name} in {modules}"))]);
+        }
+    }
+
+    /// Plugs them in again.
+    pub fn plug(&self, hz: u32) {
+        for module in modules(hz) {
+            self.load(&module);
+        }
+    }
+
+    /// Plugs something else in: the arguments of the server's `load-module`.
+    pub fn load(&self, module: &str) {
+        let arguments: Vec<&str> = std::iter::once("load-module").chain(module.split_whitespace()).collect();
+        self.pactl(&arguments);
+    }
+
+    /// The sound server dies.
+    pub fn end_server(&mut self) {
+        self.server.kill();
+    }
+
+    /// And is started again, with everything plugged in.
+    pub fn restart_server(&mut self) {
+        let _ = std::fs::remove_file(self.folder.path().join("native"));
+        self.server = start_server(self.folder.path());
+    }
+
+    fn pactl(&self, arguments: &[&str]) -> String {
+        let done = command(self.folder.path(), "pactl").args(arguments).output().unwrap();
+        assert!(done.status.success(), "pactl {arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
     }
 
     /// Everything that the headset has played, 8 kHz.
@@ -76,6 +102,36 @@ impl SoundCard {
         std::thread::sleep(listen);
         tone_ms(&self.played()[before..], hz) == 0
     }
+}
+
+fn start_server(folder: &Path) -> Process {
+    let script = folder.join("card.pa").to_string_lossy().into_owned();
+    let arguments = [
+        "-n",
+        "-F",
+        &script,
+        "--daemonize=no",
+        "--exit-idle-time=-1",
+        "--use-pid-file=no",
+        "--disable-shm=yes",
+        "--resample-method=speex-float-1",
+    ];
+    let server = start(folder, "pulseaudio", &arguments);
+    wait_until("PulseAudio", Duration::from_secs(20), || {
+        command(folder, "pactl").arg("info").output().ok()?.status.success().then_some(())
+    });
+    server
+}
+
+/// Headset and microphone as the server's modules. A null sink without norewinds sleeps in blocks of up to two seconds; a
+/// monitor is no microphone, but something made of it is.
+fn modules(hz: u32) -> Vec<String> {
+    vec![
+        "module-null-sink norewinds=1 sink_name=ear rate=48000 channels=2".to_owned(),
+        "module-null-sink norewinds=1 sink_name=mic rate=48000 channels=1".to_owned(),
+        format!("module-sine sink=mic frequency={hz}"),
+        "module-remap-source master=mic.monitor source_name=microphone".to_owned(),
+    ]
 }
 
 fn start(folder: &Path, program: &str, arguments: &[&str]) -> Process {
@@ -114,15 +170,11 @@ fn write_files(folder: &Path, hz: u32) {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
     }
     std::fs::write(folder.join("cookie"), [7; 256]).unwrap();
-    // A null sink without norewinds sleeps in blocks of up to two seconds.
+    let load: String = modules(hz).iter().map(|module| format!("load-module {module}\n")).collect();
     let script = format!(
-        "load-module module-native-protocol-unix socket={own}/native auth-anonymous=1\n\
-         load-module module-null-sink norewinds=1 sink_name=ear rate=48000 channels=2\n\
-         load-module module-null-sink norewinds=1 sink_name=mic rate=48000 channels=1\n\
-         load-module module-sine sink=mic frequency={hz}\n\
-         set-sink-volume mic 0xa000\n\
-         set-default-sink ear\nset-default-source mic.monitor\n",
-        own = folder.display()
+        "load-module module-native-protocol-unix socket={}/native auth-anonymous=1\n{load}\
+         set-sink-volume mic 0xa000\nset-default-sink ear\nset-default-source microphone\n",
+        folder.display()
     );
     std::fs::write(folder.join("card.pa"), script).unwrap();
     let alsa = "pcm.!default { type asym\n  playback.pcm { type pulse device \"ear\" }\n  \

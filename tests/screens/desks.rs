@@ -48,6 +48,7 @@ pub fn board(count: u32) -> Desk {
         ear_level: 20,
         muted: false,
         off: false,
+        ..SoundState::default()
     };
     for slot in &mut desk.slots {
         slot.lamp = Lamp::Free;

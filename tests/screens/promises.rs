@@ -172,7 +172,7 @@ prop_compose! {
             desk.notices.push_back(Notice { at, severity, text });
         }
         let (headset, level, muted) = sound;
-        desk.sound = SoundState { headset, microphone_level: level, ear_level: level, muted, off: false };
+        desk.sound = SoundState { headset, microphone_level: level, ear_level: level, muted, ..SoundState::default() };
         desk.undo = undo.map(|(n, parked, until)| Undo { line: LineId(0), slot: slot_id(&(690 + n).to_string()), parked, until });
         desk.now = now;
         desk

@@ -2,9 +2,10 @@
 //! when it returns. It never waits for a device itself: each stream lives on a thread of its own, which may hang.
 
 use super::Wake;
-use super::card::{self, Job, Life};
-use super::options::{Device, SoundOptions};
-use super::order::Wiring;
+use super::card::{self, Job, Life, Refusal, Wanted};
+use super::options::{Device, Driver, SoundOptions};
+use super::order::{DeviceOrder, Wiring};
+use super::place::{Found, Place};
 use crate::media::{Report, RingPattern, Role};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -38,6 +39,7 @@ pub(super) struct Wants {
     microphone: AtomicBool,
     headset: AtomicBool,
     ring: AtomicU8,
+    second_ear: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -47,6 +49,11 @@ impl Wants {
         let microphone_before = self.microphone.swap(microphone, Ordering::AcqRel);
         let headset_before = self.headset.swap(headset, Ordering::AcqRel);
         (microphone_before, headset_before) != (microphone, headset)
+    }
+
+    /// Whether it changed.
+    pub(super) fn second_ear(&self, wanted: bool) -> bool {
+        self.second_ear.swap(wanted, Ordering::AcqRel) != wanted
     }
 
     /// Whether it changed.
@@ -83,7 +90,7 @@ enum State {
     Opening {
         since: Instant,
         life: Arc<Life>,
-        answer: Receiver<Result<String, String>>,
+        answer: Receiver<Result<Found, Refusal>>,
         ring_end: Option<Wiring>,
         lost: Option<Lost>,
     },
@@ -100,10 +107,14 @@ enum State {
     },
 }
 
-/// One of the three devices.
+/// One of the devices.
 struct Unit {
     role: Role,
     choice: Device,
+    /// The device in use, or last in use: where the system chooses, it stays with that one.
+    pinned: Option<Place>,
+    /// What could be used instead, as it was told.
+    offered: Option<Found>,
     state: State,
     last_wanted: Option<Instant>,
     /// The reason last told, so that it is told once.
@@ -111,7 +122,9 @@ struct Unit {
 }
 
 pub(super) struct DeviceThread {
-    units: [Unit; 3],
+    units: [Unit; 4],
+    driver: Driver,
+    orders: rtrb::Consumer<DeviceOrder>,
     wants: Arc<Wants>,
     wiring: rtrb::Producer<Wiring>,
     reports: rtrb::Producer<Report>,
@@ -123,6 +136,7 @@ pub(super) struct DeviceThread {
 impl DeviceThread {
     pub(super) fn new(
         options: &SoundOptions,
+        orders: rtrb::Consumer<DeviceOrder>,
         wants: Arc<Wants>,
         wiring: rtrb::Producer<Wiring>,
         reports: rtrb::Producer<Report>,
@@ -131,6 +145,8 @@ impl DeviceThread {
         let unit = |role, choice: &Device| Unit {
             role,
             choice: choice.clone(),
+            pinned: None,
+            offered: None,
             state: State::Closed,
             last_wanted: None,
             told: None,
@@ -139,14 +155,18 @@ impl DeviceThread {
             unit(Role::Microphone, &options.microphone),
             unit(Role::Headset, &options.headset),
             unit(Role::Ringer, &options.ringer),
+            unit(Role::SecondEar, &options.second_ear),
         ];
-        Self { units, wants, wiring, reports, wake, ending: Vec::new() }
+        Self { units, driver: options.driver, orders, wants, wiring, reports, wake, ending: Vec::new() }
     }
 
     pub(super) fn run(mut self) {
         while !self.wants.stop.load(Ordering::Acquire) {
             let now = Instant::now();
             let mut idle = true;
+            while let Ok(order) = self.orders.pop() {
+                self.obey(order);
+            }
             for at in 0..self.units.len() {
                 idle &= self.look_after(at, now);
             }
@@ -162,12 +182,31 @@ impl DeviceThread {
         }
     }
 
+    fn obey(&mut self, order: DeviceOrder) {
+        for at in 0..self.units.len() {
+            let unit = &mut self.units[at];
+            match &order {
+                DeviceOrder::Use { role, device } if *role == unit.role => {
+                    (unit.choice, unit.pinned) = (device.clone(), None);
+                }
+                // The same place in the same system, whatever else bears its name.
+                DeviceOrder::TakeOffered => match unit.offered.take() {
+                    Some(found) => (unit.choice, unit.pinned) = (Device::Default, Some(found.place)),
+                    None => continue,
+                },
+                DeviceOrder::Use { .. } => continue,
+            }
+            (unit.told, unit.offered) = (None, None);
+            self.close(at);
+        }
+    }
+
     /// Moves one device on; `true`: there is nothing to do until something is wanted.
     fn look_after(&mut self, at: usize, now: Instant) -> bool {
         let wanted = self.is_wanted(at, now);
         let unit = &mut self.units[at];
         match &mut unit.state {
-            _ if unit.choice == Device::Off => return true,
+            State::Closed if unit.choice == Device::Off => return true,
             State::Closed if wanted => self.open(at, now, None),
             State::Closed => return true,
             State::Opening { .. } | State::Open { .. } | State::Failed { .. } if !wanted => {
@@ -188,6 +227,7 @@ impl DeviceThread {
             Role::Microphone => (self.wants.microphone.load(Ordering::Acquire), true),
             Role::Headset => (self.wants.headset.load(Ordering::Acquire), true),
             Role::Ringer => (self.wants.pattern() != RingPattern::Off, true),
+            Role::SecondEar => (self.wants.second_ear.load(Ordering::Acquire), true),
         };
         if wanted {
             unit.last_wanted = Some(now);
@@ -210,14 +250,19 @@ impl DeviceThread {
                 let (producer, consumer) = rtrb::RingBuffer::new(RING);
                 (Job::Playback(consumer), Some(Wiring::Playback(Some(producer))))
             }
+            Role::SecondEar => {
+                let (producer, consumer) = rtrb::RingBuffer::new(RING);
+                (Job::Playback(consumer), Some(Wiring::SecondEar(Some(producer))))
+            }
             Role::Ringer => (Job::Ringer(self.wants.clone()), None),
         };
         let life = Arc::new(Life::default());
         let (answer_in, answer) = channel();
-        let (choice, of_thread) = (unit.choice.clone(), life.clone());
+        let wanted = Wanted { driver: self.driver, choice: unit.choice.clone(), pinned: unit.pinned.clone() };
+        let of_thread = life.clone();
         let thread = std::thread::Builder::new()
             .name("sound-stream".into())
-            .spawn(move || card::live(&choice, job, &of_thread, &answer_in));
+            .spawn(move || card::live(&wanted, job, &of_thread, &answer_in));
         match thread {
             Ok(_) => unit.state = State::Opening { since: now, life, answer, ring_end, lost },
             Err(error) => self.fail(at, now, lost, error.to_string()),
@@ -231,15 +276,16 @@ impl DeviceThread {
         let result = match answer.try_recv() {
             Ok(result) => result,
             Err(TryRecvError::Empty) if now.duration_since(*since) < OPENING_MAX => return,
-            Err(TryRecvError::Empty) => Err("the sound system does not answer".to_owned()),
-            Err(TryRecvError::Disconnected) => Err("the sound library gave up".to_owned()),
+            Err(TryRecvError::Empty) => Err(Refusal::because("the sound system does not answer")),
+            Err(TryRecvError::Disconnected) => Err(Refusal::because("the sound library gave up")),
         };
         let (life, ring_end, lost) = (life.clone(), ring_end.take(), lost.take());
         match result {
-            Ok(name) => self.opened(at, now, name, life, ring_end, lost),
-            Err(reason) => {
+            Ok(found) => self.opened(at, now, found, life, ring_end, lost),
+            Err(Refusal { reason, instead }) => {
                 self.close(at);
                 self.fail(at, now, lost, reason);
+                self.offer(at, instead);
             }
         }
     }
@@ -248,14 +294,15 @@ impl DeviceThread {
         &mut self,
         at: usize,
         now: Instant,
-        name: String,
+        found: Found,
         life: Arc<Life>,
         ring_end: Option<Wiring>,
         lost: Option<Lost>,
     ) {
         let unit = &mut self.units[at];
         let role = unit.role;
-        unit.told = None;
+        let (name, loud) = (found.label, found.loud);
+        (unit.told, unit.offered, unit.pinned) = (None, None, Some(found.place));
         unit.state =
             State::Open { name: name.clone(), life, callbacks: 0, errors: 0, moved: now, started: false };
         if let Some(ring_end) = ring_end {
@@ -266,7 +313,7 @@ impl DeviceThread {
             Some(lost) if lost.name == name => {}
             lost => {
                 self.tell_loss(role, lost);
-                self.report(Report::DeviceReady { role, name });
+                self.report(Report::DeviceReady { role, name, loud });
             }
         }
     }
@@ -308,6 +355,18 @@ impl DeviceThread {
         }
     }
 
+    /// Names another device, once.
+    fn offer(&mut self, at: usize, instead: Option<Found>) {
+        let unit = &mut self.units[at];
+        if let Some(found) = instead
+            && unit.offered.as_ref() != Some(&found)
+        {
+            let (role, name) = (unit.role, found.label.clone());
+            unit.offered = Some(found);
+            self.report(Report::DeviceOffered { role, name });
+        }
+    }
+
     fn tell_loss(&mut self, role: Role, lost: Option<Lost>) {
         if let Some(Lost { name, reason }) = lost {
             self.report(Report::DeviceLost { role, name, reason });
@@ -326,6 +385,7 @@ impl DeviceThread {
             let _ = match unit.role {
                 Role::Microphone => self.wiring.push(Wiring::Capture(None)),
                 Role::Headset => self.wiring.push(Wiring::Playback(None)),
+                Role::SecondEar => self.wiring.push(Wiring::SecondEar(None)),
                 Role::Ringer => Ok(()),
             };
         }

@@ -6,7 +6,7 @@ use super::handshake::{Record, Shaken};
 use super::order::{Notice, Order, Trash, Wiring};
 use super::ports::Pool;
 use super::{QUEUE, Wake};
-use crate::media::{Cover, FRAME, FRAME_TIME, Pattern, StreamId};
+use crate::media::{Cover, Cue, FRAME, FRAME_TIME, Pattern, StreamId};
 use mio::{Events, Interest, Poll, Token};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +22,8 @@ const REPORTS: usize = 1 << (usize::BITS - 2);
 const REVIEW: Duration = Duration::from_millis(250);
 /// Ticks between two level reports.
 const LEVEL_TICKS: u32 = 5;
+/// Ticks for which a tone waits until its device is open: 3 s.
+const TONE_WAIT_TICKS: u32 = 150;
 /// Being later than this, the ticks that were missed are left out (a suspended machine).
 const TOO_LATE: Duration = Duration::from_millis(120);
 /// The last quarter of the report ring is kept for what must not be lost.
@@ -39,6 +41,7 @@ pub(super) struct Links {
     pub device_thread: Thread,
     pub wake: Wake,
     pub stop: Arc<AtomicBool>,
+    pub has_second_ear: bool,
     /// From the thread of the handshakes.
     pub shaken: rtrb::Consumer<Shaken>,
     /// To it.
@@ -95,6 +98,13 @@ pub(super) struct Engine {
     capture: Option<rtrb::Consumer<i16>>,
     capture_runs: bool,
     playback: Option<rtrb::Producer<i16>>,
+    second_ear: Option<rtrb::Producer<i16>>,
+    /// There is a second ear-piece, for tones.
+    has_second_ear: bool,
+    /// What it plays.
+    tone: Pattern,
+    /// Ticks for which the tone has waited for the device.
+    tone_waited: u32,
     muted: bool,
     next_tick: Option<Duration>,
     next_review: Option<Duration>,
@@ -128,6 +138,10 @@ impl Engine {
             capture: None,
             capture_runs: false,
             playback: None,
+            second_ear: None,
+            has_second_ear: links.has_second_ear,
+            tone: Pattern::OFF,
+            tone_waited: 0,
             muted: false,
             next_tick: None,
             next_review: None,
@@ -242,7 +256,8 @@ impl Engine {
                 }
             }
             Order::Mute { on } => self.muted = on,
-            Order::Play { cue } => self.board.cue = Pattern::cue(cue),
+            Order::Play { cue } => self.play(cue),
+            Order::SecondEar { there } => (self.has_second_ear, self.tone) = (there, Pattern::OFF),
         }
     }
 
@@ -278,10 +293,42 @@ impl Engine {
         }
     }
 
+    /// Plays a cue: what belongs to no conversation in the second ear, if there is one.
+    fn play(&mut self, cue: Cue) {
+        let apart = matches!(cue, Cue::Waiting | Cue::Comeback);
+        if apart && self.has_second_ear {
+            (self.tone, self.tone_waited) = (Pattern::cue(cue), 0);
+        } else {
+            self.board.cue = Pattern::cue(cue);
+            if cue == Cue::Off {
+                self.tone = Pattern::OFF;
+            }
+        }
+    }
+
+    /// Plays the second ear's tone, once its device is open. One that never opens loses the tone: it is not for the ear
+    /// that listens to a caller.
+    fn play_apart(&mut self) {
+        if self.tone.is_over() {
+            return;
+        }
+        let Some(ear) = self.second_ear.as_mut() else {
+            self.tone_waited += 1;
+            if self.tone_waited > TONE_WAIT_TICKS {
+                self.tone = Pattern::OFF;
+            }
+            return;
+        };
+        let mut frame = [0; FRAME];
+        self.tone.mix_into(&mut frame);
+        let _ = ear.push_entire_slice(&frame);
+    }
+
     /// Tells the device thread which devices are needed.
     fn want(&mut self) {
         let (microphone, headset) = self.board.wants();
-        if self.wants.headset(microphone, headset) {
+        let changed = self.wants.headset(microphone, headset);
+        if self.wants.second_ear(!self.tone.is_over()) || changed {
             self.device_thread.unpark();
         }
     }
@@ -289,7 +336,7 @@ impl Engine {
     /// Starts and stops ticks and reviews as streams come and go.
     fn schedule(&mut self) {
         let now = self.origin.elapsed();
-        if !self.board.ticks() {
+        if !self.board.ticks() && self.tone.is_over() {
             self.next_tick = None;
         } else if self.next_tick.is_none() {
             self.next_tick = Some(now);
@@ -316,7 +363,9 @@ impl Engine {
 
     fn tick(&mut self, now: Duration) {
         self.rewire();
-        let cue_played = !self.board.cue.is_over();
+        let playing = |engine: &Self| (engine.board.cue.is_over(), engine.tone.is_over());
+        let played = playing(self);
+        self.play_apart();
         let (mut microphone, mut headset) = ([0; FRAME], [0; FRAME]);
         self.listen(&mut microphone);
         self.board.tick(now, &microphone, &mut headset, &mut self.out);
@@ -324,7 +373,7 @@ impl Engine {
             // The card takes it at its own pace; what it has no room for would only come later and later.
             let _ = playback.push_entire_slice(&headset);
         }
-        if cue_played && self.board.cue.is_over() {
+        if played != playing(self) {
             self.want();
         }
         self.microphone_peak.add(&microphone);
@@ -351,6 +400,11 @@ impl Engine {
                 }
                 Wiring::Playback(new) => {
                     if let Some(old) = std::mem::replace(&mut self.playback, new) {
+                        self.out.discard(Trash::Playback(old));
+                    }
+                }
+                Wiring::SecondEar(new) => {
+                    if let Some(old) = std::mem::replace(&mut self.second_ear, new) {
                         self.out.discard(Trash::Playback(old));
                     }
                 }

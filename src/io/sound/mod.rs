@@ -6,23 +6,26 @@ mod card;
 mod devices;
 mod engine;
 mod handshake;
+mod native;
 mod options;
 mod order;
+mod place;
 mod ports;
+mod pulse;
 mod socket;
 mod voice;
 
 pub use card::device_names;
-pub use options::{Device, SoundOptions};
+pub use options::{Device, Driver, SoundOptions};
 
 use crate::media::{
-    Command, Cover, Prepared, Protection, Report, Source, SrtpSession, Stream, StreamConfig, StreamId,
+    Command, Cover, Prepared, Protection, Report, Role, Source, SrtpSession, Stream, StreamConfig, StreamId,
 };
 use devices::{DeviceThread, Wants};
 use engine::{Engine, Links};
 use handshake::{Certificate, Handshakes, RECORDS, Rings, Wanted};
 use mio::{Poll, Waker};
-use order::{Feed, Notice, Order, Trash};
+use order::{DeviceOrder, Feed, Notice, Order, Trash};
 use ports::Pool;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::collections::HashMap;
@@ -62,7 +65,15 @@ impl MediaEngine {
         let (wiring_in, wiring) = rtrb::RingBuffer::new(DEVICE_QUEUE);
         let (device_reports_in, device_reports) = rtrb::RingBuffer::new(DEVICE_QUEUE);
         let wants = Arc::new(Wants::default());
-        let devices = DeviceThread::new(&options, wants.clone(), wiring_in, device_reports_in, wake.clone());
+        let (device_orders_in, device_orders) = rtrb::RingBuffer::new(DEVICE_QUEUE);
+        let devices = DeviceThread::new(
+            &options,
+            device_orders,
+            wants.clone(),
+            wiring_in,
+            device_reports_in,
+            wake.clone(),
+        );
         let devices =
             std::thread::Builder::new().name("sound-devices".into()).spawn(move || devices.run())?;
         let certificate = Certificate::generate()?;
@@ -94,6 +105,7 @@ impl MediaEngine {
             device_thread: devices.thread().clone(),
             wake,
             stop: stop.clone(),
+            has_second_ear: options.second_ear != Device::Off,
         };
         let engine = Engine::new(poll, pool, options.streams_max, links);
         let media = std::thread::Builder::new().name("media".into()).spawn(move || engine.run())?;
@@ -101,6 +113,7 @@ impl MediaEngine {
             orders: orders_in,
             notices: notices_out,
             trash: trash_out,
+            device_orders: device_orders_in,
             device_reports,
             handshake_reports,
             wanted: wanted_in,
@@ -120,6 +133,7 @@ pub struct MediaHandle {
     orders: rtrb::Producer<Order>,
     notices: rtrb::Consumer<Notice>,
     trash: rtrb::Consumer<Trash>,
+    device_orders: rtrb::Producer<DeviceOrder>,
     device_reports: rtrb::Consumer<Report>,
     handshake_reports: rtrb::Consumer<Report>,
     wanted: rtrb::Producer<Wanted>,
@@ -192,7 +206,24 @@ impl MediaHandle {
             Command::Ring { pattern } => Order::Ring { pattern },
             Command::Mute { on } => Order::Mute { on },
             Command::Play { cue } => Order::Play { cue },
+            Command::Use { role, device } => {
+                let there = device != Device::Off;
+                self.order_devices(DeviceOrder::Use { role, device });
+                return (role == Role::SecondEar).then_some(Order::SecondEar { there });
+            }
+            Command::TakeOffered => {
+                self.order_devices(DeviceOrder::TakeOffered);
+                return None;
+            }
         })
+    }
+
+    /// Tells the device thread. Full: it stands still, and asking again won't move it.
+    fn order_devices(&mut self, order: DeviceOrder) {
+        let _ = self.device_orders.push(order);
+        if let Some(devices) = self.threads.get(1).and_then(Option::as_ref) {
+            devices.thread().unpark();
+        }
     }
 
     fn configure(&mut self, stream: StreamId, config: StreamConfig) -> Option<Order> {

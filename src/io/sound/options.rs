@@ -3,16 +3,18 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
-/// Which sound device to use.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Device {
-    /// None at all: silent, and not a word about it.
-    Off,
-    /// The system's default.
+pub use crate::media::Device;
+
+/// By which of the computer's sound systems devices are reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driver {
+    /// The sound server, if one runs; else the system itself.
     #[default]
-    Default,
-    /// The one whose name is, or else contains, this.
-    Named(String),
+    Auto,
+    /// PulseAudio or PipeWire only.
+    Pulse,
+    /// The system itself only (on Linux: ALSA).
+    Native,
 }
 
 /// How the media engine is started.
@@ -29,12 +31,16 @@ pub struct SoundOptions {
     pub spare: usize,
     /// Most streams at a time; `Open` is refused beyond.
     pub streams_max: usize,
+    /// Where devices are looked for.
+    pub driver: Driver,
     /// The microphone.
     pub microphone: Device,
     /// The ear-piece.
     pub headset: Device,
     /// The ringer.
     pub ringer: Device,
+    /// A second ear-piece, for tones that don't belong to the conversation; without, they are heard in the headset.
+    pub second_ear: Device,
     /// Where SSRCs, sequence numbers and timestamps come from; take it from the system's randomness.
     pub seed: u64,
 }
@@ -48,9 +54,11 @@ impl SoundOptions {
             ports: None,
             spare,
             streams_max: 1024,
+            driver: Driver::Auto,
             microphone: Device::Off,
             headset: Device::Off,
             ringer: Device::Off,
+            second_ear: Device::Off,
             seed,
         }
     }

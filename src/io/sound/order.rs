@@ -2,8 +2,8 @@
 //! is made and dropped on the owner's side.
 
 use crate::media::{
-    Clip, Codec, Cover, Cue, FRAME, Music, Pattern, Prepared, Report, RingPattern, Sine, Sink, Source,
-    Stream, StreamConfig, StreamFigures, StreamId,
+    Clip, Codec, Cover, Cue, Device, FRAME, Music, Pattern, Prepared, Report, RingPattern, Role, Sine, Sink,
+    Source, Stream, StreamConfig, StreamFigures, StreamId,
 };
 use std::io;
 
@@ -51,6 +51,10 @@ pub(super) enum Order {
     },
     Play {
         cue: Cue,
+    },
+    /// There is a second ear-piece from now on, or none.
+    SecondEar {
+        there: bool,
     },
 }
 
@@ -175,4 +179,11 @@ impl Notice {
 pub(super) enum Wiring {
     Capture(Option<rtrb::Consumer<i16>>),
     Playback(Option<rtrb::Producer<i16>>),
+    SecondEar(Option<rtrb::Producer<i16>>),
+}
+
+/// What the owner wants of the device thread.
+pub(super) enum DeviceOrder {
+    Use { role: Role, device: Device },
+    TakeOffered,
 }
