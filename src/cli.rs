@@ -234,12 +234,14 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
 /// Examines the server of the user's configuration.
 fn examine(paths: &Paths, wish: doctor::Wish) -> color_eyre::Result<ExitCode> {
     let config = load::console(&paths.config)?;
-    let passwords = passwords(&config, paths.config.parent().unwrap_or(Path::new(".")))?;
+    let base = paths.config.parent().unwrap_or(Path::new("."));
+    let passwords = passwords(&config, base)?;
+    let ami_secrets = ami_secrets(&config, base)?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _log = log_to(&log, config.log.level.word());
     let dialects = dialects::of(&config, Some(&load::dialect_folder(&paths.config)))?;
     let file = paths.config.clone();
-    let healthy = doctor::run(doctor::Start { config, dialects, passwords, file, wish })?;
+    let healthy = doctor::run(doctor::Start { config, dialects, passwords, ami_secrets, file, wish })?;
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -26,6 +26,21 @@ impl Device {
         self.0.split_once('/').is_some_and(|(tech, name)| technology(tech) && name == user)
     }
 
+    /// Whether the server names it so. Technologies are written in capitals or not, endpoints as they are.
+    pub fn is_called(&self, name: &str) -> bool {
+        match (self.0.split_once('/'), name.split_once('/')) {
+            (Some((tech, endpoint)), Some((named_tech, named))) => {
+                tech.eq_ignore_ascii_case(named_tech) && endpoint == named
+            }
+            _ => false,
+        }
+    }
+
+    /// The server's name for it: `PJSIP/bob`. Written by the server: to be shown as text only.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// What people call it: `bob`.
     pub fn name(&self) -> Text {
         Text::new(self.0.split_once('/').map_or(self.0.as_str(), |(_, name)| name))

@@ -15,6 +15,8 @@ struct Interface {
     line: LineId,
     server: AmiServer,
     session: Session,
+    /// Whether nobody on the way can read its connection; `None` before there was one.
+    private: Option<bool>,
 }
 
 /// Those that are configured; there may be none.
@@ -38,7 +40,7 @@ impl Interfaces {
                 seed: entropy(),
             });
             let server = AmiServer { host: ami.host.clone(), port: ami.port, tls: ami.tls };
-            Some(Interface { line, server, session })
+            Some(Interface { line, server, session, private: None })
         });
         let links = AmiLinks::new(TlsClient::new(tls_files(&config.tls)));
         Self { all: all.collect(), links, facts: VecDeque::new() }
@@ -65,6 +67,11 @@ impl Interfaces {
         self.links.next().await
     }
 
+    /// Whether nobody on the way can read the connection of the first; `None` before there was one.
+    pub(super) fn is_private(&self) -> Option<bool> {
+        self.all.first()?.private
+    }
+
     /// What has happened already, without waiting.
     pub(super) fn try_next(&mut self) -> Option<AmiEvent> {
         self.links.try_next()
@@ -76,7 +83,10 @@ impl Interfaces {
             event;
         let Some(interface) = self.all.iter_mut().find(|i| i.line.index() == line) else { return };
         match event {
-            AmiEvent::Opened { private, .. } => interface.session.opened(now, private),
+            AmiEvent::Opened { private, .. } => {
+                interface.private = Some(private);
+                interface.session.opened(now, private);
+            }
             AmiEvent::Bytes { bytes, .. } => interface.session.received(now, &bytes),
             AmiEvent::Closed { reason, .. } => interface.session.closed(now, &reason),
         }
@@ -99,7 +109,7 @@ impl Interfaces {
 
     /// Does what the sessions wish, and keeps what they know until it is taken.
     fn settle(&mut self) {
-        for Interface { line, server, session } in &mut self.all {
+        for Interface { line, server, session, .. } in &mut self.all {
             while let Some(wish) = session.poll_wish() {
                 match wish {
                     Wish::Connect => self.links.open(line.index(), server.clone(), entropy()),

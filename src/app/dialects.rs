@@ -30,6 +30,7 @@ fn of_account(account: &config::Account, folder: Option<&Path>) -> Result<Dialec
     let dialect = Dialect::new(&lot.dialect, preset, lot.park_extension.clone(), lot.directed_prefix.clone());
     Ok(Dialect {
         own: account.user.clone(),
+        device: lot.ami.as_ref().and_then(|ami| ami.device.clone()),
         list: lot.list.clone(),
         has_mailbox: account.voicemail.is_some(),
         ..dialect

@@ -323,6 +323,8 @@ pub struct Ami {
     pub tls: bool,
     /// The name that the parking lot has on the server.
     pub lot: String,
+    /// The server's name for this account's phone (`PJSIP/desk-7`), where it is not named after the user.
+    pub device: Option<String>,
     /// Whether the secret itself may be told over a connection that isn't encrypted.
     pub allow_plain_login: bool,
 }

@@ -101,6 +101,7 @@ pub(super) struct RawAmi {
     pub secret_command: Option<Spanned<OneOrMany>>,
     pub tls: Option<bool>,
     pub lot: Option<Spanned<String>>,
+    pub device: Option<Spanned<String>>,
     pub allow_plain_login: Option<bool>,
 }
 
@@ -185,7 +186,7 @@ const KEYS: [(&str, &[&str]); 12] = [
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
-    ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login"]),
+    ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login", "device"]),
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
     ("team", &["members"]),
     (

@@ -62,6 +62,8 @@ pub struct Dialect {
     pub directed_prefix: Option<String>,
     /// The account's user.
     pub own: String,
+    /// The server's name for our phone (`PJSIP/desk-7`), where the manager interface knows it by another than the user's.
+    pub device: Option<String>,
     /// The extension of a list of all lamps (RFC 4662), watched instead of each slot by itself.
     pub list: Option<SlotId>,
     /// Whether we have a mailbox there, so that it is worth asking how many messages wait.
@@ -77,6 +79,7 @@ impl Dialect {
             park_extension: Some(park_extension),
             directed_prefix: directed_prefix.filter(|prefix| !prefix.is_empty()),
             own: String::new(),
+            device: None,
             list: None,
             has_mailbox: false,
         }

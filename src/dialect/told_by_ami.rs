@@ -3,7 +3,7 @@
 
 use super::calls::{Leg, LegState};
 use super::phone::Phone;
-use crate::ami::{Fact, Parked};
+use crate::ami::{Device, Fact, Parked};
 use crate::desk::{Event, LampReport, ManagerInterface, Notice, Severity};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ impl Phone {
             }
             Fact::Unparked(call) => self.has_left(now, &call),
             Fact::Retrieved { call, device, by } => {
-                if !device.is_phone_of(self.own_user()) {
+                if !self.is_our_phone(&device) {
                     self.say(Event::Fetched { slot: call.slot, parkee: call.parkee, by });
                 }
             }
@@ -88,7 +88,7 @@ impl Phone {
             }
             Fact::TimedOut(call) => {
                 self.has_left(now, &call);
-                if call.parker_device.is_phone_of(self.own_user()) {
+                if self.is_our_phone(&call.parker_device) {
                     self.comeback_told(now, call);
                 }
             }
@@ -108,8 +108,12 @@ impl Phone {
         }
     }
 
-    fn own_user(&self) -> &str {
-        self.config.account.aor.uri.user.as_deref().unwrap_or_default()
+    /// Whether the manager interface means our own phone: by the name that was configured, else by the account's user.
+    fn is_our_phone(&self, device: &Device) -> bool {
+        match &self.config.dialect.device {
+            Some(name) => device.is_called(name),
+            None => device.is_phone_of(self.config.account.aor.uri.user.as_deref().unwrap_or_default()),
+        }
     }
 
     /// A server that was away a moment ago, too short a time for a probe to miss it, may have forgotten us and our lamps.
@@ -168,7 +172,7 @@ impl Phone {
     /// Somebody was parked by our phone: the caller of a park of ours, or another console's on the same account. Who it
     /// is decides; where that can't be told, the park is proven as without.
     fn take_proof(&mut self, now: Moment, parked: &Parked) {
-        let ours = parked.parker_device.is_phone_of(self.own_user()) && parked.device != parked.parker_device;
+        let ours = self.is_our_phone(&parked.parker_device) && parked.device != parked.parker_device;
         if let Some(call) = self.parking_of(|party| same(party, &parked.parkee)).filter(|_| ours) {
             self.proven_by_server(now, call, &parked.slot);
         }

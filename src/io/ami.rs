@@ -20,6 +20,9 @@ const QUEUE: usize = 64;
 /// How long the last words may take.
 const FINISH_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Where manager interfaces listen as a rule, for the end of a sentence.
+const USUAL_PORTS: &str = " (the manager interface is usually on 5038, over TLS on 5039)";
+
 /// Where a manager interface is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AmiServer {
@@ -220,7 +223,9 @@ impl Attempt {
         };
         let tls = server.tls.then(|| (client, TlsName::of_host(&server.host)));
         let handshake = HANDSHAKE_PATIENCE;
-        Connection { id, peer, writes, waiting, told, handshake }.live(Way::Out { local: None, tls }).await;
+        Connection { id, peer, writes, waiting, told, handshake }
+            .live(Way::Out { local: None, tls, usual: USUAL_PORTS })
+            .await;
     }
 }
 
@@ -271,7 +276,7 @@ mod tests {
         let mut links = links();
         links.open(0, server, 1);
         let AmiEvent::Closed { line: 0, reason } = next(&mut links).await else { panic!() };
-        assert!(reason.contains("refuses connections to port"), "{reason}");
+        assert!(reason.contains("refuses connections to port") && reason.ends_with(USUAL_PORTS), "{reason}");
         let server = AmiServer { host: "not a name".into(), port: 1, tls: true };
         links.open(1, server, 1);
         assert!(matches!(next(&mut links).await, AmiEvent::Closed { line: 1, .. }));

@@ -74,6 +74,10 @@ pub struct AsteriskOptions {
     pub streams: Option<Streams>,
     /// Whether the manager interface listens (`ami` names its address; user `parkdeck`, secret `ami-secret`).
     pub manager: bool,
+    /// More sections of `manager.conf`: other users.
+    pub manager_lines: String,
+    /// More sections of `pjsip.conf`: other phones.
+    pub pjsip_lines: String,
 }
 
 impl Default for AsteriskOptions {
@@ -99,6 +103,8 @@ impl Default for AsteriskOptions {
             media: Media::Plain,
             streams: None,
             manager: false,
+            manager_lines: String::new(),
+            pjsip_lines: String::new(),
         }
     }
 }

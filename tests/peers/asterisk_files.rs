@@ -128,17 +128,18 @@ fn manager(places: &Places, options: &AsteriskOptions) -> String {
     match places.ami {
         None => "[general]\nenabled=no\n".into(),
         Some(ami) => format!(
-            "[general]\nenabled=yes\nbindaddr={}\nport={}\n{}[parkdeck]\nsecret=ami-secret\nread=all\nwrite=all\n",
+            "[general]\nenabled=yes\nbindaddr={}\nport={}\n{}[parkdeck]\nsecret=ami-secret\nread=all\nwrite=all\n{}",
             ami.ip(),
             ami.port(),
             pair.map(|pair| tls(pair, ami)).unwrap_or_default(),
+            options.manager_lines,
         ),
     }
 }
 
 fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
     let mut text = format!(
-        "[global]\ntype=global\nuser_agent=Asterisk-peer\nendpoint_identifier_order=ip,username,anonymous\n\
+        "[global]\ntype=global\nuser_agent=Asterisk-peer\nendpoint_identifier_order=ip,username,anonymous,auth_username\n\
          [udp]\ntype=transport\nprotocol=udp\nbind={}\n",
         places.sip
     );
@@ -175,6 +176,7 @@ fn pjsip(places: &Places, options: &AsteriskOptions) -> String {
          [trunk]\ntype=identify\nendpoint=trunk\nmatch={OUTSIDE}/32\n",
         options.trunk_lines
     );
+    text += &options.pjsip_lines;
     for list in &options.lists {
         let items: String = list.items.iter().map(|item| format!("list_item={item}\n")).collect();
         text += &format!("[{}]\ntype=resource_list\nevent=dialog\nfull_state=no\n{items}", list.name);

@@ -4,6 +4,8 @@ use super::examiner::Examiner;
 use super::finding::{Finding, Verdict};
 use super::plan::{Plan, Wish};
 use super::write::{self, Change};
+use crate::ami::Fact;
+use crate::app::ami::Interfaces;
 use crate::app::server::{Signals, expect, look_up, open_net};
 use crate::app::settings::{phone_configs, start_sound};
 use crate::config::{self, Config};
@@ -28,6 +30,8 @@ pub struct Start {
     pub dialects: Vec<Dialect>,
     /// The passwords of the accounts, in their order.
     pub passwords: Vec<SecretString>,
+    /// The secret of each account's manager interface, where it has one.
+    pub ami_secrets: Vec<Option<SecretString>>,
     /// The configuration's file, for `--write`.
     pub file: PathBuf,
     /// What was asked for.
@@ -39,7 +43,7 @@ pub struct Start {
 /// # Errors
 /// What keeps the examination from beginning, and a configuration that could not be written.
 pub fn run(start: Start) -> color_eyre::Result<bool> {
-    let Start { config, dialects, passwords, file, wish } = start;
+    let Start { config, dialects, passwords, ami_secrets, file, wish } = start;
     let index = chosen(&config, wish.account.as_deref())?;
     let mut printer = Printer::new(wish.json);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -49,7 +53,9 @@ pub fn run(start: Start) -> color_eyre::Result<bool> {
     alone.sound.enabled = false;
     let password = passwords.into_iter().nth(index).unwrap_or_default();
     let dialects: Vec<Dialect> = dialects.into_iter().skip(index).take(1).collect();
-    let changes = runtime.block_on(examine(&alone, &dialects, password, &wish, &mut printer))?;
+    let ami_secret = ami_secrets.into_iter().nth(index).flatten();
+    let secrets = (password, ami_secret);
+    let changes = runtime.block_on(examine(&alone, &dialects, secrets, &wish, &mut printer))?;
     runtime.shutdown_background();
     printer.conclude(&changes)?;
     if !changes.is_empty() {
@@ -151,7 +157,7 @@ impl Printer {
 async fn examine(
     config: &Config,
     dialects: &[Dialect],
-    password: SecretString,
+    (password, ami_secret): (SecretString, Option<SecretString>),
     wish: &Wish,
     printer: &mut Printer,
 ) -> color_eyre::Result<Vec<Change>> {
@@ -182,7 +188,8 @@ async fn examine(
     let plan = Plan::new(account, &phone, wish);
     let examiner =
         Examiner::new(plan, phone, key_entropy()).ok_or_else(|| eyre!("the configuration has no account"))?;
-    let mut carrier = Carrier { examiner, net, local, media, clock: Clock::start(), yes: wish.yes };
+    let manager = Interfaces::new(config, vec![ami_secret]);
+    let mut carrier = Carrier { examiner, net, manager, local, media, clock: Clock::start(), yes: wish.yes };
     carrier.run(signals, heard, config, printer).await?;
     Ok(carrier.examiner.changes())
 }
@@ -198,6 +205,7 @@ fn places(account: &config::Account, servers: &[Peer]) -> String {
 struct Carrier {
     examiner: Examiner,
     net: Net,
+    manager: Interfaces,
     local: SocketAddr,
     media: MediaHandle,
     clock: Clock,
@@ -214,13 +222,16 @@ impl Carrier {
     ) -> color_eyre::Result<()> {
         let (answers, mut answered) = mpsc::channel(1);
         self.examiner.start(self.clock.now());
+        self.manager.start(self.clock.now());
         let mut certificate_told = false;
         loop {
             self.flush(printer, &answers)?;
             if self.examiner.is_over() {
                 break;
             }
-            let wake = self.clock.instant(self.examiner.next_wake());
+            let due = [Some(self.examiner.next_wake()), self.manager.next_wake()];
+            let due = due.into_iter().flatten().min().unwrap_or_default();
+            let wake = self.clock.instant(due);
             tokio::select! {
                 biased;
                 () = signals.come() => self.examiner.interrupt(self.clock.now()),
@@ -239,13 +250,35 @@ impl Carrier {
                     }
                     self.take_event(event);
                 }
+                event = self.manager.next() => {
+                    self.manager.take(self.clock.now(), event);
+                    self.hear_manager();
+                }
                 () = tokio::time::sleep_until(tokio::time::Instant::from_std(wake)) => {
+                    self.manager.wake(self.clock.now());
+                    self.hear_manager();
                     self.examiner.wake(self.clock.now());
                 }
             }
         }
+        self.manager.stop();
+        self.manager.finish().await;
         self.net.finish().await;
         Ok(())
+    }
+
+    /// Hands on what the manager interface said. A refusal is what was to be found out: it isn't tried again, which
+    /// might lock us out.
+    fn hear_manager(&mut self) {
+        if let Some(private) = self.manager.is_private() {
+            self.examiner.manager_opened(private);
+        }
+        while let Some((_, fact)) = self.manager.poll_fact() {
+            if matches!(fact, Fact::Lost { .. }) {
+                self.manager.stop();
+            }
+            self.examiner.hear_manager(self.clock.now(), fact);
+        }
     }
 
     fn take_event(&mut self, event: NetEvent) {

@@ -1,6 +1,7 @@
 //! The examination as one machine without a clock or a socket: bytes, reports and time in; bytes, sound and findings out.
 //! It has the place of the desk: the phones are those of the console, what is decided is decided here.
 
+use super::ami::Manager;
 use super::enquiry::Enquirer;
 use super::finding::{Finding, Verdict};
 use super::legs::Leg;
@@ -30,6 +31,8 @@ pub(super) enum Stage {
     Displacing,
     Registering,
     Reaching,
+    /// Does the manager interface let us in?
+    Managing,
     Lamps,
     /// What can be dialled, and has a hint?
     Extensions,
@@ -110,6 +113,7 @@ pub(super) struct Examiner {
     pub(super) witness: Witness,
     pub(super) streams: BTreeMap<Peer, Framer>,
     pub(super) facts: Facts,
+    pub(super) manager: Manager,
     pub(super) findings: VecDeque<Finding>,
     pub(super) question: Option<String>,
     pub(super) answer: Option<bool>,
@@ -156,6 +160,7 @@ impl Examiner {
             witness: Witness::default(),
             streams: BTreeMap::new(),
             facts: Facts::default(),
+            manager: Manager::default(),
             findings: VecDeque::new(),
             question: None,
             answer: None,
@@ -315,6 +320,7 @@ impl Examiner {
             Stage::Displacing => self.look_at_displacing(),
             Stage::Registering => self.look_at_registration(now),
             Stage::Reaching => self.look_at_reach(now),
+            Stage::Managing => self.look_at_manager(now),
             Stage::Lamps => self.look_at_lamps(now),
             Stage::Extensions => self.look_at_extensions(now),
             Stage::Consent => self.look_at_consent(),

@@ -42,7 +42,7 @@ impl Examiner {
     }
 
     pub(super) fn look_at_hanging_up(&mut self, now: Moment) -> Option<Stage> {
-        let done = !self.may_be_registered() || self.is_answered(now);
+        let done = (!self.may_be_registered() || self.is_answered(now)) && self.manager_is_known();
         (done || self.lasted(now) >= GOODBYE_PATIENCE).then_some(Stage::Leaving)
     }
 
@@ -67,6 +67,7 @@ impl Examiner {
             return None;
         }
         self.judge_turned_away();
+        self.judge_manager();
         let finding = match gone {
             _ if self.is_stranded() => {
                 let place = match &self.slot {

@@ -107,7 +107,7 @@ impl Examiner {
         if let Some(ms) = self.facts.round_trip_ms {
             let seen = format!("OPTIONS answered in {} ms", ms.max(1));
             self.find(Finding::new("reachability", Verdict::Good, seen));
-            return Some(Stage::Lamps);
+            return Some(Stage::Managing);
         }
         if self.lasted(now) < PROBE_PATIENCE {
             return None;
@@ -124,6 +124,7 @@ impl Examiner {
         let during = match self.stage {
             Stage::Bindings | Stage::Displacing | Stage::Registering | Stage::Reaching => return None,
             Stage::HangingUp | Stage::Leaving | Stage::Over => return None,
+            Stage::Managing => "while the manager interface was examined",
             Stage::Lamps | Stage::Extensions | Stage::Consent => "while the lamps were examined",
             _ => "during the test call",
         };

@@ -13,12 +13,14 @@
 //! | `witness` | what went over the wire, in whose words |
 //! | `enquiry` | questions that no phone asks: OPTIONS, hints, who is registered, one codec |
 //! | `line` `lamps` `call` `legs` `park` `fetch` `comeback` `leave` | the stages |
+//! | `ami` | the manager interface, where one is configured |
 //! | `advice` | the server's own words |
 //! | `finding` | how an outcome is told |
 //! | `carrier` | clock, sockets, media threads, terminal |
 //! | `write` | what was found, put into the configuration |
 
 mod advice;
+mod ami;
 mod call;
 mod carrier;
 mod comeback;
@@ -32,6 +34,7 @@ mod lamps;
 mod leave;
 mod legs;
 mod line;
+
 mod park;
 mod plan;
 mod witness;

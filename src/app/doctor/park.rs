@@ -153,7 +153,13 @@ impl Examiner {
         }
         let lit: Vec<SlotId> = self.facts.lit.iter().map(|(_, slot)| slot.clone()).collect();
         match self.slot.clone() {
-            Some(slot) => Some(self.judge_slot(&slot, &lit)),
+            Some(slot) => {
+                let next = self.judge_slot(&slot, &lit);
+                if next == Stage::Retrieving {
+                    self.judge_manager_events(&slot);
+                }
+                Some(next)
+            }
             None => Some(self.give_up()),
         }
     }

@@ -1,5 +1,6 @@
 //! What is to be examined, taken from the configuration once: the only place here that knows how a dialect is written.
 
+use super::ami::ManagerPlan;
 use crate::config;
 use crate::dialect::{By, Dialect, PhoneConfig};
 use crate::parking::SlotId;
@@ -52,6 +53,8 @@ pub(super) struct Plan {
     pub own_numbers: Vec<String>,
     pub quick: bool,
     pub comeback: bool,
+    /// The manager interface, where one is configured.
+    pub manager: Option<ManagerPlan>,
 }
 
 impl Plan {
@@ -77,6 +80,7 @@ impl Plan {
             own_numbers: own.into_iter().flatten().collect(),
             quick: wish.quick,
             comeback: wish.comeback,
+            manager: ManagerPlan::new(account),
         }
     }
 }

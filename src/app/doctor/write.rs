@@ -10,12 +10,12 @@ use color_eyre::eyre::{Context, eyre};
 use serde::Serialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 /// Backups of one file that are kept beside each other; the last is overwritten.
 const MAX_BACKUPS: u32 = 9;
 
-/// A key of the lot's section that should have another value.
+/// A key of the lot's section, or of a table in it (`ami.device`), that should have another value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Its name.
@@ -57,6 +57,13 @@ impl Examiner {
             if self.plan.parking_time_s.is_none_or(|known| u64::from(known).abs_diff(seconds) > 1) {
                 change("parking_time", seconds.to_string(), "measured");
             }
+        }
+        if let Some(device) = &self.manager.device {
+            change(
+                "ami.device",
+                Value::from(device.as_str()).to_string(),
+                "what the server calls this phone",
+            );
         }
         changes
     }
@@ -124,7 +131,14 @@ fn edited(text: &str, index: usize, several: bool, changes: &[Change]) -> color_
     let lot = lot_of(&mut document, index, several).ok_or_else(|| eyre!("the file has no such account"))?;
     for change in changes {
         let value: Value = change.value.parse().wrap_err_with(|| change.key.to_owned())?;
-        match lot.get_mut(change.key).and_then(Item::as_value_mut) {
+        let (table, key) = match change.key.split_once('.') {
+            None => (&mut *lot as &mut dyn TableLike, change.key),
+            Some((inner, key)) => {
+                let inner = lot.get_mut(inner).and_then(Item::as_table_like_mut);
+                (inner.ok_or_else(|| eyre!("the file has no place for {}", change.key))?, key)
+            }
+        };
+        match table.get_mut(key).and_then(Item::as_value_mut) {
             // What stands around the old value (a comment behind it) stays.
             Some(old) => {
                 let decor = old.decor().clone();
@@ -132,7 +146,7 @@ fn edited(text: &str, index: usize, several: bool, changes: &[Change]) -> color_
                 *old.decor_mut() = decor;
             }
             None => {
-                lot.insert(change.key, Item::Value(value));
+                table.insert(key, Item::Value(value));
             }
         }
     }
@@ -170,6 +184,21 @@ mod tests {
         let time = [Change { key: "parking_time", value: "45".to_owned(), why: String::new() }];
         let text = edited(bare, 0, false, &time).unwrap();
         assert!(text.starts_with(bare) && text.trim_end().ends_with("[lot]\nparking_time = 45"), "{text}");
+    }
+
+    #[test]
+    fn a_key_of_the_manager_interface_goes_where_that_is_written() {
+        let device = [Change { key: "ami.device", value: "\"PJSIP/desk-7\"".to_owned(), why: String::new() }];
+        for (ami, after) in [
+            ("[lot.ami]\nuser = \"p\"\n", "[lot.ami]\nuser = \"p\"\ndevice = \"PJSIP/desk-7\"\n"),
+            (
+                "ami = { user = \"p\" }   # ours\n",
+                "ami = { user = \"p\" , device = \"PJSIP/desk-7\" }   # ours\n",
+            ),
+        ] {
+            assert_eq!(edited(&format!("{FILE}{ami}"), 0, false, &device).unwrap(), format!("{FILE}{after}"));
+        }
+        assert!(edited(FILE, 0, false, &device).is_err());
     }
 
     #[test]

@@ -8,6 +8,8 @@ use toml::Spanned;
 
 /// The lot that every Asterisk has.
 const DEFAULT_LOT: &str = "default";
+/// The longest name of a phone, in bytes; Asterisk's own are shorter.
+const MAX_DEVICE: usize = 128;
 
 impl Check<'_> {
     /// Checks what a lot of that dialect says of a manager interface; `place` is the lot's path, `server` that of its account.
@@ -35,6 +37,7 @@ impl Check<'_> {
             command: ami.secret_command.as_ref(),
         };
         let secret = self.source(&sources, raw.span(), &[place, &["ami"]].concat());
+        let device = ami.device.as_ref().and_then(|device| self.device(device));
         let named = ami.host.as_ref().and_then(|host| self.ami_host(host));
         let host = match &ami.host {
             Some(_) => named?,
@@ -52,8 +55,23 @@ impl Check<'_> {
             secret: secret?,
             tls,
             lot: ami.lot.as_ref().map_or_else(|| DEFAULT_LOT.to_owned(), |lot| lot.get_ref().clone()),
+            device,
             allow_plain_login: ami.allow_plain_login.unwrap_or(false),
         })
+    }
+
+    /// A phone as Asterisk names it: technology and endpoint.
+    fn device(&mut self, device: &Spanned<String>) -> Option<String> {
+        let name = device.get_ref();
+        let endpoint = name.split_once('/').map_or("", |(_, endpoint)| endpoint);
+        let plain = !name.chars().any(|c| c.is_control() || c.is_whitespace());
+        if plain && !endpoint.is_empty() && !name.starts_with('/') && name.len() <= MAX_DEVICE {
+            return Some(name.clone());
+        }
+        let example = plain && !name.contains('/') && !name.is_empty() && name.len() <= MAX_DEVICE;
+        let words = "a phone as the server names it: its technology, a slash and the endpoint's section";
+        self.say(device, words, example.then(|| format!("\"PJSIP/{name}\"")));
+        None
     }
 
     fn ami_host(&mut self, host: &Spanned<String>) -> Option<String> {

@@ -74,6 +74,9 @@ fn a_manager_interface_is_where_the_server_is_unless_said_otherwise() {
     let other = ami(&other);
     assert_eq!((other.host.as_str(), other.port, other.lot.as_str()), ("10.0.0.9", 5039, "front"));
     assert_eq!(ami(&format!("{ONE}{AMI}port = 5138\n")).port, 5138);
+    assert_eq!(plain.device, None, "it is called like the user");
+    let named = ami(&format!("{ONE}{AMI}device = \"PJSIP/desk-7\"\n"));
+    assert_eq!(named.device.as_deref(), Some("PJSIP/desk-7"));
     let yards =
         TWO.replace("dialect = \"parkdeck\"\n", "[accounts.lot.ami]\nuser = \"p\"\nsecret_file = \"f\"\n");
     assert_eq!(right(&yards).accounts[1].lot.ami.as_ref().map(|ami| ami.host.as_str()), Some("10.0.0.5"));
@@ -96,6 +99,13 @@ fn what_is_wrong_with_a_manager_interface_is_said_and_its_secret_is_not() {
     assert!(meaning.contains("a key of its own: port"), "{meaning}");
     let (_, meaning, _) = wrong(&format!("{ONE}[lot]\ndialect = \"parkdeck\"\n{AMI}"));
     assert!(meaning.contains("only Asterisk has a manager interface"), "{meaning}");
+    let (_, meaning, remedy) = wrong(&format!("{ONE}{AMI}device = \"desk-7\"\n"));
+    assert!(meaning.contains("technology, a slash"), "{meaning}");
+    assert_eq!(remedy.as_deref(), Some("\"PJSIP/desk-7\""));
+    for device in ["", "PJSIP/", "/desk", "PJSIP/a b"] {
+        let (_, meaning, remedy) = wrong(&format!("{ONE}{AMI}device = \"{device}\"\n"));
+        assert!(meaning.contains("technology, a slash") && remedy.is_none(), "{device}: {meaning}");
+    }
     let (_, meaning, _) = wrong(&format!("{ONE}{AMI}user = \"p\"\n"));
     assert!(meaning.contains("user"), "{meaning}");
     let (_, meaning, _) = wrong(&format!("{ONE}allow_plain_login = true\n"));

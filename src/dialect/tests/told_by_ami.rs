@@ -221,6 +221,31 @@ fn who_fetched_whom_and_who_gave_up_is_told_except_what_we_did() {
 }
 
 #[test]
+fn a_phone_that_the_server_calls_otherwise_is_ours_by_the_name_that_was_configured() {
+    let ann = vetted(parked("703", "0777", "desk-7"), "Ann", "0777");
+    let fetched = |device: &str| Fact::Retrieved {
+        call: ann.clone(),
+        device: Device::of(device),
+        by: Identity::new("Reception", "100"),
+    };
+    for (configured, ours) in [(None, false), (Some("PJSIP/desk-7"), true), (Some("PJSIP/desk"), false)] {
+        let plain = Dialect::named("asterisk", slot("700"), None).unwrap();
+        let dialect = Dialect { device: configured.map(str::to_owned), ..plain };
+        let mut scene = Scene::registered_in(dialect, crate::dialect::MediaSecurity::default());
+        scene.ami(Fact::Connected(vec![]));
+        scene.ami(Fact::Parked(ann.clone()));
+        scene.ami(Fact::Unparked(ann.clone()));
+        scene.heard.clear();
+        scene.ami(fetched("PJSIP/desk-7-0000000c"));
+        assert_eq!(scene.heard.is_empty(), ours, "{configured:?}: {:?}", scene.heard);
+        // The user's name is no longer ours when another was configured.
+        scene.heard.clear();
+        scene.ami(fetched("PJSIP/reception-0000000d"));
+        assert_eq!(scene.heard.is_empty(), configured.is_none(), "{configured:?}: {:?}", scene.heard);
+    }
+}
+
+#[test]
 fn the_invite_after_a_time_out_is_the_comeback_with_slot_and_wait() {
     for (number, by, expected) in
         [(JANE, "reception", Some((Some(slot("702")), 45))), ("0999", "reception", None), (JANE, "bob", None)]

@@ -52,8 +52,8 @@ pub(in crate::io) enum What {
 
 /// How the connection comes about.
 pub(in crate::io) enum Way {
-    /// We open it, from this address and port if they can be had.
-    Out { local: Option<SocketAddr>, tls: Option<(Arc<TlsClient>, TlsName)> },
+    /// We open it, from this address and port if they can be had; `usual` ends the sentence that nobody listens there.
+    Out { local: Option<SocketAddr>, tls: Option<(Arc<TlsClient>, TlsName)>, usual: &'static str },
     /// They opened it.
     In { stream: TcpStream, tls: Option<Arc<TlsServer>> },
 }
@@ -88,29 +88,33 @@ impl Connection {
 
     async fn open(&self, way: Way) -> Result<Open, String> {
         match way {
-            Way::Out { local, tls } => {
-                let stream = connect(self.peer, local).await?;
+            Way::Out { local, tls, usual } => {
+                let stream = connect(self.peer, local, usual).await?;
                 let Some((client, name)) = tls else { return Ok(Open::Plain(stream)) };
                 let name = server_name(&name)?;
                 // Reads files.
                 let config = tokio::task::spawn_blocking(move || client.config()).await;
                 let config = config.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
                 let handshake = TlsConnector::from(config).connect(name, stream);
-                self.secured(timeout(self.handshake, handshake).await.map(|s| s.map(TlsStream::from)))
+                self.secured(timeout(self.handshake, handshake).await.map(|s| s.map(TlsStream::from)), usual)
             }
             Way::In { stream, tls } => {
                 prepare(&stream);
                 let Some(server) = tls else { return Ok(Open::Plain(stream)) };
                 let handshake = TlsAcceptor::from(server.config()).accept(stream);
-                self.secured(timeout(self.handshake, handshake).await.map(|s| s.map(TlsStream::from)))
+                self.secured(timeout(self.handshake, handshake).await.map(|s| s.map(TlsStream::from)), "")
             }
         }
     }
 
-    fn secured<E>(&self, shaken: Result<io::Result<TlsStream<TcpStream>>, E>) -> Result<Open, String> {
+    fn secured<E>(
+        &self,
+        shaken: Result<io::Result<TlsStream<TcpStream>>, E>,
+        usual: &str,
+    ) -> Result<Open, String> {
         match shaken {
             Ok(Ok(stream)) => Ok(Open::Secured(Box::new(stream))),
-            Ok(Err(error)) => Err(words::not_secured(self.peer, &error)),
+            Ok(Err(error)) => Err(words::not_secured(self.peer, &error, usual)),
             Err(_) => Err(words::stalled_handshake(self.peer)),
         }
     }
@@ -193,7 +197,7 @@ async fn write(
     "closed".to_owned()
 }
 
-async fn connect(peer: Peer, local: Option<SocketAddr>) -> Result<TcpStream, String> {
+async fn connect(peer: Peer, local: Option<SocketAddr>, usual: &str) -> Result<TcpStream, String> {
     let attempt = async {
         if let Some(local) = local {
             match connect_from(peer.address, Some(local)).await {
@@ -211,7 +215,7 @@ async fn connect(peer: Peer, local: Option<SocketAddr>) -> Result<TcpStream, Str
             prepare(&stream);
             Ok(stream)
         }
-        Ok(Err(error)) => Err(words::not_connected(peer, &error)),
+        Ok(Err(error)) => Err(words::not_connected(peer, &error, usual)),
         Err(_) => Err(words::no_answer(peer)),
     }
 }

@@ -436,7 +436,8 @@ impl Net {
             (self.client.clone(), name)
         });
         let local = self.local_for(peer.address).filter(|local| !local.ip().is_unspecified());
-        self.start_link(peer, Way::Out { local, tls });
+        let usual = words::usual_sip_port(peer.transport);
+        self.start_link(peer, Way::Out { local, tls, usual });
         true
     }
 

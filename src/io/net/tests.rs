@@ -132,7 +132,9 @@ async fn each_way_in_which_a_connection_fails_has_its_words() {
         format!("127.0.0.1 refuses connections to port {port}: nothing listens there")
     );
     net.send(Transmit { to: Peer::new(Transport::Tls, at), bytes: b"x".to_vec() });
-    assert!(closed(&mut net).await.ends_with("nothing listens there (TLS is usually on 5061)"));
+    assert!(
+        closed(&mut net).await.ends_with("nothing listens there (TLS is usually on 5061, without it 5060)")
+    );
 
     // A server that breaks off.
     let server = TcpListener::bind(loopback()).await.unwrap();

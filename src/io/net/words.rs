@@ -1,6 +1,6 @@
 //! Why a connection did not come about or ended, in words.
 
-use crate::io::tls::tls_words;
+use crate::io::tls::{NOT_TLS, tls_words};
 use crate::sip::{Peer, Transport};
 use std::io::{self, ErrorKind};
 
@@ -22,15 +22,19 @@ pub(super) fn stalled_handshake(peer: Peer) -> String {
     )
 }
 
-/// Why a connection could not be made.
-pub(super) fn not_connected(peer: Peer, error: &io::Error) -> String {
+/// Where somebody usually listens for SIP over this transport, for the end of a sentence.
+pub(super) fn usual_sip_port(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tls => " (TLS is usually on 5061, without it 5060)",
+        _ => "",
+    }
+}
+
+/// Why a connection could not be made; `usual` says where what is looked for usually listens.
+pub(super) fn not_connected(peer: Peer, error: &io::Error, usual: &str) -> String {
     match error.kind() {
         ErrorKind::ConnectionRefused => {
             let port = peer.port();
-            let usual = match peer.transport {
-                Transport::Tls => " (TLS is usually on 5061)",
-                _ => "",
-            };
             format!("{} refuses connections to port {port}: nothing listens there{usual}", peer.ip())
         }
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
@@ -43,9 +47,10 @@ pub(super) fn not_connected(peer: Peer, error: &io::Error) -> String {
     }
 }
 
-/// Why a handshake failed.
-pub(super) fn not_secured(peer: Peer, error: &io::Error) -> String {
+/// Why a handshake failed; `usual` as in [`not_connected`].
+pub(super) fn not_secured(peer: Peer, error: &io::Error, usual: &str) -> String {
     match tls_words(error) {
+        Some(words) if words == NOT_TLS => words + usual,
         Some(words) => words,
         None if is_end(error) => format!(
             "{} broke the connection off during the TLS handshake: it may want another TLS version, or a certificate from us",

@@ -155,8 +155,8 @@ pub(crate) fn tls_words(error: &io::Error) -> Option<String> {
     })
 }
 
-const NOT_TLS: &str =
-    "what answers there does not speak TLS: check the port (TLS is usually on 5061, without it 5060)";
+/// Something else is spoken there; who looks for it knows the usual ports.
+pub(crate) const NOT_TLS: &str = "what answers there does not speak TLS: check the port";
 const TOO_OLD: &str =
     "the server speaks no TLS newer than 1.1, which is no longer safe: have TLS 1.2 or 1.3 switched on there";
 const NO_CIPHER: &str = "no way of encrypting that both sides find safe: have TLS 1.2 with ECDHE and AES-GCM, or TLS 1.3, switched on at the server";

@@ -12,7 +12,7 @@ mod verify;
 pub use fault::{CertificateFault, Day};
 pub use identity::TlsName;
 
-pub(crate) use fault::tls_words;
+pub(crate) use fault::{NOT_TLS, tls_words};
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
