@@ -8,12 +8,13 @@ use crate::io::net::{Net, NetEvent, NetOptions};
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
 use crate::io::tls::{TlsServer, TlsServerFiles};
 use crate::lot::config::{LogConfig, Trace};
-use crate::lot::{Lot, LotConfig};
-use crate::media::Music;
+use crate::lot::{Lot, LotConfig, Words};
+use crate::media::{Clip, Music};
 use color_eyre::eyre::{Context, eyre};
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
@@ -32,6 +33,30 @@ pub struct LotMusic {
     pub lot: Option<String>,
     /// Encoded and ready.
     pub music: Music,
+}
+
+/// Everything that the lot lets people hear.
+pub struct LotSounds {
+    /// Music for each lot and for held calls.
+    pub music: Vec<LotMusic>,
+    /// What is played when a call is retrieved, by the lot's name.
+    pub courtesy_tones: Vec<(String, Clip)>,
+    /// What is spoken.
+    pub words: Words,
+}
+
+impl LotSounds {
+    /// Gives all of it to the lot.
+    fn give_to(self, lot: &mut Lot) {
+        for LotMusic { lot: name, music } in self.music {
+            lot.set_music(name.as_deref(), music);
+        }
+        lot.clear_courtesy_tones();
+        for (name, tone) in self.courtesy_tones {
+            lot.set_courtesy_tone(&name, tone);
+        }
+        lot.set_words(self.words);
+    }
 }
 
 /// Reads and checks the lot's file.
@@ -59,7 +84,7 @@ pub fn read(path: &Path) -> color_eyre::Result<LotConfig> {
 /// What keeps it from starting.
 pub fn run(path: &Path, state: &Path) -> color_eyre::Result<()> {
     let config = read(path)?;
-    let music = load_music(&config, path.parent().unwrap_or(Path::new(".")))?;
+    let sounds = load_sounds(&config, path.parent().unwrap_or(Path::new(".")))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -69,7 +94,7 @@ pub fn run(path: &Path, state: &Path) -> color_eyre::Result<()> {
         };
         let net = open(&config, path.parent().unwrap_or(Path::new("."))).await?;
         let files = Files { config: path.to_owned(), state: state.to_owned() };
-        serve(config, music, net, Some(files), stop).await
+        serve(config, sounds, net, Some(files), stop).await
     })
 }
 
@@ -139,7 +164,7 @@ impl Files {
 /// When the media engine can't start.
 pub async fn serve(
     config: LotConfig,
-    music: Vec<LotMusic>,
+    sounds: LotSounds,
     net: Net,
     files: Option<Files>,
     stop: impl Future<Output = ()>,
@@ -151,13 +176,12 @@ pub async fn serve(
     let media =
         MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
     let log = config.log.clone();
+    let sound_files = files.as_ref().map(|files| sound_files(&config, files.base())).unwrap_or_default();
     let trace = files.as_ref().and_then(|files| files.recorder(&log));
     let mut lot = Lot::new(config, key_entropy());
     lot.set_fingerprint(media.fingerprint());
-    for LotMusic { lot: name, music } in music {
-        lot.set_music(name.as_deref(), music);
-    }
-    let mut carrier = LotCarrier { lot, net, media, clock: Clock::start(), files, log, trace };
+    sounds.give_to(&mut lot);
+    let mut carrier = LotCarrier { lot, net, media, clock: Clock::start(), files, sound_files, log, trace };
     carrier.run(heard, stop).await
 }
 
@@ -167,6 +191,8 @@ struct LotCarrier {
     media: MediaHandle,
     clock: Clock,
     files: Option<Files>,
+    /// What the sounds were made of that are in use.
+    sound_files: Vec<SoundFile>,
     log: LogConfig,
     trace: Option<Recorder>,
 }
@@ -247,6 +273,17 @@ impl LotCarrier {
         let Some(files) = &self.files else { return };
         match read(&files.config) {
             Ok(config) => {
+                let named = sound_files(&config, files.base());
+                if self.sound_files != named {
+                    match load_sounds(&config, files.base()) {
+                        Ok(sounds) => sounds.give_to(&mut self.lot),
+                        Err(error) => {
+                            tracing::error!("the old configuration runs on: {error:#}");
+                            return;
+                        }
+                    }
+                    self.sound_files = named;
+                }
                 if self.log != config.log {
                     self.trace = files.recorder(&config.log);
                     self.log = config.log.clone();
@@ -259,11 +296,55 @@ impl LotCarrier {
     }
 }
 
-/// The music files that a configuration names, and our own for lots without one.
+/// A file that a sound comes from: for what, where, and when it was written.
+type SoundFile = (String, Option<PathBuf>, Option<SystemTime>);
+
+/// The files of all sounds: the same again means that none has to be read again, which takes a while.
+fn sound_files(config: &LotConfig, base: &Path) -> Vec<SoundFile> {
+    let home = crate::config::paths::home();
+    let general = [("prompts".to_owned(), &config.prompts), ("music".to_owned(), &config.music)];
+    let of_lots = config.lots.iter().flat_map(|lot| {
+        [(format!("{}/music", lot.name), &lot.music), (format!("{}/tone", lot.name), &lot.courtesytone)]
+    });
+    let written = |file: &PathBuf| {
+        std::fs::metadata(crate::config::paths::resolve(file, base, home.as_deref())).ok()?.modified().ok()
+    };
+    let file =
+        |(what, file): (String, &Option<PathBuf>)| (what, file.clone(), file.as_ref().and_then(written));
+    general.into_iter().chain(of_lots).map(file).collect()
+}
+
+/// The sounds that a configuration names, and our own for what it doesn't.
 ///
 /// # Errors
 /// When a named file can't be read.
-pub fn load_music(config: &LotConfig, base: &Path) -> color_eyre::Result<Vec<LotMusic>> {
+pub fn load_sounds(config: &LotConfig, base: &Path) -> color_eyre::Result<LotSounds> {
+    let home = crate::config::paths::home();
+    let place = |file: &PathBuf| crate::config::paths::resolve(file, base, home.as_deref());
+    let mut courtesy_tones = Vec::new();
+    for lot in &config.lots {
+        let tone = match &lot.courtesytone {
+            None => continue,
+            Some(file) if file == Path::new("beep") => crate::lot::beep(),
+            Some(file) => {
+                let told = || format!("courtesytone {}", place(file).display());
+                let bytes = std::fs::read(place(file)).wrap_err_with(told)?;
+                let (samples, rate_hz) = samples_of(&bytes).wrap_err_with(told)?;
+                Clip::new(&samples, rate_hz)
+            }
+        };
+        courtesy_tones.push((lot.name.clone(), tone));
+    }
+    let folder = config.prompts.as_ref().map(place);
+    if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+        return Err(eyre!("prompts: {} is no folder", folder.display()));
+    }
+    let words = super::announce::words(folder.as_deref())?;
+    Ok(LotSounds { music: load_music(config, base)?, courtesy_tones, words })
+}
+
+/// The music files that a configuration names, and our own for lots without one.
+fn load_music(config: &LotConfig, base: &Path) -> color_eyre::Result<Vec<LotMusic>> {
     let home = crate::config::paths::home();
     let load = |file: &PathBuf| {
         let file = crate::config::paths::resolve(file, base, home.as_deref());

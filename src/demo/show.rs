@@ -159,7 +159,7 @@ fn serve(
         let net = Net::open(NetOptions { udp: vec![anywhere], ..NetOptions::default() }).await?;
         let address = net.local_for(anywhere).ok_or_else(|| eyre!("the demo's lot has no address"))?;
         let config = lot_config(address, users);
-        let music = lot::load_music(&config, std::path::Path::new("."))?;
+        let music = lot::load_sounds(&config, std::path::Path::new("."))?;
         ready.send(Ok((address, config.clone())))?;
         lot::serve(config, music, net, None, async { drop(stopped.await) }).await
     })

@@ -3,6 +3,7 @@
 
 use super::Lot;
 use super::legs::{Attempt, AttemptId, Leg, MAX_LEGS, Place, Purpose, better_refusal};
+use super::prompts::Prompt;
 use super::slots::Ticket;
 use super::words::{Refusal, identity_of};
 use crate::parking::{Identity, Moment};
@@ -133,7 +134,10 @@ impl Lot {
                 }
             }
             Purpose::Transfer { refer: Some(refer), .. } => self.agent.report_refer(now, refer, status),
-            Purpose::Transfer { .. } | Purpose::Comeback { .. } | Purpose::Fallback { .. } => {}
+            Purpose::Transfer { .. }
+            | Purpose::Comeback { .. }
+            | Purpose::Fallback { .. }
+            | Purpose::Announce { .. } => {}
         }
     }
 
@@ -185,6 +189,7 @@ impl Lot {
             Purpose::Call { caller } => self.connect_call(now, caller, call),
             Purpose::Comeback { ticket } => self.comeback_answered(now, &ticket, call, false),
             Purpose::Fallback { ticket } => self.comeback_answered(now, &ticket, call, true),
+            Purpose::Announce { slot, .. } => self.listen(now, call, Prompt::Page(slot)),
             Purpose::Transfer { transferee, transferor, refer, .. } => {
                 self.transfer_answered(now, transferee, transferor, refer, call);
             }
@@ -212,7 +217,9 @@ impl Lot {
     /// Stops ringing for a parked call.
     pub(super) fn cancel_ringing_for(&mut self, now: Moment, ticket: &Ticket, why: Option<Reason>) {
         let rings_for = |attempt: &Attempt| match &attempt.purpose {
-            Purpose::Comeback { ticket: t } | Purpose::Fallback { ticket: t } => t == ticket,
+            Purpose::Comeback { ticket: t }
+            | Purpose::Fallback { ticket: t }
+            | Purpose::Announce { ticket: t, .. } => t == ticket,
             _ => false,
         };
         let ringing: Vec<AttemptId> =
@@ -252,6 +259,7 @@ impl Lot {
             }
             Purpose::Comeback { ticket } => self.ring_fallback(now, &ticket),
             Purpose::Fallback { ticket } => self.wait_again(now, &ticket),
+            Purpose::Announce { .. } => {}
             Purpose::Transfer { transferee, transferor, refer, sent_by } => {
                 self.transfer_failed(now, transferee, transferor, refer, &sent_by, status);
             }

@@ -2,6 +2,7 @@
 //! leg hears, which follows from where it is.
 
 use super::Lot;
+use super::config::ParkedHears;
 use super::legs::{Leg, Place, SECOND_THOUGHTS};
 use super::notice::Notice;
 use super::slots::{Departure, Ticket};
@@ -107,7 +108,7 @@ impl Lot {
             Place::Parked(_) | Place::Stranded | Place::Transferring(_) => {
                 self.agent.update(now, call, Vec::new());
             }
-            Place::Asking(_) | Place::Dialled(_) | Place::Leaving => {}
+            Place::Asking(_) | Place::Dialled(_) | Place::Listening | Place::Leaving => {}
         }
     }
 
@@ -135,6 +136,11 @@ impl Lot {
 
     /// Puts two legs together.
     pub(super) fn join(&mut self, a: CallKey, b: CallKey) {
+        for call in [a, b] {
+            if let Some(leg) = self.legs.get_mut(&call) {
+                (leg.prompt, leg.retrieved, leg.dials) = (None, None, false);
+            }
+        }
         self.move_to(a, Place::With(b));
         self.move_to(b, Place::With(a));
         self.resound(a);
@@ -165,8 +171,14 @@ impl Lot {
 
     fn what_hears(&self, call: CallKey) -> Hears {
         let Some(leg) = self.legs.get(&call) else { return Hears::Silence };
+        if let Some(prompt) = &leg.prompt {
+            return Hears::Prompt(prompt.clone());
+        }
         let stream_of = |peer: &CallKey| self.legs.get(peer).and_then(|leg| leg.sound.as_ref());
+        let dials = |peer: &CallKey| self.legs.get(peer).is_some_and(|leg| leg.dials);
         match &leg.place {
+            Place::With(_) if leg.dials => Hears::Silence,
+            Place::With(peer) if dials(peer) => Hears::Music(None),
             Place::With(peer) => match stream_of(peer) {
                 Some(sound) if sound.is_held() => Hears::Music(None),
                 Some(sound) => Hears::Leg(sound.stream),
@@ -174,14 +186,18 @@ impl Lot {
             },
             Place::Parked(ticket) => {
                 let lot = self.lot_with(ticket).and_then(|lot| self.parking(lot));
-                Hears::Music(lot.map(|lot| lot.name.clone()))
+                match lot.map(|lot| lot.parkedhears).unwrap_or_default() {
+                    ParkedHears::Music => Hears::Music(lot.map(|lot| lot.name.clone())),
+                    ParkedHears::Ringing => Hears::Ringing,
+                    ParkedHears::Silence => Hears::Silence,
+                }
             }
             Place::Transferring(_) | Place::Stranded => Hears::Music(None),
             Place::Asking(_) | Place::Dialled(_) => match &leg.early {
                 Some((_, peer)) => stream_of(peer).map_or(Hears::Silence, |sound| Hears::Leg(sound.stream)),
                 None => Hears::Silence,
             },
-            Place::Leaving => Hears::Silence,
+            Place::Listening | Place::Leaving => Hears::Silence,
         }
     }
 
@@ -229,7 +245,7 @@ impl Lot {
                 self.remember_gone(leg.dialog, &ticket);
                 self.caller_gave_up(now, &ticket);
             }
-            Some(Place::Stranded | Place::Leaving) | None => {}
+            Some(Place::Stranded | Place::Listening | Place::Leaving) | None => {}
         }
     }
 

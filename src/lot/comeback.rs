@@ -53,7 +53,7 @@ impl Lot {
         }
     }
 
-    fn is_on_the_phone(&self, user: &str) -> bool {
+    pub(super) fn is_on_the_phone(&self, user: &str) -> bool {
         let busy = |place: &Place| {
             matches!(place, Place::With(_) | Place::Asking(_) | Place::Dialled(_) | Place::Transferring(_))
         };

@@ -2,9 +2,13 @@
 //! what the types alone can't say. Names are those of Asterisk's `res_parking.conf` where it has one.
 //! No file is read here: the config module turns TOML into these and maps a [`Problem`] to its line.
 
+mod features;
 mod parking;
 
-pub use parking::{FindSlot, Key, MAX_FALLBACKS, ParkingConfig, SlotRange};
+pub use features::{Code, Feature, FeatureMap, Granted, MAX_CODE};
+pub use parking::{
+    FindSlot, Key, MAX_ANNOUNCED, MAX_FALLBACKS, ParkedHears, ParkedPlay, ParkingConfig, SaySlot, SlotRange,
+};
 
 use crate::parking::SlotId;
 use secrecy::{ExposeSecret, SecretString};
@@ -52,6 +56,11 @@ pub struct LotConfig {
     pub users: Vec<UserConfig>,
     /// The parking lots; the first is where a call goes that names none.
     pub lots: Vec<ParkingConfig>,
+    /// What can be typed into a call.
+    pub features: FeatureMap,
+    /// Folder of the words that are spoken, with files like `parked-on.wav` and `7.wav`; our own for those that it
+    /// hasn't.
+    pub prompts: Option<PathBuf>,
     /// File of the music on hold for held calls; the lot's own music, or silence, when absent.
     pub music: Option<PathBuf>,
     /// What is written down beside the log.
@@ -73,6 +82,8 @@ impl Default for LotConfig {
             max_expires: 3_600,
             users: Vec::new(),
             lots: vec![ParkingConfig::default()],
+            features: FeatureMap::default(),
+            prompts: None,
             music: None,
             log: LogConfig::default(),
         }
@@ -148,6 +159,9 @@ pub struct UserConfig {
     /// How many phones may be registered at once.
     #[serde(default = "four")]
     pub max_contacts: u8,
+    /// What he may type into a call. To park he needs the right to park, too.
+    #[serde(default = "one_step_parking")]
+    pub features: Vec<Feature>,
     /// The contexts whose lots this user reaches, besides those lots that have none.
     #[serde(default)]
     pub contexts: Vec<String>,
@@ -172,6 +186,7 @@ impl UserConfig {
             extension: None,
             permissions: Permissions::default(),
             max_contacts: four(),
+            features: one_step_parking(),
             contexts: Vec::new(),
             parkinglot: None,
             park_in: None,
@@ -286,6 +301,7 @@ impl LotConfig {
         if self.lots.is_empty() || self.lots.len() > MAX_LOTS {
             say("lots".to_owned(), format!("between 1 and {MAX_LOTS} lots"));
         }
+        self.features.problems(&mut say);
         // Who owns which dialled number; one number must mean one thing.
         let mut numbers: BTreeMap<String, String> = BTreeMap::new();
         for (i, user) in self.users.iter().enumerate() {
@@ -368,6 +384,10 @@ impl UserConfig {
     }
 }
 
+fn one_step_parking() -> Vec<Feature> {
+    vec![Feature::ParkCall]
+}
+
 fn four() -> u8 {
     4
 }
@@ -418,6 +438,33 @@ mod tests {
         assert_eq!(config.lots[0].parkpos.slots().count(), 12);
         assert_eq!(config.lots[0].comebackdialtime, 30);
         assert_eq!(LotConfig::default().problems(), []);
+    }
+
+    #[test]
+    fn the_example_with_everything_that_it_leaves_out_is_a_lot_and_names_every_option() {
+        let example = include_str!("../../assets/lot.example.toml");
+        let uncommented = |line: &str| {
+            let key = line.strip_prefix("# ").filter(|rest| {
+                let key = rest.split(" = ").next().unwrap_or_default();
+                rest.contains(" = ") && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+            });
+            key.unwrap_or(line).to_owned()
+        };
+        let whole: Vec<String> = example.lines().map(uncommented).collect();
+        let config = read(&whole.join("\n")).unwrap();
+        let problems: Vec<Problem> = config.problems();
+        assert_eq!(problems, []);
+        for options in [
+            toml::Table::try_from(&config.lots[0]).unwrap(),
+            toml::Table::try_from(&config.users[1]).unwrap(),
+            toml::Table::try_from(&config.features).unwrap(),
+        ] {
+            for key in options.keys() {
+                let named = |line: &String| line.starts_with(&format!("{key} ="));
+                assert!(whole.iter().any(named), "{key} is not in the example");
+            }
+        }
+        assert_eq!(config.lots[0].exitkey, Key::new('0'));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The legs: every phone the lot talks with is one leg, one dialog of the user agent. Where a leg is (`Place`)
 //! decides what it hears, what its lamp shows, and what happens when it ends.
 
+use super::prompts::Prompt;
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
-use crate::parking::{Identity, Moment};
+use crate::parking::{Identity, Moment, SlotId};
 use crate::sip::Peer;
 use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::BTreeSet;
@@ -40,6 +41,8 @@ pub(super) enum Place {
     Transferring(AttemptId),
     /// It has no place: it is parked as soon as there is one.
     Stranded,
+    /// It talks with nobody, hears something to its end, and is hung up then.
+    Listening,
     /// It is being hung up.
     Leaving,
 }
@@ -70,6 +73,12 @@ pub(super) struct Leg {
     pub sent_by: Option<String>,
     /// 180 was passed on.
     pub rang: bool,
+    /// What it hears once, before whatever follows from its place.
+    pub prompt: Option<Prompt>,
+    /// It is dialling an extension to which the other end is to be transferred.
+    pub dials: bool,
+    /// What a lot said about features after a retrieve, for as long as these two talk.
+    pub retrieved: Option<Retrieved>,
     /// Its dialog, noted while it is parked: the user agent forgets it as soon as it ends.
     pub dialog: Option<DialogId>,
 }
@@ -89,6 +98,9 @@ impl Leg {
             takes: None,
             sent_by: None,
             rang: false,
+            prompt: None,
+            dials: false,
+            retrieved: None,
             dialog: None,
         }
     }
@@ -102,6 +114,15 @@ impl Leg {
     }
 }
 
+/// A leg's side of a retrieved call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Retrieved {
+    /// The lot's name.
+    pub lot: String,
+    /// This is the retriever, and not who was parked.
+    pub retriever: bool,
+}
+
 /// What somebody is being rung for.
 #[derive(Clone, Debug)]
 pub(super) enum Purpose {
@@ -111,6 +132,8 @@ pub(super) enum Purpose {
     Comeback { ticket: Ticket },
     /// A parked call that its parker didn't take.
     Fallback { ticket: Ticket },
+    /// He is to hear where a call is parked.
+    Announce { ticket: Ticket, slot: SlotId },
     /// A blind transfer; the transferor may hang up meanwhile.
     Transfer { transferee: CallKey, transferor: Option<CallKey>, refer: Option<ReferKey>, sent_by: String },
 }

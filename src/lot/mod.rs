@@ -12,7 +12,8 @@
 //! | `invite` | who comes in, and where he goes |
 //! | `legs`, `calls`, `attempts` | what a leg is; its life; ringing somebody, for whatever reason |
 //! | `park`, `retrieve`, `comeback`, `transfer` | what the lot is for |
-//! | `keys` | what keys the lot understands |
+//! | `keys`, `features` | what is typed into a call |
+//! | `listening`, `prompts` | what a leg hears once: its slot, a tone, an announcement |
 //! | `presence`, `notes` | lamps and what is written on parked calls |
 //! | `relay` | messages from user to user |
 //! | `sound` | ports, offers and answers, and what each leg hears |
@@ -24,15 +25,18 @@ mod attempts;
 mod calls;
 mod comeback;
 pub mod config;
+mod features;
 mod gate;
 mod invite;
 mod keys;
 mod legs;
+mod listening;
 mod notes;
 mod notice;
 mod park;
 mod plan;
 mod presence;
+mod prompts;
 mod registrar;
 mod relay;
 mod retrieve;
@@ -45,6 +49,7 @@ mod words;
 pub use config::LotConfig;
 pub use legs::{MAX_LEGS, MAX_LEGS_PER_USER};
 pub use notice::{MAX_NOTICES, Notice};
+pub use prompts::{Words, beep};
 pub use sound::FIRST_STREAM;
 
 use crate::media::{Command, Music, Report};
@@ -84,6 +89,8 @@ pub struct Lot {
     gone: VecDeque<retrieve::GoneDialog>,
     presence: Presence,
     relays: relay::Relays,
+    keyboard: keys::Keyboard,
+    listeners: BTreeMap<CallKey, Moment>,
     sound: Sound,
     notices: VecDeque<Notice>,
     chance: StdRng,
@@ -127,6 +134,8 @@ impl Lot {
             gone: VecDeque::new(),
             presence: Presence::default(),
             relays: relay::Relays::default(),
+            keyboard: keys::Keyboard::default(),
+            listeners: BTreeMap::new(),
             sound: Sound::new(local.ip(), config.secure_media, StdRng::from_seed(chance.random())),
             notices: VecDeque::new(),
             chance,
@@ -182,6 +191,8 @@ impl Lot {
         self.settle(now);
         self.end_overdue_attempts(now);
         self.end_overdue_relays(now);
+        self.end_overdue_keys(now);
+        self.end_overdue_listeners(now);
         self.ring_back_overdue_calls(now);
         self.seat_the_stranded(now);
         self.settle(now);
@@ -191,8 +202,9 @@ impl Lot {
     pub fn next_wake(&self) -> Option<Moment> {
         let attempts = self.attempts.values().map(|attempt| attempt.ends_at).min();
         let lots = self.lots.iter().filter_map(ParkingLot::next_due).min();
-        let others = [self.registrar.next_expiry(), self.relays.next_due()];
-        [self.agent.next_wake(), attempts, lots].into_iter().chain(others).flatten().min()
+        let others = [self.registrar.next_expiry(), self.relays.next_due(), self.keyboard.next_due()];
+        let listeners = self.listeners.values().copied().min();
+        [self.agent.next_wake(), attempts, lots, listeners].into_iter().chain(others).flatten().min()
     }
 
     /// The next datagram to send.
@@ -220,6 +232,7 @@ impl Lot {
         match report {
             Report::PortsBound { ports } => self.sound.add_ports(ports),
             Report::Digit { stream, digit } => self.on_digit(now, stream, digit),
+            Report::PromptEnded { stream } => self.on_prompt_ended(now, stream),
             Report::StreamSilent { stream, silent_ms } if silent_ms >= SILENT_MS => self.knock(now, stream),
             Report::KeysAging { stream } => self.renew_keys(now, stream),
             Report::OpenRefused { stream, .. } => self.replace_stream(now, stream),

@@ -138,6 +138,13 @@ pub enum Notice {
         /// In words.
         reason: String,
     },
+    /// Something that was typed into a call isn't done; the call goes on.
+    KeysRefused {
+        /// Whose phone.
+        user: Option<String>,
+        /// In words.
+        reason: String,
+    },
     /// Somebody guesses passwords and is put off.
     Guessing {
         /// From where.

@@ -2,11 +2,12 @@
 //! parks the caller himself (and a REFER with Replaces then puts another into his place).
 
 use super::Lot;
+use super::config::Feature;
 use super::legs::Place;
 use super::notice::Notice;
 use super::slots::{Arrival, ParkedCall, Parker, ParkingLot};
 use super::words::{Refusal, note_in};
-use crate::parking::{Moment, SlotId};
+use crate::parking::{Moment, SlotId, Text};
 use crate::sip::message::Request;
 use crate::sip::{CallKey, ReferKey};
 
@@ -22,26 +23,43 @@ impl Lot {
         lot: usize,
         slot: Option<&SlotId>,
     ) -> Result<(), Refusal> {
+        let parked = self.park_other_end(now, parker_leg, lot, slot, note_in(request))?;
+        let headers = self.parked_headers(lot, &parked);
+        self.finish_refer(now, refer, request, headers);
+        self.dismiss_parker(now, parker_leg, lot, &parked, false);
+        self.announce(now, lot, &parked);
+        Ok(())
+    }
+
+    /// Takes the party that `parker_leg` talks with into a slot; the parker's leg is left to whoever calls this.
+    pub(super) fn park_other_end(
+        &mut self,
+        now: Moment,
+        parker_leg: CallKey,
+        lot: usize,
+        slot: Option<&SlotId>,
+        note: Text,
+    ) -> Result<ParkedCall<CallKey>, Refusal> {
         let Some(leg) = self.legs.get(&parker_leg) else {
             return Err(Refusal::new(481, "The call is gone."));
         };
+        let granted = self.is_granted(leg, Feature::ParkCall) == Some(true);
         let user = leg.user.clone().unwrap_or_default();
         let Some(peer) = leg.peer() else { return Err(Refusal::new(403, "There is nobody to park.")) };
         let parker = Parker { user, identity: leg.identity.clone() };
-        self.may_park(&parker.user, lot)?;
+        if !granted {
+            self.may_park(&parker.user, lot)?;
+        }
         let Some(parkee) = self.legs.get(&peer).map(|leg| leg.identity.clone()) else {
             return Err(Refusal::new(481, "The call is gone."));
         };
-        let arrival = Arrival { occupant: peer, parkee, parker, note: note_in(request) };
+        let arrival = Arrival { occupant: peer, parkee, parker, note };
         let Some(parking) = self.lots.get_mut(lot) else {
             return Err(Refusal::new(404, "There is no such lot."));
         };
         let parked = parking.park(now, slot, arrival)?.clone();
         self.seat(peer, &parked);
-        let headers = self.parked_headers(lot, &parked);
-        self.finish_refer(now, refer, request, headers);
-        self.hang_up(now, parker_leg);
-        Ok(())
+        Ok(parked)
     }
 
     /// 202 and, unless the phone wants none, the sipfrag that says it was done.
@@ -87,6 +105,7 @@ impl Lot {
         let headers = self.parked_headers(lot, &parked);
         self.agent.accept_with(now, call, answer, headers);
         self.seat(call, &parked);
+        self.say_own_slot(call, lot, &parked);
         Ok(())
     }
 
@@ -95,6 +114,7 @@ impl Lot {
         let dialog = self.agent.dialog_id(call);
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.dialog = dialog;
+            (leg.prompt, leg.retrieved, leg.dials) = (None, None, false);
         }
         self.move_to(call, Place::Parked(parked.ticket.clone()));
         self.presence.touch(parked.slot.as_str());
@@ -118,6 +138,9 @@ impl Lot {
         let parker = taken.parker.user.clone();
         match self.lots.get_mut(lot).and_then(|lot| lot.put_back(now, taken).cloned()) {
             Some(parked) => {
+                if let Some(leg) = self.legs.get_mut(&call) {
+                    (leg.prompt, leg.retrieved, leg.dials) = (None, None, false);
+                }
                 self.move_to(call, Place::Parked(parked.ticket.clone()));
                 self.gone.retain(|gone| gone.ticket != parked.ticket);
                 self.presence.touch(parked.slot.as_str());

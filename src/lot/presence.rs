@@ -209,9 +209,11 @@ impl Lot {
         let of_user = self.legs.values().filter(|leg| leg.user.as_deref() == Some(&user.name));
         // The loudest of his phones: who talks is busy even while another phone rings.
         let state = of_user.filter_map(|leg| match leg.place {
-            Place::With(_) | Place::Parked(_) | Place::Transferring(_) | Place::Stranded => {
-                Some((2, DialogState::Confirmed, None))
-            }
+            Place::With(_)
+            | Place::Parked(_)
+            | Place::Transferring(_)
+            | Place::Stranded
+            | Place::Listening => Some((2, DialogState::Confirmed, None)),
             Place::Dialled(_) => Some((1, DialogState::Early, Some(Direction::Recipient))),
             Place::Asking(_) => Some((0, DialogState::Early, Some(Direction::Initiator))),
             Place::Leaving => None,

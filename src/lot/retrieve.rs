@@ -132,9 +132,10 @@ impl Lot {
         retriever: CallKey,
         ticket: &Ticket,
     ) -> Result<(), Refusal> {
-        let parked = self.lots.iter().find_map(|lot| lot.by_ticket(ticket));
-        let Some(parked) = parked else { return Err(Refusal::new(404, "The call is not here any more.")) };
-        let (caller, slot, parkee) = (parked.occupant, parked.slot.clone(), parked.parkee.clone());
+        let Some((lot, parked)) = self.parked(ticket) else {
+            return Err(Refusal::new(404, "The call is not here any more."));
+        };
+        let (caller, slot, parkee) = (parked.occupant, parked.slot, parked.parkee);
         let by = self.legs.get(&retriever).map(|leg| leg.identity.clone()).unwrap_or_default();
         // First everything that can fail.
         let codec = self.codec_of(caller);
@@ -150,6 +151,7 @@ impl Lot {
         let headers = self.asserted(&parkee);
         self.agent.accept_with(now, retriever, answer, headers);
         self.join(caller, retriever);
+        self.note_retrieve(lot, caller, retriever);
         self.introduce(now, retriever, caller);
         self.presence.touch(slot.as_str());
         self.say(Notice::CallRetrieved { slot, parkee, by });

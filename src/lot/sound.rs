@@ -2,7 +2,8 @@
 //! `media::Command`s. What a leg hears follows from where it is; nothing else decides it.
 
 use super::config::SecureMedia;
-use crate::media::{self, Command, Music, Source, SrtpKey, SrtpSuite, StreamConfig, StreamId};
+use super::prompts::{Prompt, Prompts};
+use crate::media::{self, Command, Cue, Music, Source, SrtpKey, SrtpSuite, StreamConfig, StreamId};
 use crate::sip::sdp::{self, Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use crate::sip::{Peer, Transport};
 use rand::rngs::StdRng;
@@ -23,6 +24,10 @@ pub(super) enum Hears {
     /// The music of that lot; `None`: of held calls.
     Music(Option<String>),
     Leg(StreamId),
+    /// A phone that rings.
+    Ringing,
+    /// A recording, once.
+    Prompt(Prompt),
 }
 
 /// One leg's stream.
@@ -75,6 +80,7 @@ pub(super) struct Sound {
     next: u64,
     lot_music: BTreeMap<String, Music>,
     hold_music: Option<Music>,
+    pub(super) prompts: Prompts,
     policy: SecureMedia,
     /// Our certificate's, for handshakes.
     fingerprint: Option<sdp::Fingerprint>,
@@ -91,6 +97,7 @@ impl Sound {
             next: FIRST_STREAM,
             lot_music: BTreeMap::new(),
             hold_music: None,
+            prompts: Prompts::default(),
             policy,
             fingerprint: None,
             keys,
@@ -214,6 +221,8 @@ impl Sound {
         let source = match &hears {
             Hears::Silence => Source::Silence,
             Hears::Leg(stream) => Source::Bridge(*stream),
+            Hears::Ringing => Source::Cue(Cue::RingBack),
+            Hears::Prompt(prompt) => self.prompts.clip(prompt).map_or(Source::Silence, Source::Prompt),
             Hears::Music(lot) => {
                 let own = lot.as_ref().and_then(|lot| self.lot_music.get(lot));
                 let music = own.or(self.hold_music.as_ref()).or(self.lot_music.values().next());

@@ -116,6 +116,22 @@ impl Lot {
         user: &str,
         callee: &str,
     ) -> Result<(), Refusal> {
+        let silent = wants_no_reports(request);
+        self.ring_for_transfer(now, call, user, callee, (!silent).then_some(refer))?;
+        let answer = if silent { vec![("Refer-Sub".to_owned(), "false".to_owned())] } else { Vec::new() };
+        self.agent.answer_refer(now, refer, 202, answer);
+        Ok(())
+    }
+
+    /// Rings the recipient of a blind transfer; `refer` is told how it goes.
+    pub(super) fn ring_for_transfer(
+        &mut self,
+        now: Moment,
+        call: CallKey,
+        user: &str,
+        callee: &str,
+        refer: Option<ReferKey>,
+    ) -> Result<(), Refusal> {
         let Some(peer) = self.legs.get(&call).and_then(|leg| leg.peer()) else {
             return Err(Refusal::new(403, "There is nobody to transfer."));
         };
@@ -126,18 +142,11 @@ impl Lot {
         if let Some(by) = self.plan.user(user).map(identity_of) {
             headers.push(("Referred-By".to_owned(), self.address(&by).to_string()));
         }
-        let silent = wants_no_reports(request);
-        let purpose = Purpose::Transfer {
-            transferee: peer,
-            transferor: Some(call),
-            refer: (!silent).then_some(refer),
-            sent_by: user.to_owned(),
-        };
+        let purpose =
+            Purpose::Transfer { transferee: peer, transferor: Some(call), refer, sent_by: user.to_owned() };
         let codecs = super::sound::preferring(self.codec_of(peer), &super::sound::CODECS);
         let bell = Bell { from: self.address(&who), headers, codecs, time: TRANSFER_RING_TIME };
         self.ring_user(now, purpose, callee, &bell)?;
-        let answer = if silent { vec![("Refer-Sub".to_owned(), "false".to_owned())] } else { Vec::new() };
-        self.agent.answer_refer(now, refer, 202, answer);
         Ok(())
     }
 
@@ -272,6 +281,7 @@ impl Lot {
                 self.seat(peer, &parked);
                 let headers = self.parked_headers(lot, &parked);
                 self.finish_refer(now, refer, request, headers);
+                self.announce(now, lot, &parked);
             }
             // He means to park; the slot he was in has been emptied meanwhile. Nobody is joined by mistake.
             _ if parks => {

@@ -1,6 +1,7 @@
 //! One parking lot as an administrator describes it, in the words of Asterisk's `res_parking.conf` where it has one, and
 //! what is wrong with a description.
 
+use super::features::{Feature, Granted};
 use super::{LotConfig, MAX_SLOTS, MAX_TIME_S, UserConfig, claim};
 use crate::parking::SlotId;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 
 /// The most parkers of a lot that have a fallback of their own.
 pub const MAX_FALLBACKS: usize = 1_000;
+/// The most people who hear of each parked call.
+pub const MAX_ANNOUNCED: usize = 32;
 
 /// One parking lot, in the words of `res_parking.conf`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +55,25 @@ pub struct ParkingConfig {
     pub fallbackdialtime: u32,
     /// The key that takes a parked caller out of the waiting, to the fallback.
     pub exitkey: Option<Key>,
+    /// Whether parked callers hear music, ringing or nothing.
+    pub parkedhears: ParkedHears,
     /// File of the music that parked callers hear; our own when absent.
     pub music: Option<PathBuf>,
+    /// File of the tone that is played when a call is retrieved, or `beep`; none when absent.
+    pub courtesytone: Option<PathBuf>,
+    /// Who hears that tone.
+    pub parkedplay: ParkedPlay,
+    /// To whom the slot is spoken.
+    pub sayslot: SaySlot,
+    /// Users or extensions that are called with a request to answer by themselves, and hear in which slot somebody was
+    /// parked.
+    pub announce: Vec<String>,
+    /// Who may type a blind transfer after a retrieve; whoever may anyway, when absent.
+    pub parkedcalltransfers: Option<Granted>,
+    /// Who may park by keys after a retrieve; whoever may anyway, when absent.
+    pub parkedcallreparking: Option<Granted>,
+    /// Who may hang up by keys after a retrieve; whoever may anyway, when absent.
+    pub parkedcallhangup: Option<Granted>,
 }
 
 impl Default for ParkingConfig {
@@ -76,17 +96,75 @@ impl Default for ParkingConfig {
             fallbacks: BTreeMap::new(),
             fallbackdialtime: 30,
             exitkey: None,
+            parkedhears: ParkedHears::Music,
             music: None,
+            courtesytone: None,
+            parkedplay: ParkedPlay::Caller,
+            sayslot: SaySlot::Keys,
+            announce: Vec::new(),
+            parkedcalltransfers: None,
+            parkedcallreparking: None,
+            parkedcallhangup: None,
         }
     }
 }
 
 impl ParkingConfig {
+    /// What the lot says about a feature after a retrieve; `None`: nothing.
+    pub fn granted(&self, feature: Feature) -> Option<Granted> {
+        match feature {
+            Feature::ParkCall => self.parkedcallreparking,
+            Feature::BlindXfer => self.parkedcalltransfers,
+            Feature::Disconnect => self.parkedcallhangup,
+        }
+    }
+
     /// Who gets the calls that `parker` parked and nobody took.
     pub fn fallback_of(&self, parker: &UserConfig) -> Option<&str> {
         let own = self.fallbacks.get(&parker.name).or_else(|| self.fallbacks.get(parker.number()));
         own.or(self.fallback.as_ref()).map(String::as_str)
     }
+}
+
+/// What parked callers hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParkedHears {
+    /// The lot's music.
+    #[default]
+    Music,
+    /// A phone that rings.
+    Ringing,
+    /// Nothing.
+    Silence,
+}
+
+/// Who hears the courtesy tone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParkedPlay {
+    /// Whoever was parked.
+    Parked,
+    /// Whoever retrieves him.
+    #[default]
+    Caller,
+    /// Both.
+    Both,
+    /// Nobody.
+    No,
+}
+
+/// Which parkers hear where their call is, before they are hung up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SaySlot {
+    /// Nobody.
+    Never,
+    /// Who parks by keys, and who dials the park extension.
+    #[default]
+    Keys,
+    /// Who parks by a transfer, too.
+    Always,
 }
 
 /// A key of a telephone: `0`–`9`, `*`, `#` or `A`–`D`.
@@ -258,6 +336,12 @@ impl ParkingConfig {
         }
         if self.fallbacks.len() > MAX_FALLBACKS {
             say(format!("lots.{i}.fallbacks"), format!("at most {MAX_FALLBACKS} parkers"));
+        }
+        if self.announce.len() > MAX_ANNOUNCED {
+            say(format!("lots.{i}.announce"), format!("at most {MAX_ANNOUNCED} phones"));
+        }
+        if let Some(nobody) = self.announce.iter().find(|name| !user(name)) {
+            say(format!("lots.{i}.announce"), format!("“{nobody}” is no user and no extension"));
         }
         for (parker, target) in self.fallbacks.iter().take(MAX_FALLBACKS) {
             let path = format!("lots.{i}.fallbacks.{parker}");

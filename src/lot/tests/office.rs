@@ -162,7 +162,7 @@ impl Chaos {
                 legs::Place::Asking(id) | legs::Place::Dialled(id) | legs::Place::Transferring(id) => {
                     assert!(self.world.lot.attempts.contains_key(id), "seed {seed}");
                 }
-                legs::Place::Stranded | legs::Place::Leaving => {}
+                legs::Place::Stranded | legs::Place::Listening | legs::Place::Leaving => {}
             }
         }
     }

@@ -46,6 +46,8 @@ struct Packet {
 struct Engine {
     open: BTreeMap<StreamId, (u16, Option<StreamConfig>, Heard)>,
     digits: Vec<(StreamId, char)>,
+    /// When the recordings that play are over.
+    prompts: BTreeMap<StreamId, Moment>,
     next_port: u16,
 }
 
@@ -53,6 +55,9 @@ struct Engine {
 pub enum Heard {
     Silence,
     Music,
+    Ringing,
+    /// A recording of so many samples.
+    Prompt(usize),
     Stream(StreamId),
 }
 
@@ -149,10 +154,12 @@ impl World {
             self.collect();
             let packet = self.wire.iter().map(|p| p.at).min();
             let phones = self.phones.iter().filter_map(|p| p.agent.next_wake()).min();
-            let next = [packet, phones, self.lot.next_wake()].into_iter().flatten().min();
+            let prompts = self.engine.prompts.values().copied().min();
+            let next = [packet, phones, prompts, self.lot.next_wake()].into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
             self.deliver();
+            self.end_prompts();
             if self.lot.next_wake().is_some_and(|at| at <= self.now) {
                 self.lot.wake(self.now);
             }
@@ -164,6 +171,22 @@ impl World {
         }
         self.now = end;
         self.collect();
+    }
+
+    fn end_prompts(&mut self) {
+        let over: Vec<StreamId> = self
+            .engine
+            .prompts
+            .iter()
+            .filter(|(_, at)| **at <= self.now)
+            .map(|(stream, _)| *stream)
+            .collect();
+        for stream in over {
+            self.engine.prompts.remove(&stream);
+            self.engine.open.get_mut(&stream).expect("plays when open").2 = Heard::Silence;
+            self.lot.report(self.now, Report::PromptEnded { stream });
+            self.collect();
+        }
     }
 
     fn deliver(&mut self) {
@@ -230,15 +253,23 @@ impl World {
                 self.engine.open.get_mut(&stream).expect("configured when open").1 = Some(config);
             }
             Command::Send { stream, source } => {
+                self.engine.prompts.remove(&stream);
+                if let Source::Prompt(clip) = &source {
+                    let time = Duration::from_micros(clip.samples().len() as u64 * 1_000 / 48);
+                    self.engine.prompts.insert(stream, self.now + time);
+                }
                 self.engine.open.get_mut(&stream).expect("sends when open").2 = match source {
                     Source::Music(_) => Heard::Music,
                     Source::Bridge(other) => Heard::Stream(other),
+                    Source::Cue(_) => Heard::Ringing,
+                    Source::Prompt(clip) => Heard::Prompt(clip.samples().len()),
                     _ => Heard::Silence,
                 };
             }
             Command::Digit { stream, digit } => self.engine.digits.push((stream, digit)),
             Command::Close { stream } => {
                 self.engine.open.remove(&stream).expect("closed once");
+                self.engine.prompts.remove(&stream);
                 for heard in self.engine.open.values_mut() {
                     if heard.2 == Heard::Stream(stream) {
                         heard.2 = Heard::Silence;
@@ -533,6 +564,23 @@ impl World {
         self.streams_of(phone).iter().any(|stream| *self.hears(*stream) == Heard::Music)
     }
 
+    /// How many seconds the recordings last that a phone hears.
+    pub fn hears_prompt_s(&self, phone: usize) -> Option<f32> {
+        let mut heard = self.streams_of(phone).into_iter().filter_map(|stream| match self.hears(stream) {
+            Heard::Prompt(samples) => Some(*samples as f32 / 48_000.0),
+            _ => None,
+        });
+        heard.next()
+    }
+
+    pub fn hears_ringing(&self, phone: usize) -> bool {
+        self.streams_of(phone).iter().any(|stream| *self.hears(*stream) == Heard::Ringing)
+    }
+
+    pub fn hears_silence(&self, phone: usize) -> bool {
+        self.streams_of(phone).iter().all(|stream| *self.hears(*stream) == Heard::Silence)
+    }
+
     pub fn codec_to(&self, phone: usize) -> Option<crate::media::Codec> {
         let stream = *self.streams_of(phone).last()?;
         self.engine.open[&stream].1.map(|config| config.codec)
@@ -542,10 +590,30 @@ impl World {
         let stream = *self.streams_of(phone).last().expect("a call");
         self.lot.report(self.now, Report::Digit { stream, digit });
         self.collect();
+        self.digits()
+    }
+
+    /// All keys that went on, and to whom.
+    pub fn digits(&self) -> Vec<(usize, char)> {
         let owner = |stream: &StreamId| {
             (0..self.phones.len()).find(|p| self.streams_of(*p).contains(stream)).unwrap()
         };
         self.engine.digits.iter().map(|(stream, digit)| (owner(stream), *digit)).collect()
+    }
+
+    /// Words of 100 ms a letter, and a courtesy tone of 250 ms where a lot wants one.
+    pub fn give_sounds(&mut self) {
+        let letters = "0123456789*#".chars().map(|letter| (letter, vec![1_000; 4_800])).collect();
+        self.lot.set_words(Words { parked_on: vec![1_000; 9_600], letters });
+        let wanting = self.lot.config.lots.iter().filter(|lot| lot.courtesytone.is_some());
+        for lot in wanting.map(|lot| lot.name.clone()).collect::<Vec<_>>() {
+            self.lot.set_courtesy_tone(&lot, crate::media::Clip::new(&[1_000; 12_000], 48_000));
+        }
+    }
+
+    /// The recordings that play now never end.
+    pub fn forget_prompts(&mut self) {
+        self.engine.prompts.clear();
     }
 
     /// The media engine reports that nothing is heard from a phone.
