@@ -1,5 +1,7 @@
 //! The codecs, each behind frames of 20 ms at 48 kHz. Making one allocates; encoding and decoding don't.
 
+mod opus;
+
 use super::conceal::Concealer;
 use super::resample::{Down, Up};
 use super::{Codec, FRAME};
@@ -11,22 +13,13 @@ const NARROW: usize = 160;
 pub(crate) const LONGEST: usize = 5_760;
 /// Most of a G.711 packet that is decoded: 120 ms.
 const NARROW_LONGEST: usize = 960;
-/// Bits a second of our Opus: wide-band speech.
-const OPUS_BITRATE: i32 = 24_000;
-/// What our encoder makes of the machine's time; 10 is the most.
-const OPUS_COMPLEXITY: i32 = 5;
-/// The loss our encoder prepares for, in percent, until reports from the far end say otherwise.
-const OPUS_LOSS_PERCENT: i32 = 10;
-/// Largest Opus frame we make.
-const OPUS_PAYLOAD: usize = 400;
-
 /// How long a payload lasts, in ticks of its RTP clock; 0 when it can't be decoded.
 pub(crate) fn duration_ticks(codec: Codec, payload: &[u8]) -> u32 {
     match codec {
         Codec::Pcmu | Codec::Pcma if payload.len() <= NARROW_LONGEST => payload.len() as u32,
         Codec::Pcmu | Codec::Pcma => 0,
         Codec::Opus => {
-            let samples = opus::packet::get_nb_samples(payload, 48_000).unwrap_or(0);
+            let samples = opus::duration(payload);
             if samples <= LONGEST { samples as u32 } else { 0 }
         }
     }
@@ -42,14 +35,14 @@ fn law_decode(codec: Codec, byte: u8) -> i16 {
 
 /// Frames to payloads.
 pub(crate) enum Encoder {
-    Opus(Option<opus::Encoder>),
+    Opus(Box<opus::Encoder>),
     G711 { codec: Codec, down: Down },
 }
 
 impl Encoder {
     pub(crate) fn new(codec: Codec, fec: bool) -> Self {
         match codec {
-            Codec::Opus => Self::Opus(opus_encoder(fec).ok()),
+            Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(opus::Terms { fec }))),
             Codec::Pcmu | Codec::Pcma => Self::G711 { codec, down: Down::new() },
         }
     }
@@ -57,11 +50,7 @@ impl Encoder {
     /// Encodes a frame and returns the payload's length; 0 when the encoder refuses.
     pub(crate) fn encode(&mut self, frame: &[i16; FRAME], payload: &mut [u8]) -> usize {
         match self {
-            Self::Opus(Some(encoder)) => {
-                let room = payload.len().min(OPUS_PAYLOAD);
-                payload.get_mut(..room).map_or(0, |out| encoder.encode(frame, out).unwrap_or(0))
-            }
-            Self::Opus(None) => 0,
+            Self::Opus(encoder) => encoder.encode(frame, payload),
             Self::G711 { codec, down } => {
                 let mut narrow = [0; NARROW];
                 down.process(frame, &mut narrow);
@@ -74,26 +63,40 @@ impl Encoder {
     }
 }
 
-fn opus_encoder(fec: bool) -> opus::Result<opus::Encoder> {
-    let mut encoder = opus::Encoder::new(48_000, opus::Channels::Mono, opus::Application::Voip)?;
-    encoder.set_bitrate(opus::Bitrate::Bits(OPUS_BITRATE))?;
-    encoder.set_complexity(OPUS_COMPLEXITY)?;
-    encoder.set_signal(opus::Signal::Voice)?;
-    encoder.set_inband_fec(fec)?;
-    encoder.set_packet_loss_perc(if fec { OPUS_LOSS_PERCENT } else { 0 })?;
-    Ok(encoder)
+impl Encoder {
+    /// The far end has missed so many percent lately.
+    pub(crate) fn set_loss(&mut self, percent: f32) {
+        if let Self::Opus(encoder) = self {
+            encoder.set_loss(percent);
+        }
+    }
+
+    /// Makes encoding cheaper by so many steps (0: as good as it gets): the machine is behind.
+    pub(crate) fn relieve(&mut self, steps: u8) {
+        if let Self::Opus(encoder) = self {
+            encoder.relieve(steps);
+        }
+    }
+}
+
+/// What became of a gap.
+pub(crate) struct Filled {
+    /// Samples at 48 kHz that were written.
+    pub samples: usize,
+    /// They are what was said, and not made up.
+    pub recovered: bool,
 }
 
 /// Payloads to sound.
 pub(crate) enum Decoder {
-    Opus(Option<opus::Decoder>),
+    Opus(Box<opus::Decoder>),
     G711 { codec: Codec, up: Box<Up>, concealer: Box<Concealer> },
 }
 
 impl Decoder {
     pub(crate) fn new(codec: Codec) -> Self {
         match codec {
-            Codec::Opus => Self::Opus(opus::Decoder::new(48_000, opus::Channels::Mono).ok()),
+            Codec::Opus => Self::Opus(Box::new(opus::Decoder::new())),
             Codec::Pcmu | Codec::Pcma => {
                 Self::G711 { codec, up: Box::new(Up::new()), concealer: Box::new(Concealer::new()) }
             }
@@ -103,10 +106,8 @@ impl Decoder {
     /// Decodes a payload to 48 kHz; returns the number of samples, 0 when it can't be decoded.
     pub(crate) fn decode(&mut self, payload: &[u8], sound: &mut [i16; LONGEST]) -> usize {
         match self {
-            Self::Opus(Some(decoder)) if !payload.is_empty() => {
-                decoder.decode(payload, sound, false).unwrap_or(0)
-            }
-            Self::Opus(_) => 0,
+            Self::Opus(_) if payload.is_empty() => 0,
+            Self::Opus(decoder) => decoder.decode(payload, sound, false),
             Self::G711 { codec, up, concealer } => {
                 let mut narrow = [0; NARROW_LONGEST];
                 let count = payload.len().min(NARROW_LONGEST);
@@ -121,27 +122,37 @@ impl Decoder {
         }
     }
 
-    /// Brings a lost frame back from the payload after it. `false`: it holds none, and something was made up.
-    pub(crate) fn recover(&mut self, after: &[u8], sound: &mut [i16; FRAME]) -> bool {
-        if let Self::Opus(Some(decoder)) = self
-            && carries_redundancy(after)
-            && decoder.decode(after, sound, true).is_ok_and(|count| count == FRAME)
+    /// Fills a gap of `gap` samples at 48 kHz right before the payload `after`: from what that holds of it, or else with
+    /// made-up sound, in pieces of a frame. Call again for what is left.
+    pub(crate) fn fill(&mut self, after: &[u8], gap: usize, sound: &mut [i16; LONGEST]) -> Filled {
+        if let Self::Opus(decoder) = self
+            && let Some(filled) = decoder.fill(after, gap, sound)
         {
-            return true;
+            return Filled { samples: filled, recovered: true };
         }
-        self.conceal(sound);
-        false
+        let mut made_up = [0; FRAME];
+        self.conceal(&mut made_up);
+        let samples = gap.clamp(1, FRAME);
+        sound[..samples].copy_from_slice(&made_up[..samples]);
+        Filled { samples, recovered: false }
+    }
+
+    /// How many ms of lost sound the packet after it may bring back, as far as packets have shown.
+    pub(crate) fn reach_ms(&self) -> i64 {
+        match self {
+            Self::Opus(decoder) => decoder.reach_ms(),
+            Self::G711 { .. } => 0,
+        }
     }
 
     /// Makes up 20 ms.
     pub(crate) fn conceal(&mut self, sound: &mut [i16; FRAME]) {
         match self {
-            Self::Opus(Some(decoder)) => {
-                if decoder.decode(&[], sound, false).is_err() {
+            Self::Opus(decoder) => {
+                if decoder.decode(&[], sound, false) == 0 {
                     sound.fill(0);
                 }
             }
-            Self::Opus(None) => sound.fill(0),
             Self::G711 { up, concealer, .. } => {
                 let mut narrow = [0; NARROW];
                 concealer.conceal(&mut narrow);
@@ -149,26 +160,6 @@ impl Decoder {
             }
         }
     }
-}
-
-/// Whether an Opus packet of one or two equal frames holds the frame before it again: the LBRR flag, which follows the
-/// VAD flags (RFC 6716 4.2.3 and 4.2.4). The decoder itself doesn't say: it makes something up instead.
-fn carries_redundancy(packet: &[u8]) -> bool {
-    let (Some(toc), Some(flags)) = (packet.first(), packet.get(1)) else { return false };
-    let configuration = toc >> 3;
-    let (celt_only, single) = (configuration >= 16, toc & 3 < 2);
-    if celt_only || !single {
-        return false;
-    }
-    // SILK's own frames of 20 ms in a frame: configurations go 10, 20, 40, 60 ms; hybrid ones 10, 20.
-    let silk_frames = match (configuration < 12, configuration % 4) {
-        (true, 2) => 2,
-        (true, 3) => 3,
-        _ => 1,
-    };
-    let middle = flags >> (7 - silk_frames) & 1 == 1;
-    let stereo = toc & 4 != 0;
-    middle || (stereo && silk_frames < 3 && flags >> (6 - 2 * silk_frames) & 1 == 1)
 }
 
 #[cfg(test)]

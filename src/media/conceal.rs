@@ -1,5 +1,4 @@
-//! Filling gaps and shortening waits in the sound itself: waveform repetition with a fade (after the idea of
-//! G.711 Appendix I), and the removal of one pitch period where too much sound waits.
+//! Filling gaps from the sound itself: waveform repetition with a fade (after the idea of G.711 Appendix I).
 
 /// The concealment works at the codec's 8 kHz.
 const RATE: usize = 8_000;
@@ -103,45 +102,6 @@ fn best_period(history: &[i16], min: usize, max: usize, compared: usize) -> usiz
     best
 }
 
-/// 48 kHz: the step of the coarse search in [`shorten`].
-const COARSE: usize = 6;
-/// Shortest and longest piece [`shorten`] takes out: 2.5 and 15 ms at 48 kHz.
-pub(crate) const SHORTEN_MIN: usize = 120;
-const SHORTEN_MAX: usize = 720;
-
-/// Takes one pitch period of at most `most` samples out of 48 kHz sound by a cross-fade at its beginning; returns how
-/// many samples fewer there are.
-pub(crate) fn shorten(samples: &mut [i16], most: usize) -> usize {
-    let most = most.min(SHORTEN_MAX).min(samples.len() / 2);
-    if most < SHORTEN_MIN {
-        return 0;
-    }
-    let (mut best, mut best_score) = (most, f32::MIN);
-    let mut lag = SHORTEN_MIN;
-    while lag <= most {
-        let (mut cross, mut energy) = (0.0_f32, 1.0_f32);
-        let mut at = 0;
-        while at + lag < samples.len() && at < SHORTEN_MAX {
-            let (a, b) = (samples[at] as f32, samples[at + lag] as f32);
-            cross += a * b;
-            energy += a * a + b * b;
-            at += COARSE;
-        }
-        let score = cross / energy;
-        if score > best_score {
-            (best, best_score) = (lag, score);
-        }
-        lag += COARSE;
-    }
-    for at in 0..best {
-        let share = (at + 1) as f32 / (best + 1) as f32;
-        let mixed = f32::from(samples[at]) * (1.0 - share) + f32::from(samples[at + best]) * share;
-        samples[at] = mixed as i16;
-    }
-    samples.copy_within(2 * best.., best);
-    best
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,25 +157,10 @@ mod tests {
     }
 
     #[test]
-    fn shortening_takes_whole_periods_and_does_not_click() {
-        for hz in [90.0, 200.0, 440.0] {
-            let mut sound = tone(hz, 48_000.0, 0, 2_880);
-            let before = steepest(&sound);
-            let gone = shorten(&mut sound, SHORTEN_MAX);
-            let rest = &sound[..2_880 - gone];
-            assert!((120..=SHORTEN_MAX).contains(&gone));
-            assert!(steepest(rest) <= before * 3 / 2, "{hz} Hz clicks: {} after {before}", steepest(rest));
-            assert!((level_dbfs(rest) - -15.3).abs() < 1.0, "{hz} Hz: {} dB", level_dbfs(rest));
-        }
-    }
-
-    #[test]
     fn silence_and_noise_are_no_trouble() {
         let mut concealer = Concealer::new();
         let mut frame = [0; 160];
         concealer.conceal(&mut frame);
         assert_eq!(frame, [0; 160]);
-        assert!(shorten(&mut [0; 2_880], 500) > 0);
-        assert_eq!(shorten(&mut [0; 100], 500), 0);
     }
 }

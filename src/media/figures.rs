@@ -19,12 +19,16 @@ pub struct StreamFigures {
     pub recovered: u64,
     /// Frames of 20 ms that had to be made up.
     pub concealed: u64,
+    /// Times that the sound was shortened or lengthened by a pitch period, to bring it to its right delay.
+    pub stretched: u64,
     /// Datagrams refused: not RTP, wrong payload type, or not from the far end.
     pub refused: u64,
     /// Interarrival jitter (RFC 3550 6.4.1), in ms.
     pub jitter_ms: f32,
     /// Sound waiting in the jitter buffer, in ms.
     pub buffer_ms: f32,
+    /// How long the jitter buffer would have sound wait beyond the fastest packet, in ms.
+    pub target_ms: f32,
     /// Level of the received sound in the last quarter second, dB below full scale (−90: silence). Only measured
     /// where it is decoded: a pass-through bridge decodes nothing.
     pub level_dbfs: f32,

@@ -1,9 +1,14 @@
 //! The jitter buffer: packets wait in it until their time, and it says what to play next.
 //!
-//! It grows by playing made-up sound when nothing is there in time, and shrinks (by asking for a shortening) when for a
-//! second and more every packet came earlier than needed. Bounded in packets and in time.
+//! How long they wait is learned from the arrivals ([`Delays`]); [`JitterBuffer::delay_us`] and
+//! [`JitterBuffer::target_us`] tell how long they do and should, and who plays them shortens or lengthens the sound
+//! accordingly. When nothing is there in time, sound is made up and the delay grows by it. Bounded in packets and in time.
 
-use super::rtp::{extend_sequence, extend_timestamp};
+mod delays;
+mod seen;
+
+use delays::Delays;
+use seen::Seen;
 use std::time::Duration;
 
 /// Packets that can wait.
@@ -14,21 +19,8 @@ pub(crate) const MAX_PAYLOAD: usize = 1_275;
 const MAX_WAIT_MS: i64 = 400;
 /// A gap longer than this is jumped instead of being filled.
 const MAX_GAP_MS: i64 = 300;
-/// A step in sequence or timestamp beyond this means that the far end began anew (RFC 3550 A.1: MAX_DROPOUT).
-const MAX_SEQUENCE_STEP: i64 = 3_000;
-const MAX_TIME_STEP_MS: i64 = 10_000;
-/// How long the first packet waits before playing begins.
-const START_WAIT: Duration = Duration::from_millis(18);
 /// Nothing for so long: the next packet begins anew.
 const PAUSE: Duration = Duration::from_millis(1_000);
-/// Packets over which the least waiting time is observed; twice that is remembered.
-const WATCH: u32 = 50;
-/// Waiting time that is kept in hand beyond the worst that was seen.
-const MARGIN: Duration = Duration::from_millis(12);
-/// What is kept in hand besides, so that the packet after a lost one is there to recover it from.
-const RECOVERY: Duration = Duration::from_millis(20);
-/// Packets after a loss during which [`RECOVERY`] is kept.
-const LOSS_MEMORY: u32 = 500;
 
 /// What became of a packet that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,10 +40,13 @@ pub(crate) enum Arrival {
 pub(crate) enum Next {
     /// This packet ([`JitterBuffer::payload`]; give it back with [`JitterBuffer::free`]).
     Packet(usize),
-    /// One frame is lost; the packet right after it is there and may hold it again.
-    Lost { after: Option<usize> },
-    /// The far end sent nothing on purpose (silence suppression).
-    Pause,
+    /// So many ticks are lost, up to the packet `after`, which may hold some of them again. Say with
+    /// [`JitterBuffer::fill`] how many were made up.
+    Lost { after: usize, ticks: i64 },
+    /// The far end sent nothing on purpose for so many ticks (silence suppression). [`JitterBuffer::fill`] as above.
+    Pause { ticks: i64 },
+    /// The first packet is there, and its time has come.
+    Begin,
     /// Nothing is there: not begun, or late.
     Empty { begun: bool },
 }
@@ -78,20 +73,13 @@ impl Slot {
     };
 }
 
-/// Sequence numbers seen, and how many.
-struct Seen {
-    base: i64,
-    highest: i64,
-    highest_timestamp: i64,
-    recent: u128,
-    received: u64,
-}
-
 pub(crate) struct JitterBuffer {
     slots: Box<[Slot]>,
     ticks_per_ms: i64,
-    recovers: bool,
+    /// Lost ticks that the packet after them may bring back.
+    reach: i64,
     seen: Option<Seen>,
+    delays: Delays,
     lost_before: u64,
     /// The timestamp to play next.
     due: Option<i64>,
@@ -99,40 +87,35 @@ pub(crate) struct JitterBuffer {
     /// Ticks that were filled because nothing was there, since the last packet.
     debt: i64,
     empty_since: Option<Duration>,
-    since_loss: u32,
-    least: Duration,
-    least_before: Option<Duration>,
-    watched: u32,
 }
 
 impl JitterBuffer {
-    /// `recovers`: a lost frame can be had from the packet after it.
-    pub(crate) fn new(clock_hz: u32, recovers: bool) -> Self {
+    pub(crate) fn new(clock_hz: u32) -> Self {
         let slots = (0..SLOTS).map(|_| Slot::EMPTY).collect();
-        let mut buffer = Self {
+        Self {
             slots,
-            ticks_per_ms: 0,
-            recovers,
+            ticks_per_ms: i64::from(clock_hz / 1_000).max(1),
+            reach: 0,
             seen: None,
+            delays: Delays::new(),
             lost_before: 0,
             due: None,
             last_played: None,
             debt: 0,
             empty_since: None,
-            since_loss: LOSS_MEMORY,
-            least: Duration::MAX,
-            least_before: None,
-            watched: 0,
-        };
-        buffer.set_codec(clock_hz, recovers);
-        buffer
+        }
     }
 
     /// Another codec: what waits is of no use any more.
-    pub(crate) fn set_codec(&mut self, clock_hz: u32, recovers: bool) {
-        self.ticks_per_ms = i64::from(clock_hz / 1_000);
-        self.recovers = recovers;
+    pub(crate) fn set_clock(&mut self, clock_hz: u32) {
+        self.ticks_per_ms = i64::from(clock_hz / 1_000).max(1);
+        self.reach = 0;
         self.flush();
+    }
+
+    /// Lost sound of so many ms can be had from the packet after it: that is worth waiting for.
+    pub(crate) fn set_reach(&mut self, ms: i64) {
+        self.reach = ms * self.ticks_per_ms;
     }
 
     /// Forgets what waits; the next packet begins anew. Counters go on.
@@ -140,21 +123,17 @@ impl JitterBuffer {
         self.slots.iter_mut().for_each(|slot| slot.used = false);
         self.lost_before = self.lost();
         self.seen = None;
+        self.delays.forget_clock();
         self.begin_anew();
     }
 
     fn begin_anew(&mut self) {
         (self.due, self.last_played, self.empty_since, self.debt) = (None, None, None, 0);
-        (self.least, self.least_before, self.watched) = (Duration::MAX, None, 0);
     }
 
     /// Packets that never came, up to the newest (RFC 3550 A.3).
     pub(crate) fn lost(&self) -> u64 {
-        let now = self.seen.as_ref().map_or(0, |seen| {
-            let expected = u64::try_from(seen.highest - seen.base + 1).unwrap_or(0);
-            expected.saturating_sub(seen.received)
-        });
-        self.lost_before + now
+        self.lost_before + self.seen.as_ref().map_or(0, Seen::lost)
     }
 
     /// The highest sequence number seen, with its wraps counted (RFC 3550 6.4.1).
@@ -184,15 +163,14 @@ impl JitterBuffer {
         if arrival == Arrival::Duplicate {
             return arrival;
         }
-        let (sequence, timestamp) = match &self.seen {
-            Some(seen) => {
-                (extend_sequence(seen.highest, sequence), extend_timestamp(seen.highest_timestamp, timestamp))
-            }
-            None => return Arrival::Refused,
+        let Some((sequence, timestamp)) = self.seen.as_ref().map(|seen| seen.extend(sequence, timestamp))
+        else {
+            return Arrival::Refused;
         };
+        self.delays.note(micros(now) - self.us(timestamp));
         let ticks = i64::from(ticks);
         if self.due.is_some_and(|due| timestamp + ticks / 2 < due) {
-            // Its sound was made up already. It still tells how much later it came than the buffer waits.
+            // Its sound was made up already.
             return Arrival::Late;
         }
         self.drop_surplus(timestamp + ticks);
@@ -209,49 +187,18 @@ impl JitterBuffer {
     /// Enters a packet's number; begins anew where it jumps.
     fn note(&mut self, sequence: u16, timestamp: u32) -> Arrival {
         let Some(seen) = self.seen.as_mut() else {
-            self.start_at(sequence, timestamp);
+            self.seen = Some(Seen::new(sequence, timestamp));
             return Arrival::Stored { reordered: false };
         };
-        let number = extend_sequence(seen.highest, sequence);
-        let time = extend_timestamp(seen.highest_timestamp, timestamp);
-        let (ahead, time_ahead) = (number - seen.highest, time - seen.highest_timestamp);
-        let limit = MAX_TIME_STEP_MS * self.ticks_per_ms;
-        let jumped = ahead.abs() > MAX_SEQUENCE_STEP
-            || time_ahead.abs() > limit
-            // A later packet from an earlier time: another clock took over (a frame's leeway for sloppy senders).
-            || (ahead > 0 && time_ahead < -20 * self.ticks_per_ms);
-        if jumped {
+        seen.note(sequence, timestamp, self.ticks_per_ms).unwrap_or_else(|| {
             self.flush();
-            self.start_at(sequence, timestamp);
-            return Arrival::Restarted;
-        }
-        if ahead > 0 {
-            seen.recent = if ahead < 128 { (seen.recent << ahead) | 1 } else { 1 };
-            (seen.highest, seen.highest_timestamp) = (number, time);
-            seen.received += 1;
-            return Arrival::Stored { reordered: false };
-        }
-        let back = -ahead;
-        if back >= 128 {
-            return Arrival::Late;
-        }
-        if seen.recent & (1 << back) != 0 {
-            return Arrival::Duplicate;
-        }
-        seen.recent |= 1 << back;
-        seen.received += 1;
-        Arrival::Stored { reordered: true }
+            self.seen = Some(Seen::new(sequence, timestamp));
+            Arrival::Restarted
+        })
     }
 
-    fn start_at(&mut self, sequence: u16, timestamp: u32) {
-        let (sequence, timestamp) = (i64::from(sequence), i64::from(timestamp));
-        self.seen = Some(Seen {
-            base: sequence,
-            highest: sequence,
-            highest_timestamp: timestamp,
-            recent: 1,
-            received: 1,
-        });
+    fn us(&self, timestamp: i64) -> i64 {
+        timestamp * 1_000 / self.ticks_per_ms
     }
 
     /// Drops the oldest sound where more than the most would wait, or no slot is free.
@@ -280,54 +227,72 @@ impl JitterBuffer {
         used.min_by_key(|(_, slot)| slot.timestamp).map(|(at, _)| at)
     }
 
-    /// What to play in the next 20 ms.
+    /// Ticks of the codec's clock in a ms.
+    pub(crate) fn ticks_per_ms(&self) -> i64 {
+        self.ticks_per_ms
+    }
+
+    /// What to play next.
     pub(crate) fn next(&mut self, now: Duration) -> Next {
         let Some(first) = self.earliest() else { return self.nothing(now) };
-        let (timestamp, sequence, ticks, arrived) = {
-            let slot = &self.slots[first];
-            (slot.timestamp, slot.sequence, slot.ticks, slot.arrived)
-        };
+        let (timestamp, sequence) = (self.slots[first].timestamp, self.slots[first].sequence);
         self.empty_since = None;
-        let due = match self.due {
-            Some(due) => due,
-            None if now.saturating_sub(arrived) >= START_WAIT => timestamp,
-            None => return Next::Empty { begun: false },
-        };
+        let Some(due) = self.due else { return self.begin(now, timestamp) };
         let gap = timestamp - due;
-        let frame = 20 * self.ticks_per_ms;
-        if gap <= frame / 4 || gap > MAX_GAP_MS * self.ticks_per_ms {
-            return self.play(now, first);
+        if gap <= 5 * self.ticks_per_ms || gap > MAX_GAP_MS * self.ticks_per_ms {
+            return self.play(first);
         }
         let lost = self.last_played.is_none_or(|last| sequence != last + 1);
-        // Sound was made up while we waited for what now turns out to be lost: that filled the gap already. Unless the
-        // lost frame can be recovered, and time in hand for that is still to be gained.
-        let recover_late = lost && self.recovers && now.saturating_sub(arrived) < RECOVERY;
-        if self.debt > 0 && !recover_late {
+        // Sound was made up while we waited for what now turns out to be lost: that filled the gap already.
+        if self.debt > 0 {
             let paid = self.debt.min(gap);
+            if lost {
+                self.note_recoverable(first, due, due + paid);
+            }
             self.debt -= paid;
             self.due = Some(due + paid);
             return self.next(now);
         }
-        self.debt = 0;
-        self.due = Some(due + gap.min(frame));
         if !lost {
-            return Next::Pause;
+            return Next::Pause { ticks: gap };
         }
-        self.since_loss = 0;
-        let adjacent = gap <= frame + frame / 4 && ticks >= frame;
-        Next::Lost { after: adjacent.then_some(first) }
+        Next::Lost { after: first, ticks: gap }
     }
 
-    fn play(&mut self, now: Duration, at: usize) -> Next {
+    /// The owner made up so many ticks of what was lost or left out.
+    pub(crate) fn fill(&mut self, ticks: i64, lost: bool) {
+        let Some(due) = self.due else { return };
+        if lost && let Some(first) = self.earliest() {
+            self.note_recoverable(first, due, due + ticks);
+        }
+        self.due = Some(due + ticks);
+    }
+
+    /// Enters when the frames between two timestamps could have been had from the packet at `after`.
+    fn note_recoverable(&mut self, after: usize, from: i64, to: i64) {
+        let (timestamp, arrived) = (self.slots[after].timestamp, micros(self.slots[after].arrived));
+        let frame = 20 * self.ticks_per_ms;
+        let mut at = from;
+        while at < to {
+            if timestamp - at <= self.reach {
+                self.delays.note_recovery(arrived - self.us(at));
+            }
+            at += frame;
+        }
+    }
+
+    /// Begins with the packet of that timestamp when its time has come.
+    fn begin(&mut self, now: Duration, timestamp: i64) -> Next {
+        if self.wait_us(now, timestamp) < self.target_us() {
+            return Next::Empty { begun: false };
+        }
+        self.due = Some(timestamp);
+        Next::Begin
+    }
+
+    fn play(&mut self, at: usize) -> Next {
         let slot = &self.slots[at];
         (self.due, self.last_played, self.debt) = (Some(slot.timestamp + slot.ticks), Some(slot.sequence), 0);
-        self.least = self.least.min(now.saturating_sub(slot.arrived));
-        self.since_loss = self.since_loss.saturating_add(1);
-        self.watched += 1;
-        if self.watched >= WATCH {
-            self.least_before = Some(self.least);
-            (self.least, self.watched) = (Duration::MAX, 0);
-        }
         Next::Packet(at)
     }
 
@@ -344,25 +309,27 @@ impl JitterBuffer {
         Next::Empty { begun: true }
     }
 
-    /// The next packet's length, if it is there and everything could be played that much sooner.
-    pub(crate) fn surplus(&self) -> Option<Duration> {
-        let before = self.least_before?;
-        let slot = &self.slots[self.earliest()?];
-        let frame = 20 * self.ticks_per_ms;
-        if slot.timestamp - self.due? > frame / 4 {
-            return None;
-        }
-        let kept = if self.recovers && self.since_loss < LOSS_MEMORY { MARGIN + RECOVERY } else { MARGIN };
-        let length = Duration::from_millis(u64::try_from(slot.ticks / self.ticks_per_ms).unwrap_or(0));
-        (before.min(self.least) >= kept + length).then_some(length)
+    /// How long ago the fastest packet could have brought the sound of a timestamp, in µs.
+    fn wait_us(&self, now: Duration, timestamp: i64) -> i64 {
+        micros(now) - self.us(timestamp) - self.delays.base_us().unwrap_or(0)
     }
 
-    /// The owner played a packet ahead of its time: from now on they are wanted that much sooner.
-    pub(crate) fn hurried(&mut self, by: Duration) {
-        self.least_before = self.least_before.map(|least| least.saturating_sub(by));
-        if self.least < Duration::MAX {
-            self.least = self.least.saturating_sub(by);
-        }
+    /// How long after the fastest packet could have brought it the next sound is decoded, if that is now. `None`:
+    /// nothing is being played.
+    pub(crate) fn delay_us(&self, now: Duration) -> Option<i64> {
+        let due = self.due.filter(|_| self.debt == 0 && self.delays.base_us().is_some())?;
+        Some(self.wait_us(now, due))
+    }
+
+    /// What [`JitterBuffer::delay_us`] should be.
+    pub(crate) fn target_us(&self) -> i64 {
+        self.delays.target_us()
+    }
+
+    /// Whether the next sound to be played is there.
+    pub(crate) fn has_next(&self) -> bool {
+        let next = self.earliest().map(|first| self.slots[first].timestamp);
+        matches!((next, self.due), (Some(next), Some(due)) if next - due <= 5 * self.ticks_per_ms)
     }
 
     pub(crate) fn payload(&self, at: usize) -> &[u8] {
@@ -378,8 +345,13 @@ impl JitterBuffer {
     /// Sound that waits, in ms.
     pub(crate) fn waiting_ms(&self) -> f32 {
         let ticks: i64 = self.slots.iter().filter(|slot| slot.used).map(|slot| slot.ticks).sum();
-        ticks as f32 / self.ticks_per_ms.max(1) as f32
+        ticks as f32 / self.ticks_per_ms as f32
     }
+}
+
+/// A point in time in µs.
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX / 4)
 }
 
 #[cfg(test)]

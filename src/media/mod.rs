@@ -17,11 +17,14 @@ mod figures;
 mod gate;
 mod jitter;
 mod level;
+mod pace;
+mod relief;
 mod resample;
 mod rtcp;
 mod rtp;
 mod srtp;
 mod stream;
+mod stretch;
 mod tone;
 
 pub use clip::{Clip, Music};
@@ -31,6 +34,7 @@ pub use command::{
 };
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
+pub use relief::Relief;
 pub use resample::{Resampler, resample};
 pub use srtp::{Opened, SrtpKey, SrtpSession, SrtpSuite};
 pub use stream::{Cover, Prepared, Stream};

@@ -1,5 +1,6 @@
 //! One call's media: frames to RTP packets, and packets by way of the jitter buffer to frames.
 
+mod care;
 mod inbound;
 mod outbound;
 mod reports;
@@ -10,8 +11,9 @@ use super::jitter::{Arrival, MAX_PAYLOAD};
 use super::rtcp::Reports;
 use super::rtp::{self, Packet};
 use super::srtp::{Opened, SrtpSession};
-use super::{Codec, FRAME, MAX_PACKET, RATE_HZ, StreamConfig, StreamFigures};
-use inbound::{CONCEALED_MAX, Inbound, recovers};
+use super::{Codec, FRAME, MAX_PACKET, StreamConfig, StreamFigures};
+use care::Care;
+use inbound::{CONCEALED_MAX, Inbound};
 use outbound::Outbound;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -32,6 +34,7 @@ pub struct Stream {
     reports: Reports,
     /// Where reports of the far end come from, when it isn't where they were agreed to (RTCP behind NAT).
     reports_from: Option<SocketAddr>,
+    care: Care,
 }
 
 /// What covers a stream's packets.
@@ -98,6 +101,7 @@ impl Stream {
             cover: Cover::Clear,
             reports: Reports::new(seed.rotate_left(32)),
             reports_from: None,
+            care: Care::default(),
         }
     }
 
@@ -186,9 +190,8 @@ impl Stream {
             std::mem::swap(&mut self.outbound.encoder, &mut new.encoder);
             std::mem::swap(&mut self.inbound.decoder, &mut new.decoder);
             if config.codec != self.config.codec {
-                self.inbound.jitter.set_codec(config.codec.clock_hz(), recovers(&config));
-                self.inbound.sound_length = 0;
-                self.inbound.owed = 0;
+                self.inbound.jitter.set_clock(config.codec.clock_hz());
+                self.inbound.forget_sound();
                 self.inbound.events.forget();
                 self.outbound.begin_anew();
             }
@@ -302,8 +305,7 @@ impl Stream {
     /// Forgets the sound that waits: nobody will [`Stream::pull`] it for a while.
     pub(crate) fn stop_hearing(&mut self) {
         self.inbound.jitter.flush();
-        self.inbound.sound_length = 0;
-        self.inbound.owed = 0;
+        self.inbound.forget_sound();
         self.inbound.concealed_in_row = CONCEALED_MAX;
     }
 
@@ -407,6 +409,11 @@ impl Stream {
         self.outbound.events.is_busy()
     }
 
+    /// Makes encoding cheaper by so many steps: the machine is behind ([`Relief`](super::Relief)).
+    pub fn relieve(&mut self, steps: u8) {
+        self.outbound.encoder.relieve(steps);
+    }
+
     /// What was negotiated.
     pub fn config(&self) -> &StreamConfig {
         &self.config
@@ -426,11 +433,11 @@ impl Stream {
     pub fn figures(&self) -> StreamFigures {
         let clock_per_ms = self.config.codec.clock_hz() as f32 / 1_000.0;
         let heard = self.reports.heard;
-        let decoded_ms = self.inbound.sound_length as f32 / (RATE_HZ / 1_000) as f32;
         StreamFigures {
             lost: self.inbound.jitter.lost(),
             jitter_ms: self.inbound.jitter_ticks / clock_per_ms,
-            buffer_ms: self.inbound.jitter.waiting_ms() + decoded_ms,
+            buffer_ms: self.inbound.waiting_ms(),
+            target_ms: self.inbound.jitter.target_us() as f32 / 1_000.0,
             level_dbfs: self.inbound.meter.level_dbfs(),
             tone_hz: self.inbound.meter.tone_hz(),
             locked: self.gate.locked().is_some(),

@@ -75,6 +75,8 @@ pub(super) struct Board {
     packet: [u8; MAX_PACKET + 1],
     out: [u8; MAX_PACKET],
     pub cue: Pattern,
+    /// Steps by which encoding is cheaper than it could be.
+    relief: u8,
 }
 
 impl Board {
@@ -87,7 +89,14 @@ impl Board {
             packet: [0; MAX_PACKET + 1],
             out: [0; MAX_PACKET],
             cue: Pattern::OFF,
+            relief: 0,
         }
+    }
+
+    /// Makes encoding cheaper by so many steps, for the tick runs late.
+    pub(super) fn relieve(&mut self, steps: u8) {
+        self.relief = steps;
+        self.lines.iter_mut().flatten().filter_map(|line| line.media.as_mut()).for_each(|m| m.relieve(steps));
     }
 
     /// A place for a new stream, if there is one and the id is new.
@@ -161,6 +170,7 @@ impl Board {
     ) {
         let config = *media.config();
         media.reconfigure_with(now, config, None);
+        media.relieve(self.relief);
         let old = match self.line_mut(id) {
             Some(line) => {
                 line.silent_from = now;
@@ -182,6 +192,7 @@ impl Board {
         now: Duration,
         outlet: &mut impl Outlet,
     ) {
+        let relief = self.relief;
         if let Some(line) = self.line_mut(id)
             && let Some(media) = line.media.as_mut()
         {
@@ -189,6 +200,7 @@ impl Board {
                 (line.silent_from, line.silence_told) = (now, 0);
             }
             media.reconfigure_with(now, config, prepared.as_deref_mut());
+            media.relieve(relief);
         }
         if let Some(prepared) = prepared {
             outlet.discard(Trash::Prepared(prepared));

@@ -6,7 +6,7 @@ use super::handshake::{Record, Shaken};
 use super::order::{Notice, Order, Trash, Wiring};
 use super::ports::Pool;
 use super::{QUEUE, Wake};
-use crate::media::{Cover, Cue, FRAME, FRAME_TIME, Pattern, StreamId};
+use crate::media::{Cover, Cue, FRAME, FRAME_TIME, Pattern, Relief, StreamId};
 use mio::{Events, Interest, Poll, Token};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -107,6 +107,7 @@ pub(super) struct Engine {
     tone_waited: u32,
     muted: bool,
     next_tick: Option<Duration>,
+    relief: Relief,
     next_review: Option<Duration>,
     levels_in: u32,
     microphone_peak: Peak,
@@ -144,6 +145,7 @@ impl Engine {
             tone_waited: 0,
             muted: false,
             next_tick: None,
+            relief: Relief::default(),
             next_review: None,
             levels_in: LEVEL_TICKS,
             microphone_peak: Peak::NONE,
@@ -355,6 +357,9 @@ impl Engine {
                 return;
             }
             // On the schedule's own grid, so that lateness never adds up.
+            if let Some(steps) = self.relief.tick(now - due) {
+                self.board.relieve(steps);
+            }
             let on_time = now - due < TOO_LATE;
             self.next_tick = Some(if on_time { due } else { now } + FRAME_TIME);
             self.tick(now);

@@ -11,8 +11,12 @@ struct Play {
 }
 
 impl Play {
+    /// A buffer that knows the network as an even one.
     fn new() -> Self {
-        Self { buffer: JitterBuffer::new(CLOCK, false), heard: Vec::new() }
+        let mut buffer = JitterBuffer::new(CLOCK);
+        (0..600).for_each(|_| buffer.delays.note(0));
+        buffer.delays.forget_clock();
+        Self { buffer, heard: Vec::new() }
     }
 
     fn arrive(&mut self, at_ms: u64, number: u16) -> Arrival {
@@ -21,20 +25,27 @@ impl Play {
         self.buffer.insert(Duration::from_millis(at_ms), number, timestamp, TICKS, &payload)
     }
 
-    fn tick(&mut self, at_ms: u64) -> Next {
-        let next = self.buffer.next(Duration::from_millis(at_ms));
-        self.heard.push(match next {
+    fn tick(&mut self, at_ms: u64) {
+        let frame = i64::from(TICKS);
+        let said = match self.buffer.next(Duration::from_millis(at_ms)) {
+            Next::Begin => return self.tick(at_ms),
             Next::Packet(at) => {
                 let bytes = self.buffer.payload(at);
                 let number = u16::from_be_bytes([bytes[0], bytes[1]]);
                 self.buffer.free(at);
                 number.to_string()
             }
-            Next::Lost { .. } => "lost".to_owned(),
-            Next::Pause => "pause".to_owned(),
+            Next::Lost { ticks, .. } => {
+                self.buffer.fill(ticks.min(frame), true);
+                "lost".to_owned()
+            }
+            Next::Pause { ticks } => {
+                self.buffer.fill(ticks.min(frame), false);
+                "pause".to_owned()
+            }
             Next::Empty { .. } => "-".to_owned(),
-        });
-        next
+        };
+        self.heard.push(said);
     }
 
     fn heard(&self) -> String {
@@ -43,13 +54,13 @@ impl Play {
 }
 
 #[test]
-fn packets_in_time_play_in_order_after_one_frame() {
+fn packets_in_time_play_in_order_and_at_once() {
     let mut play = Play::new();
     for n in 0..5_u16 {
         play.arrive(u64::from(n) * 20, n);
         play.tick(u64::from(n) * 20 + 5);
     }
-    assert_eq!(play.heard(), "- 0 1 2 3");
+    assert_eq!(play.heard(), "0 1 2 3 4");
 }
 
 #[test]
@@ -119,9 +130,8 @@ fn numbers_and_timestamps_wrap_unnoticed() {
         // Timestamps that wrap on the way, too.
         let timestamp = (n as u32).wrapping_mul(TICKS).wrapping_sub(1_000_000);
         play.buffer.insert(Duration::from_millis(n * 20), n as u16, timestamp, TICKS, &[0, 0]);
-        if matches!(play.tick(n * 20 + 19), Next::Packet(_)) {
-            heard += 1;
-        }
+        play.tick(n * 20 + 19);
+        heard += usize::from(play.heard.pop().is_some_and(|said| said == "0"));
     }
     assert!(heard >= 70_000);
     assert_eq!(play.buffer.lost(), 0);
@@ -184,7 +194,34 @@ fn delay_that_is_not_needed_is_found() {
         play.tick(tick * 20);
     }
     play.arrive(6_000, 300);
-    assert_eq!(play.buffer.surplus(), Some(Duration::from_millis(20)));
+    let delay = play.buffer.delay_us(Duration::from_millis(6_000)).unwrap();
+    assert!(delay - play.buffer.target_us() > 60_000, "{delay}, and {} would do", play.buffer.target_us());
+}
+
+#[test]
+fn an_unknown_network_is_met_with_care() {
+    let mut play = Play { buffer: JitterBuffer::new(CLOCK), heard: Vec::new() };
+    for n in 0..5_u16 {
+        play.arrive(u64::from(n) * 20, n);
+        play.tick(u64::from(n) * 20 + 5);
+    }
+    assert_eq!(play.heard(), "- - 0 1 2");
+}
+
+#[test]
+fn what_the_next_packet_brings_back_is_waited_for_where_it_does() {
+    for (reach_ms, least, most) in [(0, 0, 4_000), (20, 20_000, 24_000)] {
+        let mut play = Play::new();
+        play.buffer.set_reach(reach_ms);
+        for n in 0..600_u16 {
+            if n % 10 != 9 {
+                play.arrive(u64::from(n) * 20, n);
+            }
+            play.tick(u64::from(n) * 20 + 5);
+        }
+        let target = play.buffer.target_us();
+        assert!((least..=most).contains(&target), "reach {reach_ms} ms: {target}");
+    }
 }
 
 #[test]
@@ -192,7 +229,7 @@ fn any_storm_of_numbers_is_bounded_and_never_panics() {
     use rand::{Rng, SeedableRng, rngs::SmallRng};
     for seed in 0..20 {
         let mut random = SmallRng::seed_from_u64(seed);
-        let mut buffer = JitterBuffer::new(48_000, true);
+        let mut buffer = JitterBuffer::new(48_000);
         for round in 0..20_000_u64 {
             let now = Duration::from_millis(round);
             let (a, b) = (random.next_u32(), random.next_u32());

@@ -1,18 +1,21 @@
-//! What the far end sends: from the jitter buffer by decoding, concealing and shortening to frames.
+//! What the far end sends: from the jitter buffer by decoding, filling gaps and stretching to frames.
 
 use crate::media::codec::{Decoder, LONGEST};
-use crate::media::conceal::{SHORTEN_MIN, shorten};
 use crate::media::jitter::{JitterBuffer, Next};
 use crate::media::level::Meter;
-use crate::media::{Codec, FRAME, StreamConfig, StreamFigures, events};
+use crate::media::pace::{Change, Pace};
+use crate::media::stretch::Where;
+use crate::media::{FRAME, RATE_HZ, Resampler, StreamConfig, StreamFigures, events, stretch};
 use std::time::Duration;
 
 /// Decoded sound that can wait: the longest packet twice over.
 const SOUND: usize = 2 * LONGEST;
 /// Frames made up in a row before it is silence, without asking the codec any more: half a second.
 pub(super) const CONCEALED_MAX: u32 = 25;
-/// Frames between two shortenings, so that the pitch doesn't tremble.
-const SHORTEN_EVERY: u32 = 4;
+/// Samples that a bent rate may use up beyond a frame.
+const SPARE: usize = 4;
+/// Samples that are kept decoded ahead, for a bent rate to play with.
+const AHEAD: usize = 3 * RATE_HZ as usize / 1_000;
 
 /// What the far end sends.
 pub(super) struct Inbound {
@@ -20,16 +23,15 @@ pub(super) struct Inbound {
     pub jitter: JitterBuffer,
     pub events: events::Receiver,
     pub meter: Meter,
-    pub sound: Box<[i16; SOUND]>,
-    pub sound_length: usize,
-    pub scratch: Box<[i16; LONGEST]>,
+    pace: Pace,
+    resampler: Resampler,
+    sound: Box<[i16; SOUND]>,
+    sound_length: usize,
+    scratch: Box<[i16; LONGEST]>,
     pub ssrc: Option<u32>,
     pub transit: Option<i64>,
     pub jitter_ticks: f32,
     pub concealed_in_row: u32,
-    pub since_shortened: u32,
-    /// Samples decoded ahead of their time and still to be taken out.
-    pub owed: usize,
     pub heard_at: Option<Duration>,
 }
 
@@ -37,9 +39,11 @@ impl Inbound {
     pub(super) fn new(config: &StreamConfig) -> Self {
         Self {
             decoder: Decoder::new(config.codec),
-            jitter: JitterBuffer::new(config.codec.clock_hz(), recovers(config)),
+            jitter: JitterBuffer::new(config.codec.clock_hz()),
             events: events::Receiver::default(),
             meter: Meter::new(),
+            pace: Pace::default(),
+            resampler: Resampler::new(RATE_HZ, RATE_HZ),
             sound: Box::new([0; SOUND]),
             sound_length: 0,
             scratch: Box::new([0; LONGEST]),
@@ -47,27 +51,52 @@ impl Inbound {
             transit: None,
             jitter_ticks: 0.0,
             concealed_in_row: 0,
-            since_shortened: 0,
-            owed: 0,
             heard_at: None,
         }
     }
 
     /// The next 20 ms to be heard.
     pub(super) fn pull(&mut self, now: Duration, frame: &mut [i16; FRAME], figures: &mut StreamFigures) {
+        let change = match self.jitter.delay_us(now) {
+            Some(delay) => self.pace.look(delay, self.jitter.target_us(), micros(self.sound_length)),
+            None => Change::Bend(self.pace.drift_ppm()),
+        };
         while self.sound_length < FRAME {
             self.fill(now, figures);
         }
-        self.shorten_if_due(now, figures);
-        frame.copy_from_slice(&self.sound[..FRAME]);
-        self.sound.copy_within(FRAME..self.sound_length, 0);
-        self.sound_length -= FRAME;
+        let mut ppm = match change {
+            Change::Bend(ppm) => ppm,
+            Change::Shorten(by_us, place) => self.shorten(now, by_us, place, figures),
+            Change::Lengthen(by_us, place) => self.lengthen(by_us, place, figures),
+        };
+        if ppm > 0.0 && self.sound_length < FRAME + SPARE {
+            if self.jitter.has_next() {
+                self.fill(now, figures);
+            } else {
+                ppm = 0.0;
+            }
+        }
+        self.hand_out(ppm, frame);
         self.meter.measure(frame);
+    }
+
+    fn hand_out(&mut self, ppm: f64, frame: &mut [i16; FRAME]) {
+        self.resampler.bend(RATE_HZ, RATE_HZ, ppm);
+        let mut used = 0;
+        for sample in frame.iter_mut() {
+            *sample = self.resampler.draw(|| {
+                let next = if used < self.sound_length { self.sound[used] } else { 0 };
+                used += 1;
+                next
+            });
+        }
+        let used = used.min(self.sound_length);
+        self.sound.copy_within(used..self.sound_length, 0);
+        self.sound_length -= used;
     }
 
     /// Brings at least some more sound.
     fn fill(&mut self, now: Duration, figures: &mut StreamFigures) {
-        let mut made_up = [0; FRAME];
         match self.jitter.next(now) {
             Next::Packet(at) => {
                 let count = self.decoder.decode(self.jitter.payload(at), &mut self.scratch);
@@ -75,55 +104,80 @@ impl Inbound {
                 if count > 0 {
                     self.concealed_in_row = 0;
                     self.append_scratch(count);
+                    self.jitter.set_reach(self.decoder.reach_ms());
                     return;
                 }
-                self.decoder.conceal(&mut made_up);
                 figures.concealed += 1;
+                self.conceal();
             }
-            Next::Lost { after } => {
-                let after = after.map_or(&[][..], |at| self.jitter.payload(at));
-                if self.decoder.recover(after, &mut made_up) {
-                    figures.recovered += 1;
+            Next::Lost { after, ticks } => {
+                let per_sample = self.jitter.ticks_per_ms() as usize;
+                let gap = usize::try_from(ticks).unwrap_or(0) * 48 / per_sample;
+                let filled = self.decoder.fill(self.jitter.payload(after), gap, &mut self.scratch);
+                let frames = (filled.samples / FRAME).max(1) as u64;
+                if filled.recovered {
+                    figures.recovered += frames;
                 } else {
-                    figures.concealed += 1;
+                    figures.concealed += frames;
                 }
+                self.append_scratch(filled.samples);
+                self.jitter.fill((filled.samples * per_sample / 48) as i64, true);
             }
-            Next::Pause => self.conceal_waiting(&mut made_up),
+            Next::Pause { ticks } => {
+                let frame = (FRAME / 48) as i64 * self.jitter.ticks_per_ms();
+                self.jitter.fill(ticks.min(frame), false);
+                self.conceal_waiting();
+            }
+            Next::Begin => {
+                self.pace.begin_anew();
+                self.scratch[..AHEAD].fill(0);
+                self.append_scratch(AHEAD);
+            }
             Next::Empty { begun } => {
                 if begun && self.concealed_in_row < CONCEALED_MAX {
                     figures.concealed += 1;
                 }
-                self.conceal_waiting(&mut made_up);
+                self.conceal_waiting();
             }
         }
-        self.append(&made_up);
     }
 
-    /// Takes pitch periods out where more sound waits than is needed: one packet is decoded ahead of its time, and then
-    /// bit by bit as much sound is removed.
-    fn shorten_if_due(&mut self, now: Duration, figures: &mut StreamFigures) {
-        self.since_shortened = self.since_shortened.saturating_add(1);
-        if self.since_shortened < SHORTEN_EVERY {
-            return;
-        }
-        if self.owed < SHORTEN_MIN
-            && let Some(surplus) = self.jitter.surplus()
-            && self.sound_length + LONGEST <= SOUND
-        {
-            let before = self.sound_length;
+    /// Takes a pitch period out, for which more is decoded if it is there. Returns the bend.
+    fn shorten(&mut self, now: Duration, by_us: i64, place: Where, figures: &mut StreamFigures) -> f64 {
+        while self.sound_length < FRAME + stretch::LONGEST && self.jitter.has_next() {
             self.fill(now, figures);
-            self.owed += self.sound_length - before;
-            self.jitter.hurried(surplus);
         }
-        if self.owed < SHORTEN_MIN {
-            return;
-        }
-        let most = self.owed.min(self.sound_length - FRAME);
-        let gone = shorten(&mut self.sound[..self.sound_length], most);
+        let most = samples(by_us).min(self.sound_length - FRAME);
+        let gone = stretch::shorten(&mut self.sound[..self.sound_length], most, place);
         self.sound_length -= gone;
-        // Where nothing can be taken out any more, the rest is as good as gone.
-        self.owed = if gone > 0 { self.owed - gone } else { 0 };
-        self.since_shortened = 0;
+        self.stretched(-micros(gone), figures)
+    }
+
+    /// Puts a pitch period in. Returns the bend.
+    fn lengthen(&mut self, by_us: i64, place: Where, figures: &mut StreamFigures) -> f64 {
+        let length = self.sound_length;
+        let come = stretch::lengthen(&mut self.sound[..], length, samples(by_us), place);
+        self.sound_length += come;
+        self.stretched(micros(come), figures)
+    }
+
+    fn stretched(&mut self, by_us: i64, figures: &mut StreamFigures) -> f64 {
+        if by_us != 0 {
+            self.pace.changed(by_us);
+            figures.stretched += 1;
+        }
+        self.pace.drift_ppm()
+    }
+
+    /// Another codec, or nobody listens any more: what waits is of no use.
+    pub(super) fn forget_sound(&mut self) {
+        self.sound_length = 0;
+        self.pace.begin_anew();
+    }
+
+    /// Sound that waits, in ms: in packets and decoded.
+    pub(super) fn waiting_ms(&self) -> f32 {
+        self.jitter.waiting_ms() + self.sound_length as f32 / (RATE_HZ / 1_000) as f32
     }
 
     /// RFC 3550 A.8.
@@ -144,23 +198,31 @@ impl Inbound {
         self.sound_length = to;
     }
 
-    fn append(&mut self, frame: &[i16; FRAME]) {
-        let to = (self.sound_length + FRAME).min(SOUND);
-        let from = self.sound_length;
-        self.sound[from..to].copy_from_slice(&frame[..to - from]);
-        self.sound_length = to;
-    }
-
     /// Made-up sound while nothing is there, that becomes silence.
-    fn conceal_waiting(&mut self, frame: &mut [i16; FRAME]) {
+    fn conceal_waiting(&mut self) {
         if self.concealed_in_row < CONCEALED_MAX {
             self.concealed_in_row += 1;
-            self.decoder.conceal(frame);
+            self.conceal();
+        } else {
+            self.scratch[..FRAME].fill(0);
+            self.append_scratch(FRAME);
         }
+    }
+
+    fn conceal(&mut self) {
+        let mut made_up = [0; FRAME];
+        self.decoder.conceal(&mut made_up);
+        self.scratch[..FRAME].copy_from_slice(&made_up);
+        self.append_scratch(FRAME);
     }
 }
 
-/// A lost frame can be had from the packet after it.
-pub(super) fn recovers(config: &StreamConfig) -> bool {
-    config.codec == Codec::Opus && config.fec
+/// Samples of so many µs.
+fn samples(us: i64) -> usize {
+    usize::try_from(us * 48 / 1_000).unwrap_or(0)
+}
+
+/// So many samples in µs.
+fn micros(samples: usize) -> i64 {
+    samples as i64 * 1_000 / 48
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 impl Stream {
     /// Makes the report that is due by now, if one is; returns its length.
-    pub(crate) fn report(&mut self, now: Duration, out: &mut [u8]) -> usize {
+    pub fn report(&mut self, now: Duration, out: &mut [u8]) -> usize {
         if self.reports_to().is_none() || !self.reports.is_due(now) {
             return 0;
         }
@@ -70,12 +70,17 @@ impl Stream {
     }
 
     /// Takes a datagram of RTCP that came `from` there; the far end's only.
-    pub(crate) fn receive_report(&mut self, now: Duration, from: SocketAddr, datagram: &mut [u8]) {
+    pub fn receive_report(&mut self, now: Duration, from: SocketAddr, datagram: &mut [u8]) {
         let opened = self.uncover(datagram, SrtpSession::open_rtcp);
         let genuine = opened.and_then(|(length, proven)| {
             let packet = datagram.get(..length).filter(|_| proven || self.gate.knows(from))?;
             self.reports.read(now, self.outbound.ssrc, self.inbound.ssrc, packet).then_some(())
         });
+        if genuine.is_some()
+            && let Some(percent) = self.reports.heard.lost_percent
+        {
+            self.outbound.encoder.set_loss(self.care.report(now, percent));
+        }
         match genuine {
             Some(()) if !self.config.rtcp_mux => self.reports_from = Some(from),
             Some(()) => {}

@@ -1,0 +1,210 @@
+//! Opus (RFC 6716) by libopus: the encoder with what it puts in against loss, and the decoder with three ways to fill a
+//! gap: the next packet's forward error correction, deep redundancy of a later packet, and concealment.
+
+use super::LONGEST;
+use crate::media::FRAME;
+use opusic_c::{Application, Bandwidth, Bitrate, Channels, ErrorCode, InbandFec, SampleRate, Signal};
+
+/// Bits a second of our Opus while nothing is lost: wide-band speech.
+const BITRATE: u32 = 24_000;
+/// Bits a second more for each percent that is lost, for the redundancy; and the percent beyond which there is no more.
+const BITRATE_PER_PERCENT: u32 = 1_200;
+const LOSS_MAX: u8 = 10;
+/// The loss told to the encoder is at most this: beyond, it would spend everything on redundancy.
+const TOLD_MAX: u8 = 30;
+/// What our encoder makes of the machine's time at most; 10 is the most there is.
+const COMPLEXITY: u8 = 9;
+/// From this decoder complexity on libopus conceals by its neural model.
+const DEEP: u8 = 5;
+/// Largest Opus frame we make.
+const PAYLOAD_MAX: usize = 400;
+/// Longest gap that deep redundancy fills, in samples: 100 ms.
+const DEEP_MAX: usize = 5 * FRAME;
+/// Packets after which forward error correction that doesn't come any more isn't counted upon.
+const HOPE: u32 = 250;
+
+/// What offer and answer settled for an Opus encoder (RFC 7587 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// The far end reads in-band forward error correction.
+    pub fec: bool,
+}
+
+/// The encoder.
+pub(crate) struct Encoder {
+    inner: Option<opusic_c::Encoder>,
+    terms: Terms,
+    loss: u8,
+}
+
+impl Encoder {
+    pub(crate) fn new(terms: Terms) -> Self {
+        Self { inner: make(terms).ok(), terms, loss: 0 }
+    }
+
+    /// The far end has missed so many percent lately: as much is put in against it.
+    pub(crate) fn set_loss(&mut self, percent: f32) {
+        let loss = (percent.ceil() as u8).min(TOLD_MAX);
+        if loss == self.loss || !self.terms.fec {
+            return;
+        }
+        self.loss = loss;
+        if let Some(encoder) = &mut self.inner {
+            let bitrate = BITRATE + BITRATE_PER_PERCENT * u32::from(loss.min(LOSS_MAX));
+            // Neither can fail within its range; if it did, things stay as they were.
+            let _ = encoder.set_packet_loss(loss).and_then(|()| encoder.set_bitrate(Bitrate::Value(bitrate)));
+        }
+    }
+
+    /// Makes the encoding cheaper by so many steps of complexity: the machine is behind.
+    pub(crate) fn relieve(&mut self, steps: u8) {
+        if let Some(encoder) = &mut self.inner {
+            let _ = encoder.set_complexity(COMPLEXITY.saturating_sub(steps));
+        }
+    }
+
+    /// Encodes a frame and returns the payload's length; 0 when the encoder refuses.
+    pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> usize {
+        let Some(encoder) = &mut self.inner else { return 0 };
+        let mut sound = [0.0; LONGEST];
+        let Some(sound) = sound.get_mut(..frame.len()) else { return 0 };
+        for (float, sample) in sound.iter_mut().zip(frame) {
+            *float = f32::from(*sample) / 32_768.0;
+        }
+        let room = payload.len().min(PAYLOAD_MAX);
+        payload.get_mut(..room).map_or(0, |out| encoder.encode_float_to_slice(sound, out).unwrap_or(0))
+    }
+}
+
+fn make(terms: Terms) -> Result<opusic_c::Encoder, ErrorCode> {
+    let mut encoder = opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)?;
+    encoder.set_bitrate(Bitrate::Value(BITRATE))?;
+    encoder.set_complexity(COMPLEXITY)?;
+    encoder.set_signal(Signal::Voice)?;
+    // What lies above would take its bits from the voice; and the models against loss know nothing of it.
+    encoder.set_max_bandwidth(Bandwidth::Wide)?;
+    encoder.set_inband_fec(if terms.fec { InbandFec::Mode1 } else { InbandFec::Off })?;
+    Ok(encoder)
+}
+
+/// The decoder.
+pub(crate) struct Decoder {
+    inner: Option<opusic_c::dred::Dred>,
+    /// Packets since the last one that held the frame before it again, and since one with deep redundancy.
+    since_redundant: u32,
+    since_deep: u32,
+}
+
+impl Decoder {
+    pub(crate) fn new() -> Self {
+        let made = opusic_c::Decoder::new(Channels::Mono, SampleRate::Hz48000).and_then(|mut decoder| {
+            decoder.set_complexity(DEEP)?;
+            opusic_c::dred::Dred::new(decoder)
+        });
+        Self { inner: made.ok(), since_redundant: HOPE, since_deep: HOPE }
+    }
+
+    /// Decodes a payload; an empty one is concealed. Returns the number of samples, 0 when it can't be decoded.
+    pub(crate) fn decode(&mut self, payload: &[u8], sound: &mut [i16], redundancy: bool) -> usize {
+        if !payload.is_empty() && !redundancy {
+            self.since_redundant =
+                if carries_redundancy(payload) { 0 } else { self.since_redundant.saturating_add(1) };
+            self.since_deep = if carries_deep(payload) { 0 } else { self.since_deep.saturating_add(1) };
+        }
+        let Some(dred) = &mut self.inner else { return 0 };
+        let mut samples = [0_u16; LONGEST];
+        let Some(room) = samples.get_mut(..sound.len().min(LONGEST)) else { return 0 };
+        let count = dred.decoder_mut().decode_to_slice(payload, room, redundancy).unwrap_or(0);
+        for (sample, raw) in sound.iter_mut().zip(&room[..count]) {
+            *sample = *raw as i16;
+        }
+        count
+    }
+
+    /// Fills a gap before the packet `after` from what that holds of it; the number of samples, if anything.
+    pub(crate) fn fill(&mut self, after: &[u8], gap: usize, sound: &mut [i16; LONGEST]) -> Option<usize> {
+        let gap = gap.next_multiple_of(FRAME / 8);
+        if gap <= FRAME && carries_redundancy(after) {
+            let room = sound.get_mut(..FRAME)?;
+            return (self.decode(after, room, true) == FRAME).then_some(gap.min(FRAME));
+        }
+        let room = sound.get_mut(..gap).filter(|_| gap <= DEEP_MAX && carries_deep(after))?;
+        self.decode_deep(after, room).then_some(gap)
+    }
+
+    /// What is older than the redundancy reaches is concealed.
+    fn decode_deep(&mut self, after: &[u8], sound: &mut [i16]) -> bool {
+        let Some(dred) = &mut self.inner else { return false };
+        let mut samples = [0_u16; DEEP_MAX];
+        let Some(room) = samples.get_mut(..sound.len()) else { return false };
+        // The wrapper wants the words of its own kind: the same bits.
+        let count = dred.decode_to_slice(after, room).unwrap_or(0);
+        for (sample, raw) in sound.iter_mut().zip(&*room) {
+            *sample = *raw as i16;
+        }
+        count == sound.len()
+    }
+
+    /// How many ms of lost sound the packet after it may bring back.
+    pub(crate) fn reach_ms(&self) -> i64 {
+        match (self.since_deep < HOPE, self.since_redundant < HOPE) {
+            (true, _) => (DEEP_MAX / 48) as i64,
+            (false, true) => 20,
+            (false, false) => 0,
+        }
+    }
+}
+
+/// How long a payload lasts, in samples at 48 kHz; 0 when it can't be decoded.
+pub(crate) fn duration(payload: &[u8]) -> usize {
+    opusic_c::utils::get_nb_samples(payload, SampleRate::Hz48000).unwrap_or(0)
+}
+
+/// Whether an Opus packet of one or two equal frames holds the frame before it again: the LBRR flag, which follows the
+/// VAD flags (RFC 6716 4.2.3 and 4.2.4). The decoder itself doesn't say: it makes something up instead.
+fn carries_redundancy(packet: &[u8]) -> bool {
+    let Some(toc) = packet.first() else { return false };
+    let configuration = toc >> 3;
+    // Packets of one frame, also in the form that has padding, where extensions live (RFC 6716 3.2).
+    let flags = match toc & 3 {
+        0 | 1 => packet.get(1),
+        3 => padding(packet).and_then(|(frame, _)| packet.get(frame)),
+        _ => None,
+    };
+    let (Some(flags), false) = (flags, configuration >= 16) else { return false };
+    // SILK's own frames of 20 ms in a frame: configurations go 10, 20, 40, 60 ms; hybrid ones 10, 20.
+    let silk_frames = match (configuration < 12, configuration % 4) {
+        (true, 2) => 2,
+        (true, 3) => 3,
+        _ => 1,
+    };
+    let middle = flags >> (7 - silk_frames) & 1 == 1;
+    let stereo = toc & 4 != 0;
+    middle || (stereo && silk_frames < 3 && flags >> (6 - 2 * silk_frames) & 1 == 1)
+}
+
+/// Whether a packet holds deep redundancy: the first extension in its padding (draft-ietf-mlcodec-opus-dred).
+fn carries_deep(packet: &[u8]) -> bool {
+    /// The number that libopus 1.6 gives the extension, above the bit that tells of its length.
+    const EXTENSION: u8 = 126;
+    let padding = packet.first().filter(|toc| *toc & 3 == 3).and_then(|_| padding(packet));
+    padding.and_then(|(_, padding)| packet.get(padding)).is_some_and(|byte| byte >> 1 == EXTENSION)
+}
+
+/// Where the only frame of a packet of code 3 with padding begins, and where its padding does (RFC 6716 3.2.5).
+fn padding(packet: &[u8]) -> Option<(usize, usize)> {
+    let count = packet.get(1)?;
+    if count & 0x3F != 1 || count & 0x40 == 0 {
+        return None;
+    }
+    let (mut at, mut length) = (2, 0_usize);
+    loop {
+        let byte = usize::from(*packet.get(at)?);
+        at += 1;
+        length += byte.min(254);
+        if byte < 255 {
+            break;
+        }
+    }
+    Some((at, packet.len().checked_sub(length).filter(|padding| *padding >= at)?))
+}
