@@ -6,59 +6,90 @@ use super::method::Method;
 use super::name_addr::NameAddr;
 use super::via::Via;
 use rsip::Header;
+use rsip::headers::{UntypedHeader as _, untyped};
+use std::borrow::Cow;
 use std::fmt;
 
 /// The most values that are read from one kind of list header (Via, Contact, Route, Allow …).
 pub const MAX_LIST: usize = 128;
 
-/// Names that we write and compare often, in their usual spelling; those that nearly every message has come first.
-const KNOWN: [&str; 46] = [
-    "Via",
-    "From",
-    "To",
-    "Call-ID",
-    "CSeq",
-    "Contact",
-    "Content-Length",
-    "Content-Type",
-    "Max-Forwards",
-    "User-Agent",
-    "Allow",
-    "Supported",
-    "Accept",
-    "Accept-Encoding",
-    "Alert-Info",
+/// The headers that rsip has a kind of its own for, which keeps the value alone, and their usual spelling.
+macro_rules! kinds {
+    ($($kind:ident $name:literal),* $(,)?) => {
+        /// Names in their usual spelling; those that nearly every message has come first.
+        const KINDS: &[&str] = &[$($name),*];
+
+        /// A header of the kind with that name, or the value back if there is none.
+        fn of_kind(name: &str, value: String) -> Result<Header, String> {
+            match name {
+                $($name => Ok(Header::$kind(untyped::$kind::new(value))),)*
+                _ => Err(value),
+            }
+        }
+
+        /// Name and value of a header.
+        fn parts(line: &Header) -> (&str, &str) {
+            match line {
+                $(Header::$kind(held) => ($name, held.value()),)*
+                Header::Other(name, value) => (name, value),
+                // Kinds that aren't in the table are never stored.
+                _ => ("", ""),
+            }
+        }
+    };
+}
+
+kinds! {
+    Via "Via",
+    From "From",
+    To "To",
+    CallId "Call-ID",
+    CSeq "CSeq",
+    Contact "Contact",
+    ContentLength "Content-Length",
+    ContentType "Content-Type",
+    MaxForwards "Max-Forwards",
+    UserAgent "User-Agent",
+    Allow "Allow",
+    Supported "Supported",
+    Accept "Accept",
+    AcceptEncoding "Accept-Encoding",
+    AlertInfo "Alert-Info",
+    Authorization "Authorization",
+    CallInfo "Call-Info",
+    ContentDisposition "Content-Disposition",
+    ContentEncoding "Content-Encoding",
+    Date "Date",
+    Event "Event",
+    Expires "Expires",
+    MinExpires "Min-Expires",
+    ProxyAuthenticate "Proxy-Authenticate",
+    ProxyAuthorization "Proxy-Authorization",
+    ProxyRequire "Proxy-Require",
+    RecordRoute "Record-Route",
+    Require "Require",
+    RetryAfter "Retry-After",
+    Route "Route",
+    Server "Server",
+    Subject "Subject",
+    SubscriptionState "Subscription-State",
+    Unsupported "Unsupported",
+    Warning "Warning",
+    WwwAuthenticate "WWW-Authenticate",
+}
+
+/// Further names that we write and compare often, in their usual spelling.
+const KNOWN: [&str; 10] = [
     "Allow-Events",
-    "Authorization",
-    "Call-Info",
-    "Content-Disposition",
-    "Content-Encoding",
-    "Date",
     "Diversion",
-    "Event",
-    "Expires",
-    "Min-Expires",
     "P-Asserted-Identity",
     "P-Preferred-Identity",
     "Privacy",
-    "Proxy-Authenticate",
-    "Proxy-Authorization",
-    "Proxy-Require",
     "Reason",
-    "Record-Route",
     "Refer-To",
     "Referred-By",
     "Remote-Party-ID",
     "Replaces",
-    "Require",
-    "Retry-After",
-    "Route",
-    "Server",
-    "Subject",
-    "Subscription-State",
-    "Unsupported",
-    "Warning",
-    "WWW-Authenticate",
 ];
 
 /// The full name behind a compact one (RFC 3261 7.3.3 and the IANA registry).
@@ -88,17 +119,29 @@ fn expanded(letter: char) -> Option<&'static str> {
 }
 
 /// The name in its usual spelling, without characters that no name has.
-fn canonical(name: &str) -> String {
+fn canonical(name: &str) -> Cow<'_, str> {
     let mut letters = name.chars();
     if let (Some(letter), None) = (letters.next(), letters.next())
         && let Some(full) = expanded(letter.to_ascii_lowercase())
     {
-        return full.to_owned();
+        return Cow::Borrowed(full);
     }
-    match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-        Some(known) => (*known).to_owned(),
-        None => name.chars().filter(|c| lexis::is_token_char(*c)).collect(),
+    if let Some(known) = KINDS.iter().chain(&KNOWN).find(|known| known.eq_ignore_ascii_case(name)) {
+        return Cow::Borrowed(known);
     }
+    match lexis::is_token(name) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.chars().filter(|c| lexis::is_token_char(*c)).collect()),
+    }
+}
+
+/// The header of that name, in its usual spelling, and that value, which holds no line end.
+fn header(name: &str, value: String) -> Header {
+    // Most names come in their usual spelling.
+    of_kind(name, value).unwrap_or_else(|value| {
+        let name = canonical(name);
+        of_kind(&name, value).unwrap_or_else(|value| Header::Other(name.into_owned(), value))
+    })
 }
 
 /// So many headers have room without the store being moved while a message is read.
@@ -131,28 +174,29 @@ impl Headers {
 
     /// Appends a header; CR and LF in it are dropped, a compact name is expanded.
     pub fn push(&mut self, name: &str, value: impl Into<String>) {
-        self.0.push(header(name, &value.into()));
+        self.0.push(cleared(name, &value.into()));
     }
 
     /// Appends a header whose name is a token and whose value holds no line end, as the reader has made sure. Tells how
     /// long its line is when it is written.
     pub(super) fn push_read(&mut self, name: &str, value: &str) -> usize {
-        let name = canonical(name);
+        let line = header(name, value.to_owned());
+        let (name, value) = parts(&line);
         let length = name.len() + ": ".len() + value.len();
-        self.0.push(Header::Other(name, value.to_owned()));
+        self.0.push(line);
         length
     }
 
     /// Puts a header before all others.
     pub fn push_front(&mut self, name: &str, value: impl Into<String>) {
-        let mut lines = vec![header(name, &value.into())];
+        let mut lines = vec![cleared(name, &value.into())];
         lines.extend(std::mem::take(&mut self.0));
         self.0 = lines.into();
     }
 
     /// Replaces all headers of that name by this one, in the place of the first.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        let new = header(name, &value.into());
+        let new = cleared(name, &value.into());
         let mut held = None;
         for line in self.0.iter_mut().filter(|line| is_named(line, name)) {
             held.get_or_insert(line);
@@ -168,12 +212,14 @@ impl Headers {
         self.0.retain(|line| !is_named(line, name));
     }
 
+    /// Takes Content-Length away, which follows from the body.
+    pub(super) fn remove_length(&mut self) {
+        self.0.retain(|line| !matches!(line, Header::ContentLength(_)));
+    }
+
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().filter_map(|line| match line {
-            Header::Other(name, value) => Some((name.as_str(), value.as_str())),
-            _ => None,
-        })
+        self.0.iter().map(parts)
     }
 
     /// The topmost Via.
@@ -208,9 +254,7 @@ impl Headers {
 
     /// CSeq: a number below 2³¹ and a method (RFC 3261 8.1.1.5).
     pub fn cseq(&self) -> Option<(u32, Method)> {
-        let (number, method) = self.get("CSeq")?.split_once(char::is_whitespace)?;
-        let number = u32::try_from(lexis::number(number, (1 << 31) - 1)?).ok()?;
-        Some((number, Method::read(method.trim_ascii_start())?))
+        cseq_of(self.get("CSeq")?)
     }
 
     /// Expires in seconds; one too large for 32 bits counts as the largest (RFC 3261 20.19), one that isn't a number
@@ -264,6 +308,14 @@ impl Headers {
     }
 }
 
+/// What the value of a CSeq says.
+pub(super) fn cseq_of(value: &str) -> Option<(u32, Method)> {
+    let end = value.bytes().position(|octet| !octet.is_ascii_digit())?;
+    let number = u32::try_from(lexis::number(&value[..end], (1 << 31) - 1)?).ok()?;
+    let method = value[end..].strip_prefix(char::is_whitespace)?;
+    Some((number, Method::read(method.trim_ascii_start())?))
+}
+
 /// Names whose values let somebody log in as us; never shown by `Debug`.
 const SECRET: [&str; 2] = ["Authorization", "Proxy-Authorization"];
 
@@ -274,12 +326,13 @@ impl fmt::Debug for Headers {
     }
 }
 
-fn header(name: &str, value: &str) -> Header {
-    Header::Other(canonical(name), lexis::without_line_ends(value).trim_ascii().to_owned())
+/// A header without what could end its line.
+fn cleared(name: &str, value: &str) -> Header {
+    header(name, lexis::without_line_ends(value).trim_ascii().to_owned())
 }
 
 fn is_named(line: &Header, name: &str) -> bool {
-    matches!(line, Header::Other(n, _) if n.eq_ignore_ascii_case(name))
+    parts(line).0.eq_ignore_ascii_case(name)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The lexical rules that all header readers share: tokens, quoted strings, separators, percent escapes (RFC 3261 25.1).
 //! Nothing here knows a header by name.
 
+use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -58,8 +59,12 @@ pub(in crate::sip) fn is_token(text: &str) -> bool {
 
 /// Whether every character of `text` may stand in a URI, escaped or not: no blanks, controls, brackets, quotation marks.
 pub(in crate::sip) fn is_uri_text(text: &str) -> bool {
+    // In one pass without branches: most URIs are short and sound.
+    let (classes, octets) = text
+        .bytes()
+        .fold((0, 0), |(classes, octets), octet| (classes | CLASSES[usize::from(octet)], octets | octet));
     let foreign = |c: char| c.is_whitespace() || c.is_control();
-    !text.bytes().any(|octet| is(octet, OUTSIDE_URI)) && (text.is_ascii() || !text.contains(foreign))
+    classes & OUTSIDE_URI == 0 && (octets.is_ascii() || !text.contains(foreign))
 }
 
 /// Without the two characters that could start a header of its own: nothing we print can be split in two lines.
@@ -77,7 +82,7 @@ pub(in crate::sip) fn without_line_ends(text: &str) -> Cow<'_, str> {
 
 /// `text` if no line ends in it: the value of a header never holds one, so neither does anything that is read from it.
 pub(in crate::sip) fn one_line(text: &str) -> Option<&str> {
-    (!text.bytes().any(|octet| matches!(octet, b'\r' | b'\n'))).then_some(text)
+    memchr2(b'\r', b'\n', text.as_bytes()).is_none().then_some(text)
 }
 
 /// The parts of a text between separators that stand neither in a quoted string nor between `<` and `>`.
@@ -85,6 +90,8 @@ pub(in crate::sip) fn one_line(text: &str) -> Option<&str> {
 pub(in crate::sip) struct Parts<'a> {
     rest: Option<&'a str>,
     separator: u8,
+    /// Whether there is neither a quotation mark nor a bracket, so that every separator separates.
+    plain: bool,
     /// Whether the part given last ended outside of a quotation.
     closed: bool,
 }
@@ -94,6 +101,11 @@ impl<'a> Iterator for Parts<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let text = self.rest?;
+        if self.plain {
+            let at = memchr(self.separator, text.as_bytes());
+            self.rest = at.map(|at| &text[at + 1..]);
+            return Some(&text[..at.unwrap_or(text.len())]);
+        }
         let (mut quoted, mut escaped, mut angled) = (false, false, false);
         for (at, octet) in text.bytes().enumerate() {
             match octet {
@@ -121,8 +133,10 @@ impl<'a> Iterator for Parts<'a> {
 ///
 /// `None` when a quotation isn't closed: what follows can't be told from what is quoted.
 pub(in crate::sip) fn split_outside(text: &str, separator: char) -> Option<Parts<'_>> {
-    let parts = Parts { rest: Some(text), separator: u8::try_from(separator).ok()?, closed: true };
-    if text.as_bytes().contains(&b'"') {
+    let separator = u8::try_from(separator).ok()?;
+    let quotation = memchr2(b'"', b'<', text.as_bytes());
+    let parts = Parts { rest: Some(text), separator, plain: quotation.is_none(), closed: true };
+    if quotation.is_some_and(|at| memchr(b'"', &text.as_bytes()[at..]).is_some()) {
         let mut tried = parts.clone();
         tried.by_ref().for_each(drop);
         if !tried.closed {
@@ -242,8 +256,10 @@ fn hex(digit: u8) -> Option<u8> {
 
 /// A decimal number of at most `max`; leading zeros allowed (RFC 4475 3.1.1.1), sign and blanks not.
 pub(in crate::sip) fn number(text: &str, max: u64) -> Option<u64> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| text.parse::<u64>().ok()).flatten().filter(|n| *n <= max)
+    let digit = |octet: u8| octet.is_ascii_digit().then(|| u64::from(octet - b'0'));
+    let read =
+        text.bytes().try_fold(0_u64, |number, octet| number.checked_mul(10)?.checked_add(digit(octet)?))?;
+    (!text.is_empty() && read <= max).then_some(read)
 }
 
 /// Reads `host` or `host:port`: a name, an IPv4 address, or an IPv6 address in brackets.
@@ -254,12 +270,11 @@ pub(in crate::sip) fn host_port(text: &str) -> Option<(&str, Option<u16>)> {
         text[1..end - 1].parse::<std::net::Ipv6Addr>().ok()?;
         (&text[..end], text[end..].trim_ascii_start())
     } else {
-        let end = text.bytes().position(|octet| octet == b':').unwrap_or(text.len());
-        let host = text[..end].trim_ascii_end();
-        if host.is_empty() || !host.bytes().all(|octet| is(octet, HOST)) {
+        let end = text.bytes().position(|octet| !is(octet, HOST)).unwrap_or(text.len());
+        if end == 0 {
             return None;
         }
-        (host, &text[end..])
+        (&text[..end], text[end..].trim_ascii_start())
     };
     if port.is_empty() {
         return Some((host, None));

@@ -3,6 +3,7 @@
 use super::lexis;
 use super::params::Params;
 use super::uri::Uri;
+use memchr::memchr;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -79,7 +80,7 @@ impl<'a> Found<'a> {
             }
             (lexis::unquoted(&text[..end])?, rest)
         } else {
-            match text.find('<') {
+            match memchr(b'<', text.as_bytes()) {
                 Some(at) => (Cow::Borrowed(text[..at].trim_ascii()), &text[at..]),
                 None => return Self::read_bare(text),
             }
@@ -87,7 +88,7 @@ impl<'a> Found<'a> {
         if display.contains('>') && !text.starts_with('"') {
             return None;
         }
-        let end = rest.find('>')?;
+        let end = memchr(b'>', rest.as_bytes())?;
         let (uri, params) = (rest[1..end].trim_ascii(), rest[end + 1..].trim_ascii());
         let sound = params.is_empty() || params.starts_with(';');
         sound.then_some(Self { display, uri, params })

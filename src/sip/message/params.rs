@@ -1,6 +1,7 @@
 //! The `;name=value` parameters of URIs and of header values.
 
 use super::lexis;
+use memchr::memchr3;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -83,16 +84,15 @@ impl Params {
 
     /// Whether [`Params::of_header`] would read these.
     pub(super) fn are_of_header<'a>(parts: impl Iterator<Item = &'a str>) -> bool {
-        are(parts.map(str::trim_ascii), header_param)
+        Self::each_of_header(parts, |_, _| {})
     }
 
-    /// The value of the first parameter of that name among those of a header value, without reading the others.
-    pub(super) fn find_in_header<'a>(
+    /// The same, showing each name and value that could be read to `look`.
+    pub(super) fn each_of_header<'a>(
         parts: impl Iterator<Item = &'a str>,
-        name: &str,
-    ) -> Option<Cow<'a, str>> {
-        let mut found = parts.map(str::trim_ascii).filter_map(header_param);
-        found.find(|(held, ..)| held.eq_ignore_ascii_case(name)).and_then(|(_, value, _)| value)
+        look: impl FnMut(&str, Option<&str>),
+    ) -> bool {
+        each(parts.map(str::trim_ascii), header_param, look)
     }
 
     /// Reads the parameters of a URI (everything behind the first semicolon), resolving escapes.
@@ -102,7 +102,7 @@ impl Params {
 
     /// Whether [`Params::of_uri`] would read these.
     pub(super) fn are_of_uri(text: &str) -> bool {
-        are(text.split(';'), uri_param)
+        text.is_empty() || each(text.split(';'), uri_param, |_, _| {})
     }
 
     fn of<'a>(
@@ -155,7 +155,7 @@ fn header_param(part: &str) -> Option<Found<'_>> {
     let quoted = value.is_some_and(|v| v.starts_with('"'));
     let value = match value {
         Some(value) if quoted => Some(lexis::unquoted(value)?),
-        Some(value) if value.bytes().any(|octet| matches!(octet, b'"' | b'<' | b'>')) => return None,
+        Some(value) if memchr3(b'"', b'<', b'>', value.as_bytes()).is_some() => return None,
         other => other.map(Cow::Borrowed),
     };
     Some((Cow::Borrowed(name), value, quoted))
@@ -170,12 +170,18 @@ fn uri_param(part: &str) -> Option<Found<'_>> {
     (!name.is_empty()).then_some((name, value, false))
 }
 
-/// Whether all of these are parameters, and not too many.
-fn are<'a>(parts: impl Iterator<Item = &'a str>, read: impl Fn(&'a str) -> Option<Found<'a>>) -> bool {
+/// Whether all of these are parameters, and not too many. Each is shown to `look`.
+fn each<'a>(
+    parts: impl Iterator<Item = &'a str>,
+    read: impl Fn(&'a str) -> Option<Found<'a>>,
+    mut look: impl FnMut(&str, Option<&str>),
+) -> bool {
     let mut count = 0;
     parts.filter(|part| !part.is_empty()).all(|part| {
         count += 1;
-        count <= MAX_PARAMS && read(part).is_some()
+        let Some((name, value, _)) = read(part).filter(|_| count <= MAX_PARAMS) else { return false };
+        look(&name, value.as_deref());
+        true
     })
 }
 

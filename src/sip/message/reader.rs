@@ -1,13 +1,14 @@
 //! Reads one SIP message from one datagram: bounded, tolerant where RFC 4475 asks for it, and never further than
 //! Content-Length (RFC 3261 18.3). What it lets through has a readable Via, From, To, Call-ID and CSeq.
 
-use super::headers::{Headers, MAX_LIST};
+use super::headers::{self, Headers, MAX_LIST};
 use super::lexis;
 use super::method::Method;
 use super::name_addr::NameAddr;
 use super::uri::{Scheme, Uri};
-use super::via::Via;
+use super::via::{Seen, Via};
 use super::{Message, Request, Response};
+use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
 /// The largest message that is read, in bytes; also the largest UDP datagram.
@@ -16,9 +17,6 @@ pub const MAX_DATAGRAM: usize = 65_535;
 pub const MAX_HEADERS: usize = 128;
 /// The longest start line or header, its folded lines joined, in bytes.
 pub const MAX_HEADER_LINE: usize = 8_192;
-
-/// Headers that may stand in a message only once.
-const SINGLE: [&str; 7] = ["From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type"];
 
 /// Why a message was not read, and what may be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +127,7 @@ fn answerable(headers: &Headers) -> bool {
 
 /// The first line and what follows it; CRLF and LF both end a line. `None` when no line ends.
 fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = bytes.iter().position(|b| *b == b'\n')?;
+    let end = memchr(b'\n', bytes)?;
     let text = &bytes[..end];
     Some((text.strip_suffix(b"\r").unwrap_or(text), &bytes[end + 1..]))
 }
@@ -137,11 +135,11 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Behind `SIP/`: `2.0 200 OK`; the phrase may be missing (RFC 4475 3.1.1.13).
 fn status_line(reply: &str) -> Result<(u16, String), Fault> {
     const BAD: Fault = Fault(400, "the status line can't be read");
-    let (version, rest) = reply.split_once(' ').ok_or(BAD)?;
+    let (version, rest) = lexis::cut(reply, b' ').ok_or(BAD)?;
     if version != "2.0" {
         return Err(Fault(505, "not SIP/2.0"));
     }
-    let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (code, reason) = lexis::cut(rest, b' ').unwrap_or((rest, ""));
     let code = if code.len() == 3 { lexis::number(code, 699) } else { None };
     let status = code.and_then(|code| u16::try_from(code).ok()).filter(|code| *code >= 100);
     Ok((status.ok_or(Fault(400, "the status code isn't one"))?, clean(reason).into_owned()))
@@ -179,7 +177,7 @@ fn read_rest(start: Start, fault: Option<Fault>, rest: &[u8]) -> Result<Message,
     let checked = head.and_then(|body| {
         let essentials = Essentials::of(&headers);
         let body = essentials.body(body)?;
-        essentials.check(&headers, &start)?;
+        essentials.check(&start)?;
         Ok(body.to_vec())
     });
     let body = match checked {
@@ -188,13 +186,13 @@ fn read_rest(start: Start, fault: Option<Fault>, rest: &[u8]) -> Result<Message,
     };
     match start {
         Start::Response(status, reason) => {
-            headers.remove("Content-Length");
+            headers.remove_length();
             Ok(Message::Response(Response { status, reason, headers, body }))
         }
         Start::Request(method, target) => match request_uri(&target) {
             Err(fault) => Err((fault, headers)),
             Ok(uri) => {
-                headers.remove("Content-Length");
+                headers.remove_length();
                 Ok(Message::Request(Request { method, uri, headers, body }))
             }
         },
@@ -263,7 +261,7 @@ fn push(header: &[u8], headers: &mut Headers) -> Result<(), Fault> {
 /// A lone CR is no line end, but must not stay one for whoever prints the value.
 fn clean(value: &str) -> Cow<'_, str> {
     let value = value.trim_ascii();
-    if !value.as_bytes().contains(&b'\r') {
+    if memchr(b'\r', value.as_bytes()).is_none() {
         return Cow::Borrowed(value);
     }
     Cow::Owned(value.replace('\r', " ").trim_ascii().to_owned())
@@ -272,13 +270,18 @@ fn clean(value: &str) -> Cow<'_, str> {
 /// What the headers that matter to every reader say, found in one pass.
 #[derive(Default)]
 struct Essentials<'a> {
-    /// The first of each of [`SINGLE`].
-    singles: [Option<&'a str>; SINGLE.len()],
-    /// Whether one of them stands twice.
+    /// Whether a header that may stand only once stands twice.
     twice: bool,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    call_id: Option<&'a str>,
+    cseq: Option<&'a str>,
+    max_forwards: Option<&'a str>,
+    content_type: Option<&'a str>,
+    length: Option<&'a str>,
     lengths: usize,
-    /// The topmost Via.
-    via: Option<&'a str>,
+    /// What the topmost Via looks like.
+    via: Option<Seen>,
     vias: List,
     contacts: List,
 }
@@ -292,7 +295,12 @@ struct List {
 
 impl List {
     /// Looks at one line: whether every value can be read, and there are no more than anybody will look at.
-    fn take(&mut self, line: &str, reads: impl Fn(&str) -> bool) {
+    fn take(&mut self, line: &str, mut reads: impl FnMut(&str) -> bool) {
+        if memchr2(b',', b'"', line.as_bytes()).is_none() {
+            self.count += 1;
+            self.spoilt |= self.count > MAX_LIST || !reads(line);
+            return;
+        }
         let Some(mut values) = lexis::split_outside(line, ',') else {
             self.spoilt = true;
             return;
@@ -311,24 +319,28 @@ impl<'a> Essentials<'a> {
         for (name, value) in headers.iter() {
             match name {
                 "Via" => {
-                    found.via.get_or_insert(value);
-                    found.vias.take(value, Via::is_one);
+                    let first = &mut found.via;
+                    found.vias.take(value, |via| {
+                        let seen = Via::look(via);
+                        first.get_or_insert(seen);
+                        seen != Seen::Unreadable
+                    });
                 }
                 "Contact" if value != "*" => found.contacts.take(value, NameAddr::is_one),
-                _ => {
-                    if let Some(at) = SINGLE.iter().position(|single| *single == name) {
-                        found.lengths += usize::from(name == "Content-Length");
-                        found.twice |= found.singles[at].is_some();
-                        found.singles[at].get_or_insert(value);
-                    }
+                "From" => found.twice |= found.from.replace(value).is_some(),
+                "To" => found.twice |= found.to.replace(value).is_some(),
+                "Call-ID" => found.twice |= found.call_id.replace(value).is_some(),
+                "CSeq" => found.twice |= found.cseq.replace(value).is_some(),
+                "Max-Forwards" => found.twice |= found.max_forwards.replace(value).is_some(),
+                "Content-Type" => found.twice |= found.content_type.replace(value).is_some(),
+                "Content-Length" => {
+                    found.lengths += 1;
+                    found.twice |= found.length.replace(value).is_some();
                 }
+                _ => {}
             }
         }
         found
-    }
-
-    fn single(&self, name: &str) -> Option<&'a str> {
-        SINGLE.iter().position(|single| *single == name).and_then(|at| self.singles[at])
     }
 
     /// The body: as long as Content-Length says, or all the rest.
@@ -337,7 +349,7 @@ impl<'a> Essentials<'a> {
         if self.lengths > 1 {
             return Err(Fault(400, "more than one Content-Length"));
         }
-        let Some(length) = self.single("Content-Length") else { return Ok(rest) };
+        let Some(length) = self.length else { return Ok(rest) };
         let most = u64::try_from(MAX_DATAGRAM).unwrap_or(u64::MAX);
         let length = lexis::number(length, most).and_then(|n| usize::try_from(n).ok());
         let length = length.ok_or(Fault(400, "Content-Length isn't a length"))?;
@@ -345,23 +357,23 @@ impl<'a> Essentials<'a> {
     }
 
     /// Checks what every message needs (RFC 3261 8.1.1) and what later readers rely on.
-    fn check(&self, headers: &Headers, start: &Start) -> Result<(), Fault> {
+    fn check(&self, start: &Start) -> Result<(), Fault> {
         if self.twice {
             return Err(Fault(400, "a header that may stand once stands twice"));
         }
         if self.vias.spoilt {
             return Err(Fault(400, "Via can't be read"));
         }
-        let via = self.via.ok_or(Fault(400, "Via is missing"))?;
-        if Via::branch_of(via).is_some_and(|branch| branch == Via::MAGIC) {
+        if self.via.ok_or(Fault(400, "Via is missing"))? == Seen::NoIdentifier {
             return Err(Fault(400, "the branch has no identifier"));
         }
-        let address = |name| self.single(name).filter(|value| NameAddr::is_one(value));
-        address("From").ok_or(Fault(400, "From is missing or can't be read"))?;
-        address("To").ok_or(Fault(400, "To is missing or can't be read"))?;
-        headers.call_id().ok_or(Fault(400, "Call-ID is missing"))?;
-        let (_, counted) = headers.cseq().ok_or(Fault(400, "CSeq is missing or can't be read"))?;
-        if let Some(hops) = self.single("Max-Forwards") {
+        let address = |value: Option<&'a str>| value.filter(|value| NameAddr::is_one(value));
+        address(self.from).ok_or(Fault(400, "From is missing or can't be read"))?;
+        address(self.to).ok_or(Fault(400, "To is missing or can't be read"))?;
+        self.call_id.filter(|id| !id.is_empty()).ok_or(Fault(400, "Call-ID is missing"))?;
+        let counted = self.cseq.and_then(headers::cseq_of);
+        let (_, counted) = counted.ok_or(Fault(400, "CSeq is missing or can't be read"))?;
+        if let Some(hops) = self.max_forwards {
             lexis::number(hops, 255).ok_or(Fault(400, "Max-Forwards isn't a number up to 255"))?;
         }
         if self.contacts.spoilt {

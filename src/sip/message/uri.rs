@@ -95,7 +95,8 @@ impl Uri {
     /// Whether [`Uri::parse`] would read all of `text`.
     pub(super) fn is_uri(text: &str) -> bool {
         Found::read(text).is_some_and(|found| {
-            Params::are_of_uri(found.params) && headers_of(found.headers).all(|part| part.is_some())
+            Params::are_of_uri(found.params)
+                && (found.headers.is_empty() || headers_of(found.headers).all(|part| part.is_some()))
         })
     }
 

@@ -2,7 +2,6 @@
 
 use super::lexis;
 use super::params::Params;
-use std::borrow::Cow;
 use std::fmt;
 
 /// One Via value.
@@ -38,16 +37,32 @@ impl Via {
         })
     }
 
-    /// Whether [`Via::parse`] would read all of `text`.
-    pub(super) fn is_one(text: &str) -> bool {
-        Found::read(text).is_some_and(|found| Params::are_of_header(found.params))
+    /// Whether [`Via::parse`] would read all of `text`, and its branch is none that says nothing: [`Via::MAGIC`] alone.
+    pub(super) fn look(text: &str) -> Seen {
+        let Some(found) = Found::read(text) else { return Seen::Unreadable };
+        let mut branch = None;
+        let sound = Params::each_of_header(found.params, |name, value| {
+            if branch.is_none() && name.eq_ignore_ascii_case("branch") {
+                branch = Some(value.is_some_and(|value| value == Self::MAGIC));
+            }
+        });
+        match (sound, branch) {
+            (false, _) => Seen::Unreadable,
+            (true, Some(true)) => Seen::NoIdentifier,
+            (true, _) => Seen::Sound,
+        }
     }
+}
 
-    /// The branch of the first value of a Via line, if that can be read.
-    pub(super) fn branch_of(line: &str) -> Option<Cow<'_, str>> {
-        let found = Found::read(lexis::split_outside(line, ',')?.next()?)?;
-        Params::find_in_header(found.params, "branch")
-    }
+/// What a look at a Via value shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It can be read.
+    Sound,
+    /// It can be read, and its branch is [`Via::MAGIC`] with nothing behind it.
+    NoIdentifier,
+    /// It can't be read.
+    Unreadable,
 }
 
 /// A Via value in its text; the parameters are still to be read.
