@@ -168,7 +168,8 @@ fn what_is_wrong_with_an_endpoint_is_named_by_its_option() {
     found.says("identity", '!', &["doesn't say who", "[alice]", "send_pai=yes"]);
     assert!(found.healthy, "a warning is no failure");
     whole_run(&asterisk, "bob", "102", LOT).says("identity", '!', &["[bob]", "send_connected_line=yes"]);
-    whole_run(&asterisk, "carol", "103", LOT);
+    let found = whole_run(&asterisk, "carol", "103", LOT);
+    found.says("identity", '✓', &["P-Asserted-Identity"]);
     let found = whole_run(&asterisk, "dave", "104", LOT);
     found.says("codecs", '!', &["takes pcmu", "refuses opus", "[dave]", "allow=opus"]);
     // Only where Dial() has no features does Asterisk take itself out of the way.
@@ -219,11 +220,26 @@ fn what_keeps_a_console_from_registering_or_from_its_lamps_is_named() {
     // Calls: the dialplan of bob's context has no lot, and someone's park extension is a number that doesn't exist.
     let found = whole_run(&asterisk, "bob", "102", LOT);
     found.says("park", '✗', &["700", "[bob]"]);
-    let found = whole_run(&asterisk, "reception", "100", "park_extension = \"799\"\nslots = \"701-709\"\n");
-    found.says("park extension", '✗', &["799", "parkext"]);
-    found.says("park", '✗', &["REFER to 799", "799 is not in the context"]);
+    let mut run = Run::start(
+        &of_asterisk(&asterisk, "reception", "slots = \"701-709\"\npark_extension = \"799\"   # wrong\n"),
+        &["--yes", "--call", "100", "--write"],
+    );
+    let found = run.finish();
+    found.says("park extension", '✗', &["799", "parkext", "700 can be dialled"]);
+    found.says("park", '✓', &["REFER to 700: 202"]);
+    found.says("retrieve", '✓', &["both sides hear each other again"]);
+    let written = run.read("config.toml");
+    assert!(written.ends_with("slots = \"701-709\"\npark_extension = \"700\"   # wrong\n"), "{written}");
+    nothing_is_left(&asterisk, "reception");
     let found = whole_run(&asterisk, "reception", "100", "park_extension = \"602\"\nslots = \"701-709\"\n");
     found.says("park", '✗', &["none of the configured lamps lit", "602 isn't a park extension"]);
+    found.says("park extension", '!', &["700 can be dialled", "once more"]);
+    assert!(found.text.contains("✓ ok       park           REFER to 700: 202"), "{}", found.text);
+    assert!(
+        found.text.contains("park_extension = \"700\"   # the test call was parked by it"),
+        "{}",
+        found.text
+    );
 }
 
 #[test]

@@ -257,6 +257,7 @@ impl Carrier {
         match event {
             NetEvent::Datagram { from, bytes } => self.engine.receive(now, from, &bytes),
             NetEvent::Bytes { from, bytes } => self.engine.receive_stream(now, from, &bytes),
+            NetEvent::Refused { to } => self.engine.datagram_refused(now, to),
             NetEvent::Opened { peer } => {
                 let secured = if peer.transport == Transport::Tls { Secured::Tls } else { Secured::No };
                 self.engine.flow_opened(now, peer, secured);

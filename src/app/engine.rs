@@ -94,6 +94,12 @@ impl Engine {
         self.settle(now);
     }
 
+    /// The network says that nobody takes our datagrams there.
+    pub fn datagram_refused(&mut self, now: Moment, to: SocketAddr) {
+        self.phones.datagram_refused(now, to);
+        self.settle(now);
+    }
+
     /// The servers of a line anew, in order of preference.
     pub fn set_servers(&mut self, now: Moment, line: LineId, servers: Vec<Peer>) {
         self.phones.set_servers(now, line, servers);

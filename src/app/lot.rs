@@ -239,7 +239,10 @@ impl LotCarrier {
                 Some(NetEvent::Opened { peer }) => self.lot.flow_opened(now, peer),
                 Some(NetEvent::Closed { peer, reason }) => self.lot.flow_closed(now, peer, &reason),
                 // The lot is where its file says.
-                Some(NetEvent::AddressChanged { .. } | NetEvent::Resumed { .. }) => {}
+                // There is one way to each phone: its requests are repeated, and given up in time.
+                Some(
+                    NetEvent::Refused { .. } | NetEvent::AddressChanged { .. } | NetEvent::Resumed { .. },
+                ) => {}
                 None => return,
             }
             came = if left > 0 { self.net.try_next() } else { None };

@@ -4,7 +4,7 @@
 use super::phone::{Phone, PhoneConfig, Said};
 use crate::ami::Fact;
 use crate::desk::{CallId, Effect, LineId, MAX_LINES};
-use crate::parking::Moment;
+use crate::parking::{Moment, SlotId};
 use crate::sip::{self, Peer, Secured, UserAgent};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -93,6 +93,13 @@ impl Switchboard {
         self.settle(now);
     }
 
+    /// From now on a line parks by that extension: another than was configured has turned out to be the server's.
+    pub fn park_by(&mut self, line: LineId, extension: SlotId) {
+        if let Some(phone) = self.phones.get_mut(line.index()) {
+            phone.config.dialect.park_extension = Some(extension);
+        }
+    }
+
     /// Media ports that are bound and free.
     pub fn add_ports(&mut self, ports: &[u16]) {
         self.ports.extend(ports);
@@ -126,6 +133,12 @@ impl Switchboard {
     /// A connection is gone, or could not be opened.
     pub fn flow_closed(&mut self, now: Moment, peer: Peer, reason: &str) {
         self.ua.flow_closed(now, peer, reason);
+        self.settle(now);
+    }
+
+    /// The network says that nobody takes our datagrams there.
+    pub fn datagram_refused(&mut self, now: Moment, to: SocketAddr) {
+        self.ua.datagram_refused(now, to);
         self.settle(now);
     }
 

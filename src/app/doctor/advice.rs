@@ -40,6 +40,11 @@ fn line(text: impl Into<String>) -> Vec<String> {
 }
 
 impl Words<'_> {
+    /// Whether the server's answer to OPTIONS says which extensions there are.
+    pub fn knows_extensions(&self) -> bool {
+        self.server != Server::Other
+    }
+
     /// REGISTER was refused.
     pub fn registration(&self, status: Option<u16>, reason: &str) -> Vec<String> {
         let user = self.user;
@@ -241,6 +246,7 @@ impl Words<'_> {
                     "{extension} parks into another lot: res_parking.conf, section of the lot that has parkext => {extension}: parkext_exclusive=yes"
                 ),
                 "or `slots` of the account are not all slots of that lot".to_owned(),
+                "or the hints name another context than the lot's: `core show hints` against `context` in res_parking.conf (park:701@parkedcalls; upper and lower case count)".to_owned(),
                 format!("or {extension} isn't a park extension at all, and took the call somewhere else"),
             ],
             _ => line("`slots` of the account are not those that this extension parks into"),

@@ -69,7 +69,7 @@ impl Examiner {
     }
 
     fn call_is_up(&mut self, now: Moment) -> Option<Stage> {
-        if self.second_call {
+        if self.second_call || self.parks_anew {
             let answered = self.leg(self.parker).and_then(|leg| leg.up_at)?;
             return (now >= answered + WARM_UP).then_some(Stage::Parking);
         }
@@ -260,7 +260,7 @@ impl Examiner {
 
     fn media_at(&self, port: u16) -> LocalMedia {
         LocalMedia {
-            address: self.plan.media_address,
+            address: self.own_address(),
             port,
             codecs: Vec::new(),
             direction: Direction::SendRecv,

@@ -6,7 +6,7 @@ use super::plan::{Plan, Wish};
 use super::write::{self, Change};
 use crate::ami::Fact;
 use crate::app::ami::Interfaces;
-use crate::app::server::{Signals, expect, look_up, open_net};
+use crate::app::server::{Signals, expect, look_up, open_net, reach_also};
 use crate::app::settings::{phone_configs, start_sound};
 use crate::config::{self, Config};
 use crate::dialect::Dialect;
@@ -179,15 +179,19 @@ async fn examine(
     let opened = open_net(config, first.address).await;
     let (mut net, local) = opened.map_err(|reason| eyre!("{reason}"))?;
     expect(&mut net, account, &servers);
+    let other = reach_also(&config.network, &mut net, &servers).await;
     let heard = Arc::new(Notify::new());
-    let (media, silent_because) = start_sound(config, local.ip(), None, heard.clone());
+    let (media, silent_because) = start_sound(config, local.ip(), other.map(|o| o.ip()), heard.clone());
     let media = media.ok_or_else(|| eyre!("no sound: {}", silent_because.unwrap_or_default()))?;
     let fingerprint = Some(media.fingerprint());
     let phones = phone_configs(config, dialects, &[password], &[servers], local, fingerprint)?;
     let phone = phones.into_iter().next().ok_or_else(|| eyre!("the configuration has no account"))?;
     let plan = Plan::new(account, &phone, wish);
-    let examiner =
+    let mut examiner =
         Examiner::new(plan, phone, key_entropy()).ok_or_else(|| eyre!("the configuration has no account"))?;
+    if let Some(other) = other {
+        examiner.add_address(other);
+    }
     let manager = Interfaces::new(config, vec![ami_secret]);
     let mut carrier = Carrier { examiner, net, manager, local, media, clock: Clock::start(), yes: wish.yes };
     carrier.run(signals, heard, config, printer).await?;
@@ -286,6 +290,7 @@ impl Carrier {
         match event {
             NetEvent::Datagram { from, bytes } => self.examiner.receive(now, from, &bytes),
             NetEvent::Bytes { from, bytes } => self.examiner.receive_stream(now, from, &bytes),
+            NetEvent::Refused { to } => self.examiner.datagram_refused(now, to),
             NetEvent::Opened { peer } => {
                 let secured = if peer.transport == Transport::Tls { Secured::Tls } else { Secured::No };
                 self.examiner.flow_opened(now, peer, secured);

@@ -15,6 +15,7 @@ use crate::parking::{Lamp, Moment, SlotId};
 use crate::sip::Peer;
 use crate::sip::framing::Framer;
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// How often it is looked whether something has come to pass or to its end.
@@ -86,8 +87,16 @@ pub(super) struct Facts {
     pub registration_failed: Option<String>,
     /// Why connections ended, or could not be made.
     pub closed: Vec<String>,
+    /// The server that serves.
+    pub server: Option<SocketAddr>,
     pub round_trip_ms: Option<u32>,
     pub unreachable: bool,
+    /// An extension that can be dialled and is where the park extension would be, while the configured one has failed.
+    pub other_park_extension: Option<SlotId>,
+    /// The one that is used in its place.
+    pub park_extension_tried: Option<SlotId>,
+    /// That one has parked the test call.
+    pub park_extension_found: bool,
     pub lamps: BTreeMap<SlotId, LampReport>,
     /// Lamps that lit and went out, and when.
     pub lit: Vec<(Moment, SlotId)>,
@@ -120,6 +129,8 @@ pub(super) struct Examiner {
     pub(super) stage: Stage,
     pub(super) since: Moment,
     ticked: Moment,
+    /// Our address in the other family of addresses, where some server is of that one.
+    pub(super) other_address: Option<IpAddr>,
     pub(super) legs: BTreeMap<CallId, Leg>,
     pub(super) calls_total: u64,
     /// A media port that the phones don't get: for calls in one codec.
@@ -139,6 +150,8 @@ pub(super) struct Examiner {
     pub(super) spoke_at: Option<Moment>,
     /// The second test call, which waits for its comeback.
     pub(super) second_call: bool,
+    /// The same test call once more, for another park extension: nothing but that is new.
+    pub(super) parks_anew: bool,
     /// Codecs that the server did not name in its answer, those that are still to be tried first.
     pub(super) untried: Vec<crate::sip::sdp::Codec>,
     pub(super) codec_findings: Vec<(crate::sip::sdp::Codec, super::enquiry::Trial)>,
@@ -167,6 +180,7 @@ impl Examiner {
             stage: Stage::Over,
             since: Moment::ZERO,
             ticked: Moment::ZERO,
+            other_address: None,
             legs: BTreeMap::new(),
             calls_total: 0,
             spare_port: None,
@@ -179,11 +193,26 @@ impl Examiner {
             parked_at: None,
             spoke_at: None,
             second_call: false,
+            parks_anew: false,
             untried: Vec::new(),
             codec_findings: Vec::new(),
             held_music: false,
             interrupted: false,
         })
+    }
+
+    /// We are reached at that address as well: some servers are of the other family of addresses.
+    pub fn add_address(&mut self, local: SocketAddr) {
+        self.other_address = Some(local.ip());
+        self.phones.add_address(local);
+        self.enquirer.user_agent().add_address(local);
+    }
+
+    /// Our address as the server that serves can reach it.
+    pub(super) fn own_address(&self) -> IpAddr {
+        let first = self.plan.media_address;
+        let fits = |ours: &IpAddr| self.facts.server.is_some_and(|server| server.is_ipv4() == ours.is_ipv4());
+        self.other_address.filter(|other| fits(other) && !fits(&first)).unwrap_or(first)
     }
 
     /// Begins.

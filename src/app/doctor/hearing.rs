@@ -12,6 +12,7 @@ impl Examiner {
         match event {
             Event::Registered => self.facts.registered = true,
             Event::WayTold { way, .. } => {
+                self.facts.server = way.server.as_str().parse().ok();
                 self.facts.way = Some(format!("{} {}", way.transport, way.server));
             }
             Event::RegistrationFailed { reason, .. } => {

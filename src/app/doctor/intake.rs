@@ -84,6 +84,17 @@ impl Examiner {
         self.settle(now);
     }
 
+    /// The network says that nobody takes our datagrams there: where nothing else is heard, that is why.
+    pub fn datagram_refused(&mut self, now: Moment, to: SocketAddr) {
+        let reason = format!("nothing listens for datagrams (UDP) at {to}, or there is no way there");
+        if self.facts.closed.len() < MAX_STREAMS && !self.facts.closed.contains(&reason) {
+            self.facts.closed.push(reason);
+        }
+        self.enquirer.user_agent().datagram_refused(now, to);
+        self.phones.datagram_refused(now, to);
+        self.settle(now);
+    }
+
     /// We are reached at another address than before.
     pub fn network_changed(&mut self, now: Moment, local: SocketAddr) {
         self.enquirer.user_agent().network_changed(now, local);

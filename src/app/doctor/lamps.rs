@@ -4,6 +4,7 @@ use super::enquiry::Hint;
 use super::examiner::{Examiner, Stage};
 use super::finding::{Finding, Verdict};
 use super::plan::in_short;
+use crate::desk::LineId;
 use crate::parking::{Lamp, Moment, SlotId};
 use std::time::Duration;
 
@@ -73,6 +74,9 @@ impl Examiner {
     pub(super) fn ask_extensions(&mut self, now: Moment) {
         if let Some(park) = self.plan.park_extension.clone() {
             self.enquirer.ask_extension(now, park.as_str());
+            for other in self.plan.likely_park_extensions() {
+                self.enquirer.ask_extension(now, other.as_str());
+            }
         }
         let refused = self.refused();
         for slot in refused.iter().take(MAX_DIALLED) {
@@ -205,11 +209,28 @@ impl Examiner {
     fn judge_park_extension(&mut self) {
         let Some(park) = self.plan.park_extension.clone() else { return };
         // Only what answers 404 here has said something: many servers answer OPTIONS for whatever extension.
+        let beside = self.plan.likely_park_extensions();
+        let other = beside.into_iter().find(|other| self.dialled(other.as_str()) == Some(true));
+        self.facts.other_park_extension = other.filter(|_| self.words().knows_extensions());
         if self.dialled(park.as_str()) == Some(false) {
-            let advice = self.words().park_extension(park.as_str());
+            let mut advice = self.words().park_extension(park.as_str());
+            if let Some(other) = self.facts.other_park_extension.clone() {
+                advice.push(format!("{other} can be dialled, and is beside the slots: is that it?"));
+                self.park_by(other);
+            }
             let seen = format!("{park} can't be dialled by this account (404)");
             self.find(Finding::new("park extension", Verdict::Bad, seen).advise(advice));
         }
+    }
+}
+
+impl Examiner {
+    /// Parks by that extension from now on; the one that was configured is not tried again.
+    pub(super) fn park_by(&mut self, extension: SlotId) {
+        self.facts.other_park_extension = None;
+        self.facts.park_extension_tried = Some(extension.clone());
+        self.phones.park_by(LineId::default(), extension.clone());
+        self.plan.park_by(extension);
     }
 }
 

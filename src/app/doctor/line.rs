@@ -9,6 +9,10 @@ use std::time::Duration;
 
 /// How long the first answer of a server is waited for.
 const FIRST_ANSWER: Duration = Duration::from_secs(8);
+/// How long a server may be silent before the next is tried (RFC 3261 17.1.2.2, with room).
+const SERVER_PATIENCE: Duration = Duration::from_secs(34);
+/// Silent servers that are waited for.
+const MAX_OTHERS: u32 = 3;
 /// A server that answers REGISTER answers OPTIONS within this time.
 const PROBE_PATIENCE: Duration = Duration::from_secs(6);
 /// Contacts that are named.
@@ -75,20 +79,20 @@ impl Examiner {
                 told.expires_s.unwrap_or_default(),
                 realm.unwrap_or_else(|| ", and no password was asked for".to_owned()),
             );
-            if let Some(at) = told.seen_at.filter(|at| !at.starts_with(&self.plan.media_address.to_string()))
-            {
+            if let Some(at) = told.seen_at.filter(|at| !at.contains(&self.own_address().to_string())) {
                 seen += &format!("; the server sees us at {} (NAT)", Text::new(&at));
             }
             if told.contacts > 1 {
                 seen += &format!("; {} phones share the account", told.contacts);
             }
             self.find(Finding::new("registration", Verdict::Good, seen));
+            self.judge_first_server();
             return Some(Stage::Reaching);
         }
         // A server that is silent is given up before REGISTER itself does so (RFC 3261 17.1.2.2: 32 s).
         let reason = self.facts.registration_failed.take();
-        let reason =
-            reason.or_else(|| (self.lasted(now) >= 2 * FIRST_ANSWER).then(|| "no answer".to_owned()))?;
+        let silent = || self.lasted(now) >= self.registration_patience();
+        let reason = reason.or_else(|| silent().then(|| "no answer".to_owned()))?;
         self.facts.refused = true;
         // Without an answer it is the connection that says why, of every server that was tried.
         let silent = told.status.is_none() && !self.facts.closed.is_empty();
@@ -101,6 +105,33 @@ impl Examiner {
         let advice = self.words().registration(status, &reason);
         self.find(Finding::new("registration", Verdict::Bad, seen).advise(advice));
         Some(Stage::HangingUp)
+    }
+
+    /// As long as the console itself would go from one server to the next.
+    fn registration_patience(&self) -> Duration {
+        let others = u32::try_from(self.plan.servers.len().saturating_sub(1)).unwrap_or(0);
+        2 * FIRST_ANSWER + SERVER_PATIENCE * others.min(MAX_OTHERS)
+    }
+
+    /// Another than the first of the servers has let us in.
+    fn judge_first_server(&mut self) {
+        let (Some(first), Some(server)) = (self.plan.servers.first().copied(), self.facts.server) else {
+            return;
+        };
+        if first.address == server {
+            return;
+        }
+        let why = match self.facts.closed.is_empty() {
+            true => "it does not answer".to_owned(),
+            false => self.facts.closed.join("; "),
+        };
+        let seen = format!(
+            "{} {} is to be tried first, and {server} serves: {why}",
+            first.transport.via_word(),
+            first.address
+        );
+        let advice = "every start waits for it: have the server listen there too, or take that address out of its DNS name";
+        self.find(Finding::new("first server", Verdict::Doubtful, seen).advise([advice.to_owned()]));
     }
 
     pub(super) fn look_at_reach(&mut self, now: Moment) -> Option<Stage> {

@@ -71,6 +71,7 @@ impl Examiner {
             Some(Outcome::Proven(slot)) => {
                 self.parked_at = Some(now);
                 self.slot.clone_from(&slot);
+                self.facts.park_extension_found = slot.is_some() && self.facts.park_extension_tried.is_some();
                 let finding = self.judge_park(slot.is_some(), &wire);
                 if !self.second_call || finding.verdict != Verdict::Good {
                     self.find(finding);
@@ -124,7 +125,19 @@ impl Examiner {
         };
         let seen = format!("{}; {reason}", self.asked(wire));
         self.find(Finding::new("park", Verdict::Bad, seen).advise(advice));
-        self.end_calls(now)
+        self.end_calls_or_park_anew(now)
+    }
+
+    /// The calls end. Where the park extension may be another, they are made once more, to park by that one.
+    fn end_calls_or_park_anew(&mut self, now: Moment) -> Stage {
+        let other = self.facts.other_park_extension.take().filter(|_| !self.other_phone && !self.second_call);
+        let Some(other) = other else { return self.end_calls(now) };
+        let seen = format!("{other} can be dialled, and is beside the slots: once more, by that one");
+        self.find(Finding::new("park extension", Verdict::Doubtful, seen));
+        self.park_by(other);
+        self.parks_anew = true;
+        self.hang_up_all(now);
+        Stage::Dialling
     }
 
     /// The calls end; whether every codec is taken can still be tried.
@@ -160,7 +173,8 @@ impl Examiner {
                 }
                 Some(next)
             }
-            None => Some(self.give_up()),
+            None if self.other_phone => Some(self.give_up()),
+            None => Some(self.end_calls_or_park_anew(now)),
         }
     }
 

@@ -4,9 +4,13 @@ use super::ami::ManagerPlan;
 use crate::config;
 use crate::dialect::{By, Dialect, PhoneConfig};
 use crate::parking::SlotId;
+use crate::sip::Peer;
 use crate::sip::message::NameAddr;
 use crate::sip::sdp::Codec;
 use std::net::IpAddr;
+
+/// The longest number that is counted with.
+const MAX_NUMBER: usize = 15;
 
 /// What the administrator asked for.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +48,10 @@ pub(super) struct Plan {
     /// Whether a call can be parked into a chosen slot.
     pub directed: bool,
     pub codecs: Vec<Codec>,
+    /// Where sound arrives, in the family of addresses of the first server.
     pub media_address: IpAddr,
+    /// Where the server is, in the order in which that is tried.
+    pub servers: Vec<Peer>,
     pub parking_time_s: Option<u32>,
     /// The number to dial, and whether somebody named it.
     pub number: String,
@@ -74,6 +81,7 @@ impl Plan {
             directed: dialect.abilities(None).directed_park,
             codecs: phone.codecs.clone(),
             media_address: phone.media_address,
+            servers: phone.account.servers.clone(),
             parking_time_s: account.lot.parking_time_s,
             number,
             number_named: wish.call.is_some(),
@@ -104,6 +112,23 @@ impl Plan {
     /// What is called to fetch from a slot.
     pub fn fetched_by(&self, slot: &SlotId) -> String {
         self.dialect.retrieve_number(slot).unwrap_or_else(|| slot.to_string())
+    }
+
+    /// Where park extensions are as a rule: right before the slots, or right behind them.
+    pub fn likely_park_extensions(&self) -> Vec<SlotId> {
+        let beside = |slot: Option<&SlotId>, step: i64| {
+            let slot = slot?.as_str();
+            let number = slot.parse::<i64>().ok().filter(|_| slot.len() <= MAX_NUMBER)?.checked_add(step)?;
+            SlotId::new(&format!("{number:0width$}", width = slot.len())).filter(|_| number > 0)
+        };
+        let found = [beside(self.slots.first(), -1), beside(self.slots.last(), 1)].into_iter().flatten();
+        found.filter(|it| self.park_extension.as_ref() != Some(it) && !self.slots.contains(it)).collect()
+    }
+
+    /// Parks by that extension from now on.
+    pub fn park_by(&mut self, extension: SlotId) {
+        self.dialect.park_extension = Some(extension.clone());
+        self.park_extension = Some(extension);
     }
 
     /// What is done to park, for people.

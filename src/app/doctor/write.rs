@@ -48,6 +48,11 @@ impl Examiner {
         if !slots.is_empty() {
             change("slots", written(&slots), "these have lamps");
         }
+        if let Some(extension) =
+            self.facts.park_extension_tried.as_ref().filter(|_| self.facts.park_extension_found)
+        {
+            change("park_extension", format!("\"{extension}\""), "the test call was parked by it");
+        }
         if let Some(package) = self.working_package() {
             let word = if package == "x-broadworks-callpark-info" { "callpark" } else { &package };
             change("lamps", format!("\"{word}\""), "the package that this server knows");

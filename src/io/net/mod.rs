@@ -7,6 +7,7 @@
 
 pub(super) mod connection;
 mod listener;
+mod refusal;
 #[cfg(test)]
 mod tests;
 mod udp;
@@ -19,6 +20,7 @@ use crate::io::tls::{TlsClient, TlsName, TlsServer};
 use crate::sip::{Peer, Transmit, Transport};
 use connection::{Connection, HANDSHAKE_PATIENCE, Told, WRITES_BYTES_MAX, WRITES_MAX, Way, What};
 use listener::Listener;
+use refusal::RefusalEar;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
@@ -83,6 +85,11 @@ pub enum NetEvent {
         /// In words, for people.
         reason: String,
     },
+    /// The network says that nobody takes our datagrams there. Anybody could have said so.
+    Refused {
+        /// To where they went.
+        to: SocketAddr,
+    },
     /// Our address towards a watched server is another one now, or was away for a while. The socket is bound to it.
     AddressChanged {
         /// What it was.
@@ -116,6 +123,7 @@ struct Datagrams {
     socket: UdpSocket,
     local: SocketAddr,
     watch: Option<AddressWatch>,
+    _ear: RefusalEar,
 }
 
 /// A connection, from its owner's side. Dropped, the task that drives it ends at once.
@@ -153,6 +161,8 @@ pub struct Net {
     gone_order: VecDeque<Peer>,
     told: mpsc::Receiver<Told>,
     teller: mpsc::Sender<Told>,
+    refused: mpsc::Receiver<SocketAddr>,
+    refuser: mpsc::Sender<SocketAddr>,
     pending: VecDeque<NetEvent>,
     ticks: Interval,
     sleep: SleepWatch,
@@ -169,8 +179,9 @@ impl Net {
     /// When an address isn't ours, a port is taken, or `tls` has no certificate.
     pub async fn open(options: NetOptions) -> io::Result<Self> {
         let mut udp = Vec::new();
+        let (refuser, refused) = mpsc::channel(refusal::QUEUE);
         for address in options.udp {
-            udp.push(Datagrams::bind(address, None).await?);
+            udp.push(Datagrams::bind(address, &refuser).await?);
         }
         let server = options.server.map(Arc::new);
         if server.is_none() && !options.tls.is_empty() {
@@ -202,6 +213,8 @@ impl Net {
             gone_order: VecDeque::new(),
             told,
             teller,
+            refused,
+            refuser,
             pending: VecDeque::new(),
             ticks,
             sleep: SleepWatch::default(),
@@ -235,7 +248,7 @@ impl Net {
         if let Some(local) = self.local_for(address) {
             return Ok(local);
         }
-        let end = Datagrams::bind(address, None).await?;
+        let end = Datagrams::bind(address, &self.refuser).await?;
         let local = end.local;
         self.udp.push(end);
         Ok(local)
@@ -276,15 +289,21 @@ impl Net {
         }
     }
 
-    fn send_datagram(&self, transmit: &Transmit) {
+    fn send_datagram(&mut self, transmit: &Transmit) {
         let to = transmit.to.address;
         let Some(end) = self.udp.iter().find(|end| end.local.is_ipv4() == to.is_ipv4()) else {
             tracing::debug!(target: "net", %to, "no socket of that family");
             return;
         };
-        // A full buffer or an unreachable host is a lost datagram: SIP repeats it.
-        if let Err(error) = end.socket.try_send_to(&transmit.bytes, to) {
+        let send = || end.socket.try_send_to(&transmit.bytes, to);
+        // What was said of an earlier datagram, to wherever, is told once to whoever sends next: then it has not gone out.
+        let sent = send().or_else(|error| if is_refusal(&error) { send() } else { Err(error) });
+        // A full buffer is a lost datagram: SIP repeats it.
+        if let Err(error) = sent {
             tracing::debug!(target: "net", %to, %error, "datagram not sent");
+            if is_refusal(&error) && self.pending.len() < QUEUE {
+                self.pending.push_back(NetEvent::Refused { to });
+            }
         }
     }
 
@@ -325,6 +344,9 @@ impl Net {
                 return Some(event);
             }
         }
+        if let Ok(to) = self.refused.try_recv() {
+            return Some(NetEvent::Refused { to });
+        }
         self.try_datagram()
     }
 
@@ -335,6 +357,9 @@ impl Net {
             }
             if let Some(event) = self.pending.pop_front() {
                 return Poll::Ready(event);
+            }
+            if let Poll::Ready(Some(to)) = self.refused.poll_recv(cx) {
+                return Poll::Ready(NetEvent::Refused { to });
             }
             // Nobody who is loud can shut the others out.
             self.turn = (self.turn + 1) % 3;
@@ -371,7 +396,7 @@ impl Net {
                         let bytes = buffer.filled().to_vec();
                         return Poll::Ready(NetEvent::Datagram { from: Peer::udp(from), bytes });
                     }
-                    // An ICMP answer to something we sent: the transaction's timers deal with it.
+                    // An ICMP answer to something we sent: to what, the queue of errors tells.
                     Poll::Ready(Err(_)) => {}
                     Poll::Pending => break,
                 }
@@ -523,7 +548,7 @@ impl Net {
             let Some(end) = self.udp.get_mut(at) else { continue };
             let Some(address) = end.watch.as_mut().and_then(AddressWatch::look) else { continue };
             let old = end.local;
-            match end.move_to(address) {
+            match end.move_to(address, &self.refuser) {
                 Ok(local) => {
                     tracing::info!(target: "net", %old, %local, "our address has changed");
                     self.drop_opened("this computer's address has changed");
@@ -547,21 +572,33 @@ impl Net {
 }
 
 impl Datagrams {
-    async fn bind(address: SocketAddr, watch: Option<AddressWatch>) -> io::Result<Self> {
+    async fn bind(address: SocketAddr, refuser: &mpsc::Sender<SocketAddr>) -> io::Result<Self> {
         let socket = bind_sip(address)?;
         // Until it has been polled once, a fresh socket refuses to send at once: the first message would be lost.
         socket.writable().await?;
-        Ok(Self { local: socket.local_addr()?, socket, watch })
+        let ear = RefusalEar::of(&socket, refuser.clone());
+        Ok(Self { local: socket.local_addr()?, socket, watch: None, _ear: ear })
     }
 
     /// Binds the same port on another address, or any port if that is taken there.
-    fn move_to(&mut self, address: std::net::IpAddr) -> io::Result<SocketAddr> {
+    fn move_to(
+        &mut self,
+        address: std::net::IpAddr,
+        refuser: &mpsc::Sender<SocketAddr>,
+    ) -> io::Result<SocketAddr> {
         if address == self.local.ip() {
             return Ok(self.local);
         }
         let same = SocketAddr::new(address, self.local.port());
         self.socket = bind_sip(same).or_else(|_| bind_sip(SocketAddr::new(address, 0)))?;
+        self._ear = RefusalEar::of(&self.socket, refuser.clone());
         self.local = self.socket.local_addr()?;
         Ok(self.local)
     }
+}
+
+/// Whether the network, ours or another, says that there is no way or nobody.
+fn is_refusal(error: &io::Error) -> bool {
+    use io::ErrorKind as K;
+    matches!(error.kind(), K::ConnectionRefused | K::HostUnreachable | K::NetworkUnreachable)
 }

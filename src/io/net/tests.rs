@@ -86,6 +86,32 @@ async fn a_message_opens_the_connection_that_it_needs_and_the_answer_comes_on_it
     assert_eq!((client.links(), server.links()), (1, 1));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whom_the_network_refuses_is_told_and_nothing_that_goes_elsewhere_is_lost_by_it() {
+    for local in [loopback(), (std::net::Ipv6Addr::LOCALHOST, 0).into()] {
+        let bound =
+            || async { Net::open(NetOptions { udp: vec![local], ..NetOptions::default() }).await.unwrap() };
+        let (mut a, mut b) = (bound().await, bound().await);
+        let free = std::net::UdpSocket::bind(local).unwrap();
+        let nobody = free.local_addr().unwrap();
+        drop(free);
+        let to = Peer::udp(b.local_for(local).unwrap());
+        for _ in 0..20 {
+            a.send(Transmit { to: Peer::udp(nobody), bytes: b"x".to_vec() });
+            a.send(Transmit { to, bytes: b"hello".to_vec() });
+        }
+        assert_eq!(event(&mut a).await, NetEvent::Refused { to: nobody });
+        for _ in 0..20 {
+            assert!(matches!(event(&mut b).await, NetEvent::Datagram { .. }));
+        }
+        // And who answers is heard as before.
+        let from = Peer::udp(a.local_for(local).unwrap());
+        b.send(Transmit { to: from, bytes: b"back".to_vec() });
+        while event(&mut a).await != (NetEvent::Datagram { from: to, bytes: b"back".to_vec() }) {}
+    }
+}
+
 #[tokio::test]
 async fn what_was_said_before_closing_still_goes_out() {
     let (mut server, at) = listening().await;

@@ -46,6 +46,8 @@ pub(super) struct Place {
 pub(super) enum Trouble {
     /// No connection to it could be had.
     Unreachable,
+    /// The network says that nobody takes datagrams there. Anybody can say so: the request may have arrived.
+    Refused,
     /// The connection to it was lost: the request may have arrived.
     Cut,
     /// No answer from it.
@@ -187,7 +189,7 @@ impl UserAgent {
             return false;
         }
         let mut errand = errand.begun_again();
-        let unreachable = matches!(trouble, Trouble::Unreachable | Trouble::Cut);
+        let unreachable = matches!(trouble, Trouble::Unreachable | Trouble::Cut | Trouble::Refused);
         if errand.grown && trouble == Trouble::Unreachable {
             // RFC 3261 18.1.1: the request was only too long for a datagram, and goes as one all the same.
             self.flows.note_refused(now, errand.to.address);
@@ -214,6 +216,10 @@ impl UserAgent {
                 }
             }
         };
+        // Nothing is given up because of what anybody can have said: only where there is another server is it heeded.
+        if trouble == Trouble::Refused && !self.has_another(account, &errand) {
+            return false;
+        }
         // One call that finds no free line says nothing about the server.
         let one_call = trouble == Trouble::Busy(None) && request.method == Method::Invite;
         errand.tried.push(errand.to);
@@ -232,10 +238,35 @@ impl UserAgent {
         true
     }
 
-    /// A call that goes to a server of the other family of addresses is to be heard there: its offer names where.
+    /// The network says that nobody takes datagrams at that address: an ICMP message, or no route (RFC 3261 18.4).
+    ///
+    /// Anybody who guesses our port can write such a message (RFC 5461 3), so it moves a request of which nothing was
+    /// heard yet on to the next server, and does nothing else: no request fails by it, none is moved where there is no
+    /// other server, none that would do its deed twice if it had arrived after all, and each at most once to each server.
+    pub fn datagram_refused(&mut self, now: Moment, to: SocketAddr) {
+        for client in self.transactions.unheard(Peer::udp(to)) {
+            let asked = self.transactions.request_of(client).map(|(request, _)| request.clone());
+            let (Some(request), Some(errand)) = (asked, self.errands.remove(&client)) else { continue };
+            match self.try_elsewhere(now, &errand, &request, Trouble::Refused) {
+                true => self.transactions.forget_client(client),
+                false => drop(self.errands.insert(client, errand)),
+            }
+        }
+        self.take_news(now);
+    }
+
+    /// Whether the account has a server to which that request has not gone yet.
+    fn has_another(&self, account: AccountKey, errand: &Errand) -> bool {
+        let untried = |peer: &&Peer| **peer != errand.to && !errand.tried.contains(peer);
+        let servers = self.accounts.get(&account).map(|standing| standing.account.servers.iter());
+        servers.is_some_and(|mut servers| servers.any(|peer| untried(&peer)))
+    }
+
+    /// A call that goes to a server of the other family of addresses is to be heard there: its offer names where, that
+    /// of a running call as well.
     fn change_family(&mut self, errand: &Errand, request: &mut Request, next: Peer) {
-        let Purpose::Invite(call) = errand.purpose else { return };
-        if errand.to.address.is_ipv4() != next.address.is_ipv4() {
+        let (Purpose::Invite(call) | Purpose::Reinvite(call)) = errand.purpose else { return };
+        if errand.to.address.is_ipv4() != next.address.is_ipv4() && !request.body.is_empty() {
             let (old, new) = (self.config.local_towards(errand.to), self.config.local_towards(next));
             request.body = self.readdress(call, old.ip(), new.ip(), std::mem::take(&mut request.body));
         }

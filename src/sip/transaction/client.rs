@@ -39,6 +39,11 @@ impl Client {
     pub(super) fn awaits_answer(&self) -> Option<Peer> {
         matches!(self.state, State::Trying | State::Proceeding).then_some(self.to)
     }
+
+    /// Whether it was asked there, and nothing came back yet.
+    pub(super) fn is_unheard(&self, to: Peer) -> bool {
+        self.state == State::Trying && self.to == to
+    }
 }
 
 impl Transactions {

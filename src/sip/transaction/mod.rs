@@ -170,6 +170,11 @@ impl Transactions {
         }
     }
 
+    /// The transactions whose request went to `to` and of which nothing was heard yet.
+    pub(crate) fn unheard(&self, to: Peer) -> Vec<ClientId> {
+        self.clients.iter().filter(|(_, client)| client.is_unheard(to)).map(|(id, _)| *id).collect()
+    }
+
     /// Our address is another: answers to what was asked by datagrams go to the old one.
     pub(crate) fn lose_datagrams(&mut self, reason: &str) {
         self.fail_clients(true, reason, |to| !to.transport.is_reliable());

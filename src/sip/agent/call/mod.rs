@@ -231,11 +231,13 @@ impl UserAgent {
         stamped
     }
 
-    /// The offer of a call that nobody has heard yet, from another address of ours.
+    /// The offer that goes out, from another address of ours; of a running call it counts once it is agreed to.
     pub(super) fn readdress(&mut self, key: CallKey, old: IpAddr, new: IpAddr, sdp: Vec<u8>) -> Vec<u8> {
         let sdp = description::readdressed(sdp, old, new);
         if let Some(call) = self.calls.get_mut(&key) {
-            call.local_sdp.clone_from(&sdp);
+            if matches!(call.phase, Phase::Calling { .. }) {
+                call.local_sdp.clone_from(&sdp);
+            }
             call.sent_sdp.clone_from(&sdp);
         }
         sdp

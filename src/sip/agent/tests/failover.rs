@@ -428,3 +428,109 @@ fn a_call_that_goes_on_at_a_server_of_the_other_family_names_our_address_of_that
     }
     assert_eq!(net.agents[&phone].peer_address(ours), Some(udp(9)));
 }
+
+#[test]
+fn a_server_that_takes_no_datagrams_gives_way_to_the_next_at_once() {
+    let (mut net, phone, key) = two_servers(1, [udp(8), udp(9)]);
+    net.refused.insert(udp(8));
+    net.with(phone, |ua, now| {
+        ua.register(now, key);
+        ua.invite(now, call(key, udp(8)));
+        ua.subscribe(now, watch(key, udp(8), "701"));
+    });
+    net.run(ms(200));
+    let names = net.names(phone);
+    for name in ["Registered", "CallAnswered", "Notified"] {
+        assert!(names.contains(&name.to_owned()), "{names:?}");
+    }
+    assert_eq!(server_of(&net, phone, key), udp(9));
+    for method in ["REGISTER", "INVITE", "SUBSCRIBE"] {
+        let there = net.requests(phone, method).into_iter().filter(|(_, to, _)| *to == udp(8));
+        assert!(there.count() <= 1, "{method}");
+    }
+}
+
+#[test]
+fn a_forged_refusal_ends_nothing_and_moves_only_what_nobody_has_answered() {
+    // One server: whatever the network says, it is asked as long as RFC 3261 wants, and comes through.
+    let mut net = Net::new(1);
+    let (phone, office) = (net.add_phone(1), net.add_server(8));
+    net.script(office, obliging);
+    let key = net.with(phone, |ua, _| ua.add_account(account(udp(8))));
+    net.refused.insert(udp(8));
+    net.with(phone, |ua, now| ua.register(now, key));
+    net.run(s(3));
+    assert_eq!(net.names(phone), Vec::<String>::new());
+    net.refused.clear();
+    net.run(s(5));
+    assert_eq!(net.names(phone), ["Registered"]);
+    // Two servers: what is running stays where it is, and nothing is said twice that must not be.
+    let (mut net, phone, key) = two_servers(1, [udp(8), udp(9)]);
+    net.with(phone, |ua, now| ua.register(now, key));
+    net.run(s(1));
+    let ask = Ask {
+        account: Some(key),
+        from: None,
+        method: Method::Message,
+        target: Uri::sip("bob", "office.example"),
+        send_to: udp(8),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    net.with(phone, |ua, now| {
+        ua.datagram_refused(now, host(8));
+        ua.request(now, ask);
+        (0..100).for_each(|_| ua.datagram_refused(now, host(8)));
+        ua.datagram_refused(now, host(7));
+    });
+    net.run(s(1));
+    assert_eq!(server_of(&net, phone, key), udp(8));
+    assert_eq!(net.requests(phone, "MESSAGE").len(), 1);
+    assert_eq!(net.requests(phone, "REGISTER").len(), 1);
+    assert!(net.names(phone).contains(&"RequestAnswered 200".to_owned()));
+    // A call that rings already is not begun a second time.
+    net.script(host(8), |ua, now, event| {
+        if let Event::CallReceived { call, .. } = event {
+            ua.ring(now, *call, None);
+        }
+    });
+    net.with(phone, |ua, now| ua.invite(now, call(key, udp(8))));
+    net.run(ms(100));
+    net.with(phone, |ua, now| ua.datagram_refused(now, host(8)));
+    net.run(s(1));
+    assert!(net.requests(phone, "INVITE").iter().all(|(_, to, _)| *to == udp(8)));
+}
+
+#[test]
+fn a_running_call_that_goes_on_at_a_server_of_the_other_family_is_heard_there() {
+    let (ours, six) = ("[fd00::1]:5060".parse().unwrap(), "[fd00::9]:5060".parse().unwrap());
+    let mut net = Net::new(3);
+    let (phone, office) = (host(1), net.add_server(9));
+    net.script(office, obliging);
+    net.agents.insert(phone, UserAgent::new(UaConfig::new(ours, "phone", 3)));
+    let sdp = |direction: &str| {
+        format!(
+            "v=0\r\no=- 7 1 IN IP6 fd00::1\r\ns=-\r\nc=IN IP6 fd00::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na={direction}\r\n"
+        )
+    };
+    let six = Peer::udp(six);
+    let ours = net.with(phone, |ua, now| {
+        ua.add_address(phone);
+        let key = ua.add_account(Account { servers: vec![six, udp(9)], ..account(six) });
+        ua.invite(now, Invite { sdp: sdp("sendrecv").into(), ..call(key, six) })
+    });
+    let (_, _, invite) = net.requests(phone, "INVITE").remove(0);
+    // The far end is where the name of the office leads, not at one address.
+    let contact = [("Contact", "<sip:bob@office.example>")];
+    let answer = reply_to(&Message::Request(invite), 200, &contact);
+    net.with(phone, |ua, now| ua.receive(now, six, &answer));
+    assert!(net.names(phone).contains(&"CallAnswered".to_owned()));
+    net.refused.insert(six);
+    net.with(phone, |ua, now| ua.reoffer(now, ours, sdp("sendonly").into()));
+    net.run(s(1));
+    let all = net.requests(phone, "INVITE");
+    let (_, _, moved) = all.iter().find(|(_, to, _)| *to == udp(9)).expect("a re-INVITE at the other server");
+    let text = String::from_utf8(moved.body.clone()).unwrap();
+    assert_eq!((text.matches("IN IP4 10.0.0.1").count(), text.matches("IP6").count()), (2, 0), "{text}");
+    assert!(text.contains("a=sendonly") && moved.headers.get("Contact").unwrap().contains("10.0.0.1"));
+}

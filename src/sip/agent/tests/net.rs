@@ -146,7 +146,9 @@ impl Net {
             let behind =
                 self.nat.iter().find(|(_, public)| **public == transmit.to.address).map(|(own, _)| *own);
             let to = behind.unwrap_or(transmit.to.address);
-            if !self.rng.random_bool(self.loss) {
+            if self.refused.contains(&transmit.to) {
+                self.fly(Duration::from_millis(1), Flight::Refused { who, peer: transmit.to });
+            } else if !self.rng.random_bool(self.loss) {
                 self.fly(Duration::from_millis(1), Flight::Datagram { from, to, bytes: transmit.bytes });
             }
             return;
@@ -256,7 +258,10 @@ impl Net {
                 }
             }
             Flight::Refused { who, peer } => {
-                self.with(who, |ua, now| ua.flow_closed(now, peer, "connection refused"));
+                self.with(who, |ua, now| match peer.transport {
+                    Transport::Udp => ua.datagram_refused(now, peer.address),
+                    _ => ua.flow_closed(now, peer, "connection refused"),
+                });
             }
             Flight::Bytes { line, to_server, bytes } => {
                 let Line { client, client_seen, server, server_named, silent, .. } = self.lines[line];
