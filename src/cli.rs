@@ -1,6 +1,6 @@
 //! The commands of the binary: arguments in, an exit code out.
 
-use crate::app::{check, console, dialects, doctor, lot, trace};
+use crate::app::{check, console, dialects, doctor, import, lot, trace};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -53,7 +53,10 @@ enum Command {
         silent: bool,
     },
     /// The park server alone.
+    #[command(args_conflicts_with_subcommands = true)]
     Lot {
+        #[command(subcommand)]
+        task: Option<LotTask>,
         /// Its configuration file.
         #[arg(long = "config", value_name = "FILE", id = "lot_config")]
         config: Option<PathBuf>,
@@ -124,6 +127,21 @@ enum Command {
     },
 }
 
+#[derive(Subcommand)]
+enum LotTask {
+    /// Read an Asterisk's res_parking.conf and features.conf, print them as the lot's configuration, and say what could
+    /// not be carried over.
+    #[command(after_help = IMPORT_EXAMPLE)]
+    Import {
+        /// The files; what they include is sought beside the first.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+const IMPORT_EXAMPLE: &str = "Example:
+  parkdeck lot import res_parking.conf features.conf > lot.toml";
+
 /// Runs the program.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -151,7 +169,15 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             demo::run(seed, silent, Some(paths.log.clone()))?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Lot { config }) => {
+        Some(Command::Lot { task: Some(LotTask::Import { files }), .. }) => {
+            let imported = import::read(&files)?;
+            say(&imported.toml)?;
+            for remark in &imported.remarks {
+                writeln!(std::io::stderr(), "{remark}")?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Lot { config, task: None }) => {
             log_to_stderr();
             lot::run(&config.unwrap_or(paths.lot_config), &paths.state)?;
             Ok(ExitCode::SUCCESS)

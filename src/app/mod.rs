@@ -7,6 +7,7 @@ pub mod console;
 pub mod dialects;
 pub mod doctor;
 pub mod engine;
+pub mod import;
 pub mod lot;
 mod screen;
 mod server;

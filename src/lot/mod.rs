@@ -5,7 +5,7 @@
 //!
 //! | file | what lives there |
 //! | --- | --- |
-//! | `config` | what an administrator says |
+//! | `config`, `import` | what an administrator says; what he said to an Asterisk |
 //! | `plan` | what an extension means |
 //! | `gate`, `registrar`, `rights` | who may come in, where the phones are, who may do what in which lot |
 //! | `slots` | the slot book: pure parking, no SIP |
@@ -27,6 +27,7 @@ mod comeback;
 pub mod config;
 mod features;
 mod gate;
+pub mod import;
 mod invite;
 mod keys;
 mod legs;
