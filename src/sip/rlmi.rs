@@ -2,6 +2,7 @@
 //! within limits, lists inside lists too; what a gap in the versions means is decided elsewhere.
 
 use super::{multipart, xml};
+use std::fmt::Write as _;
 
 /// The Content-Type of the document that names the others.
 pub const CONTENT_TYPE: &str = "application/rlmi+xml";
@@ -123,6 +124,61 @@ fn read_into<'a>(
     Ok(())
 }
 
+/// A NOTIFY's Content-Type and body. Characters that XML 1.0 can't hold are dropped.
+pub fn write(list: &List<'_>) -> (String, Vec<u8>) {
+    let mut root = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<list xmlns=\"urn:ietf:params:xml:ns:rlmi\" uri=\"{}\" \
+         version=\"{}\" fullState=\"{}\">\r\n",
+        xml::escaped(&list.uri),
+        list.version,
+        list.full
+    );
+    let mut contents: Vec<(String, &str, &[u8])> = Vec::new();
+    for resource in &list.resources {
+        let _ = write!(root, "<resource uri=\"{}\">", xml::escaped(&resource.uri));
+        for instance in &resource.instances {
+            let state = match instance.state {
+                InstanceState::Active => "active",
+                InstanceState::Pending => "pending",
+                InstanceState::Terminated => "terminated",
+            };
+            let _ = write!(root, "<instance id=\"{}\" state=\"{state}\"", xml::escaped(&instance.id));
+            if let Some(reason) = &instance.reason {
+                let _ = write!(root, " reason=\"{}\"", xml::escaped(reason));
+            }
+            if let Some((kind, body)) = &instance.content {
+                let id = format!("{}@rlmi.invalid", contents.len() + 1);
+                let _ = write!(root, " cid=\"{id}\"");
+                contents.push((id, kind, body));
+            }
+            root.push_str("/>");
+        }
+        root.push_str("</resource>\r\n");
+    }
+    root.push_str("</list>\r\n");
+    let root = ("0@rlmi.invalid".to_owned(), CONTENT_TYPE, root.as_bytes());
+    let parts: Vec<_> = std::iter::once(root).chain(contents).collect();
+    // A boundary that stands in none of the parts.
+    let mut boundary = "part".to_owned();
+    while parts.iter().any(|(_, _, body)| body.windows(boundary.len()).any(|w| w == boundary.as_bytes())) {
+        boundary.push('=');
+    }
+    let mut body = Vec::new();
+    for (id, kind, content) in parts {
+        let head = format!(
+            "--{boundary}\r\nContent-Transfer-Encoding: binary\r\nContent-ID: <{id}>\r\nContent-Type: {kind}\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
+    let kind = format!(
+        "multipart/related;type=\"{CONTENT_TYPE}\";start=\"<0@rlmi.invalid>\";boundary=\"{boundary}\""
+    );
+    (kind, body)
+}
+
 fn resource<'a>(element: &xml::Element, parts: &[multipart::Part<'a>]) -> Result<Resource<'a>, String> {
     let uri = element.get("uri").ok_or("a resource has no URI")?.to_owned();
     let mut instances = Vec::new();
@@ -218,6 +274,32 @@ mod tests {
         assert_eq!(uris, ["l2", "l1", "l0"]);
         let (content_type, text) = nested(MAX_NESTING + 1);
         assert!(read(&content_type, text.as_bytes()).unwrap_err().contains("too deep"));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let instance = |id: &str, content| Instance {
+            id: id.into(),
+            state: InstanceState::Active,
+            reason: None,
+            content,
+        };
+        let body: &[u8] = b"<a>part part= --part==</a>";
+        let list = List {
+            uri: "sip:all&some@h".into(),
+            version: 7,
+            full: false,
+            resources: vec![
+                Resource {
+                    uri: "sip:701@h".into(),
+                    instances: vec![instance("1", Some(("application/dialog-info+xml".into(), body)))],
+                },
+                Resource { uri: "sip:702@h".into(), instances: vec![instance("1", None)] },
+                Resource { uri: "sip:703@h".into(), instances: vec![] },
+            ],
+        };
+        let (kind, written) = write(&list);
+        assert_eq!(read(&kind, &written), Ok(vec![list]));
     }
 
     #[test]

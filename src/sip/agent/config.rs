@@ -76,7 +76,8 @@ pub struct UaConfig {
     /// from other addresses get 481. For a server, whose phones are where they registered and whose dialogs' names are
     /// published by lamps; a phone follows Contact and Record-Route instead.
     pub bound_to_peer: bool,
-    /// Whether connections are opened. A server answers on those that its phones opened, and opens none.
+    /// Whether connections are opened to anybody. A server answers on those that its phones opened, and opens none but
+    /// to servers of its own accounts.
     pub opens_connections: bool,
 }
 

@@ -32,6 +32,18 @@ impl UserAgent {
         key
     }
 
+    /// Forgets an account, whatever is under way for it: give its registration back first.
+    pub fn remove_account(&mut self, account: AccountKey) {
+        if let Some(mut standing) = self.accounts.remove(&account) {
+            standing.registration.cancel_alarm(&mut self.alarms);
+        }
+    }
+
+    /// Whether a connection to that peer may be opened, if there is none: to a server of ours always.
+    pub(super) fn opens_to(&self, peer: Peer) -> bool {
+        self.config.opens_connections || self.accounts.values().any(|standing| standing.is_own(peer))
+    }
+
     /// From for requests of an account, or as given, or nobody in particular.
     pub(super) fn sender(&self, account: Option<AccountKey>, from: Option<NameAddr>) -> NameAddr {
         let aor = account.and_then(|key| self.accounts.get(&key)).map(|s| s.account.aor.clone());

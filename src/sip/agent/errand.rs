@@ -208,7 +208,8 @@ impl UserAgent {
         if sips && errand.to.transport != Transport::Tls {
             return Err("sips: goes over TLS only");
         }
-        self.flows.want(now, errand.to, errand.grown, self.config.opens_connections)
+        let opens = self.opens_to(errand.to);
+        self.flows.want(now, errand.to, errand.grown, opens)
     }
 
     /// Whether a request is too long for a datagram (RFC 3261 18.1.1), and may go over TCP.
@@ -263,7 +264,7 @@ impl UserAgent {
         let invite = matches!(errand.purpose, Purpose::Invite(_));
         let trouble = if loss.was_open { Trouble::Cut } else { Trouble::Unreachable };
         if invite && loss.heard {
-            if self.config.opens_connections {
+            if self.opens_to(to) {
                 self.send_cancelling(now, to, cancel_of(request));
             }
         } else if self.try_elsewhere(now, &errand, request, trouble) {

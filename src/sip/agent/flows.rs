@@ -330,7 +330,7 @@ impl UserAgent {
                 continue;
             }
             // For a connection that is gone, and that is not ours to open again.
-            if stream && !self.config.opens_connections && !self.flows.knows(transmit.to) {
+            if stream && !self.opens_to(transmit.to) && !self.flows.knows(transmit.to) {
                 continue;
             }
             return Some(transmit);
@@ -346,7 +346,8 @@ impl UserAgent {
     }
 
     fn lose_flow(&mut self, now: Moment, peer: Peer, was_open: bool, reason: &str) {
-        self.transactions.lose_flow(peer, was_open, reason, self.config.opens_connections);
+        let opens = self.opens_to(peer);
+        self.transactions.lose_flow(peer, was_open, reason, opens);
         if was_open {
             self.lose_registrations(now, peer, reason);
         }

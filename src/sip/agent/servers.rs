@@ -201,7 +201,7 @@ impl UserAgent {
             return false;
         }
         // A connection that was open and is gone says little about its server: once it is opened anew.
-        if trouble == Trouble::Cut && !errand.reopened && self.config.opens_connections {
+        if trouble == Trouble::Cut && !errand.reopened && self.opens_to(errand.to) {
             errand.reopened = true;
             self.send_again(now, errand, request.clone());
             return true;

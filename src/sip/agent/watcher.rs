@@ -9,6 +9,7 @@ use crate::sip::Peer;
 use crate::sip::alarms::Alarm;
 use crate::sip::dialog::Dialog;
 use crate::sip::message::{Method, Request};
+use crate::sip::rlmi;
 use std::time::Duration;
 
 /// How often a NOTIFY that a watcher can't take right now (5xx) is tried.
@@ -29,6 +30,8 @@ pub(super) struct Watcher {
     contact_user: String,
     /// Value of Event, with its id.
     event: String,
+    /// Whether it is a list that he watches.
+    list: bool,
     /// What the owner granted at first; a refresh gets no more.
     granted_s: u32,
     ends: Moment,
@@ -45,6 +48,27 @@ impl UserAgent {
     /// 200 to a SUBSCRIBE; `notify` the full state at once. With `expires_s` 0 (a poll) the first NOTIFY is the last.
     /// `None` when the request is gone, is no SUBSCRIBE, or there are [`MAX_WATCHERS`] (it gets 503).
     pub fn admit_watcher(&mut self, now: Moment, request: RequestKey, expires_s: u32) -> Option<WatcherKey> {
+        self.admit(now, request, expires_s, false)
+    }
+
+    /// The same for somebody who watches a list of resources (RFC 4662 4.2): the answer and every NOTIFY say so.
+    pub fn admit_list_watcher(
+        &mut self,
+        now: Moment,
+        request: RequestKey,
+        expires_s: u32,
+    ) -> Option<WatcherKey> {
+        self.admit(now, request, expires_s, true)
+    }
+
+    /// Whether a watcher has not yet answered what he was told last: news that go now replace those that wait.
+    pub fn is_telling(&self, watcher: WatcherKey) -> bool {
+        self.watchers
+            .get(&watcher)
+            .is_some_and(|held| held.in_flight.is_some() || held.pending.is_some() || held.retry.is_some())
+    }
+
+    fn admit(&mut self, now: Moment, request: RequestKey, expires_s: u32, list: bool) -> Option<WatcherKey> {
         if self.visits.get(&request)?.request.method != Method::Subscribe {
             return None;
         }
@@ -59,6 +83,9 @@ impl UserAgent {
         let mut response = self.reply(&visit.request, 200, &tag);
         response.headers.push("Expires", expires_s.to_string());
         response.headers.push("Contact", self.contact_for(&visit.request, visit.from));
+        if list {
+            response.headers.push("Require", rlmi::OPTION_TAG);
+        }
         for route in visit.request.headers.get_all("Record-Route") {
             response.headers.push("Record-Route", route);
         }
@@ -72,6 +99,7 @@ impl UserAgent {
             dialog,
             contact_user: user_of(&visit.request),
             event: visit.request.headers.get("Event").unwrap_or("presence").to_owned(),
+            list,
             granted_s: expires_s,
             ends,
             lapse: Some(self.alarms.set(until, Why::WatcherLapses(key))),
@@ -125,6 +153,9 @@ impl UserAgent {
         };
         request.headers.push("Event", watcher.event.clone());
         request.headers.push("Subscription-State", state);
+        if watcher.list {
+            request.headers.push("Require", rlmi::OPTION_TAG);
+        }
         if !news.body.is_empty() {
             request.headers.push("Content-Type", news.content_type.clone());
             request.body.clone_from(&news.body);
@@ -200,7 +231,7 @@ impl UserAgent {
         }
         let granted_s = request.headers.expires().unwrap_or(watcher.granted_s).min(watcher.granted_s);
         watcher.ends = now + Duration::from_secs(u64::from(granted_s));
-        let ends = watcher.ends;
+        let (ends, list) = (watcher.ends, watcher.list);
         self.alarms.cancel(&mut watcher.lapse);
         if granted_s > 0 {
             watcher.lapse = Some(self.alarms.set(ends, Why::WatcherLapses(key)));
@@ -209,6 +240,9 @@ impl UserAgent {
         let mut response = self.reply_outside(&request, 200);
         response.headers.push("Expires", granted_s.to_string());
         response.headers.push("Contact", self.contact_for(&request, from));
+        if list {
+            response.headers.push("Require", rlmi::OPTION_TAG);
+        }
         self.transactions.respond(now, server, &response);
         if granted_s == 0 {
             self.say_farewell(now, key, "timeout");
