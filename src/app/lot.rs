@@ -4,12 +4,14 @@ use super::trace::{LOT_FILE_NAME, Recorder};
 use crate::config::load;
 use crate::config::{ConfigError, secret};
 use crate::io::clock::{Clock, entropy, key_entropy};
+use crate::io::names::{self, NameError, Wanted};
 use crate::io::net::{Net, NetEvent, NetOptions};
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
-use crate::io::tls::{TlsServer, TlsServerFiles};
+use crate::io::tls::{TlsName, TlsServer, TlsServerFiles};
 use crate::lot::config::{LogConfig, Trace};
-use crate::lot::{Lot, LotConfig, Words};
+use crate::lot::{Lot, LotConfig, TrunkLookup, Words};
 use crate::media::{Clip, Music};
+use crate::sip::{Peer, Transport};
 use color_eyre::eyre::{Context, eyre};
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 /// What the network brings is taken so often in a row before timers and media get their turn.
 const EVENTS_IN_A_ROW: usize = 256;
@@ -181,7 +184,8 @@ pub async fn serve(
     let mut lot = Lot::new(config, key_entropy());
     lot.set_fingerprint(media.fingerprint());
     sounds.give_to(&mut lot);
-    let mut carrier = LotCarrier { lot, net, media, clock: Clock::start(), files, sound_files, log, trace };
+    let (clock, lookups) = (Clock::start(), JoinSet::new());
+    let mut carrier = LotCarrier { lot, net, media, clock, files, sound_files, log, trace, lookups };
     carrier.run(heard, stop).await
 }
 
@@ -195,6 +199,8 @@ struct LotCarrier {
     sound_files: Vec<SoundFile>,
     log: LogConfig,
     trace: Option<Recorder>,
+    /// Servers of trunks that are being looked up.
+    lookups: JoinSet<(TrunkLookup, Result<Vec<Peer>, NameError>)>,
 }
 
 impl LotCarrier {
@@ -218,6 +224,9 @@ impl LotCarrier {
                     }
                 }
                 event = self.net.next() => self.take_events(event),
+                Some(Ok((lookup, found))) = self.lookups.join_next(), if !self.lookups.is_empty() => {
+                    self.found(&lookup, found);
+                }
                 _ = reload.recv(), if self.files.is_some() => self.reload(),
                 () = sleep => self.lot.wake(self.clock.now()),
             }
@@ -249,7 +258,30 @@ impl LotCarrier {
         }
     }
 
+    /// A trunk's servers were looked up. Over TLS the name that was configured is to be proven, whatever DNS made of it
+    /// (RFC 5922 4).
+    fn found(&mut self, lookup: &TrunkLookup, found: Result<Vec<Peer>, NameError>) {
+        let now = self.clock.now();
+        match found {
+            Ok(servers) => {
+                for peer in servers.iter().filter(|peer| peer.transport == Transport::Tls) {
+                    self.net.expect(*peer, TlsName::of_host(&lookup.host));
+                }
+                self.lot.set_trunk_servers(now, &lookup.trunk, servers);
+            }
+            Err(error) => self.lot.trunk_not_found(now, &lookup.trunk, &error.to_string()),
+        }
+    }
+
     fn flush(&mut self) {
+        while let Some(lookup) = self.lot.poll_lookup() {
+            let (host, transport) = (lookup.host.clone(), Some(lookup.transport));
+            let wanted = Wanted { host, port: lookup.port, transport };
+            self.lookups.spawn(async move {
+                let found = names::resolve(&wanted, entropy()).await;
+                (lookup, found)
+            });
+        }
         while let Some(command) = self.lot.poll_media() {
             if !self.media.send(command) {
                 tracing::warn!("the media thread is behind: a command was dropped");

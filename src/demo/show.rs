@@ -30,6 +30,7 @@ pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
             park: user.may_park,
             retrieve: user.may_park,
             assert_identity: user.assert_identity,
+            ..Permissions::default()
         },
         ..UserConfig::new(user.name, user.secret.clone())
     };

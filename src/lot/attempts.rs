@@ -1,44 +1,54 @@
 //! Ringing somebody, for whatever reason: one INVITE to every phone he has, the first 2xx wins, the others are
-//! cancelled (RFC 3261 16.7 without the proxy).
+//! cancelled (RFC 3261 16.7 without the proxy). Whom, and who comes after him, is decided in `hunt`.
 
 use super::Lot;
+use super::hunt::{Callee, Step};
 use super::legs::{Attempt, AttemptId, Leg, MAX_LEGS, Place, Purpose, better_refusal};
 use super::prompts::Prompt;
 use super::slots::Ticket;
-use super::words::{Refusal, identity_of};
+use super::words::Refusal;
 use crate::parking::{Identity, Moment};
 use crate::sip::Peer;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::sdp::Codec;
-use crate::sip::{CallKey, Invite, Reason};
-use std::collections::BTreeSet;
+use crate::sip::{AccountKey, CallKey, Invite, Reason};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// How somebody is rung.
+#[derive(Clone, Debug)]
 pub(super) struct Bell {
     /// Who is shown as calling.
     pub from: NameAddr,
+    /// The user of ours for whom it rings.
+    pub caller: Option<String>,
     /// Further headers of the INVITE.
     pub headers: Vec<(String, String)>,
     /// What is offered, in order of preference.
     pub codecs: Vec<Codec>,
-    /// For how long it rings.
+    /// For how long it rings, where the one who is rung has no time of his own.
     pub time: Duration,
 }
 
 /// One phone to ring.
-struct Target {
-    user: Option<String>,
-    identity: Identity,
-    contact: Uri,
-    source: Peer,
+pub(super) struct Target {
+    pub user: Option<String>,
+    pub trunk: Option<String>,
+    pub identity: Identity,
+    pub contact: Uri,
+    pub source: Peer,
+    /// What is said to this phone alone; `None`: as the bell says.
+    pub from: Option<NameAddr>,
+    pub headers: Vec<(String, String)>,
+    pub account: Option<AccountKey>,
 }
 
 impl Lot {
     /// Rings all phones of a user.
     ///
     /// # Errors
-    /// 480 when he has none, 503 when there is no room; nothing has happened then.
+    /// 480 when he has none, 486 when he has as many calls as he wants, 503 when there is no room; nothing has happened
+    /// then.
     pub(super) fn ring_user(
         &mut self,
         now: Moment,
@@ -46,47 +56,48 @@ impl Lot {
         user: &str,
         bell: &Bell,
     ) -> Result<AttemptId, Refusal> {
-        let identity = self.plan.user(user).map(identity_of).unwrap_or_default();
-        let phone = |b: &super::registrar::Binding| Target {
-            user: Some(user.to_owned()),
-            identity: identity.clone(),
-            contact: b.contact.clone(),
-            source: b.source,
-        };
-        let targets: Vec<Target> = self.registrar.phones(user).iter().map(phone).collect();
-        if targets.is_empty() {
-            return Err(Refusal::new(480, format!("{} has no phone registered.", identity.label())));
-        }
-        self.ring(now, purpose, targets, bell)
+        self.ring(now, purpose, [Step::of(Callee::User(user.to_owned()))].into(), bell)
     }
 
-    /// Rings a URI that the administrator wrote down; its host is a literal address.
+    /// Rings those of the first step that can be rung, and the others after them.
     ///
     /// # Errors
-    /// 404 when it can't be reached by this lot, 503 when there is no room.
-    pub(super) fn ring_uri(
+    /// What keeps the last of them from being rung; nothing has happened then.
+    pub(super) fn ring(
         &mut self,
         now: Moment,
         purpose: Purpose,
-        uri: &Uri,
-        bell: &Bell,
-    ) -> Result<AttemptId, Refusal> {
-        let Some(source) = uri.host_port_addr() else {
-            return Err(Refusal::new(404, format!("{uri} has no literal address.")));
-        };
-        let identity = Identity::new("", uri.user.as_deref().unwrap_or_default());
-        let target = Target { user: None, identity, contact: uri.clone(), source: source.into() };
-        self.ring(now, purpose, vec![target], bell)
-    }
-
-    fn ring(
-        &mut self,
-        now: Moment,
-        purpose: Purpose,
-        targets: Vec<Target>,
+        mut steps: VecDeque<Step>,
         bell: &Bell,
     ) -> Result<AttemptId, Refusal> {
         let id = AttemptId(self.next_attempt);
+        let mut why = Refusal::new(480, "There is nobody to ring.");
+        while let Some(step) = steps.pop_front() {
+            match self.ring_step(now, id, &step, bell) {
+                Ok(branches) => {
+                    self.next_attempt += 1;
+                    let ends_at = now + step.time.unwrap_or(bell.time);
+                    self.touch_step(&step);
+                    let (then, bell) = (steps, bell.clone());
+                    let attempt = Attempt { purpose, branches, ends_at, refusal: 0, step, then, bell };
+                    self.attempts.insert(id, attempt);
+                    return Ok(id);
+                }
+                Err(refusal) => why = refusal,
+            }
+        }
+        Err(why)
+    }
+
+    /// Sends an INVITE to every phone of one step.
+    fn ring_step(
+        &mut self,
+        now: Moment,
+        id: AttemptId,
+        step: &Step,
+        bell: &Bell,
+    ) -> Result<BTreeSet<CallKey>, Refusal> {
+        let targets = self.targets_of(step, bell.caller.as_deref())?;
         let mut branches = BTreeSet::new();
         for target in targets {
             if self.legs.len() >= MAX_LEGS {
@@ -94,17 +105,19 @@ impl Lot {
             }
             let Some(mut sound) = self.sound.open(target.source) else { break };
             let sdp = self.sound.offer(&mut sound, bell.codecs.clone());
+            let headers = if target.account.is_some() { Vec::new() } else { bell.headers.clone() };
             let invite = Invite {
-                account: None,
-                from: Some(bell.from.clone()),
+                account: target.account,
+                from: Some(target.from.unwrap_or_else(|| bell.from.clone())),
                 target: target.contact,
                 send_to: target.source,
                 sdp,
-                headers: bell.headers.clone(),
+                headers: headers.into_iter().chain(target.headers).collect(),
             };
             let call = self.agent.invite(now, invite);
             let mut leg = Leg::new(target.user, target.identity, target.source, Place::Dialled(id));
             leg.sound = Some(sound);
+            leg.trunk = target.trunk;
             self.legs.insert(call, leg);
             self.move_to(call, Place::Dialled(id));
             branches.insert(call);
@@ -112,16 +125,15 @@ impl Lot {
         if branches.is_empty() {
             return Err(Refusal::new(503, "No media port is free."));
         }
-        self.next_attempt += 1;
-        self.attempts.insert(id, Attempt { purpose, branches, ends_at: now + bell.time, refusal: 0 });
-        Ok(id)
+        Ok(branches)
     }
 
     /// A phone rings, or plays something before it answers.
     pub(super) fn on_progress(&mut self, now: Moment, call: CallKey, status: u16, sdp: Option<&[u8]>) {
         let Some(Place::Dialled(id)) = self.legs.get(&call).map(|leg| leg.place.clone()) else { return };
         let Some(attempt) = self.attempts.get(&id) else { return };
-        let alone = attempt.branches.len() == 1;
+        // What one member of a group plays is not what the caller has called for.
+        let alone = attempt.branches.len() == 1 && !attempt.step.is_group();
         match attempt.purpose.clone() {
             Purpose::Call { caller } => {
                 if let Some(sdp) = sdp.filter(|sdp| alone && !sdp.is_empty()) {
@@ -137,7 +149,8 @@ impl Lot {
             Purpose::Transfer { .. }
             | Purpose::Comeback { .. }
             | Purpose::Fallback { .. }
-            | Purpose::Announce { .. } => {}
+            | Purpose::Announce { .. }
+            | Purpose::Page { .. } => {}
         }
     }
 
@@ -181,12 +194,18 @@ impl Lot {
             self.branch_failed(now, id, call, 488);
             return self.hang_up_because(now, call, Some(Reason::of_status(488)));
         }
+        if let Some(Purpose::Page { pager }) = self.attempts.get(&id).map(|attempt| attempt.purpose.clone()) {
+            return self.page_answered(now, id, pager, call);
+        }
         let Some(attempt) = self.attempts.remove(&id) else { return self.hang_up(now, call) };
+        self.touch_step(&attempt.step);
         for other in attempt.branches.iter().filter(|branch| **branch != call) {
             self.hang_up_because(now, *other, Some(Reason::answered_elsewhere()));
         }
         match attempt.purpose {
             Purpose::Call { caller } => self.connect_call(now, caller, call),
+            // Seen to above: everybody who answers hears it.
+            Purpose::Page { .. } => self.hang_up(now, call),
             Purpose::Comeback { ticket } => self.comeback_answered(now, &ticket, call, false),
             Purpose::Fallback { ticket } => self.comeback_answered(now, &ticket, call, true),
             Purpose::Announce { slot, .. } => self.listen(now, call, Prompt::Page(slot)),
@@ -200,8 +219,34 @@ impl Lot {
     pub(super) fn branch_failed(&mut self, now: Moment, id: AttemptId, call: CallKey, status: u16) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         attempt.branches.remove(&call);
-        attempt.refusal = if attempt.refusal == 0 { status } else { better_refusal(attempt.refusal, status) };
-        if attempt.branches.is_empty() || status >= 600 {
+        let said = if status >= 600 && attempt.step.is_group() { 480 } else { status };
+        attempt.refusal = if attempt.refusal == 0 { said } else { better_refusal(attempt.refusal, said) };
+        if status < 600 {
+            if attempt.branches.is_empty() {
+                self.fail_attempt(now, id);
+            }
+            return;
+        }
+        // Who says no for everybody (RFC 3261 16.7) says it for all his phones; in a group for nobody else.
+        if !attempt.step.is_group() {
+            return self.fail_attempt(now, id);
+        }
+        let user = self.legs.get(&call).and_then(|leg| leg.user.clone());
+        self.stop_ringing(now, id, user.as_deref(), status);
+    }
+
+    /// Stops ringing one member of a group who has said no.
+    fn stop_ringing(&mut self, now: Moment, id: AttemptId, user: Option<&str>, status: u16) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let legs = &self.legs;
+        let his = |call: &CallKey| legs.get(call).is_some_and(|leg| leg.user.as_deref() == user);
+        let (his, others) = attempt.branches.iter().partition::<BTreeSet<CallKey>, _>(|call| his(call));
+        attempt.branches = others;
+        let nobody = attempt.branches.is_empty();
+        for branch in his {
+            self.hang_up_because(now, branch, Some(Reason::of_status(status)));
+        }
+        if nobody {
             self.fail_attempt(now, id);
         }
     }
@@ -209,6 +254,7 @@ impl Lot {
     /// Stops ringing because nobody wants it any more.
     pub(super) fn cancel_attempt(&mut self, now: Moment, id: AttemptId, why: Option<Reason>) {
         let Some(attempt) = self.attempts.remove(&id) else { return };
+        self.touch_step(&attempt.step);
         for branch in attempt.branches {
             self.hang_up_because(now, branch, why.clone());
         }
@@ -238,13 +284,23 @@ impl Lot {
         }
     }
 
-    /// Nobody answered.
+    /// Nobody answered: the next ones are rung, and with none the attempt has failed.
     fn fail_attempt(&mut self, now: Moment, id: AttemptId) {
-        let Some(attempt) = self.attempts.remove(&id) else { return };
+        let Some(mut attempt) = self.attempts.remove(&id) else { return };
+        self.touch_step(&attempt.step);
         // One who says no for everybody (RFC 3261 16.7).
         let why = (attempt.refusal >= 600).then(|| Reason::of_status(attempt.refusal));
-        for branch in attempt.branches {
+        for branch in std::mem::take(&mut attempt.branches) {
             self.hang_up_because(now, branch, why.clone());
+        }
+        while let Some(step) = attempt.then.pop_front() {
+            if let Ok(branches) = self.ring_step(now, id, &step, &attempt.bell) {
+                attempt.ends_at = now + step.time.unwrap_or(attempt.bell.time);
+                self.touch_step(&step);
+                (attempt.branches, attempt.step) = (branches, step);
+                self.attempts.insert(id, attempt);
+                return;
+            }
         }
         // What a phone says to the lot is not always what the lot says to the caller: a challenge, for one.
         let status = match attempt.refusal {
@@ -257,6 +313,7 @@ impl Lot {
                 self.move_to(caller, Place::Leaving);
                 self.agent.reject(now, caller, status, Vec::new());
             }
+            Purpose::Page { pager } => self.review_page(now, pager),
             Purpose::Comeback { ticket } => self.ring_fallback(now, &ticket),
             Purpose::Fallback { ticket } => self.wait_again(now, &ticket),
             Purpose::Announce { .. } => {}

@@ -78,8 +78,9 @@ impl Lot {
     /// Somebody who speaks for others says that the person at his end is another.
     pub(super) fn on_identity(&mut self, now: Moment, call: CallKey, headers: &Headers) {
         let Some(leg) = self.legs.get_mut(&call) else { return };
-        let speaks = leg.user.as_deref().and_then(|user| self.plan.user(user));
-        if !speaks.is_some_and(|user| user.permissions.assert_identity) {
+        let user = leg.user.as_deref().and_then(|user| self.plan.user(user));
+        let speaks = leg.trunk.is_some() || user.is_some_and(|user| user.permissions.assert_identity);
+        if !speaks {
             return;
         }
         let identity: Identity = asserted_in(headers);
@@ -105,10 +106,11 @@ impl Lot {
         let call = *call;
         match leg.place {
             Place::With(peer) => self.introduce(now, peer, call),
-            Place::Parked(_) | Place::Stranded | Place::Transferring(_) => {
+            Place::Parked(_) | Place::Stranded | Place::Transferring(_) | Place::Paging => {
                 self.agent.update(now, call, Vec::new());
             }
-            Place::Asking(_) | Place::Dialled(_) | Place::Listening | Place::Leaving => {}
+            // Who only hears says nothing.
+            Place::Asking(_) | Place::Dialled(_) | Place::Listening | Place::Hearing(_) | Place::Leaving => {}
         }
     }
 
@@ -193,11 +195,15 @@ impl Lot {
                 }
             }
             Place::Transferring(_) | Place::Stranded => Hears::Music(None),
+            Place::Hearing(pager) => {
+                let speaks = stream_of(pager).filter(|sound| !sound.is_held());
+                speaks.map_or(Hears::Silence, |sound| Hears::Leg(sound.stream))
+            }
             Place::Asking(_) | Place::Dialled(_) => match &leg.early {
                 Some((_, peer)) => stream_of(peer).map_or(Hears::Silence, |sound| Hears::Leg(sound.stream)),
                 None => Hears::Silence,
             },
-            Place::Listening | Place::Leaving => Hears::Silence,
+            Place::Listening | Place::Paging | Place::Leaving => Hears::Silence,
         }
     }
 
@@ -245,6 +251,8 @@ impl Lot {
                 self.remember_gone(leg.dialog, &ticket);
                 self.caller_gave_up(now, &ticket);
             }
+            Some(Place::Paging) => self.end_page(now, call),
+            Some(Place::Hearing(pager)) => self.review_page(now, pager),
             Some(Place::Stranded | Place::Listening | Place::Leaving) | None => {}
         }
     }
@@ -255,6 +263,11 @@ impl Lot {
         if let Some(taken) = taken.cloned() {
             // The retriever never got as far as ACK, or didn't want him after all.
             return self.put_back(now, peer, taken);
+        }
+        let brief = !leg.confirmed || now < leg.confirmed_at + SECOND_THOUGHTS;
+        if let Some(rung) = leg.picked_from.as_deref().filter(|_| brief) {
+            // Nor did he who took a call from another phone: that one rings no more, so its user is rung back.
+            return self.strand(now, peer, rung);
         }
         if let Some(taken) = self.legs.get_mut(&peer).and_then(|leg| leg.takes.take()) {
             // The caller hung up on somebody who was just taking him.

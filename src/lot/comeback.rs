@@ -7,12 +7,10 @@ use super::config::{Key, ParkingConfig};
 use super::legs::{Place, Purpose};
 use super::notice::Notice;
 use super::slots::{Departure, Due, ParkedCall, Return, Ticket};
-use super::words::{
-    NOTE_HEADER, REASON_HEADER, Refusal, TICKET_HEADER, WAITED_HEADER, quotable, slot_header,
-};
+use super::words::{NOTE_HEADER, REASON_HEADER, TICKET_HEADER, WAITED_HEADER, quotable, slot_header};
 use crate::parking::Moment;
 use crate::sip::CallKey;
-use crate::sip::message::{NameAddr, Uri};
+use crate::sip::message::NameAddr;
 use std::time::Duration;
 
 impl Lot {
@@ -117,12 +115,7 @@ impl Lot {
         };
         let bell = self.comeback_bell(now, lot, &parked, &options, options.fallbackdialtime);
         let purpose = Purpose::Fallback { ticket: ticket.clone() };
-        let rung = match (self.plan.user_at(&target).map(|user| user.name.clone()), Uri::parse(&target)) {
-            (Some(user), _) => self.ring_user(now, purpose, &user, &bell),
-            (None, Some(uri)) => self.ring_uri(now, purpose, &uri, &bell),
-            (None, None) => Err(Refusal::new(404, "The fallback is not known.")),
-        };
-        match rung {
+        match self.ring_written_down(now, purpose, &target, &bell) {
             Ok(_) => self.say(Notice::RingingBack { slot: parked.slot, parkee: parked.parkee, to: target }),
             Err(_) => self.wait_again(now, ticket),
         }
@@ -179,6 +172,7 @@ impl Lot {
     ) -> Bell {
         Bell {
             from: self.comeback_from(parked, options.comebackprefix),
+            caller: Some(parked.parker.user.clone()),
             headers: self.comeback_headers(now, lot, parked),
             codecs: super::sound::preferring(self.codec_of(parked.occupant), &super::sound::CODECS),
             time: Duration::from_secs(time_s.into()),

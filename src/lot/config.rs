@@ -3,11 +3,19 @@
 //! No file is read here: the config module turns TOML into these and maps a [`Problem`] to its line.
 
 mod features;
+mod groups;
 mod parking;
+mod trunks;
 
 pub use features::{Code, Feature, FeatureMap, Granted, MAX_CODE};
+pub use groups::{
+    GroupConfig, ListConfig, MAX_GROUPS, MAX_LISTED, MAX_LISTS, MAX_MEMBERS, MAX_PAGED, PageConfig, Strategy,
+};
 pub use parking::{
     FindSlot, Key, MAX_ANNOUNCED, MAX_FALLBACKS, ParkedHears, ParkedPlay, ParkingConfig, SaySlot, SlotRange,
+};
+pub use trunks::{
+    InboundRule, MAX_NUMBER, MAX_RULES, MAX_TRUNKS, OutboundRule, TrunkConfig, TrunkTransport, is_number,
 };
 
 use crate::parking::SlotId;
@@ -61,6 +69,16 @@ pub struct LotConfig {
     /// Folder of the words that are spoken, with files like `parked-on.wav` and `7.wav`; our own for those that it
     /// hasn't.
     pub prompts: Option<PathBuf>,
+    /// Extensions that ring several people.
+    pub groups: Vec<GroupConfig>,
+    /// Extensions that are heard on several phones.
+    pub pages: Vec<PageConfig>,
+    /// Lamps that are watched by one subscription.
+    pub lists: Vec<ListConfig>,
+    /// What is dialled before an extension to take a call that rings there; empty: nobody can.
+    pub pickup: String,
+    /// Accounts at providers, over which calls come in and go out.
+    pub trunks: Vec<TrunkConfig>,
     /// File of the music on hold for held calls; the lot's own music, or silence, when absent.
     pub music: Option<PathBuf>,
     /// What is written down beside the log.
@@ -84,6 +102,11 @@ impl Default for LotConfig {
             lots: vec![ParkingConfig::default()],
             features: FeatureMap::default(),
             prompts: None,
+            groups: Vec::new(),
+            pages: Vec::new(),
+            lists: Vec::new(),
+            pickup: "*8".to_owned(),
+            trunks: Vec::new(),
             music: None,
             log: LogConfig::default(),
         }
@@ -174,6 +197,12 @@ pub struct UserConfig {
     /// The lots of which he may retrieve what others parked, and see who is there; all that he reaches when absent.
     #[serde(default)]
     pub retrieve_from: Option<Vec<String>>,
+    /// How many calls the user may have before further ones to him are refused as busy; 0: as many as there are.
+    #[serde(default)]
+    pub max_calls: u8,
+    /// The number that people outside are shown when this user calls them; the trunk's when absent.
+    #[serde(default)]
+    pub outside_number: Option<String>,
 }
 
 impl UserConfig {
@@ -187,6 +216,8 @@ impl UserConfig {
             permissions: Permissions::default(),
             max_contacts: four(),
             features: one_step_parking(),
+            max_calls: 0,
+            outside_number: None,
             contexts: Vec::new(),
             parkinglot: None,
             park_in: None,
@@ -216,11 +247,22 @@ pub struct Permissions {
     /// Speaks for others: the identity in this user's From or P-Asserted-Identity is believed (a gateway, a demo's
     /// callers). Everybody else is who the configuration says.
     pub assert_identity: bool,
+    /// May take calls that ring somebody else, and see who calls there.
+    pub pickup: bool,
+    /// May call and transfer to numbers outside, over a trunk.
+    pub trunk: bool,
+}
+
+impl Permissions {
+    /// Whether calls may be taken that ring somebody else: never by those who speak for others, whose callers would.
+    pub fn may_pick_up(&self) -> bool {
+        self.pickup && !self.assert_identity
+    }
 }
 
 impl Default for Permissions {
     fn default() -> Self {
-        Self { park: true, retrieve: true, assert_identity: false }
+        Self { park: true, retrieve: true, assert_identity: false, pickup: true, trunk: false }
     }
 }
 
@@ -310,13 +352,45 @@ impl LotConfig {
         for (i, lot) in self.lots.iter().enumerate() {
             lot.problems(i, self, &mut numbers, &mut say);
         }
+        self.group_problems(&mut numbers, &mut say);
+        self.page_problems(&mut numbers, &mut say);
+        self.list_problems(&mut numbers, &mut say);
+        self.trunk_problems(&mut say);
+        self.pickup_problems(&numbers, &mut say);
         for (i, lot) in self.lots.iter().enumerate() {
             lot.people_problems(i, self, &mut say);
         }
         for (i, user) in self.users.iter().enumerate() {
             user.lot_problems(i, &self.lots, &mut say);
         }
+        for (i, group) in self.groups.iter().enumerate() {
+            let known = |target: &&str| self.is_user(target) || self.is_reached(target);
+            if let Some(target) = group.fallback.as_deref().filter(|t| !known(t)) {
+                let message = format!("“{target}” is no user, no extension and no number of a trunk");
+                say(format!("groups.{i}.fallback"), message);
+            }
+        }
         found
+    }
+
+    /// Whether that is a group, or a number that some trunk takes.
+    fn is_reached(&self, target: &str) -> bool {
+        self.groups.iter().any(|group| group.extension.as_str() == target)
+            || self.trunks.iter().any(|trunk| trunk.outbound_for(target).is_some())
+    }
+
+    /// What is dialled to pick a call up must not be how some number begins.
+    fn pickup_problems(&self, numbers: &BTreeMap<String, String>, say: &mut impl FnMut(String, String)) {
+        if self.pickup.is_empty() {
+            return;
+        }
+        if SlotId::new(&self.pickup).is_none() {
+            say("pickup".to_owned(), "digits, letters, “*” and “#”, for example \"*8\"".to_owned());
+        }
+        let begins = numbers.iter().find(|(number, _)| number.starts_with(&self.pickup));
+        if let Some((number, owner)) = begins {
+            say("pickup".to_owned(), format!("“{number}” of {owner} begins like this"));
+        }
     }
 }
 
@@ -446,7 +520,8 @@ mod tests {
         let uncommented = |line: &str| {
             let key = line.strip_prefix("# ").filter(|rest| {
                 let key = rest.split(" = ").next().unwrap_or_default();
-                rest.contains(" = ") && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                rest.starts_with("[[")
+                    || rest.contains(" = ") && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
             });
             key.unwrap_or(line).to_owned()
         };
@@ -458,9 +533,13 @@ mod tests {
             toml::Table::try_from(&config.lots[0]).unwrap(),
             toml::Table::try_from(&config.users[1]).unwrap(),
             toml::Table::try_from(&config.features).unwrap(),
+            toml::Table::try_from(&config.groups[0]).unwrap(),
+            toml::Table::try_from(&config.pages[0]).unwrap(),
+            toml::Table::try_from(&config.trunks[0]).unwrap(),
+            toml::Table::try_from(&config.trunks[0].outbound[0]).unwrap(),
         ] {
             for key in options.keys() {
-                let named = |line: &String| line.starts_with(&format!("{key} ="));
+                let named = |line: &String| line.contains(&format!("{key} ="));
                 assert!(whole.iter().any(named), "{key} is not in the example");
             }
         }

@@ -96,7 +96,6 @@ impl Lot {
         self.refuse_in_transfer(call)?;
         let user = self.legs.get(&call).and_then(|leg| leg.user.clone()).unwrap_or_default();
         match self.destination_for(&user, dialled) {
-            Some(Destination::User(callee)) => self.ring_for_transfer(now, call, &user, &callee, None),
             Some(Destination::Park { lot }) => {
                 let parked = self.park_other_end(now, call, lot, None, Text::default())?;
                 self.dismiss_parker(now, call, lot, &parked, true);
@@ -109,7 +108,11 @@ impl Lot {
                 self.announce(now, lot, &parked);
                 Ok(())
             }
-            None => Err(Refusal::new(404, "There is no such extension. The call stays with you.")),
+            Some(destination) => self.ring_for_transfer(now, call, &user, &destination, None),
+            None => {
+                let outside = self.outside_for(&user, dialled).map_err(Refusal::and_the_call_stays)?;
+                self.ring_for_transfer(now, call, &user, &outside, None)
+            }
         }
     }
 

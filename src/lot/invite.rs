@@ -51,6 +51,7 @@ impl Lot {
         };
         let (answer, changes) = self.registrar.register(now, config, self.config.max_expires, from, request);
         self.agent.answer(now, key, answer.status, answer.headers, Vec::new());
+        self.touch_user(&user);
         for change in changes {
             let user = user.clone();
             match change {
@@ -60,6 +61,13 @@ impl Lot {
                 Change::Unregistered => self.say(Notice::Unregistered { user }),
                 Change::Moved { from, to } => self.follow_phone(&user, from, to),
             }
+        }
+    }
+
+    /// The lamps of this user may have changed.
+    pub(super) fn touch_user(&mut self, user: &str) {
+        if let Some(user) = self.plan.user(user) {
+            self.presence.touch_all(&[user.number(), &user.name]);
         }
     }
 
@@ -78,19 +86,27 @@ impl Lot {
 
     /// An INVITE outside a dialog.
     pub(super) fn on_invite(&mut self, now: Moment, call: CallKey, from: Peer, request: &Request) {
+        if let Some(trunk) = self.trunk_at(from, request) {
+            return self.on_trunk_invite(now, call, from, trunk, request);
+        }
         let user = match self.prove(now, from, request) {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.reject_unkept(now, call, status, headers),
         };
         if let Err(refusal) = self.route(now, call, from, &user, request) {
-            if let Some(leg) = self.legs.remove(&call)
-                && let Some(sound) = leg.sound
-            {
-                self.sound.close(sound);
-            }
-            self.agent.reject(now, call, refusal.status, refusal.headers());
+            self.turn_away(now, call, &refusal);
             self.note_refusal(Method::Invite, from, Some(user), &refusal);
         }
+    }
+
+    /// Refuses a leg that called in.
+    pub(super) fn turn_away(&mut self, now: Moment, call: CallKey, refusal: &Refusal) {
+        if let Some(leg) = self.legs.remove(&call)
+            && let Some(sound) = leg.sound
+        {
+            self.sound.close(sound);
+        }
+        self.agent.reject(now, call, refusal.status, refusal.headers());
     }
 
     pub(super) fn note_refusal(
@@ -136,23 +152,38 @@ impl Lot {
             return self.replace(now, call, user, &replaces);
         }
         let dialled = request.uri.user.clone().unwrap_or_default();
+        if let Some(extension) = self.picks_up(&dialled) {
+            return self.pick_up(now, call, user, &extension);
+        }
         match self.destination_for(user, &dialled) {
-            Some(Destination::User(callee)) => self.place_call(now, call, &callee),
             Some(Destination::Park { lot }) => self.park_oneself(now, call, user, lot, request),
             Some(Destination::Slot { lot, slot }) => self.retrieve_from(now, call, user, lot, &slot, request),
-            None => Err(Refusal::new(404, "There is no such extension.")),
+            Some(Destination::Page { page }) => self.page(now, call, user, page),
+            Some(destination) => self.place_call(now, call, &destination),
+            None => {
+                let destination = self.outside_for(user, &dialled)?;
+                self.place_call(now, call, &destination)
+            }
         }
     }
 
-    fn place_call(&mut self, now: Moment, call: CallKey, callee: &str) -> Result<(), Refusal> {
+    /// Rings whom a leg that called in wants.
+    pub(super) fn place_call(
+        &mut self,
+        now: Moment,
+        call: CallKey,
+        destination: &Destination,
+    ) -> Result<(), Refusal> {
         let caller = self.legs.get(&call).map(|leg| leg.identity.clone()).unwrap_or_default();
         let offer = self.legs.get(&call).and_then(|leg| leg.offer.clone()).unwrap_or_default();
         let codecs = self.codecs_like(&offer);
         let (from, headers) = (self.address(&caller), self.asserted(&caller));
-        let bell = Bell { from, headers, codecs, time: RING_TIME };
-        let attempt = self.ring_user(now, Purpose::Call { caller: call }, callee, &bell)?;
+        let user = self.legs.get(&call).and_then(|leg| leg.user.clone());
+        let bell = Bell { from, caller: user, headers, codecs, time: RING_TIME };
+        let steps = self.steps_to(destination);
+        let attempt = self.ring(now, Purpose::Call { caller: call }, steps, &bell)?;
         self.move_to(call, Place::Asking(attempt));
-        let to = self.plan.user(callee).map(identity_of).unwrap_or_default();
+        let to = self.who_is(destination);
         self.say(Notice::CallPlaced { from: caller, to });
         Ok(())
     }

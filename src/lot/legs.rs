@@ -1,13 +1,15 @@
 //! The legs: every phone the lot talks with is one leg, one dialog of the user agent. Where a leg is (`Place`)
 //! decides what it hears, what its lamp shows, and what happens when it ends.
 
+use super::attempts::Bell;
+use super::hunt::Step;
 use super::prompts::Prompt;
 use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
 use crate::parking::{Identity, Moment, SlotId};
 use crate::sip::Peer;
 use crate::sip::{CallKey, DialogId, ReferKey};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// The most legs at once; beyond it an INVITE gets 503.
@@ -43,6 +45,10 @@ pub(super) enum Place {
     Stranded,
     /// It talks with nobody, hears something to its end, and is hung up then.
     Listening,
+    /// It speaks to all who hear it.
+    Paging,
+    /// It hears that leg page.
+    Hearing(CallKey),
     /// It is being hung up.
     Leaving,
 }
@@ -79,6 +85,13 @@ pub(super) struct Leg {
     pub dials: bool,
     /// What a lot said about features after a retrieve, for as long as these two talk.
     pub retrieved: Option<Retrieved>,
+    /// Whose ringing call this leg has taken, and brings back to him if he doesn't really take it: no ACK, or gone again
+    /// within [`SECOND_THOUGHTS`].
+    pub picked_from: Option<String>,
+    /// When it is hung up, for one that pages.
+    pub ends_at: Option<Moment>,
+    /// The name of the trunk that it goes over, or came by.
+    pub trunk: Option<String>,
     /// Its dialog, noted while it is parked: the user agent forgets it as soon as it ends.
     pub dialog: Option<DialogId>,
 }
@@ -101,6 +114,9 @@ impl Leg {
             prompt: None,
             dials: false,
             retrieved: None,
+            picked_from: None,
+            ends_at: None,
+            trunk: None,
             dialog: None,
         }
     }
@@ -134,6 +150,8 @@ pub(super) enum Purpose {
     Fallback { ticket: Ticket },
     /// He is to hear where a call is parked.
     Announce { ticket: Ticket, slot: SlotId },
+    /// A page.
+    Page { pager: CallKey },
     /// A blind transfer; the transferor may hang up meanwhile.
     Transfer { transferee: CallKey, transferor: Option<CallKey>, refer: Option<ReferKey>, sent_by: String },
 }
@@ -147,6 +165,12 @@ pub(super) struct Attempt {
     pub ends_at: Moment,
     /// The best of the refusals so far (RFC 3261 16.7).
     pub refusal: u16,
+    /// How those who ring now were chosen.
+    pub step: Step,
+    /// Who is rung after them.
+    pub then: VecDeque<Step>,
+    /// How they are rung.
+    pub bell: Bell,
 }
 
 /// Of two final refusals the one that says more to the caller (RFC 3261 16.7 step 6, simplified: 6xx, then what the

@@ -140,7 +140,8 @@ impl Lot {
             ("Answer-Mode", "Auto".to_owned()),
         ];
         let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let bell = Bell { from, headers, codecs: CODECS.to_vec(), time: ANNOUNCE_TIME };
+        let caller = Some(parked.parker.user.clone());
+        let bell = Bell { from, caller, headers, codecs: CODECS.to_vec(), time: ANNOUNCE_TIME };
         for name in listeners {
             let Some(user) = self.plan.user_at(&name).map(|user| user.name.clone()) else { continue };
             if !self.is_on_the_phone(&user) {

@@ -10,7 +10,10 @@
 //! | `gate`, `registrar`, `rights` | who may come in, where the phones are, who may do what in which lot |
 //! | `slots` | the slot book: pure parking, no SIP |
 //! | `invite` | who comes in, and where he goes |
-//! | `legs`, `calls`, `attempts` | what a leg is; its life; ringing somebody, for whatever reason |
+//! | `legs`, `calls` | what a leg is; its life |
+//! | `hunt`, `attempts`, `pickup` | whom a call rings; ringing them, for whatever reason; taking a call that rings another |
+//! | `page` | one speaks on several phones |
+//! | `trunk` | calls from and to the outside |
 //! | `park`, `retrieve`, `comeback`, `transfer` | what the lot is for |
 //! | `keys`, `features` | what is typed into a call |
 //! | `listening`, `prompts` | what a leg hears once: its slot, a tone, an announcement |
@@ -27,6 +30,7 @@ mod comeback;
 pub mod config;
 mod features;
 mod gate;
+mod hunt;
 pub mod import;
 mod invite;
 mod keys;
@@ -34,7 +38,9 @@ mod legs;
 mod listening;
 mod notes;
 mod notice;
+mod page;
 mod park;
+mod pickup;
 mod plan;
 mod presence;
 mod prompts;
@@ -45,6 +51,7 @@ mod rights;
 pub mod slots;
 mod sound;
 mod transfer;
+mod trunk;
 mod words;
 
 pub use config::LotConfig;
@@ -52,6 +59,7 @@ pub use legs::{MAX_LEGS, MAX_LEGS_PER_USER};
 pub use notice::{MAX_NOTICES, Notice};
 pub use prompts::{Words, beep};
 pub use sound::FIRST_STREAM;
+pub use trunk::TrunkLookup;
 
 use crate::media::{Command, Music, Report};
 use crate::parking::Moment;
@@ -68,6 +76,7 @@ use registrar::Registrar;
 use slots::ParkingLot;
 use sound::Sound;
 use std::collections::{BTreeMap, VecDeque};
+use trunk::Trunks;
 
 /// What the lot calls itself in Server and User-Agent.
 pub const PRODUCT: &str = concat!("parkdeck-lot/", env!("CARGO_PKG_VERSION"));
@@ -92,6 +101,7 @@ pub struct Lot {
     relays: relay::Relays,
     keyboard: keys::Keyboard,
     listeners: BTreeMap<CallKey, Moment>,
+    trunks: Trunks,
     sound: Sound,
     notices: VecDeque<Notice>,
     chance: StdRng,
@@ -137,6 +147,7 @@ impl Lot {
             relays: relay::Relays::default(),
             keyboard: keys::Keyboard::default(),
             listeners: BTreeMap::new(),
+            trunks: Trunks::new(&config),
             sound: Sound::new(local.ip(), config.secure_media, StdRng::from_seed(chance.random())),
             notices: VecDeque::new(),
             chance,
@@ -187,6 +198,7 @@ impl Lot {
             self.agent.wake(now);
         }
         for user in self.registrar.expire(now) {
+            self.touch_user(&user);
             self.say(Notice::Unregistered { user });
         }
         self.settle(now);
@@ -194,6 +206,8 @@ impl Lot {
         self.end_overdue_relays(now);
         self.end_overdue_keys(now);
         self.end_overdue_listeners(now);
+        self.look_up_overdue_trunks(now);
+        self.end_overdue_pages(now);
         self.ring_back_overdue_calls(now);
         self.seat_the_stranded(now);
         self.settle(now);
@@ -203,7 +217,13 @@ impl Lot {
     pub fn next_wake(&self) -> Option<Moment> {
         let attempts = self.attempts.values().map(|attempt| attempt.ends_at).min();
         let lots = self.lots.iter().filter_map(ParkingLot::next_due).min();
-        let others = [self.registrar.next_expiry(), self.relays.next_due(), self.keyboard.next_due()];
+        let others = [
+            self.registrar.next_expiry(),
+            self.relays.next_due(),
+            self.keyboard.next_due(),
+            self.trunks.next_due(),
+            self.next_page_end(),
+        ];
         let listeners = self.listeners.values().copied().min();
         [self.agent.next_wake(), attempts, lots, listeners].into_iter().chain(others).flatten().min()
     }
@@ -269,6 +289,7 @@ impl Lot {
         self.lots.extend(old.into_iter().filter(|lot| lot.calls().next().is_some()));
         self.registrar.retain_users(|user| self.plan.user(user).is_some());
         self.relays.retain_users(|user| self.plan.user(user).is_some());
+        self.reload_trunks(now, &config);
         self.config = config;
         self.review_watchers(now);
         self.settle(now);
@@ -322,7 +343,18 @@ impl Lot {
             Event::RequestAnswered { sent, status, .. } => self.on_relayed(now, sent, status),
             Event::WatcherRefreshed { watcher } => self.on_watcher_refreshed(now, watcher),
             Event::WatcherLeft { watcher } => self.presence.forget(watcher),
-            // The lot has no accounts, watches nobody and sends no REFER.
+            Event::Registered { account, expires_s } => self.on_trunk_registered(now, account, expires_s),
+            Event::RegistrationFailed { account, reason, .. } | Event::FlowLost { account, reason } => {
+                self.on_trunk_failed(account, reason);
+            }
+            Event::ServersWanted { account } => self.on_servers_wanted(account),
+            Event::NotifiedUnasked { account, body, .. } => {
+                self.on_messages_told(Some(account), None, &body);
+            }
+            Event::Notified { subscription, body, .. } => {
+                self.on_messages_told(None, Some(subscription), &body);
+            }
+            // The lot sends no REFER, and asks nobody whether he is there.
             _ => {}
         }
     }
@@ -360,7 +392,10 @@ fn ua_config(config: &LotConfig, seed: [u8; 32]) -> UaConfig {
     let listens = [(Transport::Tcp, config.listen_tcp), (Transport::Tls, config.listen_tls)];
     let listens =
         listens.into_iter().filter_map(|(how, at)| Some(Peer::new(how, config.stream_address(at?))));
-    UaConfig { listens: listens.collect(), ..UaConfig::server(config.contact_address(), PRODUCT, seed) }
+    let mut ua =
+        UaConfig { listens: listens.collect(), ..UaConfig::server(config.contact_address(), PRODUCT, seed) };
+    ua.supported.extend([crate::sip::rlmi::OPTION_TAG.to_owned(), "outbound".to_owned(), "path".to_owned()]);
+    ua
 }
 
 #[cfg(test)]

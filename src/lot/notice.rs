@@ -45,6 +45,34 @@ pub enum Notice {
         /// To whom.
         to: Identity,
     },
+    /// A call that rang somebody was taken by somebody else.
+    CallPickedUp {
+        /// Who calls.
+        who: Identity,
+        /// Who took the call.
+        by: Identity,
+    },
+    /// Somebody pages a group.
+    Paged {
+        /// Who.
+        by: Identity,
+        /// The group's name.
+        group: String,
+    },
+    /// A trunk is open.
+    TrunkRegistered {
+        /// Its name.
+        trunk: String,
+        /// For how long.
+        expires_s: u32,
+    },
+    /// A trunk is not open; it is tried again.
+    TrunkFailed {
+        /// Its name.
+        trunk: String,
+        /// Why.
+        reason: String,
+    },
     /// A call is parked.
     CallParked {
         /// Where.

@@ -90,6 +90,18 @@ impl Lot {
         request: &Request,
     ) -> Result<(), Refusal> {
         self.may_park(user, lot)?;
+        self.park_himself(now, call, user, lot, request)
+    }
+
+    /// Parks a leg that called in; `user` is who is asked to take it back, nobody when empty.
+    pub(super) fn park_himself(
+        &mut self,
+        now: Moment,
+        call: CallKey,
+        user: &str,
+        lot: usize,
+        request: &Request,
+    ) -> Result<(), Refusal> {
         let answer = self.answer_offer_of(call, None)?;
         let identity = self.legs.get(&call).map(|leg| leg.identity.clone()).unwrap_or_default();
         let parker = Parker { user: user.to_owned(), identity: identity.clone() };

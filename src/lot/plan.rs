@@ -22,6 +22,23 @@ pub enum Destination {
         /// Which slot.
         slot: SlotId,
     },
+    /// A ring group.
+    Group {
+        /// Index of the group.
+        group: usize,
+    },
+    /// A page group.
+    Page {
+        /// Index of the page group.
+        page: usize,
+    },
+    /// A number outside. Nothing that is dialled means this by itself: who dials must be allowed to.
+    Outside {
+        /// Index of the trunk.
+        trunk: usize,
+        /// What is dialled there.
+        number: String,
+    },
 }
 
 /// Users by name, and what their extensions and those of the lots mean.
@@ -40,6 +57,12 @@ impl Plan {
         for user in users.values() {
             numbers.insert(user.name.clone(), Destination::User(user.name.clone()));
             numbers.insert(user.number().to_owned(), Destination::User(user.name.clone()));
+        }
+        for (group, ring) in config.groups.iter().enumerate() {
+            numbers.insert(ring.extension.to_string(), Destination::Group { group });
+        }
+        for (page, group) in config.pages.iter().enumerate() {
+            numbers.insert(group.extension.to_string(), Destination::Page { page });
         }
         for (lot, parking) in config.lots.iter().enumerate() {
             // Where several lots share it, the first.

@@ -1,8 +1,10 @@
-//! Lamps (RFC 4235 over RFC 6665): slots and user extensions, the full state at once and after each change. Who is
-//! parked, and the tags that name his dialog, are told only to those who may retrieve.
+//! Lamps (RFC 4235 over RFC 6665): slots, users and groups, the full state at once and after each change; as presence for
+//! phones that know only that (RFC 3856), and many by one subscription (RFC 4662). Waiting messages (RFC 3842). Who is
+//! parked or calls, and the tags that name his dialog, are told only to those who may take him.
 
 use super::Lot;
-use super::legs::Place;
+use super::config::{ListConfig, UserConfig};
+use super::legs::{Attempt, Place, Purpose};
 use super::plan::Destination;
 use super::slots::{ParkedCall, Phase};
 use super::words::Refusal;
@@ -10,7 +12,9 @@ use crate::parking::{Identity, Moment};
 use crate::sip::Peer;
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Direction, Party};
 use crate::sip::message::{Method, Request, Uri};
-use crate::sip::{CallKey, RequestKey, WatcherKey};
+use crate::sip::message_summary::{self, MessageSummary};
+use crate::sip::presence::{self, Activity, Tuple};
+use crate::sip::{CallKey, RequestKey, WatcherKey, rlmi};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many subscriptions a user may have to one extension; a further one ends the oldest.
@@ -22,11 +26,48 @@ const MAX_EXPIRES_S: u32 = 3_600;
 /// What is granted to a SUBSCRIBE that names no time (RFC 4235 3.4).
 const DEFAULT_EXPIRES_S: u32 = 3_600;
 
+/// What a watcher wants to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Package {
+    /// The calls of an extension, or who is in a slot (RFC 4235).
+    Dialog,
+    /// Whether somebody is there and talks, for phones that know only that (RFC 3856).
+    Presence,
+    /// Whether messages wait (RFC 3842).
+    Messages,
+}
+
+impl Package {
+    const ALL: [(Self, &'static str); 3] = [
+        (Self::Dialog, "dialog"),
+        (Self::Presence, presence::EVENT),
+        (Self::Messages, message_summary::EVENT),
+    ];
+
+    fn read(event: &str) -> Option<Self> {
+        let word = event.split(';').next().unwrap_or_default().trim();
+        Self::ALL.into_iter().find(|(_, name)| name.eq_ignore_ascii_case(word)).map(|(package, _)| package)
+    }
+}
+
 #[derive(Debug)]
 struct Watcher {
+    /// What was subscribed to: an extension, or a list of them.
     extension: String,
     user: String,
+    package: Package,
     version: u32,
+    /// For a list: those of its extensions of which there is news to tell.
+    list: Option<BTreeSet<String>>,
+}
+
+/// All that watchers may be told of an extension.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct State {
+    pub dialogs: Vec<DialogElement>,
+    /// Whether a phone is registered there.
+    open: bool,
+    messages: Option<MessageSummary>,
 }
 
 /// Who watches what, and which lamps have changed.
@@ -36,7 +77,9 @@ pub(super) struct Presence {
     by_extension: BTreeMap<String, BTreeSet<WatcherKey>>,
     changed: BTreeSet<String>,
     /// What was told last, without what merely counts on.
-    told: BTreeMap<String, Vec<DialogElement>>,
+    told: BTreeMap<String, State>,
+    /// Watchers of lists to whom there is something to tell.
+    waiting: BTreeSet<WatcherKey>,
 }
 
 impl Presence {
@@ -47,6 +90,11 @@ impl Presence {
         }
     }
 
+    /// The same for several.
+    pub(super) fn touch_all(&mut self, extensions: &[&str]) {
+        extensions.iter().for_each(|extension| self.touch(extension));
+    }
+
     pub(super) fn count(&self) -> usize {
         self.watchers.len()
     }
@@ -54,19 +102,30 @@ impl Presence {
     /// A watcher is gone.
     pub(super) fn forget(&mut self, key: WatcherKey) {
         let Some(watcher) = self.watchers.remove(&key) else { return };
-        if let Some(of_extension) = self.by_extension.get_mut(&watcher.extension) {
+        self.waiting.remove(&key);
+        let of_list = watcher.list.is_some();
+        let left: Vec<String> = match of_list {
+            true => {
+                self.by_extension.iter().filter(|(_, k)| k.contains(&key)).map(|(e, _)| e.clone()).collect()
+            }
+            false => vec![watcher.extension],
+        };
+        for extension in left {
+            let Some(of_extension) = self.by_extension.get_mut(&extension) else { continue };
             of_extension.remove(&key);
             if of_extension.is_empty() {
-                self.by_extension.remove(&watcher.extension);
-                self.told.remove(&watcher.extension);
-                self.changed.remove(&watcher.extension);
+                self.by_extension.remove(&extension);
+                self.told.remove(&extension);
+                self.changed.remove(&extension);
             }
         }
     }
 
-    fn add(&mut self, key: WatcherKey, extension: String, user: String) {
-        self.by_extension.entry(extension.clone()).or_default().insert(key);
-        self.watchers.insert(key, Watcher { extension, user, version: 0 });
+    fn add(&mut self, key: WatcherKey, watcher: Watcher, watched: &[String]) {
+        for extension in watched {
+            self.by_extension.entry(extension.clone()).or_default().insert(key);
+        }
+        self.watchers.insert(key, watcher);
     }
 
     /// All subscriptions of this user.
@@ -75,9 +134,9 @@ impl Presence {
     }
 
     /// This user's subscriptions to the extension, the oldest first.
-    fn of_user(&self, extension: &str, user: &str) -> Vec<WatcherKey> {
-        let of_extension = self.by_extension.get(extension).into_iter().flatten();
-        of_extension.filter(|key| self.watchers.get(key).is_some_and(|w| w.user == user)).copied().collect()
+    fn of_user(&self, extension: &str, user: &str, package: Package) -> Vec<WatcherKey> {
+        let his = |w: &Watcher| w.user == user && w.extension == extension && w.package == package;
+        self.watchers.iter().filter(|(_, watcher)| his(watcher)).map(|(key, _)| *key).collect()
     }
 }
 
@@ -103,35 +162,82 @@ impl Lot {
         user: &str,
         request: &Request,
     ) -> Result<(), (Refusal, Option<(String, String)>)> {
-        let package = request.headers.get("Event").and_then(|e| e.split(';').next()).unwrap_or_default();
-        if !package.trim().eq_ignore_ascii_case("dialog") {
-            let allowed = ("Allow-Events".to_owned(), "dialog".to_owned());
-            return Err((Refusal::new(489, "Only the dialog package is known."), Some(allowed)));
-        }
+        let Some(package) = Package::read(request.headers.get("Event").unwrap_or_default()) else {
+            let names = Package::ALL.map(|(_, name)| name).join(", ");
+            let allowed = ("Allow-Events".to_owned(), names);
+            return Err((Refusal::new(489, "That event package is not known."), Some(allowed)));
+        };
         let refuse = |status, words: &str| Err((Refusal::new(status, words), None));
         let extension = request.uri.user.clone().unwrap_or_default();
-        match self.destination_for(user, &extension) {
-            Some(Destination::Slot { lot, .. }) if !self.has_hints(lot) => {
-                return refuse(404, "The slots of that lot have no lamps (parkinghints).");
-            }
-            Some(Destination::Slot { .. } | Destination::User(_)) => {}
-            Some(Destination::Park { .. }) | None => return refuse(404, "There is nothing to watch there."),
+        let members = self.list_of(&extension);
+        if let Err(refusal) = self.can_be_watched(user, package, &extension, members.is_some()) {
+            return Err((refusal, None));
+        }
+        let knows_lists =
+            request.headers.list("Supported").iter().any(|tag| tag.eq_ignore_ascii_case(rlmi::OPTION_TAG));
+        if members.is_some() && !knows_lists {
+            let required = ("Require".to_owned(), rlmi::OPTION_TAG.to_owned());
+            return Err((Refusal::new(421, "That is a list of extensions."), Some(required)));
         }
         // The user agent sends NOTIFY only to where this came from, and the nonce has proven that somebody is there.
         if self.presence.count() >= MAX_WATCHERS {
             return refuse(503, "Too many subscriptions.");
         }
-        let own = self.presence.of_user(&extension, user);
+        let own = self.presence.of_user(&extension, user, package);
         for oldest in own.iter().take((own.len() + 1).saturating_sub(MAX_WATCHERS_PER_USER)) {
             self.agent.dismiss(now, *oldest, "rejected");
             self.presence.forget(*oldest);
         }
         let expires_s = request.headers.expires().unwrap_or(DEFAULT_EXPIRES_S).min(MAX_EXPIRES_S);
-        if let Some(watcher) = self.agent.admit_watcher(now, key, expires_s) {
-            self.presence.add(watcher, extension, user.to_owned());
+        let admitted = match &members {
+            Some(_) => self.agent.admit_list_watcher(now, key, expires_s),
+            None => self.agent.admit_watcher(now, key, expires_s),
+        };
+        if let Some(watcher) = admitted {
+            let watched = members.clone().unwrap_or_else(|| vec![extension.clone()]);
+            let list = members.map(|_| BTreeSet::new());
+            let user = user.to_owned();
+            self.presence.add(watcher, Watcher { extension, user, package, version: 0, list }, &watched);
             self.tell(now, watcher);
         }
         Ok(())
+    }
+
+    /// Whether there is something to watch there, for this user.
+    fn can_be_watched(
+        &self,
+        user: &str,
+        package: Package,
+        extension: &str,
+        list: bool,
+    ) -> Result<(), Refusal> {
+        let nothing = || Refusal::new(404, "There is nothing to watch there.");
+        if package == Package::Messages {
+            // A mailbox is its owner's.
+            let own = self.plan.user_at(extension).filter(|watched| watched.name == user);
+            return match own.and_then(|own| self.messages_of(own)) {
+                Some(_) => Ok(()),
+                None => Err(Refusal::new(404, "There is no mailbox of yours.")),
+            };
+        }
+        match self.destination_for(user, extension) {
+            _ if list => Ok(()),
+            Some(Destination::Slot { lot, .. }) if !self.has_hints(lot) => {
+                Err(Refusal::new(404, "The slots of that lot have no lamps (parkinghints)."))
+            }
+            Some(Destination::Slot { .. } | Destination::User(_) | Destination::Group { .. }) => Ok(()),
+            Some(Destination::Park { .. } | Destination::Page { .. } | Destination::Outside { .. })
+            | None => Err(nothing()),
+        }
+    }
+
+    fn messages_of(&self, user: &UserConfig) -> Option<MessageSummary> {
+        self.trunks.messages_of(|who| who == user.name || who == user.number())
+    }
+
+    /// The extensions of a list; `None`: it is none.
+    fn list_of(&self, extension: &str) -> Option<Vec<String>> {
+        self.config.lists.iter().find(|list| list.extension.as_str() == extension).map(ListConfig::extensions)
     }
 
     /// A watcher asked again.
@@ -145,15 +251,17 @@ impl Lot {
         for key in keys {
             let Some(watcher) = self.presence.watchers.get(&key) else { continue };
             let known = self.plan.user(&watcher.user).is_some();
-            let gone = match self.destination_for(&watcher.user, &watcher.extension) {
-                Some(Destination::Slot { lot, .. }) => !self.has_hints(lot),
-                destination => destination.is_none(),
-            };
-            if !known || gone {
-                self.agent.dismiss(now, key, "noresource");
-                self.presence.forget(key);
-            } else {
+            let (user, extension) = (watcher.user.clone(), watcher.extension.clone());
+            let list = self.list_of(&extension);
+            // A list has other members than before: whoever watches it asks again.
+            let same_kind = list.is_some() == watcher.list.is_some() && list.is_none();
+            let stays = known && self.can_be_watched(&user, watcher.package, &extension, false).is_ok();
+            if same_kind && stays {
                 self.tell(now, key);
+            } else {
+                let reason = if list.is_some() && known { "deactivated" } else { "noresource" };
+                self.agent.dismiss(now, key, reason);
+                self.presence.forget(key);
             }
         }
     }
@@ -162,37 +270,134 @@ impl Lot {
     pub(super) fn tell_watchers(&mut self, now: Moment) {
         for extension in std::mem::take(&mut self.presence.changed) {
             let state = self.state_of(&extension);
-            if self.presence.told.get(&extension) == Some(&state) {
-                continue;
-            }
+            let old = self.presence.told.insert(extension.clone(), state.clone());
+            let old = old.unwrap_or_default();
+            let dialogs = old.dialogs != state.dialogs;
             let watchers = self.presence.by_extension.get(&extension).cloned().unwrap_or_default();
-            self.presence.told.insert(extension, state);
-            for watcher in watchers {
-                self.tell(now, watcher);
+            for key in watchers {
+                let Some(watcher) = self.presence.watchers.get_mut(&key) else { continue };
+                let news = match watcher.package {
+                    Package::Dialog => dialogs,
+                    Package::Presence => dialogs || old.open != state.open,
+                    Package::Messages => old.messages != state.messages,
+                };
+                match &mut watcher.list {
+                    _ if !news => {}
+                    Some(of_list) => {
+                        of_list.insert(extension.clone());
+                        self.presence.waiting.insert(key);
+                    }
+                    None => self.tell(now, key),
+                }
             }
+        }
+        // Who has not confirmed the last news of his list gets the next together: none of it is left out.
+        let waiting: Vec<WatcherKey> = self.presence.waiting.iter().copied().collect();
+        for key in waiting.into_iter().filter(|key| !self.agent.is_telling(*key)).collect::<Vec<_>>() {
+            self.presence.waiting.remove(&key);
+            self.tell_list(now, key, false);
         }
     }
 
     /// The full state, to one watcher.
     fn tell(&mut self, now: Moment, key: WatcherKey) {
         let Some(watcher) = self.presence.watchers.get(&key) else { return };
-        let extension = watcher.extension.clone();
-        let mut dialogs = self.state_of(&extension);
-        let parked = self.lots.iter().enumerate();
-        let parked = parked.map(|(lot, parking)| (lot, parking.in_slot(&extension)));
-        let parked = parked.into_iter().find_map(|(lot, parked)| Some((lot, parked?)));
-        if let (Some((lot, parked)), Some(dialog)) = (parked, dialogs.first_mut()) {
-            if self.sees(&watcher.user, lot) || parked.parker.user == watcher.user {
-                dialog.duration_s = Some(parked.waited_s(now));
-            } else {
-                *dialog = bare(dialog);
+        if watcher.list.is_some() {
+            return self.tell_list(now, key, true);
+        }
+        let (extension, version) = (watcher.extension.clone(), watcher.version);
+        let (content_type, body) = self.document(now, &watcher.user, watcher.package, &extension, version);
+        if let Some(watcher) = self.presence.watchers.get_mut(&key) {
+            watcher.version = watcher.version.wrapping_add(1);
+        }
+        self.agent.notify(now, key, content_type, body);
+    }
+
+    /// The state of a list to one of its watchers, of all its extensions or of those with news (RFC 4662).
+    fn tell_list(&mut self, now: Moment, key: WatcherKey, full: bool) {
+        let Some(watcher) = self.presence.watchers.get_mut(&key) else { return };
+        let news = watcher.list.as_mut().map(std::mem::take).unwrap_or_default();
+        let version = watcher.version;
+        watcher.version = watcher.version.wrapping_add(1);
+        let (user, package, list) = (watcher.user.clone(), watcher.package, watcher.extension.clone());
+        let mut all = self.list_of(&list).unwrap_or_default();
+        all.retain(|member| self.can_be_watched(&user, package, member, false).is_ok());
+        let told: Vec<String> = all.into_iter().filter(|member| full || news.contains(member)).collect();
+        let bodies: Vec<(&str, Vec<u8>)> =
+            told.iter().map(|member| self.document(now, &user, package, member, version)).collect();
+        let uri = |extension: &str| Uri::sip(extension, &self.config.realm).to_string();
+        let resources = told.iter().zip(&bodies).map(|(member, (kind, body))| rlmi::Resource {
+            uri: uri(member),
+            instances: vec![rlmi::Instance {
+                id: "1".to_owned(),
+                state: rlmi::InstanceState::Active,
+                reason: None,
+                content: Some(((*kind).to_owned(), body)),
+            }],
+        });
+        let list = rlmi::List { uri: uri(&list), version, full, resources: resources.collect() };
+        let (content_type, body) = rlmi::write(&list);
+        self.agent.notify(now, key, &content_type, body);
+    }
+
+    /// What one user is told of an extension, and of what type that is.
+    fn document(
+        &self,
+        now: Moment,
+        user: &str,
+        package: Package,
+        extension: &str,
+        version: u32,
+    ) -> (&'static str, Vec<u8>) {
+        let mut state = self.state_of(extension);
+        let entity = Uri::sip(extension, &self.config.realm).to_string();
+        match package {
+            Package::Dialog => {
+                if let Some(dialog) = state.dialogs.first_mut() {
+                    let mut lots = self.lots.iter().enumerate();
+                    let parked = lots.find_map(|(lot, parking)| Some((lot, parking.in_slot(extension)?)));
+                    dialog.duration_s = parked.map(|(_, parked)| parked.waited_s(now));
+                    if !self.may_know(user, extension, parked) {
+                        *dialog = bare(dialog);
+                    }
+                }
+                let info = DialogInfo { version, full: true, entity, dialogs: state.dialogs };
+                (dialog_info::CONTENT_TYPE, dialog_info::write(&info))
+            }
+            Package::Presence => (presence::CONTENT_TYPE, presence::write(&presence_of(entity, &state))),
+            Package::Messages => {
+                let summary = state.messages.unwrap_or_default();
+                let summary = MessageSummary { account: Some(entity), ..summary };
+                (message_summary::CONTENT_TYPE, message_summary::write(&summary))
             }
         }
-        let entity = Uri::sip(&extension, &self.config.realm).to_string();
-        let Some(watcher) = self.presence.watchers.get_mut(&key) else { return };
-        let info = DialogInfo { version: watcher.version, full: true, entity, dialogs };
-        watcher.version = watcher.version.wrapping_add(1);
-        self.agent.notify(now, key, dialog_info::CONTENT_TYPE, dialog_info::write(&info));
+    }
+
+    /// Whether a watcher may know who is parked in a slot, or who calls at an extension, and the tags with which the
+    /// call can be taken.
+    fn may_know(
+        &self,
+        watcher: &str,
+        extension: &str,
+        parked: Option<(usize, &ParkedCall<CallKey>)>,
+    ) -> bool {
+        let Some(user) = self.plan.user(watcher) else { return false };
+        match parked {
+            Some((lot, parked)) => self.sees(watcher, lot) || parked.parker.user == watcher,
+            None => {
+                let own = self.plan.user_at(extension).is_some_and(|watched| watched.name == watcher);
+                own || user.permissions.may_pick_up()
+            }
+        }
+    }
+
+    fn state_of(&self, extension: &str) -> State {
+        let user = self.plan.user_at(extension);
+        State {
+            dialogs: self.dialogs_of(extension),
+            open: user.is_none_or(|user| !self.registrar.phones(&user.name).is_empty()),
+            messages: user.and_then(|user| self.messages_of(user)),
+        }
     }
 
     /// Whether the slots of that lot have lamps.
@@ -201,11 +406,16 @@ impl Lot {
     }
 
     /// What there is to tell of an extension.
-    fn state_of(&self, extension: &str) -> Vec<DialogElement> {
+    fn dialogs_of(&self, extension: &str) -> Vec<DialogElement> {
         if let Some(parked) = self.lots.iter().find_map(|lot| lot.in_slot(extension)) {
             return vec![self.parked_dialog(parked)];
         }
-        let Some(user) = self.plan.user_at(extension) else { return vec![idle(extension)] };
+        let Some(user) = self.plan.user_at(extension) else {
+            let ringing = self.attempts.values().find(|attempt| attempt.step.rings_group(extension));
+            return vec![
+                ringing.map_or_else(|| idle(extension), |attempt| self.ringing_dialog(extension, attempt)),
+            ];
+        };
         let of_user = self.legs.values().filter(|leg| leg.user.as_deref() == Some(&user.name));
         // The loudest of his phones: who talks is busy even while another phone rings.
         let state = of_user.filter_map(|leg| match leg.place {
@@ -213,14 +423,48 @@ impl Lot {
             | Place::Parked(_)
             | Place::Transferring(_)
             | Place::Stranded
-            | Place::Listening => Some((2, DialogState::Confirmed, None)),
+            | Place::Listening
+            | Place::Paging
+            | Place::Hearing(_) => Some((2, DialogState::Confirmed, None)),
             Place::Dialled(_) => Some((1, DialogState::Early, Some(Direction::Recipient))),
             Place::Asking(_) => Some((0, DialogState::Early, Some(Direction::Initiator))),
             Place::Leaving => None,
         });
         match state.max_by_key(|(weight, ..)| *weight) {
+            Some((_, DialogState::Early, Some(Direction::Recipient))) => {
+                let rings = |attempt: &&Attempt| {
+                    let mut legs = attempt.branches.iter().filter_map(|branch| self.legs.get(branch));
+                    legs.any(|leg| leg.user.as_deref() == Some(&user.name))
+                };
+                let attempt = self.attempts.values().find(rings);
+                vec![attempt.map_or_else(|| ringing(extension), |a| self.ringing_dialog(extension, a))]
+            }
             Some((_, state, direction)) => vec![DialogElement { state, direction, ..idle(extension) }],
             None => vec![idle(extension)],
+        }
+    }
+
+    /// A call that rings at an extension: who calls, and the dialog by which it can be taken, which is that of the one
+    /// who waits.
+    fn ringing_dialog(&self, extension: &str, attempt: &Attempt) -> DialogElement {
+        let parked = |ticket| self.lots.iter().find_map(|lot| lot.by_ticket(ticket));
+        let waiting = match &attempt.purpose {
+            Purpose::Call { caller } => Some(*caller),
+            Purpose::Transfer { transferee, .. } => Some(*transferee),
+            Purpose::Comeback { ticket } | Purpose::Fallback { ticket } => parked(ticket).map(|p| p.occupant),
+            Purpose::Page { .. } | Purpose::Announce { .. } => None,
+        };
+        let leg = waiting.and_then(|call| self.legs.get(&call));
+        let dialog = waiting.and_then(|call| self.agent.dialog_id(call));
+        let target = waiting.and_then(|call| self.agent.remote_target(call)).map(|uri| uri.to_string());
+        let local = Uri::sip(extension, &self.config.realm).to_string();
+        DialogElement {
+            call_id: dialog.as_ref().map(|d| d.call_id.clone()),
+            local_tag: dialog.as_ref().map(|d| d.local_tag.clone()),
+            remote_tag: dialog.map(|d| d.remote_tag),
+            local: Some(Party { uri: local.clone(), target: Some(local), ..Party::default() }),
+            remote: leg.map(|leg| Party { target, ..self.party(&leg.identity) }),
+            ..ringing(extension)
         }
     }
 
@@ -261,6 +505,11 @@ fn idle(extension: &str) -> DialogElement {
     DialogElement { id: extension.to_owned(), state: DialogState::Terminated, ..DialogElement::default() }
 }
 
+fn ringing(extension: &str) -> DialogElement {
+    let direction = Some(Direction::Recipient);
+    DialogElement { state: DialogState::Early, direction, ..idle(extension) }
+}
+
 /// The same lamp without who and without tags.
 fn bare(dialog: &DialogElement) -> DialogElement {
     DialogElement {
@@ -269,5 +518,28 @@ fn bare(dialog: &DialogElement) -> DialogElement {
         direction: dialog.direction,
         local: dialog.local.clone(),
         ..DialogElement::default()
+    }
+}
+
+/// What an extension's calls mean as presence.
+fn presence_of(entity: String, state: &State) -> presence::Presence {
+    let told = state.dialogs.first().map(|dialog| (dialog.state, dialog.direction));
+    let (activity, note) = match told {
+        _ if !state.open => (None, "Not registered"),
+        Some((DialogState::Early, Some(Direction::Recipient))) => (Some(Activity::Busy), "Ringing"),
+        Some((DialogState::Terminated, _)) | None => (None, "Ready"),
+        Some(_) => (Some(Activity::OnThePhone), "On the phone"),
+    };
+    let tuple = Tuple {
+        id: "t".to_owned(),
+        open: Some(state.open),
+        contact: Some(entity.clone()),
+        note: Some(note.to_owned()),
+    };
+    presence::Presence {
+        entity,
+        tuples: vec![tuple],
+        activities: activity.into_iter().collect(),
+        notes: vec![note.to_owned()],
     }
 }

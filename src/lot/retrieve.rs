@@ -93,6 +93,9 @@ impl Lot {
             }
             return self.retrieve(now, call, &ticket);
         }
+        if let Some(attempt) = self.attempt_about(named) {
+            return self.take_named(now, call, user, attempt);
+        }
         // A user may go on with his own call on another of his phones, and with nobody else's.
         match leg.peer() {
             Some(peer) if leg.user.as_deref() == Some(user) => {

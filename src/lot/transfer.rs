@@ -102,8 +102,12 @@ impl Lot {
             Some(Destination::Slot { lot, slot }) => {
                 self.park_peer(now, call, refer, request, lot, Some(&slot))
             }
-            Some(Destination::User(callee)) => self.transfer_blind(now, call, refer, request, &user, &callee),
-            None => Err(Refusal::new(404, "There is no such extension. The call stays with you.")),
+            Some(destination) => self.transfer_blind(now, call, refer, request, &user, &destination),
+            None => {
+                let dialled = target.user.as_deref().unwrap_or_default();
+                let destination = self.outside_for(&user, dialled).map_err(Refusal::and_the_call_stays)?;
+                self.transfer_blind(now, call, refer, request, &user, &destination)
+            }
         }
     }
 
@@ -114,10 +118,10 @@ impl Lot {
         refer: ReferKey,
         request: &Request,
         user: &str,
-        callee: &str,
+        destination: &Destination,
     ) -> Result<(), Refusal> {
         let silent = wants_no_reports(request);
-        self.ring_for_transfer(now, call, user, callee, (!silent).then_some(refer))?;
+        self.ring_for_transfer(now, call, user, destination, (!silent).then_some(refer))?;
         let answer = if silent { vec![("Refer-Sub".to_owned(), "false".to_owned())] } else { Vec::new() };
         self.agent.answer_refer(now, refer, 202, answer);
         Ok(())
@@ -129,7 +133,7 @@ impl Lot {
         now: Moment,
         call: CallKey,
         user: &str,
-        callee: &str,
+        destination: &Destination,
         refer: Option<ReferKey>,
     ) -> Result<(), Refusal> {
         let Some(peer) = self.legs.get(&call).and_then(|leg| leg.peer()) else {
@@ -145,8 +149,10 @@ impl Lot {
         let purpose =
             Purpose::Transfer { transferee: peer, transferor: Some(call), refer, sent_by: user.to_owned() };
         let codecs = super::sound::preferring(self.codec_of(peer), &super::sound::CODECS);
-        let bell = Bell { from: self.address(&who), headers, codecs, time: TRANSFER_RING_TIME };
-        self.ring_user(now, purpose, callee, &bell)?;
+        let caller = Some(user.to_owned());
+        let bell = Bell { from: self.address(&who), caller, headers, codecs, time: TRANSFER_RING_TIME };
+        let steps = self.steps_to(destination);
+        self.ring(now, purpose, steps, &bell)?;
         Ok(())
     }
 

@@ -38,6 +38,11 @@ impl Refusal {
         Self { status, words: words.into() }
     }
 
+    /// The same, said to somebody who has a call in hand.
+    pub(super) fn and_the_call_stays(self) -> Self {
+        Self { words: format!("{} The call stays with you.", self.words), ..self }
+    }
+
     /// Says it twice: Warning (RFC 3261 20.43) for people, Reason (RFC 3326) for those who read only that.
     pub(super) fn headers(&self) -> Vec<(String, String)> {
         let words = quotable(&self.words);

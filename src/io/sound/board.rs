@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// Streams that can take what one other receives (a bridge, and somebody listening in).
-const LISTENERS: usize = 4;
+const LISTENERS: usize = 32;
 /// Packets taken from one socket before the others have their turn.
 const BURST: usize = 128;
 /// How long a telephone event lasts that a transcoding bridge passes on.

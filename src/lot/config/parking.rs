@@ -329,8 +329,8 @@ impl ParkingConfig {
 
     /// What is wrong with the people that it names.
     pub(super) fn people_problems(&self, i: usize, config: &LotConfig, say: &mut impl FnMut(String, String)) {
-        let user = |name: &str| config.users.iter().any(|u| u.name == name || u.number() == name);
-        if let Some(target) = self.fallback.as_deref().filter(|t| !t.starts_with("sip:") && !user(t)) {
+        let known = |name: &str| config.is_user(name) || config.is_reached(name);
+        if let Some(target) = self.fallback.as_deref().filter(|t| !t.starts_with("sip:") && !known(t)) {
             let message = format!("“{target}” is no user, no extension and no sip: URI");
             say(format!("lots.{i}.fallback"), message);
         }
@@ -340,14 +340,14 @@ impl ParkingConfig {
         if self.announce.len() > MAX_ANNOUNCED {
             say(format!("lots.{i}.announce"), format!("at most {MAX_ANNOUNCED} phones"));
         }
-        if let Some(nobody) = self.announce.iter().find(|name| !user(name)) {
+        if let Some(nobody) = self.announce.iter().find(|name| !config.is_user(name)) {
             say(format!("lots.{i}.announce"), format!("“{nobody}” is no user and no extension"));
         }
         for (parker, target) in self.fallbacks.iter().take(MAX_FALLBACKS) {
             let path = format!("lots.{i}.fallbacks.{parker}");
-            if !user(parker) {
+            if !config.is_user(parker) {
                 say(path, format!("“{parker}” is no user and no extension: he parks nothing"));
-            } else if !target.starts_with("sip:") && !user(target) {
+            } else if !target.starts_with("sip:") && !known(target) {
                 say(path, format!("“{target}” is no user, no extension and no sip: URI"));
             }
         }

@@ -3,12 +3,17 @@
 mod authority;
 mod calls;
 mod comeback;
+mod events;
+mod groups;
 mod lamps;
 mod messages;
 mod office;
 mod options;
+mod paging;
 mod parking;
+mod pickup;
 mod retrieving;
+mod trunk;
 mod wire;
 
 use super::*;
@@ -45,9 +50,15 @@ fn office() -> World {
 
 /// The same with other options for the lot.
 fn office_with(lot_lines: &str) -> World {
+    office_of(lot_lines, "")
+}
+
+/// The same with more than the lot: groups, trunks.
+fn office_of(lot_lines: &str, more: &str) -> World {
     office_as(|config| {
         let other: toml::Table = lot_lines.parse().unwrap();
         config["lots"][0].as_table_mut().unwrap().extend(other);
+        config.extend(more.parse::<toml::Table>().unwrap());
     })
 }
 
@@ -55,7 +66,11 @@ fn office_with(lot_lines: &str) -> World {
 fn office_as(change: impl FnOnce(&mut toml::Table)) -> World {
     let mut config: toml::Table = OFFICE.parse().unwrap();
     change(&mut config);
-    let config: LotConfig = config.try_into().unwrap();
+    open_office(config.try_into().unwrap())
+}
+
+/// An office of this configuration with everybody registered.
+fn open_office(config: LotConfig) -> World {
     assert_eq!(config.problems(), []);
     let mut world = World::new(config, 1);
     for (name, display) in

@@ -162,7 +162,14 @@ impl Chaos {
                 legs::Place::Asking(id) | legs::Place::Dialled(id) | legs::Place::Transferring(id) => {
                     assert!(self.world.lot.attempts.contains_key(id), "seed {seed}");
                 }
-                legs::Place::Stranded | legs::Place::Listening | legs::Place::Leaving => {}
+                legs::Place::Hearing(pager) => {
+                    let pager = self.world.lot.legs.get(pager).map(|leg| leg.place.clone());
+                    assert_eq!(pager, Some(legs::Place::Paging), "seed {seed}");
+                }
+                legs::Place::Stranded
+                | legs::Place::Listening
+                | legs::Place::Paging
+                | legs::Place::Leaving => {}
             }
         }
     }
