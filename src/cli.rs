@@ -1,6 +1,7 @@
 //! The commands of the binary: arguments in, an exit code out.
 
-use crate::app::{check, console, dialects, doctor, import, lot, trace};
+use crate::app::control::{self, Verb, client};
+use crate::app::{check, console, dialects, doctor, history, import, lot, trace};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -30,7 +31,10 @@ const EXAMPLES: &str = "Examples:
   parkdeck example > config.toml      an annotated configuration to start from
   parkdeck check                      is the configuration right?
   parkdeck doctor                     is the server's, too? Registers, and makes a test call if you agree
-  parkdeck lot --config lot.toml      a park server for a small office";
+  parkdeck lot --config lot.toml      a park server for a small office
+  parkdeck status                     what is on the board of the running console
+  parkdeck call 101                   have it call somebody; also answer, park, retrieve, transfer …
+  parkdeck report --since yesterday   what the shift was like";
 
 const DOCTOR_EXAMPLES: &str = "Examples:
   parkdeck doctor --quick                registration, reachability and lamps; calls nobody
@@ -102,6 +106,9 @@ enum Command {
         /// The lot's instead of the console's.
         #[arg(long)]
         lot: bool,
+        /// The desktop entry for tel: and sip: links instead.
+        #[arg(long, conflicts_with_all = ["lot", "dialect"])]
+        desktop: bool,
         /// A dialect's file instead, to be copied and changed: asterisk, freeswitch, …
         #[arg(long, value_name = "NAME", conflicts_with = "lot")]
         dialect: Option<String>,
@@ -119,6 +126,94 @@ enum Command {
         lot: bool,
         /// The trace, if it is neither's own (`[log] trace = "on"` writes one).
         file: Option<PathBuf>,
+    },
+    /// Print the calls that the console has written down.
+    Journal {
+        #[command(flatten)]
+        which: Which,
+        /// Only calls with these words in names, numbers or notes.
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// Only calls that nobody answered.
+        #[arg(long)]
+        missed: bool,
+    },
+    /// Print what a shift was like: calls, waits, parked callers.
+    Report {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// What is on the board of the running console.
+    Status {
+        /// Print JSON instead.
+        #[arg(long)]
+        json: bool,
+        /// Go on with a line of JSON for every change.
+        #[arg(long)]
+        watch: bool,
+    },
+    /// Have the running console call somebody.
+    Call {
+        /// Number or address.
+        to: String,
+    },
+    /// Show the number of a tel: or sip: link on the running console's board; its operator dials it.
+    Open {
+        /// The link, or a number.
+        link: String,
+    },
+    /// Have the running console answer a call.
+    Answer {
+        /// Its number, where several ring.
+        call: Option<u64>,
+    },
+    /// Have the running console hang up, or turn a call away.
+    HangUp {
+        /// Its number.
+        call: u64,
+    },
+    /// Have the running console put a call on hold.
+    Hold {
+        /// Its number, where there are several.
+        call: Option<u64>,
+    },
+    /// Have the running console take a call off hold.
+    Resume {
+        /// Its number, where there are several.
+        call: Option<u64>,
+    },
+    /// Have the running console park a call.
+    Park {
+        /// Its number, where there are several.
+        call: Option<u64>,
+        /// The slot; else the server chooses.
+        #[arg(long)]
+        slot: Option<String>,
+    },
+    /// Have the running console retrieve whoever is in a slot.
+    Retrieve {
+        /// Its extension.
+        slot: String,
+        /// The account, where several have such a slot.
+        #[arg(long, value_name = "NAME")]
+        account: Option<String>,
+    },
+    /// Have the running console hand a call over.
+    Transfer {
+        /// The number of the call.
+        call: u64,
+        /// To whom: number or address.
+        to: String,
+    },
+    /// Take no new calls at the running console, or take them again.
+    Dnd {
+        /// on or off.
+        state: OnOff,
+    },
+    /// Send new callers of the running console where they go at night, or not.
+    Night {
+        /// on or off.
+        state: OnOff,
     },
     /// Print completions for a shell.
     Completions {
@@ -141,6 +236,41 @@ enum LotTask {
 
 const IMPORT_EXAMPLE: &str = "Example:
   parkdeck lot import res_parking.conf features.conf > lot.toml";
+
+/// On or off.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OnOff {
+    On,
+    Off,
+}
+
+/// Which part of the journal, and in which form.
+#[derive(clap::Args)]
+struct Which {
+    /// From when: today, yesterday, 08:00, 2026-11-28, "2026-11-28 08:00" [default: today].
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Until when.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Print JSON instead.
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print a table for a spreadsheet instead.
+    #[arg(long)]
+    csv: bool,
+}
+
+impl Which {
+    fn wish(self, search: Option<String>, missed: bool) -> history::Wish {
+        let form = match (self.json, self.csv) {
+            (true, _) => history::Form::Json,
+            (_, true) => history::Form::Csv,
+            _ => history::Form::Text,
+        };
+        history::Wish { since: self.since, until: self.until, search, missed, form }
+    }
+}
 
 /// Runs the program.
 pub fn main() -> ExitCode {
@@ -196,8 +326,12 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             say(Preset::text(&name).ok_or_else(unknown)?)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Example { lot, dialect: None }) => {
-            say(if lot { Config::lot_example() } else { Config::example() })?;
+        Some(Command::Example { lot, desktop, dialect: None }) => {
+            say(match (lot, desktop) {
+                (true, _) => Config::lot_example(),
+                (_, true) => DESKTOP_ENTRY,
+                _ => Config::example(),
+            })?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Trace { anonymous, without_texts, lot, file }) => {
@@ -209,11 +343,71 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
                 .map_err(|error| eyre!("the trace {}: {error}", file.display()))?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Journal { which, search, missed }) => {
+            history::journal(&paths.journal, &which.wish(search, missed), &mut std::io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Report { which }) => {
+            history::shift(&paths.journal, &which.wish(None, false), &mut std::io::stdout().lock())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Status { json, watch }) => status(&paths, json, watch),
+        Some(Command::Call { to }) => tell(&paths, |_| Ok(Verb::Dial { to })),
+        Some(Command::Open { link }) => tell(&paths, |_| Ok(Verb::Offer { to: link })),
+        Some(Command::Answer { call }) => {
+            tell(&paths, |client| Ok(Verb::Answer { call: client.call_meant(call, &["ringing"])? }))
+        }
+        Some(Command::HangUp { call }) => tell(&paths, |_| Ok(Verb::HangUp { call })),
+        Some(Command::Hold { call }) => {
+            tell(&paths, |client| Ok(Verb::Hold { call: client.call_meant(call, &["talking"])? }))
+        }
+        Some(Command::Resume { call }) => {
+            tell(&paths, |client| Ok(Verb::Resume { call: client.call_meant(call, &["held"])? }))
+        }
+        Some(Command::Park { call, slot }) => tell(&paths, |client| {
+            Ok(Verb::Park { call: client.call_meant(call, &["talking", "held"])?, slot })
+        }),
+        Some(Command::Retrieve { slot, account }) => tell(&paths, |_| Ok(Verb::Retrieve { slot, account })),
+        Some(Command::Transfer { call, to }) => tell(&paths, |_| Ok(Verb::Transfer { call, to })),
+        Some(Command::Dnd { state }) => tell(&paths, |_| Ok(Verb::DoNotDisturb { on: state == OnOff::On })),
+        Some(Command::Night { state }) => tell(&paths, |_| Ok(Verb::Night { on: state == OnOff::On })),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "parkdeck", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// What makes `parkdeck open` the program for links with numbers.
+const DESKTOP_ENTRY: &str = include_str!("../assets/parkdeck.desktop");
+
+/// Has the running console do something; prints what the board says of it.
+fn tell(
+    paths: &Paths,
+    verb: impl FnOnce(&mut client::Client) -> color_eyre::Result<Verb>,
+) -> color_eyre::Result<ExitCode> {
+    let mut client = client::Client::connect(&control::socket(&paths.state))?;
+    let verb = verb(&mut client)?;
+    let reply = client.ask(verb)?;
+    if !reply.say.is_empty() {
+        say(&format!("{}\n", reply.say))?;
+    }
+    Ok(if reply.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Prints the running console's board.
+fn status(paths: &Paths, json: bool, watch: bool) -> color_eyre::Result<ExitCode> {
+    let mut client = client::Client::connect(&control::socket(&paths.state))?;
+    if watch {
+        client.watch(&mut std::io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let view = client.status()?;
+    match json {
+        true => say(&format!("{}\n", serde_json::to_string(&view)?))?,
+        false => say(&format!("{}\n", client::lines(&view).join("\n")))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn say(text: &str) -> std::io::Result<()> {
@@ -241,6 +435,7 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     let base = paths.config.parent().unwrap_or(Path::new("."));
     let passwords = passwords(&config, base)?;
     let ami_secrets = ami_secrets(&config, base)?;
+    let ldap_password = ldap_password(&config, base)?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
     let start = console::Start {
@@ -248,7 +443,11 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
         config,
         passwords,
         ami_secrets,
+        ldap_password,
+        base: Some(base.to_owned()),
         memory: Some(paths.memory.clone()),
+        journal: Some(paths.journal.clone()),
+        socket: Some(control::socket(&paths.state)),
         themes: Some(base.join("themes")),
         log: Some(log),
         greeting: None,
@@ -292,6 +491,13 @@ fn ami_secrets(config: &Config, base: &Path) -> color_eyre::Result<Vec<Option<se
         found.map(Some).map_err(|error| color_eyre::eyre::eyre!("account “{}”, AMI: {error}", account.name))
     };
     config.accounts.iter().map(of).collect()
+}
+
+/// The password of the directory's LDAP server, where it needs one.
+fn ldap_password(config: &Config, base: &Path) -> color_eyre::Result<Option<secrecy::SecretString>> {
+    let source = config.directory.ldap.as_ref().and_then(|ldap| ldap.password.as_ref());
+    let found = source.map(|source| secret::password(source, base, |name| std::env::var_os(name)));
+    found.transpose().map_err(|error| eyre!("[directory] ldap: {error}"))
 }
 
 /// Lines that may wait to be written; beyond it a line is lost, never a call delayed.

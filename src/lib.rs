@@ -12,8 +12,9 @@
 //! | [`ami`] | Asterisk's manager interface, sans-IO: who is parked, told by the server itself | parking |
 //! | [`dialect`] | how a server parks, tells and retrieves | sip, ami, desk, parking |
 //! | [`lot`] | the park server, sans-IO | sip, media, parking |
+//! | [`directory`] | people and their numbers: files to names, search, who a caller is | parking |
 //! | [`journal`], [`config`] | what survives; TOML to types | desk, parking |
-//! | [`console`] | ratatui only: draws, never decides | desk, config, parking |
+//! | [`console`] | ratatui only: draws, never decides | desk, directory, config, parking |
 //! | [`io`] | the only effects: sockets, clock, sound card, terminal | sip, media |
 //! | [`app`] | the event loops; effects become deeds | all but demo |
 //! | [`demo`] | callers and a colleague who are real user agents | app, lot, sip, media, io, config, desk, parking |
@@ -48,6 +49,7 @@ pub mod console;
 pub mod demo;
 pub mod desk;
 pub mod dialect;
+pub mod directory;
 pub mod io;
 pub mod journal;
 pub mod lot;

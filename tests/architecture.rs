@@ -23,11 +23,25 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("lot", &["sip", "media", "parking"]),
     ("journal", &["desk", "parking"]),
     ("config", &["desk", "parking"]),
-    ("console", &["desk", "config", "parking"]),
+    ("directory", &["parking"]),
+    ("console", &["desk", "directory", "config", "parking"]),
     ("io", &["sip", "media"]),
     (
         "app",
-        &["parking", "sip", "ami", "media", "desk", "dialect", "lot", "journal", "config", "console", "io"],
+        &[
+            "parking",
+            "sip",
+            "ami",
+            "media",
+            "desk",
+            "dialect",
+            "lot",
+            "directory",
+            "journal",
+            "config",
+            "console",
+            "io",
+        ],
     ),
     ("demo", &["app", "lot", "sip", "media", "io", "parking", "config", "desk"]),
     ("cli", &["app", "config", "demo", "dialect", "io"]),
@@ -35,7 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// Modules without clock, lock, thread, socket, file, environment or `async`.
-const PURE: &[&str] = &["parking", "sip", "media", "desk", "dialect", "lot", "ami"];
+const PURE: &[&str] = &["parking", "sip", "media", "desk", "dialect", "lot", "ami", "directory"];
 
 /// Names that a pure module may not speak.
 const IMPURE_NAMES: &[&str] = &[

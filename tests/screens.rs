@@ -7,6 +7,8 @@
 mod desks;
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/people.rs"]
+mod people;
 #[path = "screens/pictures.rs"]
 mod pictures;
 #[path = "screens/promises.rs"]

@@ -1,7 +1,7 @@
 //! `parkdeck check`: reads every configuration file strictly and says what is wrong with it.
 
-use super::dialects;
 use super::theme::theme;
+use super::{dialects, people};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::{self, Paths};
 use crate::config::{Config, PasswordSource, secret};
@@ -73,6 +73,21 @@ fn files(config: &Config, base: &Path, found: &mut Findings) {
                 _ => found.bad(&format!("account “{}”: [accounts.lot.ami] {error}", account.name)),
             }
         }
+    }
+    for file in &config.directory.files {
+        match people::read_file(&place(file)) {
+            Ok(reading) => {
+                let about = format!("{}: {} people", place(file).display(), reading.people.len());
+                found.good(&about);
+                reading.complaints.iter().for_each(|line| found.bad(&format!("  {line}")));
+            }
+            Err(error) => found.bad(&format!("[directory] {}: {error}", place(file).display())),
+        }
+    }
+    if let Some(PasswordSource::File(file)) = config.directory.ldap.as_ref().and_then(|l| l.password.as_ref())
+        && let Err(error) = secret::check_file(&place(file), "password file")
+    {
+        found.bad(&format!("[directory] ldap: {error}"));
     }
     if let Some(own) = &config.tls.own
         && let Err(error) = secret::check_file(&place(&own.key_file), "key file")

@@ -1,7 +1,11 @@
 //! The console's event loop: one `select!`, one order of events. The engine decides, this loop only carries.
 
 use super::ami::Interfaces;
+use super::control::{Asked, Reply, Server, Verb, View};
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
+use super::hooks::Hooks;
+use super::people::{People, Sources};
+use super::records::Records;
 use super::screen::{self, ScreenLink};
 use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
 use super::settings::{first_desk, phone_configs, start_sound};
@@ -9,13 +13,13 @@ use super::theme::{fitted, theme};
 use super::trace::{self, Recorder};
 use crate::config::{self, Config};
 use crate::console::{Console, Keymap};
-use crate::desk::{Command, Desk, LineId, Severity};
+use crate::desk::{Command, Desk, History, LineId, Notice, Severity};
 use crate::dialect::Dialect;
 use crate::io::clock::Clock;
 use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
 use crate::io::terminal::Screen;
-use crate::journal::{Memory, Report};
+use crate::journal::{JournalReport, Memory, Report};
 use crate::parking::Moment;
 use crate::sip::{Peer, Secured, Transport};
 use color_eyre::eyre::{Context, eyre};
@@ -45,10 +49,18 @@ pub struct Start {
     pub dialects: Vec<Dialect>,
     /// The passwords of the accounts, in their order.
     pub passwords: Vec<SecretString>,
+    /// The password for the directory's LDAP server.
+    pub ldap_password: Option<SecretString>,
+    /// Where relative names of directory files begin; `None`: there is no directory but `[people]`.
+    pub base: Option<PathBuf>,
     /// The secrets of the accounts' manager interfaces, in the same order.
     pub ami_secrets: Vec<Option<SecretString>>,
     /// Where who is parked is remembered; `None`: nowhere (the demo).
     pub memory: Option<PathBuf>,
+    /// Where other programs reach the console; `None`: nowhere (the demo).
+    pub socket: Option<PathBuf>,
+    /// Where calls are written down; `None`: nowhere (the demo).
+    pub journal: Option<PathBuf>,
     /// The folder of the user's own themes.
     pub themes: Option<PathBuf>,
     /// Where stray output goes while the screen is up.
@@ -72,12 +84,22 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config, &start.dialects)));
+    let notify = screen::terminal_notify(start.config.outside.notify);
     let clock = Clock::start();
+    let people = People::start(Sources {
+        directory: start.config.directory.clone(),
+        password: start.ldap_password.clone(),
+        tls: start.config.tls.clone(),
+        people: start.config.people.clone(),
+        base: start.base.clone().unwrap_or_default(),
+    });
+    let directory = people.directory.clone();
+    let (calls, history) = watch::channel(Arc::new(History::default()));
     let console = Console::new(keymap);
-    let thread = std::thread::Builder::new()
-        .name("screen".into())
-        .spawn(move || screen::run(screen, console, &theme, ScreenLink { desk, commands, clock }))?;
-    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown));
+    let thread = std::thread::Builder::new().name("screen".into()).spawn(move || {
+        screen::run(screen, console, &theme, ScreenLink { desk, directory, history, commands, notify, clock })
+    })?;
+    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown, people, calls));
     // A name that is still being looked up must not keep us.
     runtime.shutdown_background();
     // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
@@ -108,6 +130,14 @@ pub(super) fn panic_on_request(thread: &str) {
     }
 }
 
+/// The next request over the control socket, where there is one.
+async fn next_asked(control: &mut Option<Server>) -> Asked {
+    match control {
+        Some(server) => server.next().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Carries bytes, commands and reports to the engine and its answers away.
 struct Carrier {
     engine: Engine,
@@ -123,6 +153,12 @@ struct Carrier {
     lookups: JoinSet<(LineId, Result<Vec<Peer>, String>)>,
     trace: Option<Recorder>,
     shown: watch::Sender<Arc<Desk>>,
+    people: People,
+    records: Records,
+    hooks: Hooks,
+    control: Option<Server>,
+    /// The newest notice that watchers were told of.
+    told: Option<Notice>,
     leaving: Option<Moment>,
 }
 
@@ -133,6 +169,8 @@ impl Carrier {
         mut signals: Signals,
         mut commanded: mpsc::Receiver<Command>,
         shown: watch::Sender<Arc<Desk>>,
+        people: People,
+        calls: watch::Sender<Arc<History>>,
     ) -> color_eyre::Result<()> {
         let found = tokio::select! {
             found = find_servers(&start.config, first_desk(&start.config, &start.dialects), &clock, &mut commanded, &shown) => found,
@@ -164,6 +202,26 @@ impl Carrier {
         let traced = start.memory.as_ref().map(|file| file.with_file_name(trace::FILE_NAME));
         let trace = traced.and_then(|file| Recorder::open(start.config.log.trace, &file));
         let memory = start.memory.map(|file| Memory::open(&file, &accounts, clock.origin_wall_ms()));
+        let journal = start.journal.filter(|_| start.config.journal.enabled);
+        let opened =
+            Records::open(journal.as_deref(), start.config.journal.keep_days, clock.origin_wall_ms(), calls);
+        engine.keep_journal(opened.follower);
+        for line in &opened.lines {
+            engine.tell(clock.now(), Severity::Warning, line);
+        }
+        let hooks = Hooks::new(&start.config.outside);
+        let socket = start.socket.filter(|_| start.config.outside.socket);
+        let control = match socket {
+            Some(path) => match Server::open(&path).await {
+                Ok(server) => Some(server),
+                Err(error) => {
+                    let line = format!("other programs can't steer this console: {error}");
+                    engine.tell(clock.now(), Severity::Warning, &line);
+                    None
+                }
+            },
+            None => None,
+        };
         let network = start.config.network.clone();
         let ami = Interfaces::new(&start.config, start.ami_secrets);
         let (accounts, lookups) = (start.config.accounts, JoinSet::new());
@@ -180,6 +238,11 @@ impl Carrier {
             lookups,
             trace,
             shown,
+            people,
+            records: opened.records,
+            hooks,
+            control,
+            told: None,
             leaving: None,
         };
         carrier.recall();
@@ -217,6 +280,14 @@ impl Carrier {
                 () = signals.come() => self.leave(),
                 () = heard.notified() => self.take_reports(),
                 event = self.net.next() => self.take_events(event),
+                Ok(()) = self.people.directory.changed() => {
+                    let directory = Arc::clone(&self.people.directory.borrow_and_update());
+                    self.engine.set_directory(self.clock.now(), directory);
+                }
+                asked = next_asked(&mut self.control) => self.take_asked(asked),
+                Some(line) = self.people.complaints.recv() => {
+                    self.engine.tell(self.clock.now(), Severity::Warning, &line);
+                }
                 event = self.ami.next() => self.ami.take(self.clock.now(), event),
                 Some(found) = self.lookups.join_next() => self.take_servers(found).await,
                 () = sleep => {
@@ -228,6 +299,8 @@ impl Carrier {
             self.take_journal_reports();
             self.flush();
         }
+        self.records.take(self.engine.take_entries());
+        self.records.flush(LEAVE_PATIENCE);
         // What was said last goes out before the connections end.
         tokio::join!(self.net.finish(), self.ami.finish());
         Ok(())
@@ -271,6 +344,57 @@ impl Carrier {
                 self.engine.network_changed(now, local);
             }
             NetEvent::Resumed { .. } => self.engine.network_changed(now, self.local),
+        }
+    }
+
+    /// A request over the control socket.
+    fn take_asked(&mut self, asked: Asked) {
+        let now = self.clock.now();
+        let reply = match &asked.request {
+            Err(reason) => Reply { say: reason.clone(), ..Reply::default() },
+            Ok(request) => {
+                let id = request.id.clone();
+                match request.verb.commands(self.engine.desk()) {
+                    Err(say) => Reply { id, say, ..Reply::default() },
+                    Ok(commands) => {
+                        let asks = matches!(request.verb, Verb::Status | Verb::Watch);
+                        let (mut ok, mut say) = (asks || commands.is_empty(), String::new());
+                        for command in commands {
+                            (ok, say) = self.engine.obey_told(now, command);
+                        }
+                        let status = asks.then(|| View::of(self.engine.desk()));
+                        Reply { id, ok, say, status }
+                    }
+                }
+            }
+        };
+        let watches = matches!(&asked.request, Ok(request) if request.verb == Verb::Watch);
+        if let Some(control) = &mut self.control {
+            control.answer(&asked, &reply);
+            if watches {
+                control.watch(&asked, reply.status.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Tells the watchers of the control socket what is new.
+    fn show_outside(&mut self) {
+        let Some(control) = self.control.as_mut().filter(|control| control.is_watched()) else { return };
+        let desk = self.engine.desk();
+        control.show(View::of(desk));
+        let newest = desk.notices.back();
+        if newest != self.told.as_ref() {
+            let fresh = desk.notices.iter().rev().take_while(|notice| Some(*notice) != self.told.as_ref());
+            let fresh: Vec<Notice> = fresh.cloned().collect();
+            for notice in fresh.iter().rev() {
+                let severity = match notice.severity {
+                    Severity::Info => "info",
+                    Severity::Warning => "warning",
+                    Severity::Error => "error",
+                };
+                control.say(severity, notice.text.as_str());
+            }
+            self.told = newest.cloned();
         }
     }
 
@@ -327,6 +451,10 @@ impl Carrier {
                 Deed::Leave => self.leave(),
             }
         }
+        let entries = self.engine.take_entries();
+        self.hooks.take(&entries);
+        self.records.take(entries);
+        self.show_outside();
         self.show();
     }
 
@@ -395,6 +523,14 @@ impl Carrier {
     /// What the journal's thread had to say.
     fn take_journal_reports(&mut self) {
         let now = self.clock.now();
+        while let Some(report) = self.records.poll_report() {
+            match report {
+                JournalReport::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
+                JournalReport::Resumed => {
+                    self.engine.tell(now, Severity::Info, "the journal is written again")
+                }
+            }
+        }
         while let Some(report) = self.memory.as_ref().and_then(Memory::poll_report) {
             match report {
                 Report::Failed(line) => self.engine.tell(now, Severity::Warning, &line),

@@ -4,13 +4,18 @@
 use super::announce;
 use super::sound::{self, SoundDirector};
 use crate::ami::Fact;
-use crate::desk::{CallId, Command, Desk, Effect, Event, LineId, Notice, ParkedCall, Severity, SoundState};
+use crate::desk::{
+    CallId, Command, Desk, Effect, Entry, Event, Known, LineId, Notice, ParkedCall, Severity, SoundState,
+};
 use crate::dialect::{PhoneConfig, Said, Switchboard};
+use crate::directory::Directory;
+use crate::journal::Follower;
 use crate::media;
 use crate::parking::{Moment, SlotId, Text};
 use crate::sip::{Census, Peer, Secured, Transmit};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What only the program around the engine can do.
@@ -30,6 +35,9 @@ pub struct Engine {
     phones: Switchboard,
     sound: SoundDirector,
     deeds: VecDeque<Deed>,
+    directory: Arc<Directory>,
+    follower: Follower,
+    entries: Vec<Entry>,
 }
 
 impl Engine {
@@ -37,7 +45,9 @@ impl Engine {
     /// [`Engine::start`].
     pub fn new(desk: Desk, phones: impl IntoIterator<Item = PhoneConfig>) -> Option<Self> {
         let phones = Switchboard::new(phones)?;
-        Some(Self { desk, phones, sound: SoundDirector::default(), deeds: VecDeque::new() })
+        let (sound, deeds) = (SoundDirector::default(), VecDeque::new());
+        let follower = Follower::new(0, 0, Vec::new());
+        Some(Self { desk, phones, sound, deeds, directory: Arc::default(), follower, entries: Vec::new() })
     }
 
     /// What the console draws.
@@ -62,6 +72,22 @@ impl Engine {
         let effects = self.desk.obey(now, command);
         self.perform(now, effects);
         self.settle(now);
+    }
+
+    /// Somebody outside said something: whether anything was begun, and what the board says of it.
+    pub fn obey_told(&mut self, now: Moment, command: Command) -> (bool, String) {
+        let last = |desk: &Desk| desk.notices.back().cloned();
+        let (before, said_before) = (self.desk.clone(), last(&self.desk));
+        let effects = self.desk.obey(now, command);
+        let begun = !effects.is_empty() || {
+            let mut after = self.desk.clone();
+            (after.now, after.notices) = (before.now, before.notices.clone());
+            after != before
+        };
+        self.perform(now, effects);
+        let said = last(&self.desk).filter(|said| Some(said) != said_before.as_ref());
+        self.settle(now);
+        (begun, said.map(|notice| notice.text.to_string()).unwrap_or_default())
     }
 
     /// A datagram came.
@@ -162,6 +188,13 @@ impl Engine {
         self.learn(now, Event::SoundChanged(sound));
     }
 
+    /// Another directory: everybody on the board is named anew.
+    pub fn set_directory(&mut self, now: Moment, directory: Arc<Directory>) {
+        self.learn(now, Event::DirectoryChanged { people: directory.len() });
+        self.directory = directory;
+        self.settle(now);
+    }
+
     /// What an earlier session knew of a line's slots.
     pub fn remember(&mut self, line: LineId, parked: Vec<(SlotId, ParkedCall)>) {
         self.desk.remember(line, parked);
@@ -180,6 +213,16 @@ impl Engine {
     /// The next command to the media threads.
     pub fn poll_sound(&mut self) -> Option<media::Command> {
         self.sound.poll()
+    }
+
+    /// Keeps the journal's numbers from now on; without it they are those of no session.
+    pub fn keep_journal(&mut self, follower: Follower) {
+        self.follower = follower;
+    }
+
+    /// What is new for the journal since it was last asked for.
+    pub fn take_entries(&mut self) -> Vec<Entry> {
+        std::mem::take(&mut self.entries)
     }
 
     /// The next deed.
@@ -206,12 +249,14 @@ impl Engine {
         if let Event::LineTroubled { reason } = &event {
             tracing::warn!(line = line.0, %reason, "trouble on a line");
         }
+        self.follower.hear(now, line, &event);
         let effects = self.desk.learn_on(now, line, event);
         self.perform(now, effects);
     }
 
     fn perform(&mut self, now: Moment, effects: Vec<Effect>) {
         for effect in effects {
+            self.follower.see(&effect);
             match effect {
                 Effect::SaveMemory => self.deeds.push_back(Deed::SaveMemory),
                 Effect::Leave => self.deeds.push_back(Deed::Leave),
@@ -230,6 +275,18 @@ impl Engine {
         match announce::clip(slot) {
             Some(clip) => self.sound.speak(call, clip),
             None => self.learn(now, Event::Announced { call }),
+        }
+    }
+
+    /// Asks the directory about whoever is new on the board.
+    fn name_people(&mut self, now: Moment) {
+        if self.directory.is_empty() {
+            return;
+        }
+        for number in self.desk.unnamed() {
+            let known = self.directory.match_number(number.as_str());
+            let known = known.map(|found| Known { name: found.name, about: found.about });
+            self.learn(now, Event::named(number, known));
         }
     }
 
@@ -263,6 +320,8 @@ impl Engine {
                 None => break,
             }
         }
+        self.name_people(now);
+        self.entries.extend(self.follower.follow(now, &self.desk));
         self.sound.follow(self.desk.sound_plan(), self.desk.sound.muted);
     }
 }

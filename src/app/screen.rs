@@ -1,12 +1,16 @@
 //! The screen's thread: keys become commands, the newest desk becomes a picture. A terminal that stalls stalls only
 //! this thread, never a call.
 
+use super::records::wall_ms;
+use crate::config;
 use crate::console::{self, Console, Theme};
-use crate::desk::{Command, Desk};
+use crate::desk::{Command, Desk, History};
+use crate::directory::Directory;
 use crate::io::clock::Clock;
-use crate::io::terminal::Screen;
+use crate::io::terminal::{Notify, Screen};
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
+use jiff::tz::TimeZone;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +20,14 @@ use tokio::sync::{mpsc, watch};
 pub struct ScreenLink {
     /// The newest desk.
     pub desk: watch::Receiver<Arc<Desk>>,
+    /// The newest directory, to search.
+    pub directory: watch::Receiver<Arc<Directory>>,
+    /// The newest calls.
+    pub history: watch::Receiver<Arc<History>>,
     /// Where commands go. Bounded: keys pressed while the engine is stuck are dropped, not hoarded.
     pub commands: mpsc::Sender<Command>,
+    /// How the desktop is told of a ringing call.
+    pub notify: Notify,
     /// The engine's clock: waits count on between its words.
     pub clock: Clock,
 }
@@ -55,7 +65,7 @@ async fn serve(
     theme: &Theme,
     link: ScreenLink,
 ) -> io::Result<()> {
-    let ScreenLink { mut desk, commands, clock } = link;
+    let ScreenLink { mut desk, mut directory, mut history, commands, notify, clock } = link;
     let mut keys = EventStream::new();
     let mut seen = newest(&mut desk);
     let mut pace = Pace { next: Duration::ZERO };
@@ -68,7 +78,12 @@ async fn serve(
                 seen = newest(&mut desk);
             }
             seen.now = now;
+            console.heed_offer(&seen);
+            if let Some(text) = console.notification(&seen) {
+                screen.notify(notify, &text)?;
+            }
             console.set_clock(&local_time());
+            console.set_wall(wall_ms(), TimeZone::system());
             console.set_area(screen.size()?.into());
             screen.draw(|frame| console::draw(frame, &seen, console, theme))?;
             #[cfg(debug_assertions)]
@@ -96,8 +111,22 @@ async fn serve(
                 }
                 (due, newer) = (true, true);
             }
+            Ok(()) = directory.changed() => console.set_directory(Arc::clone(&directory.borrow_and_update())),
+            Ok(()) = history.changed() => {
+                console.set_history(Arc::clone(&history.borrow_and_update()));
+                due = true;
+            }
             () = tokio::time::sleep(wait) => due = true,
         }
+    }
+}
+
+/// How the terminal is to tell the desktop of a ringing call.
+pub(super) fn terminal_notify(notify: config::Notify) -> Notify {
+    match notify {
+        config::Notify::Osc777 => Notify::Osc777,
+        config::Notify::Osc9 => Notify::Osc9,
+        config::Notify::Off | config::Notify::NotifySend => Notify::Off,
     }
 }
 
@@ -126,7 +155,7 @@ fn take_key(
             console.mouse(desk, *mouse, ratatui::layout::Rect::new(0, 0, size.width, size.height))
         }
         Event::Paste(text) => {
-            console.paste(text);
+            console.paste(desk, text);
             Vec::new()
         }
         _ => Vec::new(),

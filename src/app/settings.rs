@@ -1,11 +1,11 @@
 //! The configuration in the words of desk, phone and sound.
 
 use crate::config::{self, Config};
-use crate::desk::{Desk, NewLine, PageGroup};
+use crate::desk::{Desk, NewLine, PageGroup, Routes};
 use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, Driver, MediaEngine, MediaHandle, SoundOptions};
-use crate::parking::Identity;
+use crate::parking::{Identity, Text};
 use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
 use crate::sip::{Account, Peer, identity, sdp};
@@ -13,6 +13,7 @@ use color_eyre::eyre::eyre;
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 
 /// Media ports kept ready.
@@ -46,7 +47,21 @@ pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
     let mut desk = Desk::with_lines(config.accounts.iter().zip(dialects).map(line));
     desk.people.clone_from(&config.people);
     desk.waiting_tone = config.sound.waiting_tone;
+    desk.routes = routes(&config.calls);
     desk
+}
+
+/// Where callers are sent, in the desk's words.
+fn routes(calls: &config::Calls) -> Routes {
+    let text = |to: &Option<String>| Text::new(to.as_deref().unwrap_or_default());
+    Routes {
+        busy: text(&calls.busy),
+        night: text(&calls.night),
+        overflow: text(&calls.overflow),
+        overflow_after: Some(Duration::from_secs(calls.overflow_after_s.into())),
+        voicemail: text(&calls.voicemail),
+        voicemail_prefix: text(&calls.voicemail_prefix),
+    }
 }
 
 /// A colleague by his extension, with the name that `[people]` has for it.

@@ -2,7 +2,10 @@
 
 mod account;
 mod ami;
+mod calls;
+mod directory;
 mod lot;
+mod outside;
 mod secret;
 mod team;
 #[cfg(test)]
@@ -11,7 +14,7 @@ mod tests;
 use super::problem::{ConfigError, Problem, Source};
 use super::raw::{RawConfig, RawSound, RawTls, remedy};
 use super::strict::Reading;
-use super::{Account, Config, Log, MAX_ACCOUNTS, Network, OwnCertificate, Screen, Sound, Tls};
+use super::{Account, Config, Journal, Log, MAX_ACCOUNTS, Network, OwnCertificate, Screen, Sound, Tls};
 use crate::desk::MAX_SLOTS;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -56,6 +59,9 @@ impl Check<'_> {
         let sound = self.sound(&raw.sound);
         let tls = self.tls(&raw.tls);
         let people = self.people(&raw.people);
+        let directory = self.directory(&raw.directory);
+        let calls = self.calls(&raw.calls);
+        let outside = self.outside(raw);
         let rtp_ports = raw.network.rtp_ports.as_ref().and_then(|ports| self.rtp_ports(ports));
         Some(Config {
             accounts: accounts?,
@@ -66,6 +72,13 @@ impl Check<'_> {
             log: Log { level: raw.log.level, trace: raw.log.trace, file: raw.log.file.clone() },
             network: Network { address: raw.network.address, port: raw.network.port.unwrap_or(0), rtp_ports },
             people,
+            directory: directory?,
+            calls,
+            outside,
+            journal: Journal {
+                enabled: raw.journal.enabled.unwrap_or(true),
+                keep_days: raw.journal.keep_days.unwrap_or(Journal::default().keep_days),
+            },
         })
     }
 

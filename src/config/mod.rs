@@ -4,10 +4,13 @@
 //! only [`load`](mod@load) and [`secret`] touch files, environment and processes, and [`paths`] asks where files belong.
 
 mod account;
+mod calls;
 mod check;
+mod directory;
 pub mod load;
 mod mask;
 mod meaning;
+mod outside;
 pub mod paths;
 mod problem;
 mod raw;
@@ -23,6 +26,9 @@ pub use account::{
     MAX_FURTHER_REALMS, MAX_TEAM, PageVoice, PasswordCommand, PasswordSource, Proxy, SecureMedia, Server,
     TransportChoice,
 };
+pub use calls::Calls;
+pub use directory::{Directory, Ldap, MAX_DIRECTORY_FILES};
+pub use outside::{HookEvent, Notify, Outside};
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
 pub use slots::slot_list;
 pub use strict::{MAX_FILE, read};
@@ -60,6 +66,14 @@ pub struct Config {
     pub network: Network,
     /// People and their numbers; at most [`crate::desk::MAX_PEOPLE`].
     pub people: Vec<Identity>,
+    /// Where more people are read from.
+    pub directory: Directory,
+    /// The journal of calls.
+    pub journal: Journal,
+    /// Where callers are sent whom nobody can answer.
+    pub calls: Calls,
+    /// What other programs hear and may do.
+    pub outside: Outside,
 }
 
 impl Config {
@@ -250,6 +264,21 @@ pub struct Log {
     pub trace: Trace,
     /// Where; `None`: the state directory (see [`paths`]).
     pub file: Option<PathBuf>,
+}
+
+/// The journal of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Journal {
+    /// Whether calls are written down at all.
+    pub enabled: bool,
+    /// How many days they are kept; 0: for ever.
+    pub keep_days: u32,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { enabled: true, keep_days: 365 }
+    }
 }
 
 /// Local addresses and ports.

@@ -21,6 +21,8 @@ pub struct Paths {
     pub state: PathBuf,
     /// The memory of parked calls.
     pub memory: PathBuf,
+    /// The journal of calls.
+    pub journal: PathBuf,
     /// The log, unless the configuration says otherwise.
     pub log: PathBuf,
 }
@@ -44,6 +46,7 @@ impl Paths {
             lot_config: config_dir.join("lot.toml"),
             state: state_dir.to_owned(),
             memory: state_dir.join("memory.json"),
+            journal: state_dir.join("journal.sqlite"),
             log: state_dir.join("parkdeck.log"),
         }
     }

@@ -4,8 +4,8 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, PageVoice, SecureMedia, Trace,
-    TransportChoice,
+    Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, Notify, PageVoice, SecureMedia,
+    Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -38,6 +38,63 @@ pub(super) struct RawConfig {
     pub team: Option<Spanned<RawTeam>>,
     #[serde(default)]
     pub people: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    pub directory: RawDirectory,
+    #[serde(default)]
+    pub journal: RawJournal,
+    #[serde(default)]
+    pub calls: RawCalls,
+    #[serde(default)]
+    pub control: RawControl,
+    #[serde(default)]
+    pub hooks: BTreeMap<String, Spanned<OneOrMany>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawCalls {
+    pub night: Option<Spanned<String>>,
+    pub busy: Option<Spanned<String>>,
+    pub overflow: Option<Spanned<String>>,
+    pub overflow_after: Option<Spanned<u32>>,
+    pub voicemail: Option<Spanned<String>>,
+    pub voicemail_prefix: Option<Spanned<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawControl {
+    pub socket: Option<bool>,
+    pub notify: Option<Notify>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawJournal {
+    pub enabled: Option<bool>,
+    pub keep_days: Option<u32>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDirectory {
+    pub files: Vec<Spanned<PathBuf>>,
+    pub country: Option<Spanned<String>>,
+    pub ldap: Option<Spanned<RawLdap>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLdap {
+    pub url: Spanned<String>,
+    pub base: Spanned<String>,
+    pub filter: Option<Spanned<String>>,
+    pub user: Option<Spanned<String>>,
+    pub password_file: Option<Spanned<PathBuf>>,
+    pub password_env: Option<Spanned<String>>,
+    pub password_command: Option<Spanned<OneOrMany>>,
+    pub refresh: Option<Spanned<u32>>,
+    pub allow_plain: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -181,7 +238,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// Which keys belong where, to say so when one stands elsewhere. (`name` is at home in two places.)
-const KEYS: [(&str, &[&str]); 12] = [
+const KEYS: [(&str, &[&str]); 17] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
@@ -197,6 +254,11 @@ const KEYS: [(&str, &[&str]); 12] = [
     ("network", &["address", "port", "rtp_ports"]),
     ("tls", &["ca_file", "certificate_file", "key_file", "verify"]),
     ("log", &["trace", "level"]),
+    ("journal", &["keep_days"]),
+    ("calls", &["night", "busy", "overflow", "overflow_after", "voicemail_prefix"]),
+    ("control", &["socket", "notify"]),
+    ("directory", &["files", "country", "ldap"]),
+    ("directory.ldap", &["url", "base", "filter", "refresh", "allow_plain"]),
 ];
 
 /// Better words than the reader's, where a mistake has a likely reason.
@@ -205,12 +267,13 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
     let one_of_several = parent.first().is_some_and(|first| first == "accounts");
     let section = match parent {
         [.., ami] if ami == "ami" => "lot.ami",
+        [.., ldap] if ldap == "ldap" => "directory.ldap",
         [accounts, _] if accounts == "accounts" => "account",
         [accounts, _, lot, ..] if accounts == "accounts" => lot,
         [first, ..] => first,
         [] => "",
     };
-    if matches!(section, "keys" | "people") {
+    if matches!(section, "keys" | "people" | "hooks") {
         return None;
     }
     if parent.is_empty() && key == "accounts" {

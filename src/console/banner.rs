@@ -40,7 +40,12 @@ pub(super) fn announced(desk: &Desk) -> Option<&Undo> {
 /// `PARKED ON 703 · Jane Doe`.
 pub(super) fn headline(desk: &Desk, undo: &Undo) -> String {
     let lot = desk.line(undo.line).filter(|_| desk.lines.len() > 1).map(|line| format!(" {}", line.lot_name));
-    format!("PARKED ON {}{} · {}", undo.slot, lot.unwrap_or_default(), words::somebody(&undo.parked.parkee))
+    format!(
+        "PARKED ON {}{} · {}",
+        undo.slot,
+        lot.unwrap_or_default(),
+        words::somebody(desk, &undo.parked.parkee)
+    )
 }
 
 /// `u undo · 8 s`.

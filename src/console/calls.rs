@@ -20,16 +20,20 @@ pub(super) fn draw_frame(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console
     let on_slots = console.slots_chosen(desk);
     let scope = |on| if on { "title.focus" } else { "title" };
     let (calls, slots) = (canvas.style(scope(!on_slots)), canvas.style(scope(on_slots)));
-    canvas.title(places.calls.x, frame.y, places.calls.width, &calls_title(desk), calls);
+    canvas.title(places.calls.x, frame.y, places.calls.width, &calls_title(desk, console), calls);
     canvas.title(places.slots.x, frame.y, places.slots.width, &slots_title(desk), slots);
 }
 
-fn calls_title(desk: &Desk) -> String {
+fn calls_title(desk: &Desk, console: &Console) -> String {
     let ringing = desk.calls.iter().filter(|c| c.phase == Phase::Ringing).count();
-    match (desk.calls.len(), ringing) {
+    let title = match (desk.calls.len(), ringing) {
         (0, _) => "calls".into(),
         (all, 0) => format!("calls · {all}"),
         (all, ringing) => format!("calls · {all} · {ringing} ringing"),
+    };
+    match console.missed() {
+        0 => title,
+        missed => format!("{title} · {missed} MISSED"),
     }
 }
 
@@ -84,10 +88,10 @@ fn draw_call(canvas: &mut Canvas<'_>, desk: &Desk, call: &Call, place: Rect) {
     pen.skip(2);
     let roomy = place.width >= 56;
     let number = call.party.number.as_str();
-    let number_shown = roomy && number != call.party.label() && !call.party.is_withheld();
+    let number_shown = roomy && number != desk.label(&call.party) && !call.party.is_withheld();
     if number_shown {
         let name = pen.room().saturating_sub(columns(number).min(24) + 2).min(28);
-        pen.column(name, call.party.label(), "call.name");
+        pen.column(name, desk.label(&call.party), "call.name");
         pen.skip(2);
         pen.say(number, "call.facts");
     } else {
@@ -96,7 +100,7 @@ fn draw_call(canvas: &mut Canvas<'_>, desk: &Desk, call: &Call, place: Rect) {
         if let Some(line) = line {
             pen.right(6, line.account.called(), "call.facts");
         }
-        pen.say(call.party.label(), "call.name");
+        pen.say(desk.label(&call.party), "call.name");
     }
     let facts = words::call_facts(desk, call, number_shown);
     if place.height >= 2 {

@@ -50,6 +50,16 @@ pub enum Deed {
     Tell,
     /// Park, then let the page group hear where.
     Page,
+    /// Bring the caller and whoever was asked together.
+    Join,
+    /// From the caller to whoever was asked, and back.
+    Swap,
+    /// Send a ringing caller to where messages are left.
+    ToVoicemail,
+    /// Take no new calls, or take them again.
+    DoNotDisturb,
+    /// Night, or day.
+    Night,
     /// Hand the caller to whom the note names.
     TransferToNamed,
     /// Take the sound device that is offered instead of one that is gone.
@@ -58,6 +68,10 @@ pub enum Deed {
     NextAccount,
     /// How every account stands.
     Accounts,
+    /// The calls of these days, to search and to call back.
+    Journal,
+    /// What today was like so far.
+    Report,
     /// All keys, with search.
     Help,
     /// All commands by name.
@@ -87,6 +101,12 @@ pub enum When {
     JustParked,
     /// With a call in hand whose note names somebody.
     NoteNames,
+    /// Somebody was called for a caller who waits.
+    Consulting,
+    /// A call rings, and there is where to leave a message.
+    RingingWithMailbox,
+    /// Callers have somewhere to go at night.
+    NightRoute,
     /// While there are slots.
     Slots,
     /// With more than one account.
@@ -111,6 +131,9 @@ impl When {
             Self::SomebodyKnown => "a call in hand or parked",
             Self::JustParked => "10 s after a park",
             Self::NoteNames => "the note names somebody",
+            Self::Consulting => "somebody was asked",
+            Self::RingingWithMailbox => "a call rings, [calls] voicemail",
+            Self::NightRoute => "[calls] night",
             Self::Slots => "",
             Self::SeveralAccounts => "several accounts",
             Self::Mailbox => "an account with a mailbox",
@@ -135,6 +158,9 @@ impl When {
             Self::NoteNames => {
                 desk.hand().is_some_and(|call| call.is_up() && desk.person_meant(call).is_some())
             }
+            Self::Consulting => desk.consulted_for().is_some(),
+            Self::RingingWithMailbox => desk.longest_ringing().is_some() && !desk.routes.voicemail.is_empty(),
+            Self::NightRoute => !desk.routes.night.is_empty(),
             Self::Slots => !desk.slots.is_empty(),
             Self::SeveralAccounts => desk.lines.len() > 1,
             Self::Mailbox => desk.mailbox_line().is_some(),
@@ -236,9 +262,26 @@ const TABLE: &[CommandRow] = &[
         "take back the last park: exactly that caller, or none",
     ),
     plain("note", &["n"], Deed::Note, When::SomebodyKnown, "write a note that stays with the caller"),
-    plain("dial", &["d"], Deed::Dial, When::Always, "dial a number or address"),
+    plain("dial", &["d", "/"], Deed::Dial, When::Always, "dial a number, or somebody by name"),
     once("voicemail", &["v"], Deed::Voicemail, When::Mailbox, "call the mailbox"),
-    plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over to a number"),
+    plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over, or send a ringing one on"),
+    once("join", &["b"], Deed::Join, When::Consulting, "bring the caller and whoever was asked together"),
+    plain("swap", &["w"], Deed::Swap, When::Consulting, "from the caller to whoever was asked, and back"),
+    once(
+        "to-voicemail",
+        &["M"],
+        Deed::ToVoicemail,
+        When::RingingWithMailbox,
+        "send the ringing caller to where messages are left",
+    ),
+    plain(
+        "do-not-disturb",
+        &["D"],
+        Deed::DoNotDisturb,
+        When::Always,
+        "take no new calls, or take them again",
+    ),
+    plain("night", &["N"], Deed::Night, When::NightRoute, "send new callers where they go at night, or not"),
     once(
         "transfer-named",
         &["T"],
@@ -288,6 +331,8 @@ const TABLE: &[CommandRow] = &[
         When::DeviceOffered,
         "use the sound device that is offered instead of the lost one",
     ),
+    plain("journal", &["J"], Deed::Journal, When::Always, "calls so far: search, call back, missed ones"),
+    plain("report", &["R"], Deed::Report, When::Always, "what today was like: calls, waits, parked callers"),
     plain("help", &["?", "f1"], Deed::Help, When::Always, "all keys, with search"),
     plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),
     moves("close", &["esc"], Deed::Close, When::Always, "close what is open; back to the calls"),

@@ -1,6 +1,6 @@
 //! The last line: the keys that make sense at this moment, each of them clickable.
 
-use super::commands::Deed;
+use super::commands::{Deed, When};
 use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::{Canvas, columns};
 use super::state::Console;
@@ -67,6 +67,7 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
             match prompt.asks {
                 Asks::Dial | Asks::Nothing { .. } => "call",
                 Asks::Transfer(_) => "hand over",
+                Asks::Redirect(_) => "send on",
                 Asks::Slot(Some(_)) => "park there",
                 Asks::Slot(None) => "press its key",
                 Asks::CallNote(..) | Asks::SlotNote(..) => "keep",
@@ -88,6 +89,12 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
                 hints.key("a", "new calls by the next");
             }
         }
+        Overlay::Journal(_) => {
+            hints.key("enter", "call back");
+            hints.key("tab", "missed, in, out …");
+            hints.key("↑ ↓", "choose · type to search");
+        }
+        Overlay::Report { .. } => hints.key("↑ ↓", "scroll"),
         Overlay::Quit => {
             hints.deed(Deed::Quit, "leave");
             hints.key("esc", "stay");
@@ -140,6 +147,10 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         Phase::Ringing => {
             hints.deed(Deed::Enter, "answer");
             hints.deed(Deed::HangUp, "turn away");
+            hints.deed(Deed::Transfer, "send on");
+            if When::RingingWithMailbox.holds(desk) {
+                hints.deed(Deed::ToVoicemail, "to voicemail");
+            }
             return;
         }
         Phase::Verifying { .. } => {
@@ -149,6 +160,7 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         }
         Phase::Answering | Phase::Dialling | Phase::RingingThere | Phase::Retrieving { .. } => {
             hints.deed(Deed::HangUp, "give up");
+            consult_hints(hints, desk);
             return;
         }
         Phase::Parking { .. } | Phase::Transferring { .. } | Phase::PuttingBack { .. } => {
@@ -162,6 +174,7 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
     } else if ringing {
         hints.deed(Deed::Enter, "answer next");
     }
+    consult_hints(hints, desk);
     match desk.can_park(None) {
         Ok(_) => hints.deed(Deed::Park, "park"),
         Err(bar) => hints.off(Deed::Park, &format!("off: {}", short_bar(&bar))),
@@ -179,8 +192,18 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         }
     }
     hints.deed(Deed::HangUp, "hang up");
-    hints.deed(Deed::Transfer, "transfer");
+    if desk.consulted_for().is_none() {
+        hints.deed(Deed::Transfer, "transfer");
+    }
     hints.deed(Deed::Note, "note");
+}
+
+/// While somebody is asked for a caller who waits.
+fn consult_hints(hints: &mut Hints<'_>, desk: &Desk) {
+    if let Some(caller) = desk.consulted_for() {
+        hints.deed(Deed::Join, &format!("join with {}", desk.label(&caller.party)));
+        hints.deed(Deed::Swap, "to the caller");
+    }
 }
 
 /// For the board.

@@ -74,6 +74,18 @@ impl Console {
             *chosen = row;
             return self.key(desk, KeyEvent::from(KeyCode::Enter));
         }
+        if let Some(Overlay::Prompt(prompt)) = &mut self.overlay
+            && let Some(row) = prompt.finder.row_at(area, position)
+        {
+            prompt.finder.chosen = Some(row);
+            return self.key(desk, KeyEvent::from(KeyCode::Enter));
+        }
+        if let Some(Overlay::Journal(window)) = &mut self.overlay
+            && let Some(row) = window.row_at(area, position)
+        {
+            window.chosen = row;
+            return Vec::new();
+        }
         if let Some(Overlay::Tell(tell)) = &mut self.overlay
             && let Some(row) = tell.row_at(area, position)
         {

@@ -2,9 +2,12 @@
 //! leaving. Each prompt is bound to the caller it was opened for: what was typed never reaches another one.
 
 use super::commands::{CommandRow, Deed, command_table};
+use super::finder::Finder;
+use super::journal::JournalWindow;
 use super::keymap::Keymap;
 use super::tell::Tell;
-use crate::desk::{Call, CallId, Command, Desk, Slot, SlotKey};
+use crate::desk::{Call, CallId, Command, Desk, History, Slot, SlotKey};
+use crate::directory::Directory;
 use crate::parking::{Identity, SlotId, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
@@ -43,6 +46,15 @@ pub(super) enum Overlay {
         /// First line shown.
         first: usize,
     },
+    /// The calls of these days.
+    Journal(JournalWindow),
+    /// What today was like.
+    Report {
+        /// Its lines.
+        lines: Vec<String>,
+        /// First line shown.
+        first: usize,
+    },
     /// "2 calls would be lost".
     Quit,
 }
@@ -54,6 +66,8 @@ pub(super) enum Asks {
     Dial,
     /// Where this call goes.
     Transfer(CallId),
+    /// Where this ringing call goes.
+    Redirect(CallId),
     /// Which slot; with the call in hand, if one was.
     Slot(Option<CallId>),
     /// The note of a call; who it was, should he be parked meanwhile.
@@ -75,6 +89,8 @@ pub(super) enum Asks {
 pub(super) struct Prompt {
     pub(super) asks: Asks,
     pub(super) input: Input,
+    /// Whom a number to dial may be of.
+    pub(super) finder: Finder,
 }
 
 /// What becomes of an overlay after a key.
@@ -150,13 +166,20 @@ pub(super) fn dialled(typed: &str) -> String {
 
 impl Prompt {
     pub(super) fn new(asks: Asks, value: &str) -> Self {
-        Self { asks, input: Input::new(value.to_owned()) }
+        Self { asks, input: Input::new(value.to_owned()), finder: Finder::default() }
+    }
+
+    /// Looks for whom a number may be of, where one is asked for.
+    pub(super) fn find(&mut self, desk: &Desk, directory: &Directory, history: &History) {
+        if matches!(self.asks, Asks::Dial | Asks::Transfer(_) | Asks::Redirect(_)) {
+            self.finder.look(desk, directory, history, self.input.value());
+        }
     }
 
     /// The most graphemes it takes.
     pub(super) fn most(&self) -> usize {
         match self.asks {
-            Asks::Dial | Asks::Transfer(_) | Asks::Nothing { .. } => MAX_NUMBER,
+            Asks::Dial | Asks::Transfer(_) | Asks::Redirect(_) | Asks::Nothing { .. } => MAX_NUMBER,
             Asks::Slot(_) => SlotId::MAX_LEN,
             Asks::CallNote(..) | Asks::SlotNote(..) => Text::MAX_GRAPHEMES,
         }
@@ -185,6 +208,11 @@ impl Prompt {
     fn key(&mut self, desk: &Desk, key: KeyEvent) -> Outcome {
         match key.code {
             KeyCode::Enter => self.send(desk),
+            KeyCode::Tab if matches!(self.asks, Asks::Transfer(_)) => self.consult(desk),
+            KeyCode::Down | KeyCode::Up if !self.finder.rows.is_empty() => {
+                self.finder.step(key.code == KeyCode::Down);
+                Outcome::Stays
+            }
             KeyCode::Tab if self.asks == Asks::Dial && desk.lines.len() > 1 => {
                 Outcome::SaysAndStays(vec![Command::ChooseLine(None)])
             }
@@ -193,6 +221,16 @@ impl Prompt {
                 edit_line(&mut self.input, key, most);
                 Outcome::Stays
             }
+        }
+    }
+
+    /// Tab in a transfer: whoever is meant is asked first.
+    fn consult(&self, desk: &Desk) -> Outcome {
+        let typed = self.input.value().trim();
+        match self.asks {
+            Asks::Transfer(call) if desk.hand().is_none_or(|hand| hand.id != call) => gone(),
+            _ if typed.is_empty() => Outcome::Refuses("whom to ask? type a number or a name".into()),
+            _ => Outcome::Says(vec![Command::Consult { to: self.finder.number(typed) }]),
         }
     }
 
@@ -205,9 +243,13 @@ impl Prompt {
             Asks::SlotNote(slot, party) => Self::send_slot_note(desk, slot, party, typed),
             _ if typed.is_empty() => Outcome::Closes,
             Asks::Nothing { why, .. } => Outcome::Refuses(format!("{why}: nothing was sent · esc closes")),
-            Asks::Dial => Outcome::Says(vec![Command::Dial(dialled(typed))]),
+            Asks::Dial => Outcome::Says(vec![Command::Dial(self.finder.number(typed))]),
             Asks::Transfer(call) if still(*call) => {
-                Outcome::Says(vec![Command::Transfer { to: dialled(typed) }])
+                Outcome::Says(vec![Command::Transfer { to: self.finder.number(typed) }])
+            }
+            Asks::Redirect(call) => {
+                let to = self.finder.number(typed);
+                Outcome::Says(vec![Command::Redirect { call: *call, to }])
             }
             Asks::Slot(Some(call)) if !still(*call) => gone(),
             Asks::Transfer(_) => gone(),
@@ -278,6 +320,12 @@ impl Overlay {
             Self::Palette { search, chosen } => palette_key(search, chosen, key),
             Self::Tell(tell) => tell.key(desk, key),
             Self::Accounts { first } => accounts_key(desk, first, key),
+            Self::Report { lines, first } => {
+                report_key(first, lines.len(), key);
+                Outcome::Stays
+            }
+            // Its keys need the history: see `Console::key`.
+            Self::Journal(_) => Outcome::Stays,
             Self::Quit => Outcome::Closes,
         }
     }
@@ -293,7 +341,8 @@ impl Overlay {
                 paste_line(search, pasted, MAX_SEARCH)
             }
             Self::Tell(tell) => paste_line(&mut tell.input, pasted, MAX_NUMBER),
-            Self::Keypad(_) | Self::Accounts { .. } | Self::Quit => {}
+            Self::Journal(journal) => paste_line(&mut journal.search, pasted, MAX_SEARCH),
+            Self::Keypad(_) | Self::Accounts { .. } | Self::Report { .. } | Self::Quit => {}
         }
     }
 }
@@ -325,6 +374,14 @@ fn accounts_key(desk: &Desk, first: &mut usize, key: KeyEvent) -> Outcome {
         _ => {}
     }
     Outcome::Stays
+}
+
+fn report_key(first: &mut usize, most: usize, key: KeyEvent) {
+    match key.code {
+        KeyCode::Up => *first = first.saturating_sub(1),
+        KeyCode::Down => *first = (*first + 1).min(most.saturating_sub(1)),
+        _ => {}
+    }
 }
 
 fn help_key(search: &mut Input, first: &mut usize, most: usize, key: KeyEvent) {

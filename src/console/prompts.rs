@@ -1,6 +1,6 @@
 //! The small windows at the foot of the board: one line of input, the keypad, the question before leaving.
 
-use super::overlay::{Asks, Overlay, Prompt, dialled};
+use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::Canvas;
 use super::windows::{input_line, open};
 use super::words;
@@ -13,12 +13,17 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area
         Overlay::Prompt(prompt) => draw_prompt(canvas, desk, prompt, area),
         Overlay::Keypad(call) => draw_keypad(canvas, desk, *call, area),
         Overlay::Quit => draw_quit(canvas, desk, area),
-        Overlay::Help { .. } | Overlay::Palette { .. } | Overlay::Accounts { .. } | Overlay::Tell(_) => {}
+        Overlay::Help { .. }
+        | Overlay::Palette { .. }
+        | Overlay::Accounts { .. }
+        | Overlay::Journal(_)
+        | Overlay::Report { .. }
+        | Overlay::Tell(_) => {}
     }
 }
 
 fn name(desk: &Desk, call: CallId) -> &str {
-    desk.call(call).map_or("a call that has ended", |c| c.party.label())
+    desk.call(call).map_or("a call that has ended", |c| desk.label(&c.party))
 }
 
 fn title(desk: &Desk, prompt: &Prompt) -> String {
@@ -29,10 +34,13 @@ fn title(desk: &Desk, prompt: &Prompt) -> String {
         },
         Asks::Nothing { title, .. } => (*title).into(),
         Asks::Transfer(call) => format!("transfer {}", name(desk, *call)),
+        Asks::Redirect(call) => format!("send {} on, unanswered", name(desk, *call)),
         Asks::Slot(Some(call)) => format!("park {} on which slot?", name(desk, *call)),
         Asks::Slot(None) => "which slot?".into(),
-        Asks::CallNote(_, party) => format!("note for {}", party.label()),
-        Asks::SlotNote(slot, party) => format!("note for {} on {}", words::somebody(party), desk.place(slot)),
+        Asks::CallNote(_, party) => format!("note for {}", desk.label(party)),
+        Asks::SlotNote(slot, party) => {
+            format!("note for {} on {}", words::somebody(desk, party), desk.place(slot))
+        }
     }
 }
 
@@ -40,12 +48,17 @@ fn title(desk: &Desk, prompt: &Prompt) -> String {
 fn advice(desk: &Desk, prompt: &Prompt) -> String {
     let typed = prompt.input.value().trim();
     match &prompt.asks {
-        Asks::Dial => dial_advice(desk, typed),
+        Asks::Dial => dial_advice(desk, prompt),
         Asks::Nothing { why, .. } => format!("{why} · esc closes"),
         Asks::Transfer(call) => match (typed, desk.call(*call)) {
             (_, None) => "that call has ended · esc closes".into(),
-            ("", _) => "a number or address; the caller is handed over without asking there first".into(),
-            (to, Some(_)) => format!("enter hands {} over to {}", name(desk, *call), dialled(to)),
+            ("", _) => "a number, address or name; enter hands the caller over, tab asks there first".into(),
+            (to, Some(_)) => format!("enter hands {} over to {}", name(desk, *call), meant(prompt, to)),
+        },
+        Asks::Redirect(call) => match (typed, desk.call(*call)) {
+            (_, None) => "that call has ended · esc closes".into(),
+            ("", _) => "where to? a number, address or name".into(),
+            (to, Some(_)) => format!("enter sends {} to {}", name(desk, *call), meant(prompt, to)),
         },
         Asks::Slot(_) if typed.is_empty() => free_slots(desk, prompt),
         Asks::Slot(call) => slot_advice(desk, *call, prompt),
@@ -55,14 +68,23 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
     }
 }
 
-fn dial_advice(desk: &Desk, typed: &str) -> String {
+/// Whom enter would call: by name where one was found.
+fn meant(prompt: &Prompt, typed: &str) -> String {
+    let number = prompt.finder.number(typed);
+    match prompt.finder.meant() {
+        Some(found) => format!("{} · {} {number}", found.name, found.kind),
+        None => number,
+    }
+}
+
+fn dial_advice(desk: &Desk, prompt: &Prompt) -> String {
     let held = match desk.hand() {
-        Some(hand) if hand.is_up() => format!(" · {} is put on hold", hand.party.label()),
+        Some(hand) if hand.is_up() => format!(" · {} is put on hold", desk.label(&hand.party)),
         _ => String::new(),
     };
-    match typed {
-        "" => format!("a number or address{held}"),
-        to => format!("enter calls {}{held}", dialled(to)),
+    match prompt.input.value().trim() {
+        "" => format!("{}{held}", asks_for(desk)),
+        to => format!("enter calls {}{held}", meant(prompt, to)),
     }
 }
 
@@ -80,7 +102,7 @@ fn slot_advice(desk: &Desk, call: Option<CallId>, prompt: &Prompt) -> String {
         };
     }
     let look = words::lamp(desk, slot);
-    match words::who(slot) {
+    match words::who(desk, slot) {
         Some(who) if slot.holds_somebody() => {
             format!("{} {who} {}: enter takes this call", look.glyph, look.word)
         }
@@ -112,6 +134,13 @@ fn draw_prompt(canvas: &mut Canvas<'_>, desk: &Desk, prompt: &Prompt, area: Rect
     input_line(canvas, inside, "", &prompt.input);
     let mut pen = canvas.line(inside, inside.y + 1);
     pen.say(&advice(desk, prompt), "dim");
+    let list = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
+    prompt.finder.draw(canvas, list);
+}
+
+/// What can be typed.
+fn asks_for(desk: &Desk) -> &'static str {
+    if desk.directory_size > 0 { "a number, address or name" } else { "a number or address" }
 }
 
 fn draw_keypad(canvas: &mut Canvas<'_>, desk: &Desk, call: CallId, area: Rect) {

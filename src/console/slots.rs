@@ -126,7 +126,7 @@ fn draw_cell(canvas: &mut Canvas<'_>, desk: &Desk, slot: &Slot, place: Rect, cel
 
 /// Beside the lamp of an occupied slot: who, and to the right what presses most.
 fn draw_occupant(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, roomy: bool) {
-    let who = words::who(slot).unwrap_or_default();
+    let who = words::who(desk, slot).unwrap_or_default();
     if roomy {
         if let Some(left) = words::countdown(desk, slot) {
             pen.right(11, &format!("back {}", words::countdown_text(left)), "slot.facts");
@@ -154,7 +154,7 @@ fn draw_occupant(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot, roomy: bool) {
 /// Beside any other lamp: who was there, and what was asked.
 fn draw_empty(pen: &mut Pen<'_, '_>, desk: &Desk, slot: &Slot) {
     let facts = words::slot_facts(desk, slot, false);
-    let who = words::who(slot).unwrap_or_default();
+    let who = words::who(desk, slot).unwrap_or_default();
     if let Some(first) = facts.first().filter(|f| pen.room() >= columns(f).min(9)) {
         let most = pen.room().saturating_sub(columns(&who) + 1).max(14);
         pen.right(most, first, "lamp.asking");
@@ -210,14 +210,14 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
     let mut lines = Vec::new();
     let occupied = slot.parked.as_ref().filter(|_| slot.holds_somebody());
     let Some(parked) = occupied else {
-        let who = words::who(slot).map_or_else(String::new, |w| format!(" · {w}"));
+        let who = words::who(desk, slot).map_or_else(String::new, |w| format!(" · {w}"));
         lines.push((format!("{} {}{who}", look.glyph, look.word), look.scope));
         lines.extend(words::asking_phrase(slot).map(|phrase| (phrase.to_owned(), "lamp.asking")));
         lines.extend(words::confirmed(desk, slot).map(|age| (age, "slot.facts")));
         return lines;
     };
     let mark = words::parked_urgency(desk, slot).mark();
-    let who = words::somebody(&parked.parkee);
+    let who = words::somebody(desk, &parked.parkee);
     let word = words::occupied_word(desk, slot);
     lines.push((format!("{} {word} {}{mark} · {who}", look.glyph, look.word), look.scope));
     let mut about = Vec::new();
@@ -235,7 +235,7 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
     if let Some(phrase) = words::asking_phrase(slot) {
         facts.push(phrase.to_owned());
     }
-    facts.extend(words::by_whom(parked));
+    facts.extend(words::by_whom(desk, parked));
     if let Some(left) = words::countdown(desk, slot) {
         facts.push(format!("back in {}", words::countdown_text(left)));
     }

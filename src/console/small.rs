@@ -51,7 +51,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
 
 fn call_line(desk: &Desk, call: &Call, mark: &str) -> (String, &'static str) {
     let (word, scope) = words::phase_word(desk.now, call);
-    (format!("{mark} {word} {} {}", words::call_timer(desk.now, call), call.party.label()), scope)
+    (format!("{mark} {word} {} {}", words::call_timer(desk.now, call), desk.label(&call.party)), scope)
 }
 
 fn slot_line(desk: &Desk, slot: &Slot) -> (String, &'static str) {
@@ -63,7 +63,7 @@ fn slot_line(desk: &Desk, slot: &Slot) -> (String, &'static str) {
             desk.place(&slot.key()),
             look.glyph,
             look.word,
-            words::who(slot).unwrap_or_default()
+            words::who(desk, slot).unwrap_or_default()
         ),
         look.scope,
     )

@@ -1,15 +1,20 @@
 //! The console's own state: where the cursor is, what is open, what was typed. Keys become the desk's commands here.
 
 use super::commands::{Deed, row_of};
+use super::journal::JournalWindow;
 use super::keymap::Keymap;
 use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
 use super::tell::Tell;
-use crate::desk::{Command, Desk, Phase, Slot, SlotKey, SoundWish};
+use crate::desk::{CallId, Command, Desk, History, Phase, ShiftReport, Slot, SlotKey, SoundWish};
+use crate::directory::Directory;
 use crate::parking::{Moment, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
+use std::sync::Arc;
 use std::time::Duration;
 use tui_input::Input;
 
@@ -19,6 +24,8 @@ const SLIP: Duration = Duration::from_millis(700);
 const FLUTTER: Duration = Duration::from_millis(150);
 /// The slots keep the arrow and enter keys for this long after the last one; then enter answers calls again.
 const FOCUS_LASTS: Duration = Duration::from_secs(15);
+/// How old a number offered from outside may be to be shown.
+const OFFER_LASTS: Duration = Duration::from_secs(60);
 /// How long a hint of the console's own is shown.
 const HINT_LASTS: Duration = Duration::from_secs(5);
 
@@ -46,6 +53,16 @@ pub struct Console {
     clock: Text,
     copy: Option<String>,
     area: Rect,
+    directory: Arc<Directory>,
+    history: Arc<History>,
+    /// Up to when missed calls were looked at.
+    journal_seen_ms: u64,
+    /// The last number offered from outside that was shown.
+    offer_seen: u64,
+    /// The last ringing call that was told to the desktop.
+    rung: CallId,
+    wall_ms: u64,
+    zone: TimeZone,
 }
 
 impl Console {
@@ -62,12 +79,85 @@ impl Console {
             clock: Text::default(),
             copy: None,
             area: Rect::new(0, 0, SMALLEST.0, SMALLEST.1),
+            directory: Arc::default(),
+            history: Arc::default(),
+            journal_seen_ms: 0,
+            offer_seen: 0,
+            rung: CallId(0),
+            wall_ms: 0,
+            zone: TimeZone::UTC,
         }
     }
 
     /// The time of day for the top line, as it is to be read; empty shows none.
     pub fn set_clock(&mut self, clock: &str) {
         self.clock = Text::new(clock);
+    }
+
+    /// Whom names are looked for in from now on.
+    pub fn set_directory(&mut self, directory: Arc<Directory>) {
+        self.directory = directory;
+    }
+
+    /// Shows a number that was offered from outside, when nothing else is open. Nobody is called before `enter`.
+    pub fn heed_offer(&mut self, desk: &Desk) {
+        if desk.offer.nth == self.offer_seen || self.overlay.is_some() {
+            return;
+        }
+        self.offer_seen = desk.offer.nth;
+        let fresh = desk.now.saturating_sub(desk.offer.at) < OFFER_LASTS;
+        if fresh && !desk.offer.to.is_empty() {
+            self.ask(Asks::Dial, desk.offer.to.as_str());
+            self.find(desk);
+        }
+    }
+
+    /// What the desktop is to be told: who began to ring since it was asked last.
+    pub fn notification(&mut self, desk: &Desk) -> Option<String> {
+        let newest =
+            desk.calls.iter().filter(|call| call.phase == Phase::Ringing).max_by_key(|call| call.id)?;
+        if newest.id <= self.rung {
+            return None;
+        }
+        self.rung = newest.id;
+        Some(format!("{} {}", desk.label(&newest.party), newest.party.number).trim().to_owned())
+    }
+
+    /// The newest calls, for the journal's window and for type-ahead.
+    pub fn set_history(&mut self, history: Arc<History>) {
+        self.history = history;
+        if let Some(Overlay::Journal(window)) = &mut self.overlay {
+            window.look(&self.history);
+        }
+    }
+
+    /// The wall clock in milliseconds since 1970, and whose hours are shown.
+    pub fn set_wall(&mut self, wall_ms: u64, zone: TimeZone) {
+        (self.wall_ms, self.zone) = (wall_ms, zone);
+    }
+
+    /// Calls that nobody answered since the journal was looked at.
+    pub(super) fn missed(&self) -> usize {
+        self.history.missed_since(self.journal_seen_ms)
+    }
+
+    /// The wall clock and whose hours are shown.
+    pub(super) fn wall(&self) -> (u64, &TimeZone) {
+        (self.wall_ms, &self.zone)
+    }
+
+    fn open_report(&mut self) {
+        let zoned = |ms: u64| {
+            let stamp = Timestamp::from_millisecond(i64::try_from(ms).unwrap_or(0));
+            stamp.unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(self.zone.clone())
+        };
+        let midnight = zoned(self.wall_ms).start_of_day().map_or(0, |day| day.timestamp().as_millisecond());
+        let midnight = u64::try_from(midnight).unwrap_or(0);
+        let calls = self.history.calls.iter().map(AsRef::as_ref);
+        let parks = self.history.parks.iter().map(AsRef::as_ref);
+        let hour = |ms: u64| u8::try_from(zoned(ms).hour()).unwrap_or(0);
+        let shift = ShiftReport::of(calls, parks, (midnight, self.wall_ms.saturating_add(1)), hour);
+        self.overlay = Some(Overlay::Report { lines: shift.lines(), first: 0 });
     }
 
     /// The screen's size, at the start and whenever it changes: the arrow keys move by what is shown.
@@ -102,8 +192,19 @@ impl Console {
         if let Some(overlay) = &mut self.overlay {
             let interrupted = Chord::read("ctrl-c") == Some(chord);
             let key = if interrupted { KeyCode::Esc.into() } else { key };
-            let outcome = overlay.key(desk, &self.keymap, key, held_down);
-            return self.settle(desk, outcome);
+            let outcome = match overlay {
+                Overlay::Journal(window) if key.code != KeyCode::Esc => {
+                    if held_down && key.code == KeyCode::Enter {
+                        Outcome::Stays
+                    } else {
+                        window.key(&self.history, key)
+                    }
+                }
+                overlay => overlay.key(desk, &self.keymap, key, held_down),
+            };
+            let commands = self.settle(desk, outcome);
+            self.find(desk);
+            return commands;
         }
         let Some(row) = deed.and_then(row_of) else {
             self.unbound(desk, chord);
@@ -117,9 +218,17 @@ impl Console {
     }
 
     /// Pasted text goes into the line that is open, scrubbed; else nowhere.
-    pub fn paste(&mut self, pasted: &str) {
+    pub fn paste(&mut self, desk: &Desk, pasted: &str) {
         if let Some(overlay) = &mut self.overlay {
             overlay.paste(pasted);
+        }
+        self.find(desk);
+    }
+
+    /// Looks for whom the open prompt may mean.
+    fn find(&mut self, desk: &Desk) {
+        if let Some(Overlay::Prompt(prompt)) = &mut self.overlay {
+            prompt.find(desk, &self.directory, &self.history);
         }
     }
 
@@ -184,6 +293,12 @@ impl Console {
             Deed::Undo => vec![Command::Undo],
             Deed::Voicemail => vec![Command::CallVoicemail],
             Deed::TransferToNamed => vec![Command::TransferToNamed],
+            Deed::Transfer if desk.consulted_for().is_some() => vec![Command::Join],
+            Deed::Join => vec![Command::Join],
+            Deed::Swap => vec![Command::Swap],
+            Deed::ToVoicemail => vec![Command::ToVoicemail],
+            Deed::DoNotDisturb => vec![Command::DoNotDisturb(None)],
+            Deed::Night => vec![Command::Night(None)],
             Deed::Page => vec![Command::Page {
                 slot: self.chosen_slot(desk).filter(|s| s.holds_somebody()).map(Slot::key),
             }],
@@ -206,6 +321,10 @@ impl Console {
             Deed::ParkOn => self.ask(Asks::Slot(up), ""),
             Deed::Transfer => match up {
                 Some(call) => self.ask(Asks::Transfer(call), ""),
+                None if desk.hand().is_some_and(|call| call.phase == Phase::Ringing) => {
+                    let call = desk.hand().map(|call| call.id).unwrap_or(CallId(0));
+                    self.ask(Asks::Redirect(call), "");
+                }
                 None => self.ask_nothing("transfer", "no call in hand to transfer"),
             },
             Deed::Keypad => match desk.hand().filter(|c| c.is_audible()) {
@@ -218,6 +337,11 @@ impl Console {
             Deed::Copy => self.copy_slot(desk),
             Deed::Tell => self.open_tell(desk),
             Deed::Accounts => self.overlay = Some(Overlay::Accounts { first: 0 }),
+            Deed::Journal => {
+                self.journal_seen_ms = self.wall_ms;
+                self.overlay = Some(Overlay::Journal(JournalWindow::new(&self.history)));
+            }
+            Deed::Report => self.open_report(),
             Deed::Help => self.overlay = Some(Overlay::Help { search: Input::default(), first: 0 }),
             Deed::Palette => self.overlay = Some(Overlay::Palette { search: Input::default(), chosen: 0 }),
             _ => self.focus = Focus::Calls,

@@ -136,7 +136,7 @@ impl Tell {
 
 /// Draws it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, tell: &Tell, area: Rect) {
-    let who = words::somebody(&tell.seen);
+    let who = words::somebody(desk, &tell.seen);
     let inside = open(canvas, area, &format!("tell the team: {who} on {}", desk.place(&tell.slot)));
     let there = desk.slot(&tell.slot).and_then(|s| s.parked.as_ref()).is_some_and(|p| p.parkee == tell.seen);
     let text = desk.page_text(&tell.slot).filter(|_| there);

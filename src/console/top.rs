@@ -13,6 +13,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
     if !console.clock().is_empty() {
         pen.right(12, &format!("{} ", console.clock()), "top");
     }
+    if desk.presence.night {
+        pen.right(7, "NIGHT ", "notice.warning");
+    }
+    if desk.presence.do_not_disturb {
+        pen.right(5, "DND ", "notice.warning");
+    }
     sound(&mut pen, desk);
     pen.skip(1);
     match desk.lines.as_slice() {

@@ -1,6 +1,7 @@
 //! What lies over the board, drawn: prompts and the larger windows with lists (help, palette, accounts).
 
 use super::accounts;
+use super::journal;
 use super::layout::{Places, window};
 use super::overlay::{Overlay, help_rows, palette_rows};
 use super::paint::{Canvas, columns};
@@ -24,6 +25,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
         Some(Overlay::Accounts { first }) => {
             accounts::draw(canvas, desk, *first, place(console, desk, places))
         }
+        Some(Overlay::Journal(window)) => {
+            let (now_ms, zone) = console.wall();
+            window.draw(canvas, place(console, desk, places), now_ms, zone);
+        }
+        Some(Overlay::Report { lines, first }) => {
+            journal::draw_report(canvas, lines, *first, place(console, desk, places));
+        }
         Some(Overlay::Tell(window)) => tell::draw(canvas, desk, window, place(console, desk, places)),
         Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, desk, places)),
     }
@@ -36,10 +44,19 @@ pub(super) fn place(console: &Console, desk: &Desk, places: &Places) -> Rect {
         Some(Overlay::Help { .. }) => window(board, 100, 46),
         Some(Overlay::Palette { .. }) => window(board, 84, 20),
         Some(Overlay::Accounts { .. }) => window(board, 100, 40),
+        Some(Overlay::Journal(_)) => window(board, 120, 40),
+        Some(Overlay::Report { lines, .. }) => {
+            window(board, 78, u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2))
+        }
         Some(Overlay::Tell(tell)) => window(board, 84, tell.height(desk)),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {
-            let at = window(board, 100.min(board.width.saturating_sub(2)), 4);
+            let found = match &console.overlay {
+                Some(Overlay::Prompt(prompt)) => prompt.finder.rows.len(),
+                _ => 0,
+            };
+            let height = 4 + u16::try_from(found).unwrap_or(0);
+            let at = window(board, 100.min(board.width.saturating_sub(2)), height);
             Rect { y: board.bottom().saturating_sub(at.height + 1), ..at }
         }
     }

@@ -157,7 +157,13 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     if call.direction == Direction::Inbound && !call.called.is_empty() {
         facts.push(format!("for {}", call.called));
     }
-    if !number_shown && call.party.label() != call.party.number.as_str() && !call.party.is_withheld() {
+    if let Some(known) = desk.known(&call.party).filter(|known| !known.about.is_empty()) {
+        facts.push(known.about.to_string());
+    }
+    if let Some(sent) = desk.network_name(&call.party) {
+        facts.push(format!("sends “{sent}”"));
+    }
+    if !number_shown && desk.label(&call.party) != call.party.number.as_str() && !call.party.is_withheld() {
         facts.push(call.party.number.as_str().to_owned());
     }
     if !call.digits.is_empty() {
@@ -246,8 +252,8 @@ pub(super) fn occupied_word(desk: &Desk, slot: &Slot) -> &'static str {
 }
 
 /// Who is, or was, in a slot; `None` when nobody.
-pub(super) fn who(slot: &Slot) -> Option<String> {
-    let somebody = || slot.parked.as_ref().map_or("somebody", |p| somebody(&p.parkee));
+pub(super) fn who(desk: &Desk, slot: &Slot) -> Option<String> {
+    let somebody = || slot.parked.as_ref().map_or("somebody", |p| somebody(desk, &p.parkee));
     match slot.lamp {
         Lamp::Parked | Lamp::RingingBack => {
             let weak = slot.parked.as_ref().is_some_and(|p| p.strength == Strength::Unverified);
@@ -260,8 +266,8 @@ pub(super) fn who(slot: &Slot) -> Option<String> {
 }
 
 /// A person's label, or `somebody`.
-pub(super) fn somebody(identity: &Identity) -> &str {
-    if identity.is_withheld() { "somebody" } else { identity.label() }
+pub(super) fn somebody<'d>(desk: &'d Desk, identity: &'d Identity) -> &'d str {
+    if identity.is_withheld() { "somebody" } else { desk.label(identity) }
 }
 
 /// What was asked of a slot, in words.
@@ -319,7 +325,7 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
     if !parked.note.is_empty() {
         facts.push(format!("→ {}", parked.note));
     }
-    let by = by_whom(parked);
+    let by = by_whom(desk, parked);
     let left = back.filter(|(left_s, _)| *left_s > 30 && !roomy).map(countdown_text);
     // Who parked him matters more when it was somebody else.
     if parked.ours {
@@ -334,8 +340,8 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
 }
 
 /// Who parked him; and whose word that and his name are, if it is a colleague's.
-pub(super) fn by_whom(parked: &ParkedCall) -> Option<String> {
-    let (parker, teller) = (parked.parker.label(), parked.told_by.as_str());
+pub(super) fn by_whom(desk: &Desk, parked: &ParkedCall) -> Option<String> {
+    let (parker, teller) = (desk.label(&parked.parker), parked.told_by.as_str());
     match (parked.parker.is_withheld(), teller) {
         (true, "") => None,
         (true, teller) => Some(format!("told by {teller}")),

@@ -69,10 +69,14 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
     let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
     let start = console::Start {
         ami_secrets: Vec::new(),
+        ldap_password: None,
+        base: None,
         dialects: dialects::of(&config, None)?,
         config,
         passwords: vec![password],
         memory: None,
+        journal: None,
+        socket: None,
         themes: None,
         log,
         greeting: Some(greeting),
@@ -118,6 +122,10 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         log: Log::default(),
         network: Network { address: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)), ..Network::default() },
         people: vec![Identity::new("Sam", COLLEAGUE)],
+        directory: crate::config::Directory::default(),
+        journal: crate::config::Journal::default(),
+        calls: crate::config::Calls::default(),
+        outside: crate::config::Outside::default(),
     }
 }
 

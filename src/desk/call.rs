@@ -131,6 +131,9 @@ pub struct Call {
     /// caller, but whoever stands beside him is not to be heard by a caller whom everybody believed parked.
     #[serde(default)]
     pub returned: bool,
+    /// The caller on whose behalf this call was made.
+    #[serde(default)]
+    pub consult_for: Option<CallId>,
 }
 
 impl Call {

@@ -50,7 +50,7 @@ impl Desk {
         if self.in_hand.is_none() {
             self.in_hand = Some(arrival.call);
         }
-        Vec::new()
+        self.turn_away(arrival.call).unwrap_or_default()
     }
 
     /// Notes in a ringing call where it comes back from, and says so.

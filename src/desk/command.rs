@@ -60,6 +60,40 @@ pub enum Command {
         /// The number or URI.
         to: String,
     },
+    /// Call somebody for the call in hand, which waits on hold meanwhile.
+    Consult {
+        /// The number or URI.
+        to: String,
+    },
+    /// Bring together the caller and whoever was called for him.
+    Join,
+    /// Go from the caller to whoever was called for him, or back.
+    Swap,
+    /// Send a ringing call elsewhere.
+    Redirect {
+        /// Which.
+        call: CallId,
+        /// The number or URI.
+        to: String,
+    },
+    /// Send the ringing call in hand, or the longest ringing one, to where messages are left.
+    ToVoicemail,
+    /// Do not disturb, on or off; `None`: the other of the two.
+    DoNotDisturb(Option<bool>),
+    /// Night, on or off; `None`: the other of the two.
+    Night(Option<bool>),
+    /// Do something with a call that is named, whichever is in hand.
+    For {
+        /// Which.
+        call: CallId,
+        /// What.
+        wish: super::Wish,
+    },
+    /// Somebody outside offers a number to dial: it is shown, and nobody is called.
+    Offer {
+        /// The number or URI.
+        to: String,
+    },
     /// Transfer the call in hand blindly to the person whom its note names.
     TransferToNamed,
     /// Send people the sentence that says who waits where.

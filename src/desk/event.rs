@@ -281,6 +281,18 @@ pub enum Event {
     },
     /// Headset or ringer changed.
     SoundChanged(super::SoundState),
+    /// What the directory knows of a number on the board.
+    Named {
+        /// The number.
+        number: Text,
+        /// Who has it; an empty name: nobody.
+        known: super::Known,
+    },
+    /// The directory is another one.
+    DirectoryChanged {
+        /// How many people are in it.
+        people: usize,
+    },
     /// Something to tell the operator that belongs to no call.
     Told(super::Notice),
     /// Time went on.
@@ -329,6 +341,20 @@ pub enum Effect {
     AskLamp(SlotKey),
     /// Hand the call over blindly.
     Transfer {
+        /// Which.
+        call: CallId,
+        /// Number or URI, as typed.
+        to: String,
+    },
+    /// Hand this call over to whoever is at the other end of that one (REFER with Replaces, RFC 5589).
+    Join {
+        /// The caller.
+        call: CallId,
+        /// The other call.
+        with: CallId,
+    },
+    /// Send this ringing call elsewhere (302).
+    Redirect {
         /// Which.
         call: CallId,
         /// Number or URI, as typed.
@@ -405,6 +431,8 @@ impl Effect {
             | Self::Park { call, .. }
             | Self::Retrieve { call, .. }
             | Self::Transfer { call, .. }
+            | Self::Join { call, .. }
+            | Self::Redirect { call, .. }
             | Self::Announce { call, .. }
             | Self::SendDigit { call, .. } => Some(*call),
             Self::Sound(deed) => deed.call(),

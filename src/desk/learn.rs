@@ -27,6 +27,14 @@ impl Desk {
         self.now = self.now.max(now);
         match event {
             Event::Registered => self.registered(line),
+            Event::Named { number, known } => {
+                self.named(number, known);
+                Vec::new()
+            }
+            Event::DirectoryChanged { people } => {
+                self.directory_changed(people);
+                Vec::new()
+            }
             Event::WayTold { way, registered_until } => self.way_told(line, way, registered_until),
             Event::LineTroubled { reason } => {
                 let now = self.now;
@@ -104,7 +112,8 @@ impl Desk {
         let lamps = lamps.map(|until| until + Duration::from_millis(1));
         let departed = self.departed.iter().filter_map(|d| d.tell_at);
         let claims = self.slots.iter().filter_map(|s| s.claimed(self.now).map(|claim| claim.until));
-        let others = [self.undo.as_ref().map(|u| u.until), self.page_deadline(), self.next_step()];
+        let undo = self.undo.as_ref().map(|u| u.until);
+        let others = [undo, self.page_deadline(), self.next_step(), self.overflow_deadline()];
         asking
             .chain(remarks)
             .chain(departed)
@@ -183,10 +192,13 @@ impl Desk {
                 let why = if reason.is_empty() { "no answer".to_owned() } else { reason.to_string() };
                 self.say(Severity::Warning, &format!("{who}: {why}"));
             }
+            // The server takes this leg away when the two are together: its word on that follows.
+            Phase::Transferring { .. } if call.consult_for.is_some() => return Vec::new(),
             _ if !reason.is_empty() => self.say(Severity::Warning, &format!("{who}: call ended, {reason}")),
             _ if by_them => self.say(Severity::Info, &format!("{who} hung up")),
             _ => {}
         }
+        self.consult_ended(&call);
         Vec::new()
     }
 
@@ -264,13 +276,15 @@ impl Desk {
         };
         self.drop_call(id);
         self.say(Severity::Info, &format!("{who} was handed to {to}"));
-        Vec::new()
+        self.joined(id)
     }
 
     fn transfer_refused(&mut self, id: CallId, reason: &Text) -> Vec<Effect> {
         let now = self.now;
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         let Phase::Transferring { to, was_held } = call.phase.clone() else { return Vec::new() };
+        self.not_joined(id);
+        let Some(call) = self.call_mut(id) else { return Vec::new() };
         let who = Self::called(&call.party);
         call.come_back(was_held, now);
         let where_now = if was_held { "on hold" } else { "with you, microphone closed · enter speaks" };
@@ -301,6 +315,7 @@ impl Desk {
             }
         }
         let mut effects = self.give_up_page();
+        effects.extend(self.overflow());
         for (slot, what) in overdue {
             effects.extend(self.overdue(&slot, what));
         }

@@ -6,6 +6,7 @@
 mod call;
 mod comeback;
 mod command;
+mod consult;
 mod departed;
 mod escalation;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod event;
 mod freshness;
 mod hearing;
 mod hearsay;
+mod history;
 mod lamp_told;
 mod learn;
 mod line;
@@ -23,12 +25,19 @@ mod line_told;
 mod manager_told;
 #[cfg(test)]
 mod manager_told_tests;
+mod names;
 mod notice;
 mod obey;
 mod page;
 mod park;
+mod record;
+mod remote;
 mod retrieve;
+mod rush;
+#[cfg(test)]
+mod rush_tests;
 mod security;
+mod shift;
 mod slot;
 mod sound;
 mod team;
@@ -46,13 +55,19 @@ pub use escalation::{Ladder, Step, TONE_LASTS};
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
 pub use hearing::{SoundDeed, SoundWish};
+pub use history::{History, MAX_HISTORY};
 pub use line::{
     Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
 };
+pub use names::Known;
 pub use notice::{Notice, Severity};
 pub use page::PageGroup;
 pub use park::{ParkBar, Undo};
+pub use record::{CallRecord, CallWay, Entry, Fate, Outcome, ParkRecord, RecordId};
+pub use remote::{Offer, Wish};
+pub use rush::{Presence, Routes};
 pub use security::{MediaCover, Security, SignallingCover};
+pub use shift::{Hour, ShiftReport, Waits};
 pub use slot::{Asking, AskingFor, Claim, DialogKey, ParkedCall, Slot};
 pub use sound::{RingTone, SoundPlan, SoundState};
 pub use team::{MAX_TOLD_AT_ONCE, TeamDeed, TeamNews, ToldCall};
@@ -60,7 +75,7 @@ pub use tell::{MAX_PEOPLE, MAX_TOLD};
 
 use crate::parking::{Identity, Moment, SlotId};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The most calls the desk holds at once; one more is turned away as busy by the phone.
 pub const MAX_CALLS: usize = 64;
@@ -126,6 +141,21 @@ pub struct Desk {
     /// People and their numbers, at whatever server.
     #[serde(default)]
     pub people: Vec<Identity>,
+    /// What the directory knows of the numbers on the board.
+    #[serde(default)]
+    names: BTreeMap<crate::parking::Text, Known>,
+    /// How many people the directory has; 0 where there is none.
+    #[serde(default)]
+    pub directory_size: usize,
+    /// Where callers are sent whom nobody can answer.
+    #[serde(default)]
+    pub routes: Routes,
+    /// Whether this desk takes calls.
+    #[serde(default)]
+    pub presence: Presence,
+    /// The number that somebody outside offered last.
+    #[serde(default)]
+    pub offer: Offer,
     /// Whether an idle headset hears a tone when a parked call waits too long.
     #[serde(default)]
     pub waiting_tone: bool,

@@ -41,12 +41,32 @@ impl Desk {
             Command::NoteSlot { slot, text } => self.note_slot(&slot, &text),
             Command::Transfer { to } => self.transfer(&to),
             Command::TransferToNamed => self.transfer_to_named(),
+            Command::Consult { to } => self.consult(&to),
+            Command::Join => self.join(),
+            Command::Swap => self.swap(),
+            Command::Redirect { call, to } => self.redirect(call, &to),
+            Command::ToVoicemail => {
+                let chosen = self.hand().filter(|call| call.phase == Phase::Ringing);
+                match chosen.or_else(|| self.longest_ringing()).map(|call| call.id) {
+                    Some(call) => self.to_voicemail(call),
+                    None => self.nothing("nobody is ringing"),
+                }
+            }
+            Command::DoNotDisturb(on) => self.set_do_not_disturb(on.unwrap_or(!self.presence.do_not_disturb)),
+            Command::Night(on) => self.set_night(on.unwrap_or(!self.presence.night)),
+            Command::For { call, wish } => self.for_call(call, wish),
+            Command::Offer { to } => self.offered(&to),
             Command::Tell { slot, seen, to } => self.tell(&slot, &seen, &to),
             Command::Page { slot } => self.page(slot),
             Command::Sound(wish) => self.sound_wish(wish),
             Command::Undo => self.undo_park(),
             Command::Quit => self.quit(),
         }
+    }
+
+    /// A command within another one.
+    pub(super) fn obey_inside(&mut self, command: Command) -> Vec<Effect> {
+        self.carry_out(self.now, command)
     }
 
     fn answer_next(&mut self) -> Vec<Effect> {
@@ -302,7 +322,7 @@ impl Desk {
     }
 
     /// Calls a number that is no slot's by this line.
-    fn call_by(&mut self, line: LineId, to: &str) -> Vec<Effect> {
+    pub(super) fn call_by(&mut self, line: LineId, to: &str) -> Vec<Effect> {
         if self.calls.len() >= MAX_CALLS {
             return self.nothing("too many calls at once");
         }
@@ -342,6 +362,7 @@ impl Desk {
             digits: String::new(),
             security: super::Security::default(),
             returned: false,
+            consult_for: None,
         }
     }
 
@@ -406,7 +427,7 @@ impl Desk {
     }
 
     /// The slot on the board that a typed number means to the server of a line: `701`, `7 01`, `(701)`, `sip:701@pbx` …
-    fn slot_meant(&self, line: LineId, typed: &str) -> Option<SlotKey> {
+    pub(super) fn slot_meant(&self, line: LineId, typed: &str) -> Option<SlotKey> {
         if !self.abilities(line).slots_are_dialled {
             return None;
         }

@@ -5,6 +5,7 @@
 //! Pure: no socket, no clock; media is only spoken of ([`SoundStep`]), never touched.
 
 mod calls;
+mod handing;
 mod identity;
 #[cfg(test)]
 mod lamp_tests;

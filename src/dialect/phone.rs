@@ -245,6 +245,8 @@ impl Phone {
             Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
             Effect::AskLamp(slot) => self.ask_lamp(now, &slot.id),
             Effect::Transfer { call, to } => self.transfer(now, call, &to),
+            Effect::Join { call, with } => self.join(now, call, with),
+            Effect::Redirect { call, to } => self.redirect(now, call, &to),
             Effect::SendDigit { call, digit } => self.send_digit(now, call, digit),
             Effect::TellNote { slot, key, note } => self.tell_note(now, &slot.id, key.as_ref(), &note),
             Effect::TellTeam { to, news, .. } => self.tell_team(now, to.as_ref(), &news),

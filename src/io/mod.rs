@@ -2,6 +2,7 @@
 
 pub mod ami;
 pub mod clock;
+pub mod ldap;
 pub mod names;
 pub mod net;
 pub mod sound;

@@ -39,6 +39,21 @@ const PANIC_CODE: i32 = 101;
 /// Bytes of a large picture, all of it new; ratatui writes out at the end of each.
 const PICTURE: usize = 64 << 10;
 
+/// How the terminal tells the desktop something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Notify {
+    /// Not at all.
+    #[default]
+    Off,
+    /// `OSC 777`: VTE, foot, WezTerm, Ghostty.
+    Osc777,
+    /// `OSC 9`: iTerm2, kitty, Windows Terminal.
+    Osc9,
+}
+
+/// The longest text of a notification, in characters.
+const NOTIFY_MAX: usize = 200;
+
 /// The screen while it is ours. Dropping it gives it back.
 pub struct Screen {
     /// A picture goes out whole: standard output by itself writes every kilobyte.
@@ -88,6 +103,25 @@ impl Screen {
         let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
         if TAKEN.load(Ordering::SeqCst) {
             execute!(io::stdout(), CopyToClipboard::to_clipboard_from(text))?;
+        }
+        Ok(())
+    }
+
+    /// Has the terminal tell the desktop something: `OSC 777` or `OSC 9`. Control characters and what would end the
+    /// text early are left out.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn notify(&mut self, how: Notify, text: &str) -> io::Result<()> {
+        let text: String = text.chars().filter(|c| !c.is_control() && *c != ';').take(NOTIFY_MAX).collect();
+        let sequence = match how {
+            Notify::Off => return Ok(()),
+            Notify::Osc777 => format!("\x1b]777;notify;parkdeck;{text}\x1b\\"),
+            Notify::Osc9 => format!("\x1b]9;{text}\x1b\\"),
+        };
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if TAKEN.load(Ordering::SeqCst) {
+            execute!(io::stdout(), crossterm::style::Print(sequence))?;
         }
         Ok(())
     }

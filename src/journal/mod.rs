@@ -1,13 +1,23 @@
 //! What must survive the console's end, also by kill -9: who is parked where, since when, by whom and why.
 //!
+//! [`Follower`] tells what is new of calls and of stays in slots, [`Journal`] writes that into a [`Database`],
+//! [`report`] counts it.
+//!
 //! [`Memory`] is what the app uses; [`Snapshot`] is the data and its JSON, pure; [`Store`] keeps it on disk; [`Writer`]
 //! writes on a thread of its own. A memory is a help, never an authority: the desk believes it only where a lamp is lit.
 
+mod database;
+mod follower;
+mod keeper;
 mod memory;
+pub mod report;
 mod snapshot;
 mod store;
 mod writer;
 
+pub use database::{Database, Found, JournalError, Reader};
+pub use follower::Follower;
+pub use keeper::{Journal, JournalReport};
 pub use memory::Memory;
 pub use snapshot::{HEAD_START, MAX_AGE, Snapshot};
 pub use store::{MAX_FILE, Opened, Store, StoreError};

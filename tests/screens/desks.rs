@@ -149,6 +149,7 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         digits: String::new(),
         security: parkdeck::desk::Security::default(),
         returned: false,
+        consult_for: None,
     });
     id
 }

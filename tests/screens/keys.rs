@@ -220,16 +220,16 @@ fn pasted_text_is_scrubbed_and_bounded() {
     let desk = board(2);
     let mut console = console();
     type_keys(&mut console, &mut desk.clone(), "d");
-    console.paste("\u{1b}]52;c;evil\u{7}\r\n +44 (20) 7946\u{202e} 0018");
+    console.paste(&desk, "\u{1b}]52;c;evil\u{7}\r\n +44 (20) 7946\u{202e} 0018");
     let mut later = desk.clone();
     later.now += s(5);
     let said = type_keys(&mut console, &mut later, "enter");
     assert_eq!(said, vec![Command::Dial("]52;c;evil +44 (20) 7946 0018".into())]);
     type_keys(&mut console, &mut later, "d");
-    console.paste(&"9".repeat(100_000));
-    console.paste("9");
+    console.paste(&desk, &"9".repeat(100_000));
+    console.paste(&desk, "9");
     assert_eq!(type_keys(&mut console, &mut later, "enter"), vec![Command::Dial("9".repeat(64))]);
-    console.paste("nowhere to go");
+    console.paste(&desk, "nowhere to go");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn play(desk: &mut Desk, console: &mut Console, act: Act, area: Rect, obeyed: bo
         Act::Key(key) => console.key(desk, key),
         Act::Mouse(event) => console.mouse(desk, event, area),
         Act::Paste(text) => {
-            console.paste(&text);
+            console.paste(desk, &text);
             Vec::new()
         }
         Act::Wait(ms) => {

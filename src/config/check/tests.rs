@@ -313,3 +313,37 @@ fn whose_calls_answer_themselves_are_users_whom_the_server_asserts() {
     let many: Vec<String> = (100..133).map(|n| format!("\"{n}\"")).collect();
     assert!(wrong(&format!("{ONE}auto_answer = [{}]\n", many.join(", "))).1.contains("at most 32"));
 }
+
+#[test]
+fn a_directory_is_files_a_country_and_a_server_and_what_is_wrong_is_told() {
+    let text = with_one(
+        "[directory]\nfiles = [\"people.csv\", \"/srv/team.VCF\"]\ncountry = \"gb\"\n\
+         ldap = { url = \"ldaps://ldap.example.com\", base = \"ou=people\", user = \"cn=reader\", password_env = \"PW\" }\n",
+    );
+    let directory = Config::parse(&text, "x").unwrap().directory;
+    assert_eq!((directory.files.len(), directory.country.as_deref()), (2, Some("GB")));
+    let ldap = directory.ldap.unwrap();
+    assert_eq!((ldap.filter.as_str(), ldap.refresh_s), (crate::config::Ldap::FILTER, 600));
+    for (wrong, told) in [
+        ("[directory]\nfiles = [\"people.xls\"]\n", "ends in .toml"),
+        ("[directory]\ncountry = \"England\"\n", "two letters"),
+        ("[directory]\nldap = { url = \"ldap.example.com\", base = \"x\" }\n", "ldaps://host"),
+        (
+            "[directory]\nldap = { url = \"ldap://x\", base = \"x\", user = \"cn=r\" }\n",
+            "where the password is",
+        ),
+        (
+            "[directory]\nldap = { url = \"ldap://x\", base = \"x\", password_env = \"P\" }\n",
+            "whose password",
+        ),
+        ("[directory]\nldap = { url = \"ldap://x\", base = \"x\", refresh = 1 }\n", "between 30"),
+        ("[directory]\nfile = [\"a.csv\"]\n", "did you mean “files”"),
+    ] {
+        let error = Config::parse(&with_one(wrong), "x").unwrap_err().to_string();
+        assert!(error.contains(told), "{wrong}: {error}");
+    }
+}
+
+fn with_one(more: &str) -> String {
+    format!("{ONE}{more}")
+}

@@ -1,0 +1,45 @@
+//! The checks of where callers are sent.
+
+use super::super::Calls;
+use super::super::raw::RawCalls;
+use super::{Check, MAX_TIME_S};
+use toml::Spanned;
+
+/// The shortest time after which somebody may be sent on, in seconds: shorter, and nobody could answer.
+const OVERFLOW_LEAST_S: u32 = 5;
+
+impl Check<'_> {
+    pub(super) fn calls(&mut self, raw: &RawCalls) -> Calls {
+        for target in [&raw.night, &raw.busy, &raw.overflow, &raw.voicemail].into_iter().flatten() {
+            let text = target.get_ref().trim();
+            if text.is_empty() || text.len() > 128 || text.chars().any(|c| c.is_control() || c == ' ') {
+                self.say(target, "callers are sent to what can be dialled: a number or a sip: address", None);
+            }
+        }
+        if let Some(time) = &raw.overflow_after {
+            if !(OVERFLOW_LEAST_S..=MAX_TIME_S).contains(time.get_ref()) {
+                self.say(time, format!("between {OVERFLOW_LEAST_S} and {MAX_TIME_S} seconds"), None);
+            } else if raw.overflow.is_none() {
+                self.say(time, "where to? add overflow = \"…\"", None);
+            }
+        }
+        if let Some(prefix) = &raw.voicemail_prefix
+            && crate::parking::SlotId::new(prefix.get_ref()).is_none()
+        {
+            self.say(prefix, "the prefix is what is dialled before the extension: digits, “*” or “#”", None);
+        }
+        let text =
+            |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.get_ref().trim().to_owned());
+        Calls {
+            night: text(&raw.night),
+            busy: text(&raw.busy),
+            overflow: text(&raw.overflow),
+            overflow_after_s: raw
+                .overflow_after
+                .as_ref()
+                .map_or(Calls::OVERFLOW_AFTER_S, |time| *time.get_ref()),
+            voicemail: text(&raw.voicemail),
+            voicemail_prefix: text(&raw.voicemail_prefix),
+        }
+    }
+}
