@@ -73,7 +73,7 @@ impl Desk {
         }
         let place = slot.as_ref().map(|slot| self.place(&call.slot_key(slot)));
         let place = place.unwrap_or_else(|| "a slot".to_owned());
-        let who = Self::called(&call.party);
+        let who = self.called(&call.party);
         call.comeback = Some(Comeback { slot, waited_s });
         let (minutes, seconds) = (waited_s / 60, waited_s % 60);
         let note = if call.note.is_empty() { String::new() } else { format!(" · {}", call.note) };

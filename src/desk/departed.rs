@@ -48,7 +48,7 @@ impl Desk {
             if told.is_some_and(|(_, until)| now < *until) {
                 continue;
             }
-            let (who, place, back) = (Self::called(&parkee), self.place(&slot), way_to_call_back(&parkee));
+            let (who, place, back) = (self.called(&parkee), self.place(&slot), way_to_call_back(&parkee));
             if unseen {
                 let text =
                     format!("{who} was on {place} before the server fell silent, and is there no longer");
@@ -63,7 +63,7 @@ impl Desk {
     /// A comeback stopped ringing: the caller hung up, or the server dropped him because nobody answered in time. It
     /// doesn't tell which.
     pub(super) fn comeback_unanswered(&mut self, call: &Call) {
-        let (who, back) = (Self::called(&call.party), way_to_call_back(&call.party));
+        let (who, back) = (self.called(&call.party), way_to_call_back(&call.party));
         let slot = call.comeback.as_ref().and_then(|back| back.slot.as_ref());
         let place = slot.map_or_else(|| "a slot".to_owned(), |slot| self.place(&call.slot_key(slot)));
         let text = format!("{who} came back from {place} and nobody answered: the call is over");

@@ -86,7 +86,7 @@ impl Desk {
             }
             Lamp::Free => self.nothing(&format!("{place} is free")),
             Lamp::Parked | Lamp::RingingBack => {
-                let who = self.slot(id).and_then(|s| s.parked.as_ref()).map(|p| Self::called(&p.parkee));
+                let who = self.slot(id).and_then(|s| s.parked.as_ref()).map(|p| self.called(&p.parkee));
                 let who = who.filter(|w| w != "withheld").unwrap_or_else(|| "somebody".into());
                 self.nothing(&format!("{place} holds {who}: press its key again to retrieve"))
             }

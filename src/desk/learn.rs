@@ -81,7 +81,7 @@ impl Desk {
             Event::CallSecured { call, security } => self.call_secured(call, security),
             Event::SoundSecured { call, outcome } => self.sound_secured(call, outcome),
             Event::DigitHeard { call, digit } => {
-                let who = self.call(call).map(|c| Self::called(&c.party)).unwrap_or_default();
+                let who = self.call(call).map(|c| self.called(&c.party)).unwrap_or_default();
                 self.nothing(&format!("{who} pressed {digit}"))
             }
             Event::TeamTold { from, news } => self.team_told(line, from, news),
@@ -135,7 +135,7 @@ impl Desk {
         let (Some(call), true) = (rings, alone && self.line(line).is_some_and(may)) else {
             return Vec::new();
         };
-        let who = Self::called(&call.party);
+        let who = self.called(&call.party);
         let effects = self.obey(self.now, super::Command::Take(id));
         self.say(
             Severity::Warning,
@@ -175,7 +175,7 @@ impl Desk {
     fn call_ended(&mut self, id: CallId, reason: &Text, by_them: bool) -> Vec<Effect> {
         self.page_ended(id, reason);
         let Some(call) = self.call(id).cloned() else { return Vec::new() };
-        let who = Self::called(&call.party);
+        let who = self.called(&call.party);
         self.drop_call(id);
         match &call.phase {
             Phase::Retrieving { target } | Phase::Verifying { target, .. } => {
@@ -220,8 +220,8 @@ impl Desk {
 
     fn hold_refused(&mut self, id: CallId, reason: &Text) -> Vec<Effect> {
         let now = self.now;
+        let who = self.called_of(id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
-        let who = Self::called(&call.party);
         let text = match call.phase {
             // Our microphone is off whatever they said, so the operator's wish is kept as well as it can be.
             Phase::Holding => {
@@ -261,7 +261,7 @@ impl Desk {
     /// The operator decides: nobody is put through because he asked for it.
     fn transfer_wished(&mut self, id: CallId, to: &Text) -> Vec<Effect> {
         let Some(call) = self.call(id) else { return Vec::new() };
-        let who = Self::called(&call.party);
+        let who = self.called(&call.party);
         let first = if self.in_hand == Some(id) { "" } else { "choose that call, then " };
         let text = format!("{who} asks to be put through to {to} · {first}t does it");
         self.say(Severity::Warning, &text);
@@ -271,7 +271,7 @@ impl Desk {
     fn transfer_done(&mut self, id: CallId) -> Vec<Effect> {
         let Some(call) = self.call(id) else { return Vec::new() };
         let (who, to) = match &call.phase {
-            Phase::Transferring { to, .. } => (Self::called(&call.party), to.clone()),
+            Phase::Transferring { to, .. } => (self.called(&call.party), to.clone()),
             _ => return Vec::new(),
         };
         self.drop_call(id);
@@ -284,8 +284,8 @@ impl Desk {
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         let Phase::Transferring { to, was_held } = call.phase.clone() else { return Vec::new() };
         self.not_joined(id);
+        let who = self.called_of(id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
-        let who = Self::called(&call.party);
         call.come_back(was_held, now);
         let where_now = if was_held { "on hold" } else { "with you, microphone closed · enter speaks" };
         self.say(Severity::Error, &format!("transfer to {to} failed: {reason} · {who} is {where_now}"));

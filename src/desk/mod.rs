@@ -260,8 +260,13 @@ impl Desk {
         }
     }
 
-    /// How to name a party in a sentence.
-    fn called(party: &Identity) -> String {
-        party.label().to_owned()
+    /// How to name a party in a sentence: by the directory, else as the network does.
+    fn called(&self, party: &Identity) -> String {
+        self.label(party).to_owned()
+    }
+
+    /// The same for the other side of a call.
+    fn called_of(&self, id: CallId) -> String {
+        self.call(id).map(|call| self.called(&call.party)).unwrap_or_default()
     }
 }

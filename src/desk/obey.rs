@@ -122,7 +122,7 @@ impl Desk {
         let id = call.id;
         match call.phase {
             Phase::Dialling | Phase::RingingThere => {
-                let who = Self::called(&call.party);
+                let who = self.called(&call.party);
                 self.say(Severity::Info, &format!("the call to {who} was given up"));
                 self.drop_call(id);
                 vec![Effect::HangUp(id)]
@@ -154,9 +154,9 @@ impl Desk {
 
     /// Opens the microphone to a caller who came back from a park that failed.
     fn speak(&mut self, id: CallId) -> Vec<Effect> {
+        let who = self.called_of(id);
         let Some(call) = self.call_mut(id).filter(|call| call.waits_for_key()) else { return Vec::new() };
         call.returned = false;
-        let who = Self::called(&call.party);
         self.nothing(&format!("you speak with {who} again"))
     }
 
@@ -181,7 +181,7 @@ impl Desk {
 
     fn hang_up(&mut self) -> Vec<Effect> {
         let Some(call) = self.hand() else { return self.nothing("no call in hand to hang up") };
-        let (id, who) = (call.id, Self::called(&call.party));
+        let (id, who) = (call.id, self.called(&call.party));
         match call.phase {
             // A key meant for the call that has just ended must not turn the next caller away.
             Phase::Ringing if self.now.saturating_sub(call.since) < JUST_RANG => {

@@ -195,7 +195,7 @@ impl Desk {
         let Some(call) = self.call(id).cloned() else { return Vec::new() };
         let put_back = matches!(call.phase, Phase::PuttingBack { .. });
         let parked = self.parked_from(&call);
-        let who = Self::called(&call.party);
+        let who = self.called(&call.party);
         let rivals = self.lit_meanwhile(&call, slot.as_ref());
         self.drop_call(id);
         let key = slot.as_ref().map(|slot| call.slot_key(slot));
@@ -324,8 +324,8 @@ impl Desk {
             }
         }
         self.page_after.take_if(|wanted| *wanted == id);
+        let who = self.called_of(id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
-        let who = Self::called(&call.party);
         let phase = call.phase.clone();
         match phase {
             Phase::Parking { was_held, .. } | Phase::Transferring { was_held, .. } => {

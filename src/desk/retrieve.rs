@@ -119,12 +119,12 @@ impl Desk {
         let now = self.now;
         let in_hand = self.in_hand == Some(id);
         self.forget_asking(id);
+        let who = self.called_of(id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         call.strength = Some(strength);
         call.waiting_since = now;
         call.enter(Phase::Talking, now);
-        let (who, slot) =
-            (Self::called(&call.party), SlotId::new(call.called.as_str()).map(|id| call.slot_key(&id)));
+        let slot = SlotId::new(call.called.as_str()).map(|id| call.slot_key(&id));
         let slot = slot.map_or_else(String::new, |key| self.place(&key));
         let mut effects = Vec::new();
         if !in_hand {
@@ -160,7 +160,7 @@ impl Desk {
     pub(super) fn retrieve_failed(&mut self, call: &Call, slot: &SlotId, reason: &Text) {
         let who = match call.party.is_withheld() {
             true => "the caller".to_owned(),
-            false => Self::called(&call.party),
+            false => self.called(&call.party),
         };
         let key = call.slot_key(slot);
         let place = self.place(&key);

@@ -72,11 +72,11 @@ impl Desk {
 
     /// The sound's handshake came to an end.
     pub(super) fn sound_secured(&mut self, id: CallId, outcome: Result<(), Text>) -> Vec<Effect> {
+        let who = self.called_of(id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         match outcome {
             Ok(()) => call.security.media = MediaCover::Encrypted,
             Err(reason) => {
-                let who = Self::called(&call.party);
                 call.security.media = MediaCover::Failed(reason.clone());
                 let text =
                     format!("{who}: no sound, it could not be encrypted ({reason}) · hang up and call again");

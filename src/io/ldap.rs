@@ -130,6 +130,117 @@ fn words(error: &LdapError) -> String {
 mod tests {
     use super::*;
 
+    use crate::io::tls::{TlsClient, TlsClientFiles};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// An element of BER.
+    fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let body = parts.concat();
+        let mut all = vec![tag, 0x82];
+        all.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
+        all.extend(body);
+        all
+    }
+
+    fn octets(text: &str) -> Vec<u8> {
+        element(0x04, &[text.as_bytes()])
+    }
+
+    fn message(id: u8, operation: Vec<u8>, controls: &[u8]) -> Vec<u8> {
+        element(0x30, &[&[0x02, 1, id], &operation, controls])
+    }
+
+    fn result(tag: u8, code: u8) -> Vec<u8> {
+        element(tag, &[&[0x0a, 1, code], &octets(""), &octets("no")])
+    }
+
+    fn entry(id: u8, name: &str, number: &str) -> Vec<u8> {
+        let attribute =
+            |kind: &str, value: &str| element(0x30, &[&octets(kind), &element(0x31, &[&octets(value)])]);
+        let attributes = element(0x30, &[&attribute("cn", name), &attribute("telephoneNumber", number)]);
+        message(id, element(0x64, &[&octets("cn=x"), &attributes]), &[])
+    }
+
+    /// The end of a page; a cookie says that there is another.
+    fn done(id: u8, cookie: &str) -> Vec<u8> {
+        let value = element(0x30, &[&[0x02, 1, 0], &octets(cookie)]);
+        let control = element(0x30, &[&octets("1.2.840.113556.1.4.319"), &element(0x04, &[&value])]);
+        message(id, result(0x65, 0), &element(0xa0, &[&control]))
+    }
+
+    /// The next request: its number and its operation's tag. None of the tests' is longer than 16 kB.
+    async fn request(stream: &mut TcpStream) -> Option<(u8, u8)> {
+        let mut head = [0; 2];
+        stream.read_exact(&mut head).await.ok()?;
+        let length = match head[1] {
+            short if short < 0x80 => usize::from(short),
+            long => {
+                let mut bytes = vec![0; usize::from(long & 0x7f)];
+                stream.read_exact(&mut bytes).await.ok()?;
+                bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte))
+            }
+        };
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.ok()?;
+        // INTEGER, its length, and then the operation.
+        let number = usize::from(body[1]);
+        Some((body[1 + number], body[2 + number]))
+    }
+
+    /// A server with two people on two pages, which lets in whoever it likes.
+    async fn serve(listener: TcpListener, bind_code: u8) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut pages = 0;
+        while let Some((id, operation)) = request(&mut stream).await {
+            let answer = match (operation, pages) {
+                (0x60, _) => message(id, result(0x61, bind_code), &[]),
+                (0x63, 0) => [entry(id, "Jane Doe", "0161 496 0100"), done(id, "more")].concat(),
+                (0x63, _) => [entry(id, "Sam Hill", "101"), done(id, "")].concat(),
+                _ => return,
+            };
+            pages += usize::from(operation == 0x63);
+            stream.write_all(&answer).await.unwrap();
+        }
+    }
+
+    async fn asked(bind_code: u8, most: usize) -> Result<Vec<Entry>, String> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ldap://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(serve(listener, bind_code));
+        let tls =
+            TlsClient::new(TlsClientFiles { verify: false, ..TlsClientFiles::default() }).config().unwrap();
+        let query = LdapQuery {
+            url: &url,
+            bind: Some(("cn=reader", "secret")),
+            base: "ou=people",
+            filter: "(telephoneNumber=*)",
+            attributes: &["cn", "telephoneNumber"],
+            most,
+            allow_plain: false,
+        };
+        let entries = fetch(&query, tls).await;
+        server.abort();
+        entries
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn everybody_is_fetched_page_by_page_and_no_more_than_there_is_room_for() {
+        let names = |entries: Vec<Entry>| -> Vec<String> {
+            let name =
+                |entry: &Entry| entry.iter().find(|(kind, _)| kind == "cn").map(|(_, name)| name.clone());
+            entries.iter().filter_map(name).collect()
+        };
+        assert_eq!(names(asked(0, 10).await.unwrap()), ["Jane Doe", "Sam Hill"]);
+        assert_eq!(names(asked(0, 1).await.unwrap()), ["Jane Doe"]);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_refusal_is_told_without_the_password() {
+        let error = asked(49, 10).await.unwrap_err();
+        assert_eq!(error, "the server refuses the user or its password");
+    }
+
     #[test]
     fn only_a_server_on_this_computer_is_spoken_to_in_clear() {
         for (url, here) in [
