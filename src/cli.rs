@@ -1,7 +1,7 @@
 //! The commands of the binary: arguments in, an exit code out.
 
 use crate::app::control::{self, Verb, client};
-use crate::app::{check, console, dialects, doctor, history, import, lot, trace};
+use crate::app::{check, console, dialects, doctor, history, import, log, lot, lot_keeper, trace};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -232,6 +232,12 @@ enum LotTask {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Have the running lot read its configuration again; a bad one is refused, and the old one runs on.
+    Reload {
+        /// Its configuration file.
+        #[arg(long = "config", value_name = "FILE", id = "reload_config")]
+        config: Option<PathBuf>,
+    },
 }
 
 const IMPORT_EXAMPLE: &str = "Example:
@@ -308,8 +314,14 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Lot { config, task: None }) => {
-            log_to_stderr();
-            lot::run(&config.unwrap_or(paths.lot_config), &paths.state)?;
+            let file = config.unwrap_or(paths.lot_config);
+            log_to_stderr(lot::read(&file).map(|config| config.log.format).unwrap_or_default());
+            lot::run(&file, &paths.state)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Lot { task: Some(LotTask::Reload { config }), .. }) => {
+            lot_keeper::reload(&config.unwrap_or(paths.lot_config), &paths.state)?;
+            say("reloaded\n")?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Check { lot }) => {
@@ -517,8 +529,12 @@ fn log_to(file: &Path, level: &str) -> Option<tracing_appender::non_blocking::Wo
     Some(guard)
 }
 
-fn log_to_stderr() {
+fn log_to_stderr(format: lot::LogFormat) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
+    let lines = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    match format {
+        lot::LogFormat::Text => lines.init(),
+        lot::LogFormat::Json => lines.with_ansi(false).event_format(log::JsonLines).init(),
+    }
 }

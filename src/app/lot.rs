@@ -1,13 +1,17 @@
 //! Runs the lot: its sockets, its media engine, its clock, its log. `parkdeck lot`, and the demo's own.
 
+use super::lot_keeper::{self, Bound, Keeper};
+use super::lot_metrics::{self, Tally};
 use super::trace::{LOT_FILE_NAME, Recorder};
 use crate::config::load;
 use crate::config::{ConfigError, secret};
 use crate::io::clock::{Clock, entropy, key_entropy};
+use crate::io::metrics::{Asked, Metrics};
 use crate::io::names::{self, NameError, Wanted};
 use crate::io::net::{Net, NetEvent, NetOptions};
 use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
 use crate::io::tls::{TlsName, TlsServer, TlsServerFiles};
+pub use crate::lot::config::LogFormat;
 use crate::lot::config::{LogConfig, Trace};
 use crate::lot::{Lot, LotConfig, TrunkLookup, Words};
 use crate::media::{Clip, Music};
@@ -181,11 +185,41 @@ pub async fn serve(
     let log = config.log.clone();
     let sound_files = files.as_ref().map(|files| sound_files(&config, files.base())).unwrap_or_default();
     let trace = files.as_ref().and_then(|files| files.recorder(&log));
+    let metrics = match config.metrics {
+        Some(at) => {
+            Some(Metrics::listen(at).await.wrap_err_with(|| format!("metrics can't listen on {at}"))?)
+        }
+        None => None,
+    };
+    let bound = Bound::of(&config);
+    let journal = files.as_ref().map(|files| lot_keeper::file(&config, files.base(), &files.state));
+    let realm = config.realm.clone();
     let mut lot = Lot::new(config, key_entropy());
     lot.set_fingerprint(media.fingerprint());
     sounds.give_to(&mut lot);
-    let (clock, lookups) = (Clock::start(), JoinSet::new());
-    let mut carrier = LotCarrier { lot, net, media, clock, files, sound_files, log, trace, lookups };
+    let clock = Clock::start();
+    let keeper = match journal {
+        Some(file) => Keeper::open(&file, &realm, &mut lot, &clock),
+        None => Keeper::none(),
+    };
+    let (tally, refused_total) = (Tally::default(), 0);
+    let mut carrier = LotCarrier {
+        lot,
+        net,
+        media,
+        clock,
+        files,
+        sound_files,
+        log,
+        trace,
+        keeper,
+        metrics,
+        tally,
+        bound,
+        refused_total,
+        lookups: JoinSet::new(),
+    };
+    carrier.flush();
     carrier.run(heard, stop).await
 }
 
@@ -201,6 +235,20 @@ struct LotCarrier {
     trace: Option<Recorder>,
     /// Servers of trunks that are being looked up.
     lookups: JoinSet<(TrunkLookup, Result<Vec<Peer>, NameError>)>,
+    keeper: Keeper,
+    metrics: Option<Metrics>,
+    tally: Tally,
+    bound: Bound,
+    /// How many configurations were refused.
+    refused_total: u64,
+}
+
+/// Until somebody asks for metrics.
+async fn asked(metrics: &mut Option<Metrics>) -> Asked {
+    match metrics {
+        Some(metrics) => metrics.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 impl LotCarrier {
@@ -208,7 +256,9 @@ impl LotCarrier {
         let mut reload = signal(SignalKind::hangup())?;
         tokio::pin!(stop);
         loop {
-            let wake = self.lot.next_wake().map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
+            let due = self.lot.next_wake().map(|at| self.clock.instant(at));
+            let wake =
+                due.into_iter().chain(self.keeper.next_try()).min().map(tokio::time::Instant::from_std);
             let sleep = async {
                 match wake {
                     Some(at) => tokio::time::sleep_until(at).await,
@@ -228,6 +278,7 @@ impl LotCarrier {
                     self.found(&lookup, found);
                 }
                 _ = reload.recv(), if self.files.is_some() => self.reload(),
+                asked = asked(&mut self.metrics) => drop(asked.send(self.page())),
                 () = sleep => self.lot.wake(self.clock.now()),
             }
             self.flush();
@@ -273,7 +324,19 @@ impl LotCarrier {
         }
     }
 
+    fn page(&self) -> String {
+        let now = self.clock.now();
+        let rest = lot_metrics::Rest {
+            uptime_s: self.clock.uptime().as_secs(),
+            journal_failing: self.keeper.is_failing(),
+            reloads_refused_total: self.refused_total,
+        };
+        lot_metrics::page(now, &self.lot, &self.tally, &rest)
+    }
+
     fn flush(&mut self) {
+        // Before anything is sent: what others are told is never forgotten.
+        self.keeper.write(&mut self.lot);
         while let Some(lookup) = self.lot.poll_lookup() {
             let (host, transport) = (lookup.host.clone(), Some(lookup.transport));
             let wanted = Wanted { host, port: lookup.port, transport };
@@ -300,33 +363,42 @@ impl LotCarrier {
             self.net.close(peer);
         }
         while let Some(notice) = self.lot.poll_notice() {
-            tracing::info!(target: "lot", "{notice:?}");
+            self.tally.count(&notice);
+            super::log::say(&notice, self.log.format);
         }
     }
 
     fn reload(&mut self) {
         let Some(files) = &self.files else { return };
-        match read(&files.config) {
-            Ok(config) => {
-                let named = sound_files(&config, files.base());
-                if self.sound_files != named {
-                    match load_sounds(&config, files.base()) {
-                        Ok(sounds) => sounds.give_to(&mut self.lot),
-                        Err(error) => {
-                            tracing::error!("the old configuration runs on: {error:#}");
-                            return;
-                        }
-                    }
-                    self.sound_files = named;
-                }
+        let fresh = read(&files.config).and_then(|config| {
+            let named = sound_files(&config, files.base());
+            let sounds = (self.sound_files != named).then(|| load_sounds(&config, files.base()));
+            Ok((config, named, sounds.transpose()?))
+        });
+        match fresh {
+            Ok((config, named, sounds)) => {
+                self.sound_files = named;
                 if self.log != config.log {
                     self.trace = files.recorder(&config.log);
                     self.log = config.log.clone();
                 }
+                if Bound::of(&config) != self.bound {
+                    tracing::warn!(
+                        "addresses, certificate files and the journal's place change at the next start"
+                    );
+                }
+                if let Some(sounds) = sounds {
+                    sounds.give_to(&mut self.lot);
+                }
                 self.lot.reload(self.clock.now(), config);
                 tracing::info!("configuration reloaded");
+                self.keeper.reloaded(None);
             }
-            Err(error) => tracing::error!("the old configuration runs on: {error}"),
+            Err(error) => {
+                tracing::error!("the old configuration runs on: {error:#}");
+                self.refused_total += 1;
+                self.keeper.reloaded(Some(format!("{error:#}")));
+            }
         }
     }
 }

@@ -25,6 +25,11 @@ impl Clock {
         HEAD_START + self.began.elapsed()
     }
 
+    /// Since it was started.
+    pub fn uptime(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// The instant of a moment, for sleeping.
     pub fn instant(&self, moment: Duration) -> Instant {
         // A moment in the far future (`Duration::MAX` as "never") can't be an instant.

@@ -3,6 +3,7 @@
 pub mod ami;
 pub mod clock;
 pub mod ldap;
+pub mod metrics;
 pub mod names;
 pub mod net;
 pub mod sound;

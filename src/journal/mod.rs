@@ -4,11 +4,12 @@
 //! [`report`] counts it.
 //!
 //! [`Memory`] is what the app uses; [`Snapshot`] is the data and its JSON, pure; [`Store`] keeps it on disk; [`Writer`]
-//! writes on a thread of its own. A memory is a help, never an authority: the desk believes it only where a lamp is lit.
+//! writes on a thread of its own. What a lot keeps is more, and changes line by line: [`ledger`]. A memory is a help, never an authority: the desk believes it only where a lamp is lit.
 
 mod database;
 mod follower;
 mod keeper;
+pub mod ledger;
 mod memory;
 pub mod report;
 mod snapshot;

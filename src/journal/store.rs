@@ -53,18 +53,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn open(file: &Path) -> Result<Opened, StoreError> {
-        let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
-        let unusable = |error: io::Error| StoreError::Unusable {
-            directory: directory.clone(),
-            reason: error.to_string(),
-        };
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(unusable)?;
-        let lock = private().truncate(false).open(beside(file, "lock")).map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Taken(file.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(unusable(error)),
-        }
+        let (lock, _) = claim(file)?;
         let store = Self { file: file.to_owned(), _lock: lock };
         let (memory, warning) = store.read();
         Ok(Opened { store, memory, warning })
@@ -111,15 +100,34 @@ impl Store {
     }
 }
 
+/// Makes the directory of `file` and takes the lock beside it; also how to say that the place is of no use.
+pub(super) fn claim(file: &Path) -> Result<(File, impl Fn(io::Error) -> StoreError + use<>), StoreError> {
+    let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
+    let unusable = {
+        let directory = directory.clone();
+        move |error: io::Error| StoreError::Unusable {
+            directory: directory.clone(),
+            reason: error.to_string(),
+        }
+    };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(&unusable)?;
+    let lock = private().truncate(false).open(beside(file, "lock")).map_err(&unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok((lock, unusable)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Taken(file.to_owned())),
+        Err(TryLockError::Error(error)) => Err(unusable(error)),
+    }
+}
+
 /// How our files are opened for writing: only for their owner.
-fn private() -> OpenOptions {
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).mode(0o600);
     options
 }
 
 /// `memory.json` and `new` make `memory.json.new`.
-fn beside(file: &Path, tail: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, tail: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
     name.push(tail);

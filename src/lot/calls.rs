@@ -27,6 +27,7 @@ impl Lot {
         }
         leg.confirmed_at = now;
         let peer = leg.peer();
+        [Some(call), peer].into_iter().flatten().for_each(|call| self.memory.mark(call));
         let Some(ticket) = leg.takes.as_ref().map(|taken| taken.ticket.clone()) else { return };
         self.release(now, &ticket);
         if let Some(peer) = peer {
@@ -52,6 +53,8 @@ impl Lot {
     /// A re-INVITE or UPDATE with an offer: hold, resume, another address. The lot answers by itself.
     pub(super) fn on_offer(&mut self, now: Moment, call: CallKey, offer: &[u8]) {
         self.on_confirmed(now, call);
+        self.memory.mark(call);
+        self.sound_for_waking(call);
         let Some(leg) = self.legs.get_mut(&call) else { return self.agent.answer_offer(now, call, Err(481)) };
         let Some(sound) = &mut leg.sound else { return self.agent.answer_offer(now, call, Err(488)) };
         let codec = sound.codec();
@@ -72,6 +75,8 @@ impl Lot {
             // A call without sound is no call; a parked caller has nothing to lose by being told.
             return self.hang_up(now, call);
         }
+        self.is_awake(call);
+        self.memory.mark(call);
         self.resound(call);
     }
 
@@ -150,6 +155,7 @@ impl Lot {
 
     /// Moves a leg, and lets the lamp of its user follow.
     pub(super) fn move_to(&mut self, call: CallKey, place: Place) {
+        self.memory.mark(call);
         let Some(leg) = self.legs.get_mut(&call) else { return };
         leg.place = place;
         if let Some(user) = leg.user.as_deref().and_then(|user| self.plan.user(user)) {
@@ -234,6 +240,9 @@ impl Lot {
             return;
         }
         let place = self.legs.get(&call).map(|leg| leg.place.clone());
+        if self.never_woke(now, call, cause) && matches!(place, Some(Place::Parked(_))) {
+            self.seat_the_stranded(now);
+        }
         self.move_to(call, Place::Leaving);
         let Some(mut leg) = self.legs.remove(&call) else { return };
         if let Some(sound) = leg.sound.take() {

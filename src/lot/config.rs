@@ -81,6 +81,10 @@ pub struct LotConfig {
     pub trunks: Vec<TrunkConfig>,
     /// File of the music on hold for held calls; the lot's own music, or silence, when absent.
     pub music: Option<PathBuf>,
+    /// File in which is kept what goes on after a restart; in the state directory when absent.
+    pub journal: Option<PathBuf>,
+    /// Where metrics are told over HTTP, on this machine only; nowhere when absent.
+    pub metrics: Option<SocketAddr>,
     /// What is written down beside the log.
     pub log: LogConfig,
 }
@@ -108,6 +112,8 @@ impl Default for LotConfig {
             pickup: "*8".to_owned(),
             trunks: Vec::new(),
             music: None,
+            journal: None,
+            metrics: None,
             log: LogConfig::default(),
         }
     }
@@ -121,6 +127,19 @@ pub struct LogConfig {
     pub trace: Trace,
     /// Where; a file in the state directory when absent.
     pub trace_file: Option<PathBuf>,
+    /// For people or for programs.
+    pub format: LogFormat,
+}
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// Whether a trace of all SIP messages is written. Credentials and keys are never in it.
@@ -329,6 +348,10 @@ impl LotConfig {
             say("listen".to_owned(), message.to_owned());
         }
         self.stream_problems(&mut say);
+        if self.metrics.is_some_and(|at| !at.ip().is_loopback()) {
+            let message = "metrics are told on this machine only: 127.0.0.1 or [::1]; let a proxy of yours carry them on";
+            say("metrics".to_owned(), message.to_owned());
+        }
         if self.realm.is_empty()
             || !self.realm.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b))
         {

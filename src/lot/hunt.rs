@@ -194,9 +194,9 @@ impl Lot {
             return Err(Refusal::new(486, format!("{} is on a call.", identity.label())));
         }
         // Who is called is shown as he was called: a group by its own name (RFC 3261 8.1.1.2).
-        let to = group.and_then(|group| {
+        let to = group.map(|group| {
             let address = self.address(&Identity::new(&group.name, &group.extension));
-            Some(("To".to_owned(), address.to_string()))
+            ("To".to_owned(), address.to_string())
         });
         let phone = |b: &super::registrar::Binding| Target {
             user: Some(user.to_owned()),

@@ -52,6 +52,7 @@ impl Lot {
         let (answer, changes) = self.registrar.register(now, config, self.config.max_expires, from, request);
         self.agent.answer(now, key, answer.status, answer.headers, Vec::new());
         self.touch_user(&user);
+        self.say_unsaid(now);
         for change in changes {
             let user = user.clone();
             match change {
@@ -59,7 +60,7 @@ impl Lot {
                     self.say(Notice::Registered { user, source, expires_s });
                 }
                 Change::Unregistered => self.say(Notice::Unregistered { user }),
-                Change::Moved { from, to } => self.follow_phone(&user, from, to),
+                Change::Moved { from, to } => self.follow_phone(now, &user, from, to),
             }
         }
     }
@@ -72,7 +73,7 @@ impl Lot {
     }
 
     /// A phone of this user has registered from another address: its calls and lamps, and nobody else's, go on there.
-    fn follow_phone(&mut self, user: &str, from: Peer, to: Peer) {
+    fn follow_phone(&mut self, now: Moment, user: &str, from: Peer, to: Peer) {
         let mut calls = Vec::new();
         for (call, leg) in &mut self.legs {
             if leg.user.as_deref() == Some(user) && leg.source == from {
@@ -82,6 +83,8 @@ impl Lot {
         }
         let watchers = self.presence.all_of(user);
         self.agent.peer_moved(&calls, &watchers, from, to);
+        calls.iter().for_each(|call| self.memory.mark(*call));
+        self.phone_is_back(now, user, to);
     }
 
     /// An INVITE outside a dialog.

@@ -19,6 +19,8 @@
 //! | `listening`, `prompts` | what a leg hears once: its slot, a tone, an announcement |
 //! | `presence`, `notes` | lamps and what is written on parked calls |
 //! | `relay` | messages from user to user |
+//! | `figures` | how full the lots are, for metrics |
+//! | `memory` | what is written down, and how it goes on after a restart |
 //! | `sound` | ports, offers and answers, and what each leg hears |
 //!
 //! Promises: no caller is lost by anything but his own hang-up; no two callers are joined: a leg is joined with
@@ -29,6 +31,7 @@ mod calls;
 mod comeback;
 pub mod config;
 mod features;
+mod figures;
 mod gate;
 mod hunt;
 pub mod import;
@@ -36,6 +39,7 @@ mod invite;
 mod keys;
 mod legs;
 mod listening;
+pub mod memory;
 mod notes;
 mod notice;
 mod page;
@@ -55,6 +59,7 @@ mod trunk;
 mod words;
 
 pub use config::LotConfig;
+pub use figures::ParkingFigures;
 pub use legs::{MAX_LEGS, MAX_LEGS_PER_USER};
 pub use notice::{MAX_NOTICES, Notice};
 pub use prompts::{Words, beep};
@@ -102,6 +107,7 @@ pub struct Lot {
     keyboard: keys::Keyboard,
     listeners: BTreeMap<CallKey, Moment>,
     trunks: Trunks,
+    memory: memory::Memory,
     sound: Sound,
     notices: VecDeque<Notice>,
     chance: StdRng,
@@ -148,6 +154,7 @@ impl Lot {
             keyboard: keys::Keyboard::default(),
             listeners: BTreeMap::new(),
             trunks: Trunks::new(&config),
+            memory: memory::Memory::default(),
             sound: Sound::new(local.ip(), config.secure_media, StdRng::from_seed(chance.random())),
             notices: VecDeque::new(),
             chance,
@@ -210,6 +217,7 @@ impl Lot {
         self.end_overdue_pages(now);
         self.ring_back_overdue_calls(now);
         self.seat_the_stranded(now);
+        self.ask_waking(now);
         self.settle(now);
     }
 
@@ -223,6 +231,7 @@ impl Lot {
             self.keyboard.next_due(),
             self.trunks.next_due(),
             self.next_page_end(),
+            self.next_waking(),
         ];
         let listeners = self.listeners.values().copied().min();
         [self.agent.next_wake(), attempts, lots, listeners].into_iter().chain(others).flatten().min()
@@ -251,7 +260,10 @@ impl Lot {
     /// The media engine reports: free ports, digits, silence.
     pub fn report(&mut self, now: Moment, report: Report) {
         match report {
-            Report::PortsBound { ports } => self.sound.add_ports(ports),
+            Report::PortsBound { ports } => {
+                self.sound.add_ports(ports);
+                self.ask_waking(now);
+            }
             Report::Digit { stream, digit } => self.on_digit(now, stream, digit),
             Report::PromptEnded { stream } => self.on_prompt_ended(now, stream),
             Report::StreamSilent { stream, silent_ms } if silent_ms >= SILENT_MS => self.knock(now, stream),
@@ -328,6 +340,7 @@ impl Lot {
             Event::CallEnded { call, cause } => self.on_ended(now, call, &cause),
             Event::OfferReceived { call, sdp, .. } => self.on_offer(now, call, &sdp),
             Event::OfferAnswered { call, sdp } => self.on_offer_answered(now, call, &sdp),
+            Event::OfferFailed { call, .. } => self.on_offer_refused(now, call),
             Event::IdentityChanged { call, headers } => self.on_identity(now, call, &headers),
             Event::InfoReceived { call, content_type, body } => self.on_info(now, call, &content_type, body),
             Event::ReferReceived { call, refer, request, from } => {

@@ -1,14 +1,16 @@
 //! What the lot did, as plain data for the log and for tests. Nothing acts upon these.
 
-use crate::parking::{Identity, SlotId};
+use crate::parking::{Identity, SlotId, Text};
 use crate::sip::Peer;
 use crate::sip::message::Method;
+use serde::Serialize;
 
 /// The most notices that wait to be read; beyond it the oldest are dropped.
 pub const MAX_NOTICES: usize = 10_000;
 
 /// Something that happened. Texts inside were scrubbed; no secret, ticket or dialog tag is among them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 pub enum Notice {
     /// A phone registered or refreshed.
     Registered {
@@ -145,6 +147,42 @@ pub enum Notice {
     Stranded {
         /// Who.
         who: Identity,
+    },
+    /// The lot goes on from the journal of the process before it; each call is being asked whether it is still there.
+    Restarted {
+        /// Calls.
+        calls: usize,
+        /// Registered phones.
+        phones: usize,
+        /// Watchers.
+        watchers: usize,
+    },
+    /// A call of the process before this one goes on.
+    Recovered {
+        /// Where, if it is parked.
+        slot: Option<SlotId>,
+        /// Who.
+        who: Identity,
+    },
+    /// A call of the process before this one does not.
+    Lost {
+        /// Where it was, if it was parked.
+        slot: Option<SlotId>,
+        /// Who.
+        who: Identity,
+        /// Who parked it.
+        parker: Option<Identity>,
+        /// How long it had been parked.
+        waited_s: u32,
+        /// In words.
+        reason: &'static str,
+    },
+    /// Somebody was sent a message about a call that was lost.
+    OperatorTold {
+        /// Who.
+        user: Identity,
+        /// What.
+        text: Text,
     },
     /// A note was written on a parked call.
     NoteWritten {

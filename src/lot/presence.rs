@@ -80,11 +80,18 @@ pub(super) struct Presence {
     told: BTreeMap<String, State>,
     /// Watchers of lists to whom there is something to tell.
     waiting: BTreeSet<WatcherKey>,
+    /// Whether changes are written down; what has changed since it was.
+    keeps: bool,
+    touched: BTreeSet<String>,
+    marked: BTreeSet<WatcherKey>,
 }
 
 impl Presence {
     /// Something about this extension may have changed.
     pub(super) fn touch(&mut self, extension: &str) {
+        if self.keeps {
+            self.touched.insert(extension.to_owned());
+        }
         if self.by_extension.contains_key(extension) {
             self.changed.insert(extension.to_owned());
         }
@@ -101,6 +108,7 @@ impl Presence {
 
     /// A watcher is gone.
     pub(super) fn forget(&mut self, key: WatcherKey) {
+        self.mark(key);
         let Some(watcher) = self.watchers.remove(&key) else { return };
         self.waiting.remove(&key);
         let of_list = watcher.list.is_some();
@@ -126,6 +134,49 @@ impl Presence {
             self.by_extension.entry(extension.clone()).or_default().insert(key);
         }
         self.watchers.insert(key, watcher);
+        self.mark(key);
+    }
+
+    /// A watcher whom the process before this one admitted; his next document has that version.
+    pub(super) fn restore(
+        &mut self,
+        key: WatcherKey,
+        (extension, user, version): (&str, &str, u32),
+        event: &str,
+        members: Option<Vec<String>>,
+    ) {
+        let Some(package) = Package::read(event) else { return };
+        let watched = members.clone().unwrap_or_else(|| vec![extension.to_owned()]);
+        let list = members.map(|_| BTreeSet::new());
+        let (extension, user) = (extension.to_owned(), user.to_owned());
+        self.add(key, Watcher { extension, user, package, version, list }, &watched);
+    }
+
+    /// From now on it is noted what changes, to be written down.
+    pub(super) fn keep(&mut self) {
+        self.keeps = true;
+        self.marked.extend(self.watchers.keys());
+    }
+
+    fn mark(&mut self, key: WatcherKey) {
+        if self.keeps {
+            self.marked.insert(key);
+        }
+    }
+
+    /// An extension whose lamp may have changed since it was last asked for.
+    pub(super) fn take_touched(&mut self) -> Option<String> {
+        self.touched.pop_first()
+    }
+
+    /// A watcher who came, stayed or went since he was last asked for.
+    pub(super) fn take_marked(&mut self) -> Option<WatcherKey> {
+        self.marked.pop_first()
+    }
+
+    /// What somebody watches, who he is, and the version of his next document.
+    pub(super) fn watching(&self, key: WatcherKey) -> Option<(&str, &str, u32)> {
+        self.watchers.get(&key).map(|w| (w.extension.as_str(), w.user.as_str(), w.version))
     }
 
     /// All subscriptions of this user.
@@ -240,8 +291,24 @@ impl Lot {
         self.config.lists.iter().find(|list| list.extension.as_str() == extension).map(ListConfig::extensions)
     }
 
+    /// What a watcher of the process before this one watches, if he still may: the members of a list, or `None`.
+    pub(super) fn may_still_watch(
+        &self,
+        user: &str,
+        event: &str,
+        extension: &str,
+        list: bool,
+    ) -> Option<Option<Vec<String>>> {
+        let members = if list { Some(self.list_of(extension)?) } else { None };
+        let known = self.plan.user(user).is_some();
+        let package = Package::read(event).filter(|_| known)?;
+        self.can_be_watched(user, package, extension, list).ok()?;
+        Some(members)
+    }
+
     /// A watcher asked again.
     pub(super) fn on_watcher_refreshed(&mut self, now: Moment, watcher: WatcherKey) {
+        self.presence.mark(watcher);
         self.tell(now, watcher);
     }
 

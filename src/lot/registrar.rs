@@ -1,11 +1,13 @@
 //! The registrar (RFC 3261 10.3): which phones a user has, and from which address they were heard, so that a call
 //! finds its way back through a NAT (RFC 3581). Bounded contacts for each user; the oldest makes room.
 
+mod saved;
+
 use super::config::UserConfig;
 use crate::parking::Moment;
 use crate::sip::Peer;
 use crate::sip::message::{NameAddr, Request, Uri};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The shortest registration that is granted, in seconds; a shorter wish gets 423.
@@ -57,6 +59,9 @@ pub(super) enum Change {
 #[derive(Debug, Default)]
 pub(super) struct Registrar {
     bindings: BTreeMap<String, Vec<Binding>>,
+    /// Whether changes are written down; whose phones have changed since they were.
+    keeps: bool,
+    changed: BTreeSet<String>,
 }
 
 /// One wish of a REGISTER: this contact for so many seconds.
@@ -91,6 +96,9 @@ impl Registrar {
         // The same phone, by the Call-ID that all its registrations have (RFC 3261 10.2), or by its instance.
         let same_phone = |b: &&Binding| b.source != from && (b.call_id == call_id || touched(b));
         let before: Vec<Peer> = bindings.iter().filter(same_phone).map(|b| b.source).collect();
+        if !wishes.is_empty() && self.keeps {
+            self.changed.insert(user.name.clone());
+        }
         let mut changes = Vec::new();
         for wish in wishes {
             let known = bindings.len();
@@ -185,6 +193,7 @@ impl Registrar {
             gone.extend(std::iter::repeat_n(user.clone(), before - bindings.len()));
         }
         self.bindings.retain(|_, bindings| !bindings.is_empty());
+        gone.iter().for_each(|user| self.mark(user));
         gone
     }
 
@@ -195,7 +204,11 @@ impl Registrar {
 
     /// Forgets the phones of users who are no more.
     pub(super) fn retain_users(&mut self, stays: impl Fn(&str) -> bool) {
-        self.bindings.retain(|user, _| stays(user));
+        let left: Vec<String> = self.bindings.keys().filter(|user| !stays(user)).cloned().collect();
+        for user in left {
+            self.bindings.remove(&user);
+            self.mark(&user);
+        }
     }
 
     /// How many phones are registered.

@@ -121,7 +121,11 @@ impl Lot {
         match departed.into_iter().find_map(|(lot, departed)| departed.filter(|_| self.sees(user, lot))) {
             Some(departed) => {
                 let told = too_late(now, departed.slot.as_str(), Some(departed));
-                let status = if departed.how == Departure::GaveUp { 603 } else { told.status };
+                let status = if matches!(departed.how, Departure::GaveUp | Departure::Lost) {
+                    603
+                } else {
+                    told.status
+                };
                 Refusal { status, ..told }
             }
             None => never,

@@ -4,6 +4,8 @@
 //! What it promises: a slot never holds two calls; a call leaves its slot only by [`ParkingLot::leave`]; a ticket
 //! names one parking of one call and is never given twice.
 
+mod restore;
+
 use super::config::{FindSlot, ParkingConfig};
 use crate::parking::{Identity, Moment, SlotId, Text};
 use rand::rngs::StdRng;
@@ -157,6 +159,8 @@ pub enum Departure {
     },
     /// The caller hung up.
     GaveUp,
+    /// The lot restarted, and nobody answered at his end.
+    Lost,
 }
 
 /// A call that was here.

@@ -161,6 +161,16 @@ impl Sound {
         })
     }
 
+    /// Whether a stream can be opened.
+    pub(super) fn has_port(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// The same for a leg that the last process described to its far end under that session.
+    pub(super) fn reopen(&mut self, peer: Peer, session_id: u64) -> Option<LegSound> {
+        Some(LegSound { session_id, ..self.open(peer)? })
+    }
+
     /// Our offer to the far end, those codecs in that order.
     pub(super) fn offer(&mut self, leg: &mut LegSound, codecs: Vec<Codec>) -> Vec<u8> {
         leg.version += 1;

@@ -121,6 +121,9 @@ pub(super) fn too_late(now: Moment, slot: &str, departed: Option<&Departed>) -> 
             Refusal::new(486, format!("{who} went to {} {ago_s} s ago.", by.label()))
         }
         Departure::GaveUp => Refusal::new(404, format!("{who} hung up {ago_s} s ago.")),
+        Departure::Lost => {
+            Refusal::new(404, format!("{who} was lost {ago_s} s ago, when the lot restarted."))
+        }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Dialogs (RFC 3261 12): the words that name one, its sequence numbers, its route, and where its requests go.
 
+mod saved;
+
+pub use saved::SavedDialog;
+
 use super::message::{Headers, Method, NameAddr, Request, Response, Scheme, Uri};
 use crate::sip::{Peer, Transport};
 use std::net::SocketAddr;

@@ -33,6 +33,7 @@ pub mod target_dialog;
 pub mod trace;
 
 pub use agent::*;
+pub use dialog::SavedDialog;
 pub use peer::{Peer, Transport};
 pub use reason::Reason;
 pub use transaction::timers;

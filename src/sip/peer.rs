@@ -93,3 +93,21 @@ impl fmt::Display for Peer {
         write!(f, "{}:{}", self.transport.uri_word(), self.address)
     }
 }
+
+/// What [`Peer`]'s `Display` writes: `udp:192.0.2.7:5060`.
+impl std::str::FromStr for Peer {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const SHAPE: &str = "a peer is written as transport:address:port";
+        let (transport, address) = text.split_once(':').ok_or(SHAPE)?;
+        let transport = Transport::of_word(transport).ok_or(SHAPE)?;
+        Ok(Self { transport, address: address.parse().map_err(|_| SHAPE)? })
+    }
+}
+
+impl serde::Serialize for Peer {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

@@ -37,6 +37,8 @@ impl Process {
             .arg(program)
             .args(arguments)
             .current_dir(folder)
+            // What it writes for its next start is nobody else's.
+            .env("XDG_STATE_HOME", folder.join("state"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

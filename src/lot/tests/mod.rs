@@ -12,6 +12,7 @@ mod options;
 mod paging;
 mod parking;
 mod pickup;
+mod restart;
 mod retrieving;
 mod trunk;
 mod wire;

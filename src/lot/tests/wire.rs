@@ -1,5 +1,6 @@
 //! Phones that are real user agents, and the wire between them and the lot.
 
+use super::super::memory::{Entry, Past};
 use super::super::*;
 use crate::media::{Command, Report, Source, StreamConfig, StreamId};
 use crate::sip::message::{Headers, Method, NameAddr, Uri};
@@ -10,6 +11,8 @@ use rand::{RngExt, SeedableRng};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// The wall clock at moment zero.
+const WALL_MS: u64 = 1_800_000_000_000;
 /// One way through the wire.
 const DELAY: Duration = Duration::from_millis(1);
 
@@ -73,6 +76,9 @@ pub struct World {
     pub loss_percent: u32,
     /// Every datagram to or from the lot, as text.
     pub traffic: Vec<String>,
+    /// What a journal would have, where one is kept, and how many lines were written.
+    pub past: Option<Past>,
+    pub lines: usize,
 }
 
 impl World {
@@ -90,6 +96,8 @@ impl World {
             chance: StdRng::seed_from_u64(seed),
             loss_percent: 0,
             traffic: Vec::new(),
+            past: None,
+            lines: 0,
         };
         for _ in 0..16 {
             world.bind_port();
@@ -101,6 +109,76 @@ impl World {
         let port = self.engine.next_port;
         self.engine.next_port += 2;
         self.lot.report(self.now, Report::PortsBound { ports: vec![port] });
+    }
+
+    /// From now on a journal is kept.
+    pub fn keep(&mut self) {
+        self.lot.keep(WALL_MS);
+        self.past = Some(Past::default());
+        let snapshot = self.lot.snapshot();
+        self.write(snapshot);
+    }
+
+    fn write_down(&mut self) {
+        while let Some(entry) = self.lot.poll_entry() {
+            self.write(vec![entry]);
+        }
+    }
+
+    /// As JSON and back, as a file would have it.
+    fn write(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.lines += 1;
+            let line = serde_json::to_vec(&entry).expect("an entry is plain data");
+            self.past
+                .as_mut()
+                .expect("a journal is kept")
+                .read_line(&line)
+                .expect("what was written is read");
+        }
+    }
+
+    /// The lot's process ends at this instant, and another begins with its journal, so much later.
+    pub fn crash(&mut self, config: LotConfig, away: Duration) {
+        let past = self.past.clone().expect("a journal is kept");
+        self.wire.retain(|packet| packet.to != self.lot.config.listen.into());
+        self.lot = Lot::new(config, 2 + self.lines as u64);
+        self.lot.set_music(None, crate::media::Music::new(&[0; 960], 48_000));
+        self.engine.open.clear();
+        // Nobody is there meanwhile: what is sent to the lot is lost.
+        let back = self.now + away;
+        while self
+            .wire
+            .iter()
+            .map(|p| p.at)
+            .chain(self.phones.iter().filter_map(|p| p.agent.next_wake()))
+            .min()
+            .is_some_and(|at| at <= back)
+        {
+            let next = self
+                .wire
+                .iter()
+                .map(|p| p.at)
+                .chain(self.phones.iter().filter_map(|p| p.agent.next_wake()))
+                .min();
+            self.now = self.now.max(next.unwrap_or(back));
+            let lot = self.lot_address();
+            self.wire.retain(|packet| packet.to != lot);
+            self.deliver();
+            for phone in &mut self.phones {
+                if phone.agent.next_wake().is_some_and(|at| at <= self.now) {
+                    phone.agent.wake(self.now);
+                }
+            }
+            self.collect();
+        }
+        self.now = back;
+        self.lot.keep(WALL_MS);
+        self.lot.revive(self.now, past);
+        self.past = Some(Past::default());
+        let snapshot = self.lot.snapshot();
+        self.write(snapshot);
+        self.bind_ports(16);
     }
 
     pub fn lot_address(&self) -> Peer {
@@ -211,6 +289,7 @@ impl World {
         loop {
             let before = self.wire.len();
             let lot_address = self.lot_address();
+            self.write_down();
             while let Some(transmit) = self.lot.poll_transmit() {
                 self.send(lot_address, transmit);
             }

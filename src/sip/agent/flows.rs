@@ -122,7 +122,7 @@ impl Flows {
     }
 
     /// Whether there is such a connection, even if it is to be closed.
-    fn knows(&self, peer: Peer) -> bool {
+    pub(super) fn knows(&self, peer: Peer) -> bool {
         self.held.contains_key(&peer) || self.closing.iter().any(|(closing, _)| *closing == peer)
     }
 

@@ -15,6 +15,7 @@ mod reception;
 mod refer;
 mod registration;
 mod reply;
+mod revival;
 mod servers;
 mod subscription;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use config::*;
 pub use event::*;
 pub use flows::{MAX_FLOWS, OPENING_PATIENCE, PONG_PATIENCE, Secured, UNUSED_AFTER};
 pub use keys::*;
+pub use revival::{SavedCall, SavedWatcher};
 pub use servers::MAX_SERVERS_OF_ACCOUNT;
 pub use wallet::MAX_REALMS;
 
@@ -183,6 +185,7 @@ impl UserAgent {
     fn receive_message(&mut self, now: Moment, from: Peer, bytes: &[u8]) {
         match read_datagram(bytes) {
             Ok(Message::Request(request)) => self.receive_request(now, from, request),
+            Ok(Message::Response(response)) if self.is_inherited(from, &response) => {}
             Ok(Message::Response(response)) => self.transactions.receive_response(now, from, response),
             Err(refusal) => {
                 if let Some(answer) = refusal.request_head {

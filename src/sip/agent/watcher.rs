@@ -27,21 +27,49 @@ struct News {
 /// Somebody who watches us.
 pub(super) struct Watcher {
     pub(super) dialog: Dialog,
-    contact_user: String,
+    pub(super) contact_user: String,
     /// Value of Event, with its id.
-    event: String,
+    pub(super) event: String,
     /// Whether it is a list that he watches.
-    list: bool,
+    pub(super) list: bool,
     /// What the owner granted at first; a refresh gets no more.
-    granted_s: u32,
-    ends: Moment,
+    pub(super) granted_s: u32,
+    pub(super) ends: Moment,
     lapse: Option<Alarm>,
     retry: Option<Alarm>,
     in_flight: Option<News>,
     pending: Option<News>,
     tries: u32,
     /// Why the subscription ends, once it does: the next NOTIFY is the last.
-    farewell: Option<String>,
+    pub(super) farewell: Option<String>,
+}
+
+impl Watcher {
+    /// One who goes on, and to whom nothing is under way.
+    pub(super) fn restored(
+        dialog: Dialog,
+        contact_user: String,
+        event: String,
+        list: bool,
+        granted_s: u32,
+        ends: Moment,
+        lapse: Option<Alarm>,
+    ) -> Self {
+        Self {
+            dialog,
+            contact_user,
+            event,
+            list,
+            granted_s,
+            ends,
+            lapse,
+            retry: None,
+            in_flight: None,
+            pending: None,
+            tries: 0,
+            farewell: None,
+        }
+    }
 }
 
 impl UserAgent {

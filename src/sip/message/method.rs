@@ -80,3 +80,9 @@ impl fmt::Display for Method {
         f.pad(self.as_str())
     }
 }
+
+impl serde::Serialize for Method {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}

@@ -124,6 +124,8 @@ pub(super) struct Call {
     pub(super) refers: Vec<ReferKey>,
     /// How many REFERs were received in this dialog: from the second on they need an id (RFC 3515 2.4.6).
     pub(super) refers_received: u32,
+    /// Numbers up to this one are those of a process before us; 0: there was none.
+    pub(super) inherited_cseq: u32,
 }
 
 impl Call {
@@ -158,6 +160,7 @@ impl Call {
             bye_sent: false,
             refers: Vec::new(),
             refers_received: 0,
+            inherited_cseq: 0,
         }
     }
 
