@@ -1,9 +1,9 @@
 //! How a voice sounds after a lossy network, in virtual time: encoder → loss and jitter → our receiver → a WAV file to be
 //! scored (PESQ) and a line of figures.
 //!
-//! Run: `cargo bench --bench voice -- IN.wav OUT.wav [codec=opus] [loss=10] [burst=1] [jitter=0] [seed=1]`. IN is 48 kHz
+//! Run: `cargo bench --bench voice -- IN.wav OUT.wav [codec=opus] [loss=10] [burst=1] [jitter=0] [red=1] [seed=1]`. IN is 48 kHz
 //! mono; `loss` in percent comes in bursts of that mean length (a Gilbert model), `jitter` is even between 0 and so many
-//! ms and reorders. Both ends send reports, so that redundancy follows the loss. The first second is spared.
+//! ms and reorders; `red=0` is a far end without RFC 2198. Both ends send reports, so that redundancy follows the loss. The first second is spared.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use parkdeck::media::{Codec, FRAME, FRAME_TIME, MAX_PACKET, Stream, StreamConfig};
@@ -15,6 +15,7 @@ struct Setting {
     loss: f64,
     burst: f64,
     jitter_ms: f64,
+    red: bool,
     seed: u64,
 }
 
@@ -25,6 +26,7 @@ impl Setting {
         let codec = match said("codec").unwrap_or("opus") {
             "pcmu" => Codec::Pcmu,
             "pcma" => Codec::Pcma,
+            "g722" => Codec::G722,
             _ => Codec::Opus,
         };
         Self {
@@ -32,6 +34,7 @@ impl Setting {
             loss: number("loss", 0.0) / 100.0,
             burst: number("burst", 1.0),
             jitter_ms: number("jitter", 0.0),
+            red: number("red", 1.0) > 0.0,
             seed: number("seed", 1.0) as u64,
         }
     }
@@ -87,7 +90,9 @@ fn main() {
     let mut a = Stream::new(StreamConfig::new(there, setting.codec), 2 * setting.seed);
     let mut b = Stream::new(StreamConfig::new(here, setting.codec), 2 * setting.seed + 1);
     for stream in [&mut a, &mut b] {
-        let config = *stream.config();
+        let red = setting.red.then_some(120);
+        let config =
+            StreamConfig { red_payload_type: red, red_receive_payload_type: red, ..*stream.config() };
         stream.reconfigure(Duration::ZERO, config);
     }
     let random = SmallRng::seed_from_u64(setting.seed);

@@ -195,6 +195,7 @@ fn phone_config(
     });
     let codec = |c: &config::Codec| match c {
         config::Codec::Opus => sdp::Codec::Opus,
+        config::Codec::G722 => sdp::Codec::G722,
         config::Codec::Pcmu => sdp::Codec::Pcmu,
         config::Codec::Pcma => sdp::Codec::Pcma,
     };

@@ -228,6 +228,7 @@ pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
         remote: negotiated.remote,
         codec: match negotiated.codec {
             sdp::Codec::Opus => Codec::Opus,
+            sdp::Codec::G722 => Codec::G722,
             sdp::Codec::Pcmu => Codec::Pcmu,
             sdp::Codec::Pcma => Codec::Pcma,
         },
@@ -238,6 +239,8 @@ pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
         send: sends,
         receive: receives,
         fec: negotiated.fec,
+        red_payload_type: negotiated.red_payload_type,
+        red_receive_payload_type: negotiated.red_receive_payload_type,
         signalling: None,
         rtcp_mux: negotiated.rtcp_mux,
         rtcp_remote: negotiated.rtcp_remote,

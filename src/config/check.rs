@@ -188,7 +188,11 @@ impl Check<'_> {
         if let Some(codecs) = &raw.codecs {
             let list = codecs.get_ref();
             if list.is_empty() && !self.reading.left_out_inside(&["sound", "codecs"]) {
-                self.say(codecs, "at least one codec is needed: \"opus\", \"pcmu\", \"pcma\"", None);
+                self.say(
+                    codecs,
+                    "at least one codec is needed: \"opus\", \"g722\", \"pcmu\", \"pcma\"",
+                    None,
+                );
             } else if (1..list.len()).any(|i| list[..i].contains(&list[i])) {
                 self.say(codecs, "a codec is listed twice", None);
             }

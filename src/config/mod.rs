@@ -153,7 +153,7 @@ pub struct Sound {
 
 impl Default for Sound {
     fn default() -> Self {
-        let codecs = vec![Codec::Opus, Codec::Pcmu, Codec::Pcma];
+        let codecs = vec![Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
         let (headset_in, headset_out, ringer) = (None, None, None);
         Self {
             enabled: true,
@@ -188,6 +188,8 @@ pub enum Driver {
 pub enum Codec {
     /// Opus.
     Opus,
+    /// G.722.
+    G722,
     /// G.711 µ-law.
     Pcmu,
     /// G.711 A-law.

@@ -204,7 +204,7 @@ fn sound_log_screen_and_network_are_checked() {
     for (more, part, remedy) in [
         ("[sound]\ncodecs = []", "at least one codec", None),
         ("[sound]\ncodecs = [\"opus\", \"opus\"]", "listed twice", None),
-        ("[sound]\ncodecs = [\"opus\", \"pcmü\"]", "not one of: opus, pcmu, pcma", Some("\"pcmu\"")),
+        ("[sound]\ncodecs = [\"opus\", \"pcmü\"]", "not one of: opus, g722, pcmu, pcma", Some("\"pcmu\"")),
         ("[sound]\nenabled = \"yes\"", "expected true or false", None),
         ("[log]\nlevel = \"loud\"", "not one of: off", None),
         ("[screen]\nmousse = true", "no key “mousse”", Some("“mouse”")),

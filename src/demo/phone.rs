@@ -199,6 +199,7 @@ impl Leg {
             address: exchange.address,
             port,
             codecs: codecs.to_vec(),
+            redundancy: false,
             direction: Direction::SendRecv,
             session_id: stream.0,
             version: 1,

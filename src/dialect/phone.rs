@@ -400,6 +400,7 @@ impl Phone {
             address: self.media_address(peer),
             port,
             codecs: self.config.codecs.clone(),
+            redundancy: true,
             direction: Direction::SendRecv,
             session_id: self.next_session,
             version: 1,

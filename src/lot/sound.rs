@@ -15,7 +15,7 @@ pub const FIRST_STREAM: u64 = 1 << 32;
 /// The most free ports that are remembered.
 pub const MAX_FREE_PORTS: usize = 4_096;
 /// What the lot speaks, in order of preference.
-pub(super) const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+pub(super) const CODECS: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
 /// What a leg hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,7 @@ impl LegSound {
             address,
             port: self.port,
             codecs: codecs.to_vec(),
+            redundancy: false,
             direction: Direction::SendRecv,
             session_id: self.session_id,
             version: self.version,
@@ -293,6 +294,7 @@ fn protection(settled: &Negotiated) -> Option<media::Protection> {
 fn stream_config(settled: &Negotiated) -> StreamConfig {
     let codec = match settled.codec {
         Codec::Opus => media::Codec::Opus,
+        Codec::G722 => media::Codec::G722,
         Codec::Pcmu => media::Codec::Pcmu,
         Codec::Pcma => media::Codec::Pcma,
     };
@@ -306,6 +308,9 @@ fn stream_config(settled: &Negotiated) -> StreamConfig {
         send: matches!(settled.direction, Direction::SendRecv | Direction::SendOnly),
         receive: matches!(settled.direction, Direction::SendRecv | Direction::RecvOnly),
         fec: settled.fec,
+        // What is passed on is passed on as it is: nothing is sent twice here.
+        red_payload_type: None,
+        red_receive_payload_type: None,
         signalling: None,
         rtcp_mux: settled.rtcp_mux,
         rtcp_remote: settled.rtcp_remote,

@@ -60,6 +60,7 @@ struct Encoded {
     samples: Vec<i16>,
     pcmu: Frames,
     pcma: Frames,
+    g722: Frames,
     opus: Frames,
 }
 
@@ -102,8 +103,9 @@ impl Music {
     pub fn new(samples: &[i16], rate_hz: u32) -> Self {
         let samples = seamless(Clip::new(samples, rate_hz).samples());
         let encode = |codec| Frames::encode(&samples, codec);
-        let (pcmu, pcma, opus) = (encode(Codec::Pcmu), encode(Codec::Pcma), encode(Codec::Opus));
-        Self { encoded: Arc::new(Encoded { samples, pcmu, pcma, opus }) }
+        let (pcmu, pcma) = (encode(Codec::Pcmu), encode(Codec::Pcma));
+        let (g722, opus) = (encode(Codec::G722), encode(Codec::Opus));
+        Self { encoded: Arc::new(Encoded { samples, pcmu, pcma, g722, opus }) }
     }
 
     /// Frames in a round.
@@ -121,6 +123,7 @@ impl Music {
         let frames = match codec {
             Codec::Pcmu => &self.encoded.pcmu,
             Codec::Pcma => &self.encoded.pcma,
+            Codec::G722 => &self.encoded.g722,
             Codec::Opus => &self.encoded.opus,
         };
         frames.get(frame)
@@ -175,7 +178,7 @@ mod tests {
     #[test]
     fn the_encoded_loop_sounds_across_the_seam_in_every_codec() {
         let music = Music::new(&sine(400.0, 48_000), 48_000);
-        for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+        for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
             let mut decoder = Decoder::new(codec);
             let mut sound = [0; LONGEST];
             let mut heard = Vec::new();

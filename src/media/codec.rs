@@ -1,5 +1,6 @@
 //! The codecs, each behind frames of 20 ms at 48 kHz. Making one allocates; encoding and decoding don't.
 
+mod g722;
 mod opus;
 
 use super::conceal::Concealer;
@@ -7,17 +8,23 @@ use super::resample::{Down, Up};
 use super::{Codec, FRAME};
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 
-/// Samples of a G.711 frame of 20 ms.
+/// Bytes of a G.711 or G.722 frame of 20 ms.
 const NARROW: usize = 160;
+/// Samples of a G.722 frame of 20 ms, and 48 kHz over their rate.
+const WIDE: usize = 320;
+const WIDE_FACTOR: usize = 3;
+/// 48 kHz over G.711's rate.
+const NARROW_FACTOR: usize = 6;
 /// Longest packet that is decoded: 120 ms (RFC 6716 2.1.4), at 48 kHz.
 pub(crate) const LONGEST: usize = 5_760;
-/// Most of a G.711 packet that is decoded: 120 ms.
+/// Most of a G.711 or G.722 packet that is decoded: 120 ms.
 const NARROW_LONGEST: usize = 960;
 /// How long a payload lasts, in ticks of its RTP clock; 0 when it can't be decoded.
 pub(crate) fn duration_ticks(codec: Codec, payload: &[u8]) -> u32 {
     match codec {
-        Codec::Pcmu | Codec::Pcma if payload.len() <= NARROW_LONGEST => payload.len() as u32,
-        Codec::Pcmu | Codec::Pcma => 0,
+        // G.722's clock counts as if it were half as fast as it is (RFC 3551 4.5.2).
+        Codec::Pcmu | Codec::Pcma | Codec::G722 if payload.len() <= NARROW_LONGEST => payload.len() as u32,
+        Codec::Pcmu | Codec::Pcma | Codec::G722 => 0,
         Codec::Opus => {
             let samples = opus::duration(payload);
             if samples <= LONGEST { samples as u32 } else { 0 }
@@ -37,13 +44,17 @@ fn law_decode(codec: Codec, byte: u8) -> i16 {
 pub(crate) enum Encoder {
     Opus(Box<opus::Encoder>),
     G711 { codec: Codec, down: Down },
+    G722 { encoder: Box<g722::Encoder>, down: Down },
 }
 
 impl Encoder {
     pub(crate) fn new(codec: Codec, fec: bool) -> Self {
         match codec {
             Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(opus::Terms { fec }))),
-            Codec::Pcmu | Codec::Pcma => Self::G711 { codec, down: Down::new() },
+            Codec::Pcmu | Codec::Pcma => Self::G711 { codec, down: Down::new(NARROW_FACTOR) },
+            Codec::G722 => {
+                Self::G722 { encoder: Box::new(g722::Encoder::new()), down: Down::new(WIDE_FACTOR) }
+            }
         }
     }
 
@@ -58,6 +69,11 @@ impl Encoder {
                     *byte = law_encode(*codec, sample);
                 }
                 NARROW.min(payload.len())
+            }
+            Self::G722 { encoder, down } => {
+                let mut wide = [0; WIDE];
+                down.process(frame, &mut wide);
+                encoder.encode(&wide, payload)
             }
         }
     }
@@ -91,6 +107,7 @@ pub(crate) struct Filled {
 pub(crate) enum Decoder {
     Opus(Box<opus::Decoder>),
     G711 { codec: Codec, up: Box<Up>, concealer: Box<Concealer> },
+    G722 { decoder: Box<g722::Decoder>, up: Box<Up>, concealer: Box<Concealer> },
 }
 
 impl Decoder {
@@ -98,7 +115,13 @@ impl Decoder {
         match codec {
             Codec::Opus => Self::Opus(Box::new(opus::Decoder::new())),
             Codec::Pcmu | Codec::Pcma => {
-                Self::G711 { codec, up: Box::new(Up::new()), concealer: Box::new(Concealer::new()) }
+                let (up, concealer) = (Up::new(NARROW_FACTOR), Concealer::new(8_000));
+                Self::G711 { codec, up: Box::new(up), concealer: Box::new(concealer) }
+            }
+            Codec::G722 => {
+                let (up, concealer) = (Up::new(WIDE_FACTOR), Concealer::new(16_000));
+                let decoder = Box::new(g722::Decoder::new());
+                Self::G722 { decoder, up: Box::new(up), concealer: Box::new(concealer) }
             }
         }
     }
@@ -117,7 +140,16 @@ impl Decoder {
                 let narrow = &mut narrow[..count];
                 concealer.good(narrow);
                 up.process(narrow, sound);
-                count * 6
+                count * NARROW_FACTOR
+            }
+            Self::G722 { decoder, up, concealer } => {
+                let mut wide = [0; 2 * NARROW_LONGEST];
+                let payload = payload.get(..NARROW_LONGEST).unwrap_or(payload);
+                let count = decoder.decode(payload, &mut wide);
+                let wide = &mut wide[..count];
+                concealer.good(wide);
+                up.process(wide, sound);
+                count * WIDE_FACTOR
             }
         }
     }
@@ -141,7 +173,7 @@ impl Decoder {
     pub(crate) fn reach_ms(&self) -> i64 {
         match self {
             Self::Opus(decoder) => decoder.reach_ms(),
-            Self::G711 { .. } => 0,
+            Self::G711 { .. } | Self::G722 { .. } => 0,
         }
     }
 
@@ -157,6 +189,11 @@ impl Decoder {
                 let mut narrow = [0; NARROW];
                 concealer.conceal(&mut narrow);
                 up.process(&narrow, sound);
+            }
+            Self::G722 { up, concealer, .. } => {
+                let mut wide = [0; WIDE];
+                concealer.conceal(&mut wide);
+                up.process(&wide, sound);
             }
         }
     }
@@ -186,7 +223,9 @@ mod tests {
 
     #[test]
     fn a_tone_survives_every_codec() {
-        for (codec, least_snr_db) in [(Codec::Opus, 15.0), (Codec::Pcmu, 33.0), (Codec::Pcma, 33.0)] {
+        for (codec, least_snr_db) in
+            [(Codec::Opus, 15.0), (Codec::G722, 30.0), (Codec::Pcmu, 33.0), (Codec::Pcma, 33.0)]
+        {
             let heard = tone_through(codec, 1_000);
             let tone = tone_level_dbfs(&heard, 48_000, 1_000.0);
             assert!((tone - -15.0).abs() < 1.0, "{codec:?}: {tone} dB");
@@ -197,7 +236,8 @@ mod tests {
     }
 
     #[test]
-    fn opus_is_wide_band_and_g711_is_not() {
+    fn opus_and_g722_are_wide_band_and_g711_is_not() {
+        assert!(tone_level_dbfs(&tone_through(Codec::G722, 6_000), 48_000, 6_000.0) > -16.5);
         assert!(tone_level_dbfs(&tone_through(Codec::Opus, 6_000), 48_000, 6_000.0) > -18.0);
         assert!(level_dbfs(&tone_through(Codec::Pcma, 6_000)) < -50.0);
     }
@@ -208,7 +248,7 @@ mod tests {
         let mut random = SmallRng::seed_from_u64(7);
         let mut sound = [0; LONGEST];
         let mut bytes = [0; 1_275];
-        for codec in [Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+        for codec in [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma] {
             let mut decoder = Decoder::new(codec);
             for _ in 0..200 {
                 random.fill_bytes(&mut bytes);

@@ -28,6 +28,11 @@ pub struct StreamConfig {
     pub receive: bool,
     /// Opus carries in-band forward error correction (RFC 7587 `useinbandfec`).
     pub fec: bool,
+    /// The payload type in which we send earlier packets again beside new ones (RFC 2198); `None`: the far end reads it
+    /// not.
+    pub red_payload_type: Option<u8>,
+    /// The payload type in which that may come.
+    pub red_receive_payload_type: Option<u8>,
     /// The host that the signalling of this leg comes from: a phone behind NAT is learned there.
     pub signalling: Option<IpAddr>,
     /// RTCP shares RTP's port (RFC 5761).
@@ -37,10 +42,11 @@ pub struct StreamConfig {
 }
 
 impl StreamConfig {
-    /// Both ways, with the static or usual payload types (PCMU 0, PCMA 8, Opus 111, events 101 or 110) and FEC on.
+    /// Both ways, with the static or usual payload types (PCMU 0, PCMA 8, G.722 9, Opus 111, events 101 or 110) and FEC on.
     pub fn new(remote: SocketAddr, codec: Codec) -> Self {
         let (payload_type, dtmf) = match codec {
             Codec::Opus => (111, 110),
+            Codec::G722 => (9, 101),
             Codec::Pcmu => (0, 101),
             Codec::Pcma => (8, 101),
         };
@@ -54,6 +60,8 @@ impl StreamConfig {
             send: true,
             receive: true,
             fec: true,
+            red_payload_type: None,
+            red_receive_payload_type: None,
             signalling: None,
             rtcp_mux: true,
             rtcp_remote: Some(remote),

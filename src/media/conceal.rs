@@ -1,52 +1,62 @@
 //! Filling gaps from the sound itself: waveform repetition with a fade (after the idea of G.711 Appendix I).
 
-/// The concealment works at the codec's 8 kHz.
-const RATE: usize = 8_000;
 /// History kept: 50 ms.
-const HISTORY: usize = RATE / 20;
-/// Shortest and longest pitch period: 400 Hz and 66 Hz.
-const PERIOD_MIN: usize = RATE / 400;
-const PERIOD_MAX: usize = RATE / 66;
-/// Samples compared when looking for the pitch: 20 ms.
-const COMPARED: usize = RATE / 50;
-/// Length of the cross-fade where sound and concealment meet: 2.5 ms.
-const OVERLAP: usize = RATE / 400;
-/// After so many concealed samples the fade begins (20 ms), and after so many it is silent (100 ms).
-const FADE_FROM: usize = RATE / 50;
-const FADE_TO: usize = RATE / 10;
+const HISTORY_MS: usize = 50;
+/// Shortest and longest pitch: 400 Hz and 66 Hz.
+const PITCH_MAX_HZ: usize = 400;
+const PITCH_MIN_HZ: usize = 66;
+/// Sound compared when looking for the pitch: 20 ms.
+const COMPARED_MS: usize = 20;
+/// After so much concealment the fade begins, and after so much it is silent.
+const FADE_FROM_MS: usize = 20;
+const FADE_TO_MS: usize = 100;
 
-/// Conceals lost frames of 8 kHz sound.
+/// Conceals lost frames of sound at a codec's rate.
 pub(crate) struct Concealer {
-    history: [i16; HISTORY],
+    /// Samples in a ms.
+    per_ms: usize,
+    /// Length of the cross-fade where sound and concealment meet: 2.5 ms.
+    overlap: usize,
+    history: Box<[i16]>,
     period: usize,
     concealed: usize,
     phase: usize,
 }
 
 impl Concealer {
-    pub(crate) fn new() -> Self {
-        Self { history: [0; HISTORY], period: PERIOD_MAX, concealed: 0, phase: 0 }
+    pub(crate) fn new(rate_hz: usize) -> Self {
+        let per_ms = rate_hz / 1_000;
+        Self {
+            per_ms,
+            overlap: rate_hz / 400,
+            history: vec![0; HISTORY_MS * per_ms].into(),
+            period: rate_hz / PITCH_MIN_HZ,
+            concealed: 0,
+            phase: 0,
+        }
     }
 
     /// Sound that arrived; its beginning is faded in when a gap came before it.
     pub(crate) fn good(&mut self, frame: &mut [i16]) {
         if self.concealed > 0 {
-            for at in 0..OVERLAP.min(frame.len()) {
+            let overlap = self.overlap.min(frame.len());
+            for at in 0..overlap {
                 let old = f32::from(self.next_sample());
-                let share = (at + 1) as f32 / (OVERLAP + 1) as f32;
+                let share = (at + 1) as f32 / (overlap + 1) as f32;
                 frame[at] = (f32::from(frame[at]) * share + old * (1.0 - share)) as i16;
             }
             self.concealed = 0;
         }
-        let keep = frame.len().min(HISTORY);
+        let keep = frame.len().min(self.history.len());
         self.history.copy_within(keep.., 0);
-        self.history[HISTORY - keep..].copy_from_slice(&frame[frame.len() - keep..]);
+        let from = self.history.len() - keep;
+        self.history[from..].copy_from_slice(&frame[frame.len() - keep..]);
     }
 
     /// Makes up sound for a gap.
     pub(crate) fn conceal(&mut self, frame: &mut [i16]) {
         if self.concealed == 0 {
-            self.period = best_period(&self.history, PERIOD_MIN, PERIOD_MAX, COMPARED);
+            self.period = best_period(&self.history, self.per_ms);
             self.phase = 0;
             self.smooth_seam();
         }
@@ -57,29 +67,35 @@ impl Concealer {
 
     /// Bends the end of the last period towards what came before its beginning, so that repeating it has no step.
     fn smooth_seam(&mut self) {
-        for at in 0..OVERLAP.min(self.period) {
-            let end = HISTORY - OVERLAP.min(self.period) + at;
+        let overlap = self.overlap.min(self.period);
+        for at in 0..overlap {
+            let end = self.history.len() - overlap + at;
             let before = f32::from(self.history[end - self.period]);
-            let share = (at + 1) as f32 / (OVERLAP + 1) as f32;
+            let share = (at + 1) as f32 / (overlap + 1) as f32;
             self.history[end] = (f32::from(self.history[end]) * (1.0 - share) + before * share) as i16;
         }
     }
 
     fn next_sample(&mut self) -> i16 {
-        let sample = self.history[HISTORY - self.period + self.phase];
+        let sample = self.history[self.history.len() - self.period + self.phase];
         self.phase = (self.phase + 1) % self.period;
         let gone = self.concealed;
         self.concealed = self.concealed.saturating_add(1);
-        if gone <= FADE_FROM {
+        let (from, to) = (FADE_FROM_MS * self.per_ms, FADE_TO_MS * self.per_ms);
+        if gone <= from {
             return sample;
         }
-        let left = FADE_TO.saturating_sub(gone) as f32 / (FADE_TO - FADE_FROM) as f32;
+        let left = to.saturating_sub(gone) as f32 / (to - from) as f32;
         (f32::from(sample) * left) as i16
     }
 }
 
-/// The period within the bounds at which the newest `compared` samples are most like the older ones.
-fn best_period(history: &[i16], min: usize, max: usize, compared: usize) -> usize {
+/// The period at which the newest samples are most like the older ones.
+fn best_period(history: &[i16], per_ms: usize) -> usize {
+    let (min, max) = (per_ms * 1_000 / PITCH_MAX_HZ, per_ms * 1_000 / PITCH_MIN_HZ);
+    let compared = COMPARED_MS * per_ms;
+    // Every second sample tells enough where they are dense.
+    let step = (per_ms / 8).max(1);
     let (mut best, mut best_score) = (max, f32::MIN);
     for period in min..=max {
         let Some(start) = history.len().checked_sub(compared + period) else { break };
@@ -91,7 +107,7 @@ fn best_period(history: &[i16], min: usize, max: usize, compared: usize) -> usiz
             let (a, b) = (old[at] as f32, new[at] as f32);
             cross += a * b;
             energy += a * a;
-            at += 1;
+            at += step;
         }
         // The smallest of equal ones wins: a multiple of the pitch repeats worse. Hence the slight lean.
         let score = cross.max(0.0) * cross / energy * (1.0 - 0.1 * period as f32 / max as f32);
@@ -119,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_lost_frame_goes_on_as_it_was_and_returns_without_a_step() {
-        let mut concealer = Concealer::new();
+        let mut concealer = Concealer::new(8_000);
         let mut heard = Vec::new();
         for frame in 0..10 {
             let mut sound = tone(203.0, 8_000.0, frame * 160, 160);
@@ -143,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_long_gap_fades_to_silence_and_stays_there() {
-        let mut concealer = Concealer::new();
+        let mut concealer = Concealer::new(8_000);
         let mut sound = tone(150.0, 8_000.0, 0, 800);
         concealer.good(&mut sound);
         let mut levels = Vec::new();
@@ -158,7 +174,7 @@ mod tests {
 
     #[test]
     fn silence_and_noise_are_no_trouble() {
-        let mut concealer = Concealer::new();
+        let mut concealer = Concealer::new(8_000);
         let mut frame = [0; 160];
         concealer.conceal(&mut frame);
         assert_eq!(frame, [0; 160]);

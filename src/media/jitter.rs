@@ -57,6 +57,8 @@ struct Slot {
     timestamp: i64,
     ticks: i64,
     arrived: Duration,
+    /// It came in a later packet.
+    restored: bool,
     length: usize,
     bytes: [u8; MAX_PAYLOAD],
 }
@@ -68,6 +70,7 @@ impl Slot {
         timestamp: 0,
         ticks: 0,
         arrived: Duration::ZERO,
+        restored: false,
         length: 0,
         bytes: [0; MAX_PAYLOAD],
     };
@@ -173,15 +176,53 @@ impl JitterBuffer {
             // Its sound was made up already.
             return Arrival::Late;
         }
+        if self.slots.iter().any(|slot| slot.used && slot.sequence == sequence) {
+            // A later packet brought it first.
+            return arrival;
+        }
+        if self.store(now, (sequence, timestamp, ticks), payload, false) { arrival } else { Arrival::Refused }
+    }
+
+    /// Takes what a later packet brings again of the packet with that number, if it is missed and in time. Counts
+    /// nothing: it is still lost.
+    pub(crate) fn restore(
+        &mut self,
+        now: Duration,
+        sequence: u16,
+        timestamp: u32,
+        ticks: u32,
+        payload: &[u8],
+    ) {
+        let Some(seen) = self.seen.as_mut().filter(|_| payload.len() <= MAX_PAYLOAD && ticks > 0) else {
+            return;
+        };
+        let (sequence, timestamp) = seen.extend(sequence, timestamp);
+        if !seen.restore(sequence) {
+            return;
+        }
+        self.delays.note_recovery(micros(now) - self.us(timestamp));
+        let ticks = i64::from(ticks);
+        if self.due.is_none_or(|due| timestamp + ticks / 2 >= due) {
+            self.store(now, (sequence, timestamp, ticks), payload, true);
+        }
+    }
+
+    /// Whether the packet at that place came in a later one.
+    pub(crate) fn is_restored(&self, at: usize) -> bool {
+        self.slots.get(at).is_some_and(|slot| slot.restored)
+    }
+
+    fn store(&mut self, now: Duration, numbers: (i64, i64, i64), payload: &[u8], restored: bool) -> bool {
+        let (sequence, timestamp, ticks) = numbers;
         self.drop_surplus(timestamp + ticks);
-        let Some(slot) = self.free_slot() else { return Arrival::Refused };
+        let Some(slot) = self.free_slot() else { return false };
         slot.used = true;
         (slot.sequence, slot.timestamp, slot.ticks, slot.arrived) = (sequence, timestamp, ticks, now);
-        slot.length = payload.len();
+        (slot.restored, slot.length) = (restored, payload.len());
         if let Some(bytes) = slot.bytes.get_mut(..payload.len()) {
             bytes.copy_from_slice(payload);
         }
-        arrival
+        true
     }
 
     /// Enters a packet's number; begins anew where it jumps.

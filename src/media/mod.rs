@@ -18,6 +18,9 @@ mod gate;
 mod jitter;
 mod level;
 mod pace;
+#[cfg(test)]
+mod pace_tests;
+mod red;
 mod relief;
 mod resample;
 mod rtcp;
@@ -59,6 +62,8 @@ pub const MAX_PACKET: usize = 1472;
 pub enum Codec {
     /// Opus, 48 kHz clock (RFC 7587).
     Opus,
+    /// G.722, 16 kHz in 64 kbit/s, with a clock of 8 kHz (RFC 3551 4.5.2).
+    G722,
     /// G.711 µ-law, 8 kHz (RFC 3551).
     Pcmu,
     /// G.711 A-law, 8 kHz (RFC 3551).
@@ -70,7 +75,7 @@ impl Codec {
     pub fn clock_hz(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Pcmu | Self::Pcma => 8_000,
+            Self::G722 | Self::Pcmu | Self::Pcma => 8_000,
         }
     }
 }

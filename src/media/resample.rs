@@ -1,21 +1,24 @@
-//! Rates: 8 ↔ 48 kHz for the telephone codecs, and any ratio for devices and recordings. Nothing allocates after `new`.
+//! Rates: 8 or 16 ↔ 48 kHz for the telephone codecs, and any ratio for devices and recordings. Nothing allocates after `new`.
 
-/// Taps of a phase of the 8 ↔ 48 kHz filter; a multiple of four, as `dot` wants it.
+/// Taps of a phase of the codecs' filters; a multiple of four, as `dot` wants it.
 const TAPS: usize = 24;
-/// 48 kHz over 8 kHz.
-const FACTOR: usize = 6;
+/// The filters' edge, as a share of the codec's rate.
+const EDGE: f32 = 0.4625;
 
-/// A windowed-sinc low pass for 48 kHz with its edge at `edge_hz`, of gain 1.
-fn low_pass(edge_hz: f32) -> [f32; TAPS * FACTOR] {
-    let mut taps = [0.0; TAPS * FACTOR];
+/// A windowed-sinc low pass of gain 1 at 48 kHz, for a codec at a rate that many times lower.
+fn low_pass(factor: usize) -> Vec<f32> {
+    let edge_hz = EDGE * 48_000.0 / factor as f32;
+    let mut taps = vec![0.0; TAPS * factor];
+    let last = (taps.len() - 1) as f32;
     let middle = (taps.len() - 1) as f32 / 2.0;
     let edge = edge_hz / 48_000.0;
     for (at, tap) in taps.iter_mut().enumerate() {
         let x = at as f32 - middle;
-        *tap = sinc(2.0 * edge * x) * blackman(at as f32 / (TAPS * FACTOR - 1) as f32);
+        *tap = sinc(2.0 * edge * x) * blackman(at as f32 / last);
     }
     let sum: f32 = taps.iter().sum();
-    taps.map(|tap| tap / sum)
+    taps.iter_mut().for_each(|tap| *tap /= sum);
+    taps
 }
 
 fn sinc(x: f32) -> f32 {
@@ -33,51 +36,53 @@ fn to_sample(value: f32) -> i16 {
     value.round() as i16
 }
 
-/// 8 kHz to 48 kHz.
+/// A codec's rate to 48 kHz.
 pub(crate) struct Up {
-    phases: [[f32; TAPS]; FACTOR],
+    phases: Vec<[f32; TAPS]>,
     past: [f32; TAPS],
 }
 
 impl Up {
-    pub(crate) fn new() -> Self {
-        let taps = low_pass(3_700.0);
-        let mut phases = [[0.0; TAPS]; FACTOR];
-        for (at, tap) in taps.iter().enumerate() {
-            phases[at % FACTOR][at / FACTOR] = tap * FACTOR as f32;
+    /// From a rate of which 48 kHz is `factor` times as much.
+    pub(crate) fn new(factor: usize) -> Self {
+        let mut phases = vec![[0.0; TAPS]; factor];
+        for (at, tap) in low_pass(factor).iter().enumerate() {
+            phases[at % factor][at / factor] = tap * factor as f32;
         }
         Self { phases, past: [0.0; TAPS] }
     }
 
-    /// Writes six samples for each of `input`; `output` must have room for them (what has none is left out).
+    /// Writes `factor` samples for each of `input`; `output` must have room for them (what has none is left out).
     pub(crate) fn process(&mut self, input: &[i16], output: &mut [i16]) {
-        for (sample, six) in input.iter().zip(output.chunks_exact_mut(FACTOR)) {
+        for (sample, several) in input.iter().zip(output.chunks_exact_mut(self.phases.len())) {
             self.past.copy_within(0..TAPS - 1, 1);
             self.past[0] = f32::from(*sample);
-            for (out, phase) in six.iter_mut().zip(&self.phases) {
+            for (out, phase) in several.iter_mut().zip(&self.phases) {
                 *out = to_sample(dot(phase, &self.past));
             }
         }
     }
 }
 
-/// 48 kHz to 8 kHz.
+/// 48 kHz to a codec's rate.
 pub(crate) struct Down {
-    taps: [f32; TAPS * FACTOR],
-    past: [f32; TAPS * FACTOR],
+    factor: usize,
+    taps: Vec<f32>,
+    past: Vec<f32>,
 }
 
 impl Down {
-    pub(crate) fn new() -> Self {
+    /// To a rate of which 48 kHz is `factor` times as much.
+    pub(crate) fn new(factor: usize) -> Self {
         // Symmetric, so the order of the taps doesn't matter.
-        Self { taps: low_pass(3_700.0), past: [0.0; TAPS * FACTOR] }
+        Self { factor, taps: low_pass(factor), past: vec![0.0; TAPS * factor] }
     }
 
-    /// Writes one sample for each six of `input`.
+    /// Writes one sample for each `factor` of `input`.
     pub(crate) fn process(&mut self, input: &[i16], output: &mut [i16]) {
-        for (six, out) in input.chunks_exact(FACTOR).zip(output) {
-            self.past.copy_within(FACTOR.., 0);
-            for (past, sample) in self.past[(TAPS - 1) * FACTOR..].iter_mut().zip(six) {
+        for (several, out) in input.chunks_exact(self.factor).zip(output) {
+            self.past.copy_within(self.factor.., 0);
+            for (past, sample) in self.past[(TAPS - 1) * self.factor..].iter_mut().zip(several) {
                 *past = f32::from(*sample);
             }
             *out = to_sample(dot(&self.taps, &self.past));
@@ -200,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_tone_keeps_pitch_and_level_up_and_down() {
-        let mut up = Up::new();
-        let mut down = Down::new();
+        let mut up = Up::new(6);
+        let mut down = Down::new(6);
         let mut wide = vec![0; 48_000];
         up.process(&sine(1_000.0, 8_000, 8_000), &mut wide);
         let level = tone_level_dbfs(&wide[4_800..], 48_000, 1_000.0);
@@ -216,7 +221,7 @@ mod tests {
     #[test]
     fn what_8_khz_cannot_carry_does_not_fold_back() {
         let mut narrow = vec![0; 8_000];
-        Down::new().process(&sine(6_000.0, 48_000, 48_000), &mut narrow);
+        Down::new(6).process(&sine(6_000.0, 48_000, 48_000), &mut narrow);
         assert!(tone_level_dbfs(&narrow[800..], 8_000, 2_000.0) < -60.0);
     }
 

@@ -10,8 +10,8 @@ use super::gate::Gate;
 use super::jitter::{Arrival, MAX_PAYLOAD};
 use super::rtcp::Reports;
 use super::rtp::{self, Packet};
-use super::srtp::{Opened, SrtpSession};
-use super::{Codec, FRAME, MAX_PACKET, StreamConfig, StreamFigures};
+use super::srtp::{OVERHEAD, Opened, SrtpSession};
+use super::{Codec, FRAME, MAX_PACKET, StreamConfig, StreamFigures, red};
 use care::Care;
 use inbound::{CONCEALED_MAX, Inbound};
 use outbound::Outbound;
@@ -53,6 +53,8 @@ pub enum Cover {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sound,
+    /// Sound with earlier sound beside it (RFC 2198).
+    Redundant,
     /// A telephone event (RFC 4733).
     Event,
     /// Comfort noise (RFC 3389), which is counted and not made.
@@ -247,7 +249,7 @@ impl Stream {
         self.figures.packets += 1;
         let is_event = kind == Kind::Event;
         let digit = if is_event { inbound.events.take(packet.timestamp, packet.payload) } else { None };
-        if kind == Kind::Sound {
+        if matches!(kind, Kind::Sound | Kind::Redundant) {
             inbound.measure_jitter(now, packet.timestamp, self.config.codec.clock_hz());
         }
         Some(Admitted { packet, kind, digit, repeated: false })
@@ -263,6 +265,8 @@ impl Stream {
         let packet = rtp::read(datagram.get(..length)?)?;
         let kind = if packet.payload_type == self.config.receive_payload_type {
             Kind::Sound
+        } else if Some(packet.payload_type) == self.config.red_receive_payload_type {
+            Kind::Redundant
         } else if Some(packet.payload_type) == self.config.dtmf_receive_payload_type {
             Kind::Event
         } else if packet.payload_type == COMFORT_NOISE && self.config.codec != Codec::Opus {
@@ -276,13 +280,18 @@ impl Stream {
     /// Puts an admitted packet's sound into the jitter buffer.
     pub(crate) fn store(&mut self, now: Duration, admitted: &mut Admitted<'_>) {
         let packet = &admitted.packet;
+        let payload = match admitted.kind {
+            Kind::Sound => Some(packet.payload),
+            Kind::Redundant => self.newest(packet.payload),
+            Kind::Event | Kind::Comfort => None,
+        };
         let jitter = &mut self.inbound.jitter;
-        if admitted.kind != Kind::Sound {
+        let Some(payload) = payload else {
             admitted.repeated = !jitter.count(packet.sequence, packet.timestamp);
             return;
-        }
-        let ticks = duration_ticks(self.config.codec, packet.payload);
-        match jitter.insert(now, packet.sequence, packet.timestamp, ticks, packet.payload) {
+        };
+        let ticks = duration_ticks(self.config.codec, payload);
+        match jitter.insert(now, packet.sequence, packet.timestamp, ticks, payload) {
             Arrival::Stored { reordered } => self.figures.reordered += u64::from(reordered),
             Arrival::Duplicate => {
                 self.figures.duplicates += 1;
@@ -291,6 +300,32 @@ impl Stream {
             Arrival::Late => self.figures.late += 1,
             Arrival::Refused => self.figures.refused += 1,
             Arrival::Restarted => self.inbound.transit = None,
+        }
+        if admitted.kind == Kind::Redundant {
+            self.restore(now, &admitted.packet, ticks);
+        }
+    }
+
+    /// The new sound of a redundant payload.
+    fn newest<'a>(&self, payload: &'a [u8]) -> Option<&'a [u8]> {
+        let newest = red::read(payload).last()?;
+        (newest.payload_type == self.config.receive_payload_type && !newest.payload.is_empty())
+            .then_some(newest.payload)
+    }
+
+    /// Puts the earlier sound of a redundant packet into the jitter buffer, where that is missed. Packets in a row are
+    /// taken to last as long as its new sound.
+    fn restore(&mut self, now: Duration, packet: &Packet<'_>, ticks: u32) {
+        for block in red::read(packet.payload) {
+            let back = block.offset.checked_div(ticks).unwrap_or(0);
+            let ours = block.payload_type == self.config.receive_payload_type && !block.payload.is_empty();
+            if !ours || back == 0 || back * ticks != block.offset {
+                continue;
+            }
+            let sequence = packet.sequence.wrapping_sub(back as u16);
+            let timestamp = packet.timestamp.wrapping_sub(block.offset);
+            let lasts = duration_ticks(self.config.codec, block.payload);
+            self.inbound.jitter.restore(now, sequence, timestamp, lasts, block.payload);
         }
     }
 
@@ -316,24 +351,22 @@ impl Stream {
         if !self.may_send() || admitted.repeated || (self.is_dialling() && admitted.kind != Kind::Event) {
             return 0;
         }
+        let source = &admitted.packet;
+        let mut payload = source.payload;
         let payload_type = match (admitted.kind, self.config.dtmf_payload_type) {
             (Kind::Sound, _) => self.config.payload_type,
+            (Kind::Redundant, _) => {
+                payload = red::read(source.payload).last().map_or(&[], |newest| newest.payload);
+                self.config.payload_type
+            }
             (Kind::Event, Some(payload_type)) => payload_type,
             // Nobody agreed to these.
             (Kind::Event, None) | (Kind::Comfort, _) => return 0,
         };
-        let source = &admitted.packet;
         let clock = self.config.codec.clock_hz();
         let (sequence, timestamp) = self.outbound.relay_numbers(now, clock, source);
         let marker = source.marker || std::mem::take(&mut self.outbound.mark);
-        let packet = Packet {
-            marker,
-            payload_type,
-            sequence,
-            timestamp,
-            ssrc: self.outbound.ssrc,
-            payload: source.payload,
-        };
+        let packet = Packet { marker, payload_type, sequence, timestamp, ssrc: self.outbound.ssrc, payload };
         let length = rtp::write(out, &packet);
         self.outbound.sent_at = Some(now);
         self.seal(out, length)
@@ -389,6 +422,17 @@ impl Stream {
         }
         if packet.payload.is_empty() {
             return 0;
+        }
+        let mut redundant = [0; MAX_PACKET - RTP_HEADER - OVERHEAD];
+        if event.is_none()
+            && let Some(payload_type) = self.config.red_payload_type
+        {
+            let new = (self.config.payload_type, timestamp, payload);
+            let length = outbound.history.write(outbound.copies, frame_ticks, new, &mut redundant);
+            if length > 0 {
+                (packet.payload_type, packet.payload) = (payload_type, &redundant[..length]);
+            }
+            outbound.history.keep(timestamp, payload);
         }
         let length = rtp::write(out, &packet);
         if length > 0 {

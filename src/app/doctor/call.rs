@@ -263,6 +263,7 @@ impl Examiner {
             address: self.own_address(),
             port,
             codecs: Vec::new(),
+            redundancy: false,
             direction: Direction::SendRecv,
             session_id: u64::from(port),
             version: 1,
@@ -309,6 +310,7 @@ impl Examiner {
 fn name(codec: Codec) -> &'static str {
     match codec {
         Codec::Opus => "opus",
+        Codec::G722 => "g722",
         Codec::Pcmu => "pcmu",
         Codec::Pcma => "pcma",
     }

@@ -71,6 +71,7 @@ fn media() -> LocalMedia {
         address: address(1).ip(),
         port: 30_000,
         codecs: vec![Codec::Pcmu],
+        redundancy: false,
         direction: sdp::Direction::SendRecv,
         session_id: 1,
         version: 1,

@@ -16,6 +16,7 @@ impl Scene {
             address: address(1).ip(),
             port: 30_002,
             codecs: vec![Codec::Pcmu],
+            redundancy: false,
             direction: sdp::Direction::SendRecv,
             session_id: 2,
             version: 1,

@@ -735,7 +735,17 @@ impl Phone {
         let codecs = self.codecs.clone();
         let security = sdp::LocalSecurity::default();
         let session_id = port.into();
-        LocalMedia { address: self.address.ip(), port, codecs, direction, session_id, version, security }
+        let redundancy = false;
+        LocalMedia {
+            address: self.address.ip(),
+            port,
+            codecs,
+            redundancy,
+            direction,
+            session_id,
+            version,
+            security,
+        }
     }
 
     fn on_event(&mut self, now: Moment, event: Event) {

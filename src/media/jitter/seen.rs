@@ -15,6 +15,8 @@ pub(super) struct Seen {
     pub highest: i64,
     pub highest_timestamp: i64,
     recent: u128,
+    /// Of those, which were brought back by later packets.
+    restored: u128,
     received: u64,
 }
 
@@ -22,7 +24,14 @@ impl Seen {
     /// From its first packet on.
     pub(super) fn new(sequence: u16, timestamp: u32) -> Self {
         let (sequence, timestamp) = (i64::from(sequence), i64::from(timestamp));
-        Self { base: sequence, highest: sequence, highest_timestamp: timestamp, recent: 1, received: 1 }
+        Self {
+            base: sequence,
+            highest: sequence,
+            highest_timestamp: timestamp,
+            recent: 1,
+            restored: 0,
+            received: 1,
+        }
     }
 
     /// The 64-bit numbers of a packet.
@@ -34,6 +43,18 @@ impl Seen {
     pub(super) fn lost(&self) -> u64 {
         let expected = u64::try_from(self.highest - self.base + 1).unwrap_or(0);
         expected.saturating_sub(self.received)
+    }
+
+    /// Whether a packet of that number is still missed; from now on it isn't, for a later one has brought it.
+    pub(super) fn restore(&mut self, number: i64) -> bool {
+        let back = self.highest - number;
+        if !(1..128).contains(&back) || number < self.base {
+            return false;
+        }
+        let bit = 1 << back;
+        let missed = (self.recent | self.restored) & bit == 0;
+        self.restored |= bit;
+        missed
     }
 
     /// Enters a packet's numbers. `None`: they have nothing to do with those before.
@@ -49,6 +70,7 @@ impl Seen {
         }
         if ahead > 0 {
             self.recent = if ahead < 128 { (self.recent << ahead) | 1 } else { 1 };
+            self.restored = if ahead < 128 { self.restored << ahead } else { 0 };
             (self.highest, self.highest_timestamp) = (number, time);
             self.received += 1;
             return Some(Arrival::Stored { reordered: false });

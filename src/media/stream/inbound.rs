@@ -99,6 +99,7 @@ impl Inbound {
     fn fill(&mut self, now: Duration, figures: &mut StreamFigures) {
         match self.jitter.next(now) {
             Next::Packet(at) => {
+                figures.recovered += u64::from(self.jitter.is_restored(at));
                 let count = self.decoder.decode(self.jitter.payload(at), &mut self.scratch);
                 self.jitter.free(at);
                 if count > 0 {

@@ -2,7 +2,7 @@
 
 use crate::media::codec::Encoder;
 use crate::media::rtp::Packet;
-use crate::media::{FRAME_TIME, StreamConfig, events};
+use crate::media::{FRAME_TIME, StreamConfig, events, red};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub(super) struct Outbound {
     pub octets: u64,
     /// The next packet begins a talkspurt (RFC 3551 4.1).
     pub mark: bool,
+    /// What was sent last, to be sent again beside new packets, and how many of them.
+    pub history: red::History,
+    pub copies: usize,
     relayed: Option<Relayed>,
 }
 
@@ -45,6 +48,8 @@ impl Outbound {
             sent_at: None,
             octets: 0,
             mark: true,
+            history: red::History::new(),
+            copies: 0,
             relayed: None,
         }
     }
@@ -52,6 +57,7 @@ impl Outbound {
     /// What is sent from now on doesn't continue what was.
     pub(super) fn begin_anew(&mut self) {
         self.relayed = None;
+        self.history.forget();
         self.mark = true;
     }
 

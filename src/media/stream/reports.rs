@@ -1,6 +1,7 @@
 //! A stream's RTCP: reports out and in, covered like its sound.
 
 use super::Stream;
+use crate::media::red;
 use crate::media::rtcp::{LONGEST, Ours, Theirs, is_rtcp};
 use crate::media::srtp::{OVERHEAD, SrtpSession};
 use std::net::SocketAddr;
@@ -79,7 +80,11 @@ impl Stream {
         if genuine.is_some()
             && let Some(percent) = self.reports.heard.lost_percent
         {
-            self.outbound.encoder.set_loss(self.care.report(now, percent));
+            let percent = self.care.report(now, percent);
+            // Whole packets sent again are better than what an encoder makes of them: not both.
+            let repeats = self.config.red_payload_type.is_some();
+            self.outbound.copies = if repeats { red::copies(percent) } else { 0 };
+            self.outbound.encoder.set_loss(if repeats { 0.0 } else { percent });
         }
         match genuine {
             Some(()) if !self.config.rtcp_mux => self.reports_from = Some(from),

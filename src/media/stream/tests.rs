@@ -9,7 +9,7 @@ use std::f32::consts::TAU;
 
 const A: &str = "192.0.2.1:4000";
 const B: &str = "192.0.2.2:4000";
-const CODECS: [Codec; 3] = [Codec::Opus, Codec::Pcmu, Codec::Pcma];
+const CODECS: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
 fn pair(codec: Codec) -> (Stream, Stream) {
     let mut a = Stream::new(StreamConfig::new(B.parse().unwrap(), codec), 1);
@@ -144,6 +144,61 @@ fn forward_error_correction_brings_most_lost_frames_back() {
     assert!(figures.lost > 60, "{figures:?}");
     // The first of two in a row can't be had back.
     assert!(figures.recovered * 10 > figures.lost * 6, "{figures:?}");
+}
+
+#[test]
+fn packets_sent_again_beside_new_ones_fill_the_gaps_whole() {
+    for codec in CODECS {
+        let (mut a, mut b) = pair(codec);
+        for stream in [&mut a, &mut b] {
+            let red = Some(120);
+            let config =
+                StreamConfig { red_payload_type: red, red_receive_payload_type: red, ..*stream.config() };
+            stream.reconfigure(Duration::ZERO, config);
+        }
+        a.outbound.copies = red::copies(10.0);
+        let mut network = Network::new(3, 10, 0);
+        let (mut sine, mut frame, mut packet) = (Sine::new(400, -15.0), [0; FRAME], [0; 1_472]);
+        let mut heard = Vec::new();
+        for n in 0..500 {
+            sine.fill(&mut frame);
+            let length = a.push(tick(n), &frame, &mut packet);
+            network.send(tick(n), &packet[..length]);
+            let now = tick(n) + Duration::from_millis(11);
+            for (at, packet) in network.arrived(now) {
+                b.receive(at, A.parse().unwrap(), &packet);
+            }
+            b.pull(now, &mut frame);
+            heard.extend(frame);
+        }
+        let figures = b.figures();
+        assert!(figures.lost > 30, "{codec:?}: what was lost counts as lost: {figures:?}");
+        assert!(figures.recovered * 100 >= figures.lost * 90, "{codec:?}: {figures:?}");
+        let level = tone_level_dbfs(&heard[50 * FRAME..], 48_000, 400.0);
+        assert!((level - -15.0).abs() < 1.0, "{codec:?}: {level} dB");
+    }
+}
+
+#[test]
+fn a_senders_clock_that_runs_otherwise_is_followed_without_a_gap() {
+    for ppm in [-300_i64, 300] {
+        let (mut a, mut b) = pair(Codec::Pcmu);
+        let (mut sine, mut frame, mut packet) = (Sine::new(400, -15.0), [0; FRAME], [0; 1_472]);
+        let mut sent = 0_u64;
+        for n in 0..4_000 {
+            let now = tick(n) + Duration::from_millis(11);
+            while sent * 20_000 * 1_000_000 <= now.as_micros() as u64 * (1_000_000 + ppm).unsigned_abs() {
+                sine.fill(&mut frame);
+                let length = a.push(tick(sent), &frame, &mut packet);
+                b.receive(now, A.parse().unwrap(), &packet[..length]);
+                sent += 1;
+            }
+            b.pull(now, &mut frame);
+        }
+        let figures = b.figures();
+        assert_eq!((figures.concealed, figures.late, figures.lost), (0, 0, 0), "{ppm} ppm: {figures:?}");
+        assert!(figures.buffer_ms <= 45.0 && figures.stretched < 24, "{ppm} ppm: {figures:?}");
+    }
 }
 
 #[test]

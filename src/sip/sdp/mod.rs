@@ -26,6 +26,8 @@ pub use write::offer;
 pub enum Codec {
     /// Opus, 48 kHz (RFC 7587).
     Opus,
+    /// G.722, wide band; its clock is told as 8 kHz (RFC 3551 4.5.2).
+    G722,
     /// G.711 µ-law, 8 kHz.
     Pcmu,
     /// G.711 A-law, 8 kHz.
@@ -34,13 +36,13 @@ pub enum Codec {
 
 impl Codec {
     /// Every codec, the best sounding first.
-    pub const ALL: [Self; 3] = [Self::Opus, Self::Pcmu, Self::Pcma];
+    pub const ALL: [Self; 4] = [Self::Opus, Self::G722, Self::Pcmu, Self::Pcma];
 
     /// The RTP clock in Hz.
     pub fn clock_hz(self) -> u32 {
         match self {
             Self::Opus => 48_000,
-            Self::Pcmu | Self::Pcma => 8_000,
+            Self::G722 | Self::Pcmu | Self::Pcma => 8_000,
         }
     }
 
@@ -48,15 +50,17 @@ impl Codec {
     fn name(self) -> &'static str {
         match self {
             Self::Opus => "opus",
+            Self::G722 => "G722",
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
         }
     }
 
-    /// The payload number in our offers; static for G.711 (RFC 3551), dynamic for Opus.
+    /// The payload number in our offers; static for G.711 and G.722 (RFC 3551), dynamic for Opus.
     fn payload_type(self) -> u8 {
         match self {
             Self::Opus => 107,
+            Self::G722 => 9,
             Self::Pcmu => 0,
             Self::Pcma => 8,
         }
@@ -66,10 +70,14 @@ impl Codec {
     fn dtmf_payload_type(self) -> u8 {
         match self {
             Self::Opus => 102,
-            Self::Pcmu | Self::Pcma => 101,
+            Self::G722 | Self::Pcmu | Self::Pcma => 101,
         }
     }
 }
+
+/// The payload numbers in our offers under which packets are sent again beside new ones (RFC 2198), by codec.
+pub(super) const RED: [(Codec, u8); 4] =
+    [(Codec::Opus, 108), (Codec::G722, 109), (Codec::Pcmu, 110), (Codec::Pcma, 112)];
 
 /// Which way sound flows, seen from the side that says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -134,6 +142,8 @@ pub struct LocalMedia {
     pub port: u16,
     /// What we speak, in order of preference; an answer takes the first of these that was offered.
     pub codecs: Vec<Codec>,
+    /// Whether packets may be sent again beside new ones (RFC 2198), both ways.
+    pub redundancy: bool,
     /// What we want.
     pub direction: Direction,
     /// Of the `o=` line: the same for the whole call.
@@ -165,6 +175,10 @@ pub struct Negotiated {
     pub ptime_ms: u16,
     /// Whether the other side reads Opus' forward error correction.
     pub fec: bool,
+    /// The payload number under which the other side reads packets that are sent again (RFC 2198).
+    pub red_payload_type: Option<u8>,
+    /// The same for those that come in.
+    pub red_receive_payload_type: Option<u8>,
     /// The transport that the `m=` line names.
     pub profile: Profile,
     /// How the sound is protected.

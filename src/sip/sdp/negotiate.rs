@@ -2,7 +2,7 @@
 
 use super::read::{self, Kind, Payload};
 use super::write::{self, Stream};
-use super::{Codec, LocalMedia, Negotiated, Profile, Protection, SdpRefusal};
+use super::{Codec, LocalMedia, Negotiated, Profile, Protection, RED, SdpRefusal};
 use sdp_types::{Attribute, Media, Session};
 
 /// Answers an offer: the first audio stream with a codec of ours and a protection that our policy allows is taken, all
@@ -12,10 +12,22 @@ pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<(Vec<u8>, Negotiated),
     let Taken { at, profile, protection, lines } = take(&offered, local)?;
     let media = &offered.medias[at];
     let (codec, number, dtmf) = chosen(media, local).ok_or(SdpRefusal::NoCodec)?;
-    let agreed = Numbers { codec, send: number, receive: number, dtmf_send: dtmf, dtmf_receive: dtmf };
+    let red = red(&read::payloads(media), number).filter(|_| local.redundancy);
+    let agreed = Numbers {
+        codec,
+        send: number,
+        receive: number,
+        dtmf_send: dtmf,
+        dtmf_receive: dtmf,
+        red_send: red,
+        red_receive: red,
+    };
     let negotiated = agreed.with(&offered, media, local, (profile, protection))?;
     let mut stream = Stream::new(&media.proto);
     stream.add_codec(codec, number);
+    if let Some(red) = red {
+        stream.add_red(codec, red, number);
+    }
     if let Some(dtmf) = dtmf {
         stream.add_dtmf(codec.clock_hz(), dtmf);
     }
@@ -82,12 +94,15 @@ pub fn accept(local: &LocalMedia, answer: &[u8]) -> Result<Negotiated, SdpRefusa
         codecs(&payloads).find(|(c, _)| local.codecs.contains(c)).ok_or(SdpRefusal::NoCodec)?;
     let protection = local.security.accept(&answered, media, profile)?;
     let dtmf = dtmf(&payloads, codec);
+    let red = red(&payloads, number).filter(|_| local.redundancy);
     Numbers {
         codec,
         send: number,
         receive: codec.payload_type(),
         dtmf_send: dtmf,
         dtmf_receive: dtmf.map(|_| codec.dtmf_payload_type()),
+        red_send: red,
+        red_receive: red.and_then(|_| RED.iter().find(|(of, _)| *of == codec)).map(|(_, number)| *number),
     }
     .with(&answered, media, local, (profile, protection))
 }
@@ -117,13 +132,18 @@ fn chosen(media: &Media, local: &LocalMedia) -> Option<(Codec, u8, Option<u8>)> 
 fn codecs(payloads: &[Payload]) -> impl Iterator<Item = (Codec, u8)> {
     payloads.iter().filter_map(|payload| match payload.kind {
         Kind::Codec(codec) => Some((codec, payload.number)),
-        Kind::Dtmf(_) => None,
+        Kind::Dtmf(_) | Kind::Red(_) => None,
     })
 }
 
 /// telephone-event shares the codec's clock (RFC 4733 2.1).
 fn dtmf(payloads: &[Payload], codec: Codec) -> Option<u8> {
     payloads.iter().find(|p| p.kind == Kind::Dtmf(codec.clock_hz())).map(|p| p.number)
+}
+
+/// The number under which the codec with that number is sent again (RFC 2198).
+fn red(payloads: &[Payload], codec: u8) -> Option<u8> {
+    payloads.iter().find(|p| p.kind == Kind::Red(codec)).map(|p| p.number)
 }
 
 /// The payload numbers that were agreed on.
@@ -133,6 +153,8 @@ struct Numbers {
     receive: u8,
     dtmf_send: Option<u8>,
     dtmf_receive: Option<u8>,
+    red_send: Option<u8>,
+    red_receive: Option<u8>,
 }
 
 impl Numbers {
@@ -153,6 +175,8 @@ impl Numbers {
             receive_payload_type: self.receive,
             dtmf_payload_type: self.dtmf_send,
             dtmf_receive_payload_type: self.dtmf_receive,
+            red_payload_type: self.red_send,
+            red_receive_payload_type: self.red_receive,
             direction: local.direction.both(stated.reversed()),
             ptime_ms: read::ptime_ms(media),
             fec: self.codec == Codec::Opus && read::takes_fec(media, self.send),

@@ -98,6 +98,8 @@ pub(super) enum Kind {
     Codec(Codec),
     /// telephone-event at that clock.
     Dtmf(u32),
+    /// Redundancy (RFC 2198) of the codec with that number.
+    Red(u8),
 }
 
 /// The payloads of an `m=` line that we understand, in its order.
@@ -112,7 +114,7 @@ pub(super) fn payloads(media: &Media) -> Vec<Payload> {
 fn kind(media: &Media, number: u8) -> Option<Kind> {
     let Some(map) = parameter(media, "rtpmap", number) else {
         // Static numbers need no rtpmap (RFC 3551 6).
-        return [Codec::Pcmu, Codec::Pcma]
+        return [Codec::G722, Codec::Pcmu, Codec::Pcma]
             .into_iter()
             .find(|codec| codec.payload_type() == number)
             .map(Kind::Codec);
@@ -122,6 +124,12 @@ fn kind(media: &Media, number: u8) -> Option<Kind> {
     let channels = parts.next().unwrap_or("1").trim();
     if name.eq_ignore_ascii_case("telephone-event") {
         return Some(Kind::Dtmf(clock));
+    }
+    if name.eq_ignore_ascii_case("red") {
+        // Of one codec only: the first number, and every other one the same.
+        let mut of = parameter(media, "fmtp", number)?.trim().split('/').map(|of| of.trim().parse::<u8>());
+        let first = of.next()?.ok()?;
+        return of.all(|other| other == Ok(first)).then_some(Kind::Red(first));
     }
     let codec = Codec::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))?;
     // Opus always says two channels (RFC 7587 7); some say none at all.

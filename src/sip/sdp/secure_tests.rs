@@ -13,6 +13,7 @@ fn side(policy: SecureMedia, exchange: KeyExchange, sealed: bool, seed: u64) -> 
         address: [10, 0, 0, 5].into(),
         port: 40_000,
         codecs: Codec::ALL.to_vec(),
+        redundancy: false,
         direction: Direction::SendRecv,
         session_id: 7,
         version: 1,

@@ -7,6 +7,7 @@ fn local(codecs: &[Codec], direction: Direction) -> LocalMedia {
         address: [10, 0, 0, 5].into(),
         port: 40_000,
         codecs: codecs.to_vec(),
+        redundancy: false,
         direction,
         session_id: 7,
         version: 1,
@@ -40,7 +41,7 @@ fn our_offer_names_everything_and_can_be_answered_by_ourselves() {
     let offered = offer(&ours());
     let shown = text(&offered);
     for line in [
-        "m=audio 40000 RTP/AVP 107 0 8 102 101",
+        "m=audio 40000 RTP/AVP 107 9 0 8 102 101",
         "a=rtpmap:107 opus/48000/2",
         "a=fmtp:107 useinbandfec=1;minptime=10",
         "a=rtpmap:102 telephone-event/48000",
@@ -60,9 +61,29 @@ fn our_offer_names_everything_and_can_be_answered_by_ourselves() {
 }
 
 #[test]
+fn packets_are_sent_again_where_both_sides_say_so() {
+    let mine = LocalMedia { redundancy: true, ..ours() };
+    let offered = offer(&mine);
+    let shown = text(&offered);
+    assert!(shown.contains("a=rtpmap:108 red/48000/2\r\na=fmtp:108 107/107/107/107\r\n"), "{shown}");
+    assert_eq!(codecs_of(&offered), Codec::ALL);
+    let far = LocalMedia { port: 50_000, ..mine.clone() };
+    let (answered, theirs) = answer(&offered, &far).unwrap();
+    let agreed = accept(&mine, &answered).unwrap();
+    for red in [&theirs, &agreed] {
+        assert_eq!((red.red_payload_type, red.red_receive_payload_type), (Some(108), Some(108)));
+    }
+    let (answered, theirs) = answer(&offered, &ours()).unwrap();
+    assert!(!text(&answered).contains("red/"));
+    assert_eq!((theirs.red_payload_type, accept(&mine, &answered).unwrap().red_payload_type), (None, None));
+    let mixed = shown.replace("107/107/107/107", "107/0");
+    assert_eq!(answer(mixed.as_bytes(), &far).unwrap().1.red_payload_type, None, "of one codec only");
+}
+
+#[test]
 fn asterisks_offer_is_answered_with_its_own_numbers() {
     let (answered, agreed) = answer(ASTERISK.as_bytes(), &ours()).unwrap();
-    assert_eq!(codecs_of(ASTERISK.as_bytes()), [Codec::Pcmu, Codec::Pcma, Codec::Opus]);
+    assert_eq!(codecs_of(ASTERISK.as_bytes()), [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus]);
     assert_eq!((agreed.codec, agreed.payload_type, agreed.dtmf_payload_type), (Codec::Opus, 107, Some(103)));
     assert!(agreed.fec && agreed.ptime_ms == 20);
     assert!(text(&answered).contains("m=audio 40000 RTP/AVP 107 103\r\n"));
@@ -109,7 +130,7 @@ fn static_numbers_need_no_rtpmap_and_a_rtpmap_overrules_them() {
     assert_eq!(agreed.remote.to_string(), "[::1]:4000");
     assert!(!text(&answered).contains("telephone-event"));
     let other = format!("{plain}a=rtpmap:0 G722/8000\r\n");
-    assert_eq!(codecs_of(other.as_bytes()), [Codec::Pcma]);
+    assert_eq!(codecs_of(other.as_bytes()), [Codec::Pcma, Codec::G722]);
 }
 
 #[test]
@@ -130,7 +151,7 @@ fn what_cannot_be_used_is_refused_in_words() {
         (ASTERISK.replace("m=audio 20546", "m=audio 0"), SdpRefusal::NoAudio),
         (ASTERISK.replace("m=audio", "m=video"), SdpRefusal::NoAudio),
         (ASTERISK.replace("RTP/AVP", "RTP/SAVP"), SdpRefusal::SecureOff),
-        (ASTERISK.replace(" 0 8 9 107 101 103", " 9 101"), SdpRefusal::NoCodec),
+        (ASTERISK.replace(" 0 8 9 107 101 103", " 18 101"), SdpRefusal::NoCodec),
         (ASTERISK.replace("c=IN IP4 127.0.0.1", "c=IN IP4 224.0.0.1"), SdpRefusal::NoAddress),
         (ASTERISK.replace("c=IN IP4 127.0.0.1", "c=IN IP4 255.255.255.255"), SdpRefusal::NoAddress),
         (ASTERISK.replace("c=IN IP4 127.0.0.1\r\n", ""), SdpRefusal::NoAddress),

@@ -1,6 +1,6 @@
 //! Our own descriptions: the offer, and the stream of an answer.
 
-use super::{Codec, Direction, LocalMedia};
+use super::{Codec, Direction, LocalMedia, RED};
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 /// Describes what we offer: all our codecs in order, telephone-event at each of their clocks, 20 ms packets.
@@ -8,6 +8,9 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
     let mut stream = Stream::new(local.security.offering().0.name());
     for codec in &local.codecs {
         stream.add_codec(*codec, codec.payload_type());
+    }
+    for (codec, number) in RED.iter().filter(|(codec, _)| local.redundancy && local.codecs.contains(codec)) {
+        stream.add_red(*codec, *number, codec.payload_type());
     }
     let mut clocks = Vec::new();
     for codec in &local.codecs {
@@ -87,6 +90,14 @@ impl Stream {
         if codec == Codec::Opus {
             self.add("fmtp", format!("{number} useinbandfec=1;minptime=10"));
         }
+    }
+
+    /// Redundancy (RFC 2198) of the codec with that number: up to three earlier packets beside a new one.
+    pub(super) fn add_red(&mut self, codec: Codec, number: u8, of: u8) {
+        self.formats.push(number.to_string());
+        let channels = if codec == Codec::Opus { "/2" } else { "" };
+        self.add("rtpmap", format!("{number} red/{}{channels}", codec.clock_hz()));
+        self.add("fmtp", format!("{number} {of}/{of}/{of}/{of}"));
     }
 
     pub(super) fn add_dtmf(&mut self, clock_hz: u32, number: u8) {
