@@ -75,6 +75,7 @@ impl Line {
             address: plan.from.into(),
             port: voice.port(),
             codecs: vec![Codec::Pcmu],
+            redundancy: false,
             direction: Direction::SendRecv,
             session_id: u64::from(address.port()),
             version: 1,

@@ -12,7 +12,7 @@ const WATCH: u32 = 25;
 /// The time between two ticks, in µs.
 const TICK_US: i64 = 20_000;
 /// Sound is decoded a tick sooner when it would still wait so much longer than it has to.
-const SPARE_US: i64 = 4_000;
+const SPARE_US: i64 = 2_000;
 /// What the bent rate wants ahead, and so much more or less; beyond the last, pauses are shortened as well.
 const AHEAD_US: i64 = 3_000;
 const PLAY_US: i64 = 2_000;

@@ -140,7 +140,7 @@ fn a_clock_that_drifts_for_an_hour_costs_no_frame_and_no_delay() {
     for ppm in [-300.0, 300.0] {
         let receiver = play(3_600, ppm, 0, |_| Some(0));
         assert_eq!(receiver.made_up, 0, "{ppm} ppm");
-        assert!(receiver.delay_most_us <= 45_000.0, "{ppm} ppm: {} µs", receiver.delay_most_us);
+        assert!(receiver.delay_most_us <= 52_000.0, "{ppm} ppm: {} µs", receiver.delay_most_us);
         // Once in 67 s a whole packet's time has gathered: some four periods each, in a voice without pauses.
         assert!(receiver.changes <= 330, "{ppm} ppm: {}", receiver.changes);
     }
@@ -155,9 +155,9 @@ fn delay_and_made_up_sound_are_no_more_than_they_were() {
     // What arrives when, what can be brought back by the next packet, the most delay on average in ms, the most frames
     // made up in a thousand.
     let traces: [(&str, i64, Arrival, f64, f64); 7] = [
-        ("a cable", 0, |random, _| Some(even(random, 1)), 15.0, 0.0),
-        ("20 ms of jitter", 0, |random, _| Some(even(random, 20)), 40.0, 4.0),
-        ("60 ms of jitter", 0, |random, _| Some(even(random, 60)), 80.0, 6.0),
+        ("a cable", 0, |random, _| Some(even(random, 1)), 11.5, 0.0),
+        ("20 ms of jitter", 0, |random, _| Some(even(random, 20)), 32.0, 0.0),
+        ("60 ms of jitter", 0, |random, _| Some(even(random, 60)), 70.0, 0.0),
         (
             "a radio that stalls for 120 ms each second",
             0,
@@ -165,29 +165,29 @@ fn delay_and_made_up_sound_are_no_more_than_they_were() {
                 let stalled = 6 - n % 50;
                 Some(if stalled > 0 { stalled * 20_000 } else { 0 } + even(random, 3))
             },
-            140.0,
-            5.0,
+            130.0,
+            0.0,
         ),
         (
             "a spike of 200 ms each half minute",
             0,
             |random, n| Some(if n % 1_500 == 0 { 200_000 } else { 0 } + even(random, 3)),
-            20.0,
-            2.0,
+            11.0,
+            0.7,
         ),
         (
             "10 % lost, brought back",
             20,
             |random, _| (random.random_range(0..10) > 0).then(|| even(random, 3)),
-            45.0,
-            14.0,
+            32.5,
+            10.0,
         ),
         (
             "10 % lost, gone",
             0,
             |random, _| (random.random_range(0..10) > 0).then(|| even(random, 3)),
-            20.0,
-            105.0,
+            11.5,
+            99.0,
         ),
     ];
     let mut worse = Vec::new();

@@ -137,7 +137,7 @@ mod tests {
         let mut out = [0; 200];
         assert_eq!(history.write(2, 960, (107, 0, &[1]), &mut out), 0, "nothing to repeat");
         for n in 0..5_u8 {
-            history.keep(u32::MAX - 1_919 + 960 * u32::from(n), &[n; 10]);
+            history.keep((u32::MAX - 1_919).wrapping_add(960 * u32::from(n)), &[n; 10]);
         }
         let length = history.write(2, 960, (107, 2_880, &[9; 3]), &mut out);
         let read: Vec<_> = read(&out[..length]).collect();

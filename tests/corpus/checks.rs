@@ -153,6 +153,7 @@ fn local() -> LocalMedia {
         address: [127, 0, 0, 1].into(),
         port: 40_000,
         codecs: Codec::ALL.to_vec(),
+        redundancy: false,
         direction: Direction::SendRecv,
         session_id: 1,
         version: 1,

@@ -83,6 +83,7 @@ impl Phone {
             address: self.address.ip(),
             port: self.next_port,
             codecs: vec![Codec::Pcmu],
+            redundancy: false,
             direction: Direction::SendRecv,
             session_id: u64::from(self.next_port),
             version: 1,

@@ -436,6 +436,7 @@ impl Pbx {
             address: self.address.ip(),
             port: 30_000,
             codecs: vec![Codec::Pcmu],
+            redundancy: false,
             direction: Direction::SendRecv,
             session_id: 1,
             version: 1,
