@@ -195,7 +195,7 @@ impl Lot {
             Place::Parked(ticket) => {
                 let lot = self.lot_with(ticket).and_then(|lot| self.parking(lot));
                 match lot.map(|lot| lot.parkedhears).unwrap_or_default() {
-                    ParkedHears::Music => Hears::Music(lot.map(|lot| lot.name.clone())),
+                    ParkedHears::Music => Hears::Music(lot.map(|lot| lot.sounds().to_owned())),
                     ParkedHears::Ringing => Hears::Ringing,
                     ParkedHears::Silence => Hears::Silence,
                 }

@@ -64,6 +64,8 @@ pub struct LotConfig {
     pub users: Vec<UserConfig>,
     /// The parking lots; the first is where a call goes that names none.
     pub lots: Vec<ParkingConfig>,
+    /// Whether lots may be made on demand, for users with `parkingdynpos`.
+    pub parkeddynamic: bool,
     /// What can be typed into a call.
     pub features: FeatureMap,
     /// Folder of the words that are spoken, with files like `parked-on.wav` and `7.wav`; our own for those that it
@@ -104,6 +106,7 @@ impl Default for LotConfig {
             max_expires: 3_600,
             users: Vec::new(),
             lots: vec![ParkingConfig::default()],
+            parkeddynamic: false,
             features: FeatureMap::default(),
             prompts: None,
             groups: Vec::new(),
@@ -210,6 +213,15 @@ pub struct UserConfig {
     /// The lot in which he parks where he names none; the first when absent.
     #[serde(default)]
     pub parkinglot: Option<String>,
+    /// Makes his `parkinglot` a dynamic one, and is its slots: it comes to be when somebody first dials one of its numbers.
+    #[serde(default)]
+    pub parkingdynpos: Option<SlotRange>,
+    /// The park extension of that lot; its template's when absent.
+    #[serde(default)]
+    pub parkingdynexten: Option<SlotId>,
+    /// The lot whose options it takes over; the first when absent.
+    #[serde(default)]
+    pub parkingdynamic: Option<String>,
     /// The lots in which he may park; all that he reaches when absent.
     #[serde(default)]
     pub park_in: Option<Vec<String>>,
@@ -239,6 +251,9 @@ impl UserConfig {
             outside_number: None,
             contexts: Vec::new(),
             parkinglot: None,
+            parkingdynpos: None,
+            parkingdynexten: None,
+            parkingdynamic: None,
             park_in: None,
             retrieve_from: None,
         }
@@ -304,6 +319,30 @@ impl LotConfig {
     /// port that is listened on.
     pub fn stream_address(&self, listen: SocketAddr) -> SocketAddr {
         SocketAddr::new(self.advertise.map_or(listen.ip(), |advertised| advertised.ip()), listen.port())
+    }
+
+    /// The lots that may be made on demand, and which user's they are; the first of several of one name.
+    pub fn dynamic_lots(&self) -> Vec<(usize, ParkingConfig)> {
+        let mut lots: Vec<(usize, ParkingConfig)> = Vec::new();
+        for (i, user) in self.users.iter().enumerate().filter(|_| self.parkeddynamic) {
+            let (Some(name), Some(parkpos)) = (&user.parkinglot, user.parkingdynpos) else { continue };
+            let template = match &user.parkingdynamic {
+                Some(template) => self.lots.iter().find(|lot| lot.name == *template),
+                None => self.lots.first(),
+            };
+            let known = |lot: &ParkingConfig| lot.name == *name;
+            let Some(template) = template else { continue };
+            if self.lots.iter().any(known) || lots.iter().any(|(_, lot)| known(lot)) {
+                continue;
+            }
+            let parkext = user.parkingdynexten.clone().unwrap_or_else(|| template.parkext.clone());
+            let sounds_of = Some(template.name.clone());
+            lots.push((
+                i,
+                ParkingConfig { name: name.clone(), parkext, parkpos, sounds_of, ..template.clone() },
+            ));
+        }
+        lots
     }
 
     fn stream_problems(&self, say: &mut impl FnMut(String, String)) {
@@ -383,8 +422,12 @@ impl LotConfig {
         for (i, lot) in self.lots.iter().enumerate() {
             lot.people_problems(i, self, &mut say);
         }
+        let dynamic = self.dynamic_lots();
         for (i, user) in self.users.iter().enumerate() {
-            user.lot_problems(i, &self.lots, &mut say);
+            user.lot_problems(i, self, &dynamic, &mut say);
+        }
+        for (i, lot) in &dynamic {
+            lot.dynamic_problems(*i, self, &mut numbers, &mut say);
         }
         for (i, group) in self.groups.iter().enumerate() {
             let known = |target: &&str| self.is_user(target) || self.is_reached(target);
@@ -465,8 +508,15 @@ impl UserConfig {
 
 impl UserConfig {
     /// What is wrong with the lots that he names.
-    fn lot_problems(&self, i: usize, lots: &[ParkingConfig], say: &mut impl FnMut(String, String)) {
-        let known = |name: &&String| lots.iter().any(|lot| lot.name == **name);
+    fn lot_problems(
+        &self,
+        i: usize,
+        config: &LotConfig,
+        dynamic: &[(usize, ParkingConfig)],
+        say: &mut impl FnMut(String, String),
+    ) {
+        let written = |name: &str| config.lots.iter().any(|lot| lot.name == name);
+        let known = |name: &str| written(name) || dynamic.iter().any(|(_, lot)| lot.name == name);
         let named = [("park_in", &self.park_in), ("retrieve_from", &self.retrieve_from)];
         let lists =
             named.into_iter().flat_map(|(key, list)| list.iter().flatten().map(move |name| (key, name)));
@@ -474,7 +524,25 @@ impl UserConfig {
         for (key, name) in own.chain(lists).filter(|(_, name)| !known(name)) {
             say(format!("users.{i}.{key}"), format!("there is no lot “{name}”"));
         }
-        let contexts = |name: &&String| !lots.iter().any(|lot| lot.context.as_ref() == Some(*name));
+        if let Some(name) = self.parkingdynamic.as_deref().filter(|name| !written(name)) {
+            say(format!("users.{i}.parkingdynamic"), format!("there is no lot “{name}”"));
+        }
+        let path = format!("users.{i}.parkingdynpos");
+        let his = dynamic.iter().find(|(_, lot)| Some(&lot.name) == self.parkinglot.as_ref());
+        match (self.parkingdynpos, his) {
+            (None, _) => {}
+            (Some(_), _) if !config.parkeddynamic => {
+                say(path, "no lot is made on demand: add `parkeddynamic = true`".to_owned());
+            }
+            (Some(_), _) if self.parkinglot.as_deref().is_none_or(written) => {
+                say(path, "give the lot a name of its own with `parkinglot`".to_owned());
+            }
+            (Some(slots), Some((_, lot))) if lot.parkpos != slots => {
+                say(path, format!("another user's “{}” has the slots {}", lot.name, lot.parkpos));
+            }
+            _ => {}
+        }
+        let contexts = |name: &&String| !config.lots.iter().any(|lot| lot.context.as_ref() == Some(*name));
         for name in self.contexts.iter().filter(contexts) {
             say(format!("users.{i}.contexts"), format!("no lot has the context “{name}”"));
         }

@@ -58,6 +58,9 @@ impl Lot {
     /// One-step parking: the other end is parked, and whoever typed it hears where.
     fn park_by_keys(&mut self, now: Moment, call: CallKey) -> Result<(), Refusal> {
         self.refuse_in_transfer(call)?;
+        if let Some(user) = self.legs.get(&call).and_then(|leg| leg.user.clone()) {
+            self.make_home_lot(&user);
+        }
         let lot = self.lot_for_keys(call);
         let parked = self.park_other_end(now, call, lot, None, Text::default())?;
         self.dismiss_parker(now, call, lot, &parked, true);
@@ -95,7 +98,7 @@ impl Lot {
     fn try_transfer_by_keys(&mut self, now: Moment, call: CallKey, dialled: &str) -> Result<(), Refusal> {
         self.refuse_in_transfer(call)?;
         let user = self.legs.get(&call).and_then(|leg| leg.user.clone()).unwrap_or_default();
-        match self.destination_for(&user, dialled) {
+        match self.reach_destination(&user, dialled) {
             Some(Destination::Park { lot }) => {
                 let parked = self.park_other_end(now, call, lot, None, Text::default())?;
                 self.dismiss_parker(now, call, lot, &parked, true);

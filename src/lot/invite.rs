@@ -158,7 +158,7 @@ impl Lot {
         if let Some(extension) = self.picks_up(&dialled) {
             return self.pick_up(now, call, user, &extension);
         }
-        match self.destination_for(user, &dialled) {
+        match self.reach_destination(user, &dialled) {
             Some(Destination::Park { lot }) => self.park_oneself(now, call, user, lot, request),
             Some(Destination::Slot { lot, slot }) => self.retrieve_from(now, call, user, lot, &slot, request),
             Some(Destination::Page { page }) => self.page(now, call, user, page),

@@ -110,6 +110,7 @@ impl Lot {
     pub(super) fn note_retrieve(&mut self, lot: usize, caller: CallKey, retriever: CallKey) {
         let Some(parking) = self.parking(lot) else { return };
         let (name, play) = (parking.name.clone(), parking.parkedplay);
+        let tone = parking.sounds().to_owned();
         for (call, is_retriever) in [(caller, false), (retriever, true)] {
             if let Some(leg) = self.legs.get_mut(&call) {
                 leg.retrieved = Some(Retrieved { lot: name.clone(), retriever: is_retriever });
@@ -119,7 +120,7 @@ impl Lot {
         let retriever_hears = matches!(play, ParkedPlay::Caller | ParkedPlay::Both);
         for (call, hears) in [(caller, parked_hears), (retriever, retriever_hears)] {
             if hears {
-                self.prompt(call, Prompt::Courtesy(name.clone()));
+                self.prompt(call, Prompt::Courtesy(tone.clone()));
             }
         }
     }

@@ -8,7 +8,7 @@
 //! | `config`, `import` | what an administrator says; what he said to an Asterisk |
 //! | `plan` | what an extension means |
 //! | `gate`, `registrar`, `rights` | who may come in, where the phones are, who may do what in which lot |
-//! | `slots` | the slot book: pure parking, no SIP |
+//! | `slots`, `dynamic` | the slot book: pure parking, no SIP; lots that are made on demand |
 //! | `invite` | who comes in, and where he goes |
 //! | `legs`, `calls` | what a leg is; its life |
 //! | `hunt`, `attempts`, `pickup` | whom a call rings; ringing them, for whatever reason; taking a call that rings another |
@@ -30,6 +30,7 @@ mod attempts;
 mod calls;
 mod comeback;
 pub mod config;
+mod dynamic;
 mod features;
 mod figures;
 mod gate;
@@ -59,6 +60,7 @@ mod trunk;
 mod words;
 
 pub use config::LotConfig;
+pub use dynamic::MAX_DYNAMIC_LOTS;
 pub use figures::ParkingFigures;
 pub use legs::{MAX_LEGS, MAX_LEGS_PER_USER};
 pub use notice::{MAX_NOTICES, Notice};
@@ -297,6 +299,13 @@ impl Lot {
             };
             self.lots.push(lot);
         }
+        for parking in self.plan.dynamic_lots() {
+            if let Some(at) = old.iter().position(|lot| lot.config().name == parking.name) {
+                let mut lot = old.remove(at);
+                lot.reload(parking.clone());
+                self.lots.push(lot);
+            }
+        }
         // A lot that is no more stays, behind the others, until its last caller has left.
         self.lots.extend(old.into_iter().filter(|lot| lot.calls().next().is_some()));
         self.registrar.retain_users(|user| self.plan.user(user).is_some());
@@ -387,7 +396,11 @@ impl Lot {
         {
             return Some(Destination::Slot { lot, slot });
         }
-        self.plan.resolve(dialled).cloned()
+        match self.plan.resolve(dialled) {
+            Some(destination) => Some(destination.clone()),
+            // The park extension of a lot that was made on demand.
+            None => self.lot_at(dialled).map(|lot| Destination::Park { lot }),
+        }
     }
 
     /// The options of the lot that has the call with this ticket.

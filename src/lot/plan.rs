@@ -1,7 +1,7 @@
 //! The dial plan: what an extension means. The same plan for INVITE, REFER, SUBSCRIBE and MESSAGE, and there is
 //! nothing in it outside this lot: no request can reach an address that the administrator didn't write down.
 
-use super::config::{LotConfig, UserConfig};
+use super::config::{LotConfig, ParkingConfig, UserConfig};
 use crate::parking::SlotId;
 use std::collections::BTreeMap;
 
@@ -46,6 +46,7 @@ pub enum Destination {
 pub struct Plan {
     users: BTreeMap<String, UserConfig>,
     numbers: BTreeMap<String, Destination>,
+    dynamic: Vec<ParkingConfig>,
 }
 
 impl Plan {
@@ -73,7 +74,13 @@ impl Plan {
                 numbers.insert(slot.to_string(), Destination::Slot { lot, slot });
             }
         }
-        Self { users, numbers }
+        let dynamic = config.dynamic_lots().into_iter().map(|(_, lot)| lot).collect();
+        Self { users, numbers, dynamic }
+    }
+
+    /// The lots that may be made on demand.
+    pub fn dynamic_lots(&self) -> &[ParkingConfig] {
+        &self.dynamic
     }
 
     /// What `dialled` means; `None`: nothing.

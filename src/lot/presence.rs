@@ -220,6 +220,8 @@ impl Lot {
         };
         let refuse = |status, words: &str| Err((Refusal::new(status, words), None));
         let extension = request.uri.user.clone().unwrap_or_default();
+        // A lot that is made on demand is made now.
+        self.reach_destination(user, &extension);
         let members = self.list_of(&extension);
         if let Err(refusal) = self.can_be_watched(user, package, &extension, members.is_some()) {
             return Err((refusal, None));

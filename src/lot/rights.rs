@@ -20,6 +20,17 @@ impl Lot {
         }
     }
 
+    /// The same, and a lot that is made on demand is made now.
+    pub(super) fn reach_destination(&mut self, user: &str, dialled: &str) -> Option<Destination> {
+        if !self.plan.dynamic_lots().is_empty() {
+            self.make_lot_at(dialled);
+            if matches!(self.destination(dialled), Some(Destination::Park { .. })) {
+                self.make_home_lot(user);
+            }
+        }
+        self.destination_for(user, dialled)
+    }
+
     fn shares_parkext(&self, a: usize, b: usize) -> bool {
         let parkext = |lot: usize| self.parking(lot).map(|parking| &parking.parkext);
         parkext(a).is_some() && parkext(a) == parkext(b)

@@ -210,6 +210,11 @@ impl<K: Copy + Eq> ParkingLot<K> {
         &self.config
     }
 
+    /// Whether nobody is parked here, and no place is kept for anybody.
+    pub fn is_idle(&self) -> bool {
+        self.parked.is_empty() && self.reserved.is_empty()
+    }
+
     /// Takes new options. Calls in slots that no longer exist stay where they are until they leave.
     pub fn reload(&mut self, config: ParkingConfig) {
         self.order = config.parkpos.slots().collect();

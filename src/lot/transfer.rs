@@ -91,7 +91,7 @@ impl Lot {
         if self.is_in_transfer(&[Some(call), peer]) {
             return Err(Refusal::new(491, "A transfer is under way."));
         }
-        let destination = self.destination_for(&user, target.user.as_deref().unwrap_or_default());
+        let destination = self.reach_destination(&user, target.user.as_deref().unwrap_or_default());
         if let Some(value) = target.header("Replaces") {
             let replaces =
                 Replaces::read(value).ok_or_else(|| Refusal::new(400, "Replaces can't be read."))?;

@@ -74,6 +74,9 @@ pub struct ParkingConfig {
     pub parkedcallreparking: Option<Granted>,
     /// Who may hang up by keys after a retrieve; whoever may anyway, when absent.
     pub parkedcallhangup: Option<Granted>,
+    /// Of a dynamic lot: the one whose music and tone it has.
+    #[serde(skip)]
+    pub sounds_of: Option<String>,
 }
 
 impl Default for ParkingConfig {
@@ -105,11 +108,47 @@ impl Default for ParkingConfig {
             parkedcalltransfers: None,
             parkedcallreparking: None,
             parkedcallhangup: None,
+            sounds_of: None,
         }
     }
 }
 
 impl ParkingConfig {
+    /// The lot whose music and tone are heard here.
+    pub fn sounds(&self) -> &str {
+        self.sounds_of.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What is wrong with a dynamic lot, at the user `i` who has it.
+    pub(super) fn dynamic_problems(
+        &self,
+        i: usize,
+        config: &LotConfig,
+        numbers: &mut BTreeMap<String, String>,
+        say: &mut impl FnMut(String, String),
+    ) {
+        let owner = format!("the dynamic lot “{}”", self.name);
+        let shared = config.lots.iter().find(|lot| lot.parkext == self.parkext);
+        match shared {
+            Some(other) if other.parkext_exclusive || self.parkext_exclusive => {
+                let message = format!("“{}” is exclusive to the lot “{}”", self.parkext, other.name);
+                say(format!("users.{i}.parkingdynexten"), message);
+            }
+            Some(_) => {}
+            None => {
+                let path = format!("users.{i}.parkingdynexten");
+                claim(numbers, self.parkext.as_str(), &owner, &path, say);
+            }
+        }
+        if self.parkpos.contains(self.parkext.as_str()) {
+            let message = format!("{} is the park extension, not a slot", self.parkext);
+            say(format!("users.{i}.parkingdynpos"), message);
+        }
+        for slot in self.parkpos.slots() {
+            claim(numbers, slot.as_str(), &owner, &format!("users.{i}.parkingdynpos"), say);
+        }
+    }
+
     /// What the lot says about a feature after a retrieve; `None`: nothing.
     pub fn granted(&self, feature: Feature) -> Option<Granted> {
         match feature {

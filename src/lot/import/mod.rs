@@ -54,6 +54,9 @@ pub fn import(files: &[(String, String)], include: Include<'_>) -> Imported {
     let mut toml = String::from(
         "# Written by parkdeck lot import. What is missing: listen, realm and the [[users]] (parkdeck example --lot).\n",
     );
+    if parking::is_dynamic(&sections) {
+        toml += "parkeddynamic = true\n";
+    }
     toml += &features::write(&sections, &mut remarks);
     toml += &parking::write(&sections, &mut remarks);
     check(&toml, &mut remarks);

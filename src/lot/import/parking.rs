@@ -85,6 +85,14 @@ pub(super) fn write(sections: &[Section], remarks: &mut Vec<Remark>) -> String {
     toml
 }
 
+/// Whether lots may be made on demand.
+pub(super) fn is_dynamic(sections: &[Section]) -> bool {
+    let general = sections.iter().filter(|section| section.is("general") || section.is("globals"));
+    let said =
+        general.flat_map(|section| &section.entries).filter(|e| e.key.eq_ignore_ascii_case("parkeddynamic"));
+    said.last().and_then(|entry| boolean(&entry.value)) == Some(true)
+}
+
 fn is_option(key: &str) -> bool {
     OPTIONS.iter().any(|option| key.eq_ignore_ascii_case(option))
 }
@@ -94,8 +102,8 @@ fn general(section: &Section, remarks: &mut Vec<Remark>) {
         let known = GENERAL.iter().any(|key| entry.key.eq_ignore_ascii_case(key));
         if entry.key.eq_ignore_ascii_case("parkeddynamic") {
             if boolean(&entry.value) == Some(true) {
-                let text = "parkeddynamic: lots are not made while calls are parked; write down each as [[lots]], and \
-                            `parkinglot` for the users who park there";
+                let text = "parkeddynamic: which lots can be made is written at the users here (parkinglot, \
+                            parkingdynpos, parkingdynexten, parkingdynamic), not in channel variables";
                 remark(remarks, Some(&entry.at), text);
             }
         } else if !known && !is_option(&entry.key) {

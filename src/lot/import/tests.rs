@@ -28,7 +28,7 @@ fn a_lot_with_every_option_is_carried_over_and_what_is_not_is_said_with_its_line
         (lot.name.as_str(), lot.parkext.as_str(), lot.parkpos),
         ("default", "700", SlotRange { first: 701, last: 720 })
     );
-    assert!(lot.parkext_exclusive && lot.parkinghints && !lot.comebacktoorigin);
+    assert!(config.parkeddynamic && lot.parkext_exclusive && lot.parkinghints && !lot.comebacktoorigin);
     assert_eq!((lot.parkingtime, lot.comebackdialtime, lot.findslot), (0, 20, FindSlot::Next));
     assert_eq!((lot.context.as_deref(), lot.parkedplay), (Some("office"), ParkedPlay::Both));
     assert_eq!(lot.courtesytone.as_deref(), Some(std::path::Path::new("beep")));

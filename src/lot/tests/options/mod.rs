@@ -4,11 +4,13 @@
 //! | file | options |
 //! | --- | --- |
 //! | `extensions` | parkext, parkext_exclusive, parkpos, context, parkinghints, findslot, several lots |
+//! | `dynamic` | parkeddynamic and what the PARKINGDYN… variables say |
 //! | `times` | parkingtime, comebacktoorigin, comebackdialtime, comebackcontext's role, comebackwhenidle, exitkey |
 //! | `sounds` | parkedmusicclass, courtesytone, parkedplay, park and announce, what the parker hears |
 //! | `features` | one-step parking and its permissions, parkedcallreparking, -transfers, -hangup |
 //! | `rights` | who may park and retrieve, where; what the parker is told; addresses that can be handed on |
 
+mod dynamic;
 mod extensions;
 mod features;
 mod rights;
