@@ -183,6 +183,7 @@ fn engine(slots: u32) -> Engine {
         slots: ids,
         codecs,
         security: parkdeck::dialect::MediaSecurity::default(),
+        staff: Vec::new(),
         team: Vec::new(),
         seed: 7.into(),
     };

@@ -7,7 +7,7 @@ const BEGIN: &str =
     "<!-- keys: written from the table of commands, and compared with it by tests/readme.rs -->\n";
 const END: &str = "<!-- end of keys -->";
 
-/// The table as the README should have it. The ten slot keys are one line.
+/// The table as the README should have it. The ten slot keys are one line, and so are those of the colleagues.
 fn table_of_keys() -> String {
     let mut table = String::from("| keys | command | what it does |\n| --- | --- | --- |\n");
     for row in command_table() {
@@ -16,7 +16,10 @@ fn table_of_keys() -> String {
             "slot-1" => {
                 let _ = writeln!(table, "| `1` … `9`, `0` | `slot-1` … `slot-10` | {} |", row.about);
             }
-            name if name.starts_with("slot-") => {}
+            "colleague-1" => {
+                let _ = writeln!(table, "| `f1` … `f8` | `colleague-1` … `colleague-8` | {} |", row.about);
+            }
+            name if name.starts_with("slot-") || name.starts_with("colleague-") => {}
             name => {
                 let _ = writeln!(table, "| {} | `{name}` | {} |", keys.join(" "), row.about);
             }

@@ -54,6 +54,10 @@ pub struct Account {
     pub voicemail: Option<String>,
     /// The extensions of the colleagues whose consoles are told things, and believed some; at most [`MAX_TEAM`].
     pub team: Vec<String>,
+    /// The extensions of the colleagues whose phones are watched; at most [`crate::desk::MAX_STAFF`].
+    pub watch: Vec<String>,
+    /// What is dialled before a colleague's extension to pick up what rings there.
+    pub pickup_prefix: Option<String>,
     /// The parking lot of that server.
     pub lot: Lot,
 }
@@ -80,6 +84,8 @@ impl Account {
             auto_answer: Vec::new(),
             voicemail: None,
             team: Vec::new(),
+            watch: Vec::new(),
+            pickup_prefix: None,
             lot,
         }
     }

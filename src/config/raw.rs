@@ -127,6 +127,8 @@ pub(super) struct RawAccount {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawTeam {
     pub members: Vec<Spanned<String>>,
+    pub watch: Vec<Spanned<String>>,
+    pub pickup_prefix: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -245,7 +247,7 @@ const KEYS: [(&str, &[&str]); 17] = [
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login", "device"]),
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
-    ("team", &["members"]),
+    ("team", &["members", "watch", "pickup_prefix"]),
     (
         "sound",
         &["headset_in", "headset_out", "ringer", "second_ear", "driver", "enabled", "codecs", "waiting_tone"],

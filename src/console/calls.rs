@@ -13,10 +13,11 @@ pub(super) fn draw_frame(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console
     canvas.frame(frame, "", style, style);
     let divider = places.slots.x - 1;
     canvas.put(divider, frame.y, 1, "┬", style);
-    for y in frame.y + 1..frame.bottom() - 1 {
+    let foot = places.slots.bottom();
+    for y in frame.y + 1..foot {
         canvas.put(divider, y, 1, "│", style);
     }
-    canvas.put(divider, frame.bottom() - 1, 1, "┴", style);
+    canvas.put(divider, foot, 1, "┴", style);
     let on_slots = console.slots_chosen(desk);
     let scope = |on| if on { "title.focus" } else { "title" };
     let (calls, slots) = (canvas.style(scope(!on_slots)), canvas.style(scope(on_slots)));

@@ -20,6 +20,8 @@ pub enum Deed {
     ParkOn,
     /// Press the key of the n-th slot, counted from 0.
     Slot(u8),
+    /// The n-th colleague, counted from 0: pick up what rings there, hand over to him, or call him.
+    Colleague(u8),
     /// Take the parked call that has waited longest.
     RetrieveLongest,
     /// Take back the last park.
@@ -113,6 +115,8 @@ pub enum When {
     SeveralAccounts,
     /// With an account that has a mailbox.
     Mailbox,
+    /// While colleagues' phones are watched.
+    Staff,
     /// While there are calls.
     Calls,
     /// While another sound device is offered.
@@ -137,6 +141,7 @@ impl When {
             Self::Slots => "",
             Self::SeveralAccounts => "several accounts",
             Self::Mailbox => "an account with a mailbox",
+            Self::Staff => "phones are watched",
             Self::Calls => "calls on the board",
             Self::DeviceOffered => "a headset is gone",
         }
@@ -164,6 +169,7 @@ impl When {
             Self::Slots => !desk.slots.is_empty(),
             Self::SeveralAccounts => desk.lines.len() > 1,
             Self::Mailbox => desk.mailbox_line().is_some(),
+            Self::Staff => !desk.staff.is_empty(),
             Self::Calls => !desk.calls.is_empty(),
             Self::DeviceOffered => desk.sound.offered.is_some(),
         }
@@ -224,6 +230,8 @@ const fn moves(
 
 const SLOT: &str = "the slot's key: park there, take from there, or ask";
 
+const COLLEAGUE: &str = "a colleague: pick up there, hand over to, or call";
+
 const TABLE: &[CommandRow] = &[
     once(
         "answer",
@@ -247,6 +255,14 @@ const TABLE: &[CommandRow] = &[
     once("slot-8", &["8"], Deed::Slot(7), When::Slots, SLOT),
     once("slot-9", &["9"], Deed::Slot(8), When::Slots, SLOT),
     once("slot-10", &["0"], Deed::Slot(9), When::Slots, SLOT),
+    once("colleague-1", &["f1"], Deed::Colleague(0), When::Staff, COLLEAGUE),
+    once("colleague-2", &["f2"], Deed::Colleague(1), When::Staff, COLLEAGUE),
+    once("colleague-3", &["f3"], Deed::Colleague(2), When::Staff, COLLEAGUE),
+    once("colleague-4", &["f4"], Deed::Colleague(3), When::Staff, COLLEAGUE),
+    once("colleague-5", &["f5"], Deed::Colleague(4), When::Staff, COLLEAGUE),
+    once("colleague-6", &["f6"], Deed::Colleague(5), When::Staff, COLLEAGUE),
+    once("colleague-7", &["f7"], Deed::Colleague(6), When::Staff, COLLEAGUE),
+    once("colleague-8", &["f8"], Deed::Colleague(7), When::Staff, COLLEAGUE),
     once(
         "retrieve-longest",
         &["r"],
@@ -333,7 +349,7 @@ const TABLE: &[CommandRow] = &[
     ),
     plain("journal", &["J"], Deed::Journal, When::Always, "calls so far: search, call back, missed ones"),
     plain("report", &["R"], Deed::Report, When::Always, "what today was like: calls, waits, parked callers"),
-    plain("help", &["?", "f1"], Deed::Help, When::Always, "all keys, with search"),
+    plain("help", &["?"], Deed::Help, When::Always, "all keys, with search"),
     plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),
     moves("close", &["esc"], Deed::Close, When::Always, "close what is open; back to the calls"),
     once("quit", &["q", "ctrl-c"], Deed::Quit, When::Always, "leave; asks first when a caller would be lost"),

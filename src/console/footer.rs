@@ -4,7 +4,7 @@ use super::commands::{Deed, When};
 use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::{Canvas, columns};
 use super::state::Console;
-use crate::desk::{Call, Desk, LineId, ParkBar, Phase};
+use crate::desk::{Availability, Call, Desk, LineId, ParkBar, Phase};
 use crate::parking::Lamp;
 use ratatui::layout::{Position, Rect};
 
@@ -180,7 +180,13 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         Err(bar) => hints.off(Deed::Park, &format!("off: {}", short_bar(&bar))),
     }
     if let Some(person) = desk.person_meant(hand) {
-        hints.deed(Deed::TransferToNamed, &format!("hand to {}", person.label()));
+        match desk.availability(hand.line, person.number.as_str()) {
+            Availability::Free => {
+                hints.deed(Deed::TransferToNamed, &format!("hand to {}: free", person.label()));
+            }
+            // Nobody is offered of whom nobody knows that he can take a call; the key works all the same.
+            other => hints.off(Deed::TransferToNamed, &format!("{}: {}", person.label(), other.word())),
+        }
     }
     let held = matches!(hand.phase, Phase::Held | Phase::Holding);
     hints.deed(Deed::Hold, if held { "resume" } else { "hold" });

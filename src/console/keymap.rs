@@ -118,7 +118,15 @@ impl Keymap {
             }
         }
         let by_default = |row: &CommandRow| row.keys.iter().filter_map(|k| Chord::read(k)).collect();
-        let keys_of = |row: &CommandRow| replaced.get(row.name).cloned().unwrap_or_else(|| by_default(row));
+        // A colleague's key is only a convenience: it gives way to whatever the configuration wants it for.
+        let wanted: Vec<Chord> = replaced.values().flatten().copied().collect();
+        let keys_of = |row: &CommandRow| {
+            replaced.get(row.name).cloned().unwrap_or_else(|| {
+                let keys: Vec<Chord> = by_default(row);
+                let yields = matches!(row.deed, Deed::Colleague(_));
+                keys.into_iter().filter(|key| !(yields && wanted.contains(key))).collect()
+            })
+        };
         let (keymap, conflicts) = Self::build(keys_of);
         problems.extend(conflicts);
         if problems.is_empty() { Ok(keymap) } else { Err(problems) }

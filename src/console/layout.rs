@@ -17,14 +17,19 @@ pub(super) struct Places {
     pub(super) calls: Rect,
     /// Inside of the slots panel.
     pub(super) slots: Rect,
+    /// Inside of the colleagues' panel, below both; no line of it where nobody is watched.
+    pub(super) staff: Rect,
     /// The lines for notices.
     pub(super) notices: Rect,
     /// The last line.
     pub(super) footer: Rect,
 }
 
-/// The places on a screen of this size; `None` when it is too small for the board.
-pub(super) fn places(area: Rect) -> Option<Places> {
+/// Columns that a colleague's cell takes at least.
+const STAFF_COLUMNS: u16 = 25;
+
+/// The places on a screen of this size, with so many colleagues watched; `None` when it is too small for the board.
+pub(super) fn places(area: Rect, staff: usize) -> Option<Places> {
     let (columns, rows) = SMALLEST;
     if area.width < columns || area.height < rows {
         return None;
@@ -33,12 +38,25 @@ pub(super) fn places(area: Rect) -> Option<Places> {
     let frame = line(area.y + 1, area.height - 4);
     let inner = area.width - 3;
     let calls = (35 + (area.width - columns) * 2 / 5).min(90);
-    let inside = |x: u16, width: u16| Rect { x, y: frame.y + 1, width, height: frame.height - 2 };
+    // The colleagues get what they need, but never so much that calls and slots go short.
+    let wanted = staff.div_ceil(StaffGrid::columns(area.width - 2));
+    let most = if area.height < 34 { 2 } else { 4 };
+    let staff_lines = u16::try_from(wanted).unwrap_or(u16::MAX).min(most);
+    let staff_height = if staff_lines == 0 { 0 } else { staff_lines + 1 };
+    let height = frame.height - 2 - staff_height;
+    let inside = |x: u16, width: u16| Rect { x, y: frame.y + 1, width, height };
+    let staff = Rect {
+        x: area.x + 1,
+        y: frame.bottom() - 1 - staff_lines,
+        width: area.width - 2,
+        height: staff_lines,
+    };
     Some(Places {
         top: line(area.y, 1),
         frame,
         calls: inside(area.x + 1, calls),
         slots: inside(area.x + 2 + calls, inner - calls),
+        staff,
         notices: line(area.bottom() - 3, 2),
         footer: line(area.bottom() - 1, 1),
     })
@@ -247,6 +265,46 @@ impl SlotGrid {
     }
 }
 
+/// How the colleagues stand in their panel: in rows, as on the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StaffGrid {
+    area: Rect,
+    /// How many stand in a row.
+    columns: usize,
+    /// How many are shown.
+    pub(super) shown: usize,
+    /// Whether the last place is needed to say that there are more.
+    pub(super) more: bool,
+}
+
+impl StaffGrid {
+    fn columns(width: u16) -> usize {
+        usize::from((width + 1) / (STAFF_COLUMNS + 1)).max(1)
+    }
+
+    /// Lays so many colleagues into their panel.
+    pub(super) fn of(count: usize, area: Rect) -> Self {
+        let columns = Self::columns(area.width);
+        let room = columns * usize::from(area.height);
+        let more = count > room;
+        Self { area, columns, shown: if more { room.saturating_sub(1) } else { count }, more }
+    }
+
+    /// The place of a colleague by his index on the desk; of the first that isn't shown, where there are more.
+    pub(super) fn place(&self, index: usize) -> Option<Rect> {
+        let (column, row) = (index % self.columns, index / self.columns);
+        let width = (self.area.width + 1) / u16::try_from(self.columns).ok()?;
+        let (x, y) = (u16::try_from(column).ok()?.checked_mul(width)?, u16::try_from(row).ok()?);
+        let there = index < self.shown + usize::from(self.more) && y < self.area.height;
+        there.then(|| Rect { x: self.area.x + x, y: self.area.y + y, width: width - 1, height: 1 })
+    }
+
+    /// The index of the colleague at a position.
+    pub(super) fn at(&self, position: Position) -> Option<usize> {
+        (0..self.shown).find(|index| self.place(*index).is_some_and(|place| place.contains(position)))
+    }
+}
+
 /// A window of at most this size in the middle of the board, or as large as there is room.
 pub(super) fn window(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
@@ -282,13 +340,29 @@ mod tests {
 
     #[test]
     fn twelve_slots_show_at_once_on_the_smallest_screen_and_get_room_on_a_large_one() {
-        let small = places(Rect::new(0, 0, 80, 24)).unwrap();
+        let small = places(Rect::new(0, 0, 80, 24), 0).unwrap();
         let page = grid(12, small.slots, 0);
         assert_eq!((page.shown, page.columns, page.lines), (12, 1, 1));
         assert!(page.below().height >= 5, "with room to tell more of one of them");
-        let large = places(Rect::new(0, 0, 160, 50)).unwrap();
+        let large = places(Rect::new(0, 0, 160, 50), 0).unwrap();
         assert_eq!(grid(12, large.slots, 0).lines, 2);
         assert_eq!(grid(60, large.slots, 0).shown, 60);
-        assert_eq!(places(Rect::new(0, 0, 79, 24)), None);
+        assert_eq!(places(Rect::new(0, 0, 79, 24), 0), None);
+    }
+    #[test]
+    fn colleagues_take_no_line_that_twelve_slots_need_and_the_rest_is_counted() {
+        for count in [1, 3, 4, 6, 7, 48] {
+            let small = places(Rect::new(0, 0, 80, 24), count).unwrap();
+            assert_eq!(grid(12, small.slots, 0).shown, 12);
+            assert!(small.slots.bottom() < small.staff.y && small.staff.bottom() < small.frame.bottom());
+            let staff = StaffGrid::of(count, small.staff);
+            assert_eq!((staff.shown, staff.more), if count > 6 { (5, true) } else { (count, false) });
+            for index in 0..staff.shown {
+                let place = staff.place(index).unwrap();
+                assert_eq!(staff.at(place.as_position()), Some(index));
+                assert!(small.staff.union(place) == small.staff && place.width >= STAFF_COLUMNS);
+            }
+        }
+        assert_eq!(places(Rect::new(0, 0, 80, 24), 0).unwrap().staff.height, 0);
     }
 }

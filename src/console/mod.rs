@@ -22,6 +22,7 @@ mod paint;
 mod prompts;
 mod slots;
 mod small;
+mod staff;
 mod state;
 mod tell;
 mod theme;
@@ -47,7 +48,7 @@ pub fn draw(frame: &mut Frame<'_>, desk: &Desk, console: &Console, theme: &Theme
     let area = frame.area();
     let mut canvas = Canvas { buffer: frame.buffer_mut(), theme };
     canvas.clear(area, theme.style("board"));
-    let Some(places) = layout::places(area) else {
+    let Some(places) = layout::places(area, desk.staff.len()) else {
         return small::draw(&mut canvas, desk, console, area);
     };
     top::draw(&mut canvas, desk, console, places.top);
@@ -55,6 +56,7 @@ pub fn draw(frame: &mut Frame<'_>, desk: &Desk, console: &Console, theme: &Theme
     calls::draw_frame(&mut canvas, desk, console, &places);
     calls::draw(&mut canvas, desk, places.calls, &calls);
     slots::draw(&mut canvas, desk, console, places.slots);
+    staff::draw(&mut canvas, desk, console, &places);
     let banner = banner::draw(&mut canvas, desk, calls.below());
     windows::draw(&mut canvas, desk, console, &places);
     notices::draw(&mut canvas, desk, console, places.notices, banner);

@@ -3,7 +3,7 @@
 use super::banner::{self, Banner};
 use super::footer;
 use super::keys::Chord;
-use super::layout::{self, Places};
+use super::layout::{self, Places, StaffGrid};
 use super::overlay::Overlay;
 use super::state::Console;
 use super::{slots, top, windows};
@@ -16,7 +16,7 @@ impl Console {
     pub fn mouse(&mut self, desk: &Desk, event: MouseEvent, area: Rect) -> Vec<Command> {
         self.set_area(area);
         let position = Position { x: event.column, y: event.row };
-        let Some(places) = layout::places(area) else { return Vec::new() };
+        let Some(places) = layout::places(area, desk.staff.len()) else { return Vec::new() };
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => self.click(desk, &places, position),
             MouseEventKind::ScrollDown => self.wheel(desk, &places, position, true),
@@ -54,6 +54,10 @@ impl Console {
             self.put_cursor(desk, index);
             self.blur();
             return vec![Command::PressSlot(slot.key())];
+        }
+        let staff = StaffGrid::of(desk.staff.len(), places.staff);
+        if let Some(nth) = staff.at(position) {
+            return self.press_colleague(desk, nth);
         }
         if top::is_microphone(self, places.top, position) {
             return vec![Command::Mute];

@@ -427,7 +427,7 @@ pub(super) fn palette_rows(search: &str) -> Vec<&'static CommandRow> {
     let found = |row: &&CommandRow| words.iter().all(|w| row.name.contains(w) || row.about.contains(w));
     let mut rows: Vec<_> = command_table().iter().filter(|r| r.deed != Deed::Close).filter(found).collect();
     let first = words.first().copied().unwrap_or("");
-    let is_slot = |row: &CommandRow| matches!(row.deed, Deed::Slot(_));
+    let is_slot = |row: &CommandRow| matches!(row.deed, Deed::Slot(_) | Deed::Colleague(_));
     rows.sort_by_key(|row| (!row.name.starts_with(first), !row.name.contains(first), is_slot(row)));
     rows
 }
@@ -442,15 +442,16 @@ pub(super) struct HelpRow {
 /// The lines of the help that have every typed word. The slot keys are one line.
 pub(super) fn help_rows(keymap: &Keymap, search: &str) -> Vec<HelpRow> {
     let search = search.to_lowercase();
-    let is_slot = |row: &CommandRow| matches!(row.deed, Deed::Slot(_));
+    let of_all = |is: fn(Deed) -> bool| {
+        let alike = command_table().iter().filter(|row| is(row.deed));
+        alike.filter_map(|row| keymap.key_of(row.deed)).collect::<Vec<_>>().join(" ")
+    };
     let mut rows = Vec::new();
     for row in command_table() {
         let keys = match row.deed {
-            Deed::Slot(0) => {
-                let slots = command_table().iter().filter(|r| is_slot(r));
-                slots.filter_map(|r| keymap.key_of(r.deed)).collect::<Vec<_>>().join(" ")
-            }
-            Deed::Slot(_) => continue,
+            Deed::Slot(0) => of_all(|deed| matches!(deed, Deed::Slot(_))),
+            Deed::Colleague(0) => of_all(|deed| matches!(deed, Deed::Colleague(_))),
+            Deed::Slot(_) | Deed::Colleague(_) => continue,
             deed => keymap.keys_of(deed),
         };
         let all = format!("{} {} {} {}", row.name, keys.to_lowercase(), row.about, row.when.words());

@@ -4,7 +4,7 @@ use super::overlay::{Asks, Overlay, Prompt};
 use super::paint::Canvas;
 use super::windows::{input_line, open};
 use super::words;
-use crate::desk::{Call, CallId, Desk, Phase, Slot};
+use crate::desk::{Call, CallId, Colleague, Desk, Phase, Slot};
 use ratatui::layout::Rect;
 
 /// Draws the prompt, the keypad or the question.
@@ -53,7 +53,10 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
         Asks::Transfer(call) => match (typed, desk.call(*call)) {
             (_, None) => "that call has ended · esc closes".into(),
             ("", _) => "a number, address or name; enter hands the caller over, tab asks there first".into(),
-            (to, Some(_)) => format!("enter hands {} over to {}", name(desk, *call), meant(prompt, to)),
+            (to, Some(caller)) => {
+                let doing = doing(desk, caller, &prompt.finder.number(to));
+                format!("enter hands {} over to {}{doing}", name(desk, *call), meant(prompt, to))
+            }
         },
         Asks::Redirect(call) => match (typed, desk.call(*call)) {
             (_, None) => "that call has ended · esc closes".into(),
@@ -65,6 +68,15 @@ fn advice(desk: &Desk, prompt: &Prompt) -> String {
         Asks::CallNote(..) | Asks::SlotNote(..) => {
             "stays with the caller, parked or back again; empty removes it".into()
         }
+    }
+}
+
+/// What the colleague with that number does, where his phone is watched.
+fn doing(desk: &Desk, caller: &Call, number: &str) -> String {
+    let is_his = |one: &Colleague| one.line == caller.line && one.who.number.as_str() == number;
+    match desk.staff.iter().any(is_his) {
+        true => format!(" · {}", desk.availability(caller.line, number).word()),
+        false => String::new(),
     }
 }
 

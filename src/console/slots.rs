@@ -239,6 +239,9 @@ fn detail(desk: &Desk, slot: &Slot) -> Vec<(String, &'static str)> {
     if let Some(left) = words::countdown(desk, slot) {
         facts.push(format!("back in {}", words::countdown_text(left)));
     }
+    if slot.remembered {
+        facts.push("remembered: the lamp was out of sight, it may be another by now".to_owned());
+    }
     facts.push(format!("{} retrieve", parked.strength.word()));
     facts.extend(words::confirmed(desk, slot));
     lines.push((facts.join(" · "), "slot.facts"));

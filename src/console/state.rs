@@ -7,7 +7,7 @@ use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
 use super::tell::Tell;
-use crate::desk::{CallId, Command, Desk, History, Phase, ShiftReport, Slot, SlotKey, SoundWish};
+use crate::desk::{CallId, Command, Desk, History, Phase, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp};
 use crate::directory::Directory;
 use crate::parking::{Moment, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
@@ -289,6 +289,7 @@ impl Console {
             Deed::Mute => vec![Command::Mute],
             Deed::Park => vec![Command::Park { slot: None }],
             Deed::Slot(nth) => self.press_nth(desk, nth),
+            Deed::Colleague(nth) => self.press_colleague(desk, nth.into()),
             Deed::RetrieveLongest => vec![Command::RetrieveLongest],
             Deed::Undo => vec![Command::Undo],
             Deed::Voicemail => vec![Command::CallVoicemail],
@@ -346,6 +347,22 @@ impl Console {
             Deed::Palette => self.overlay = Some(Overlay::Palette { search: Input::default(), chosen: 0 }),
             _ => self.focus = Focus::Calls,
         }
+    }
+
+    /// A colleague's key: hands the call in hand over to him, or picks up what rings at his phone, or calls him. What moves
+    /// a caller or calls somebody is asked first, in the line that `t` or `d` opens.
+    pub(super) fn press_colleague(&mut self, desk: &Desk, nth: usize) -> Vec<Command> {
+        let Some(one) = desk.staff.get(nth) else { return Vec::new() };
+        let number = one.who.number.clone();
+        match desk.hand().filter(|call| call.is_up()) {
+            Some(call) if call.line == one.line => self.ask(Asks::Transfer(call.id), number.as_str()),
+            Some(_) => self.ask_nothing("transfer", "he is at another server than the call in hand"),
+            None if one.lamp == StaffLamp::Ringing => {
+                return vec![Command::PickUp { line: one.line, number }];
+            }
+            None => self.ask(Asks::Dial, number.as_str()),
+        }
+        Vec::new()
     }
 
     fn ask(&mut self, asks: Asks, value: &str) {
@@ -481,7 +498,7 @@ impl Console {
         }
         let here = self.cursor_place(desk).unwrap_or(0);
         let beside = |right| {
-            let places = layout::places(self.area)?;
+            let places = layout::places(self.area, desk.staff.len())?;
             layout::SlotGrid::of(desk, places.slots, here).beside(here, right)
         };
         match deed {

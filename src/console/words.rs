@@ -257,7 +257,8 @@ pub(super) fn who(desk: &Desk, slot: &Slot) -> Option<String> {
     match slot.lamp {
         Lamp::Parked | Lamp::RingingBack => {
             let weak = slot.parked.as_ref().is_some_and(|p| p.strength == Strength::Unverified);
-            Some(format!("{}{}", if weak { "~" } else { "" }, somebody()))
+            let doubt = if slot.remembered { "?" } else { "" };
+            Some(format!("{}{}{doubt}", if weak { "~" } else { "" }, somebody()))
         }
         Lamp::Stale { was_parked: true, .. } => Some(format!("was {}", somebody())),
         Lamp::Stale { .. } => Some("was free".into()),
@@ -332,6 +333,9 @@ pub(super) fn slot_facts(desk: &Desk, slot: &Slot, roomy: bool) -> Vec<String> {
         facts.extend(left.into_iter().chain(by))
     } else {
         facts.extend(by.into_iter().chain(left))
+    }
+    if slot.remembered {
+        facts.push("remembered".into());
     }
     if roomy {
         facts.push(parked.strength.word().to_owned());

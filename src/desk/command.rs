@@ -2,7 +2,7 @@
 
 use super::call::CallId;
 use super::line::{LineId, SlotKey};
-use crate::parking::Identity;
+use crate::parking::{Identity, Text};
 use serde::{Deserialize, Serialize};
 
 /// One wish of the operator.
@@ -96,6 +96,13 @@ pub enum Command {
     },
     /// Transfer the call in hand blindly to the person whom its note names.
     TransferToNamed,
+    /// Answer here what rings at a colleague's phone.
+    PickUp {
+        /// By which line.
+        line: LineId,
+        /// His extension.
+        number: Text,
+    },
     /// Send people the sentence that says who waits where.
     Tell {
         /// The slot.

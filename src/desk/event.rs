@@ -44,6 +44,10 @@ pub struct LampReport {
     /// Until when the server's word holds, unless it is confirmed before; `None` when nobody said so.
     #[serde(default)]
     pub fresh_until: Option<Moment>,
+    /// Whether the server may have said something since its last word that was not heard: whoever was there may have left,
+    /// and another have come.
+    #[serde(default)]
+    pub gap: bool,
 }
 
 /// The messages in a mailbox.
@@ -103,6 +107,15 @@ pub enum Event {
         slot: SlotId,
         /// What is known now.
         report: LampReport,
+    },
+    /// The server said something of a colleague's phone.
+    StaffTold {
+        /// Whose: the extension.
+        number: Text,
+        /// What.
+        lamp: super::StaffLamp,
+        /// Who rings there, if told.
+        caller: Identity,
     },
     /// The server has confirmed that it would tell of changes: what it said of this slot last holds for longer.
     LampConfirmed {

@@ -27,24 +27,25 @@ impl Desk {
                 let known = slot.parked.take().filter(|p| p.may_be(&report));
                 let remembered = memory.filter(|_| known.is_none()).map(|i| self.remembered.swap_remove(i).1);
                 let remembered = remembered.filter(|p| p.may_be(&report)).map(ParkedCall::into_remembered);
-                // Somebody whom we didn't park: an interface told of him that may be silent now.
-                slot.hearsay |= remembered.as_ref().is_some_and(|p| !p.ours);
+                // Nobody watched the lamp meanwhile: the same slot may hold another by now.
+                slot.remembered |= remembered.is_some() || report.gap;
                 // A lamp that was free a moment ago has lit now, and not at some time before we looked.
-                let lit = || ParkedCall { since_inferred: before != Lamp::Free, ..ParkedCall::unknown(now) };
+                let watched = before == Lamp::Free && !report.gap;
+                let lit = || ParkedCall { since_inferred: !watched, ..ParkedCall::unknown(now) };
                 let mut parked = known.or(remembered).unwrap_or_else(lit);
                 parked.take_in(&report, now, ceiling);
-                slot.hearsay &= report.parkee.is_none();
-                if slot.hearsay {
+                let named = report.parkee.is_some() || report.key.is_some();
+                slot.remembered &= !named && parked.is_known();
+                if slot.remembered {
                     parked.strength = Strength::Unverified;
                 }
                 if parked.comes_back_at.is_none() {
-                    parked.comes_back_at =
-                        inferred_end.filter(|_| !parked.since_inferred || before == Lamp::Free);
+                    parked.comes_back_at = inferred_end.filter(|_| !parked.since_inferred || watched);
                 }
                 slot.parked = Some(parked);
             }
             Lamp::Free => {
-                slot.hearsay = false;
+                slot.remembered = false;
                 let fetched = matches!(was_asking.as_ref().map(|a| &a.what), Some(AskingFor::Retrieve(_)));
                 let parked = slot.parked.take().filter(|_| !fetched);
                 // Whom we have fetched already is with us, though the lamp is told of only now.
@@ -105,6 +106,11 @@ impl ParkedCall {
                 .as_ref()
                 .is_none_or(|p| !self.parkee.is_comparable() || p.agrees_with(&self.parkee)),
         }
+    }
+
+    /// Whether anything is known of this call that may be wrong if it is another.
+    fn is_known(&self) -> bool {
+        self.ours || self.parkee.is_comparable() || !self.parker.is_withheld() || !self.note.is_empty()
     }
 
     /// Takes in what the server told; what it is silent about stays as we know it.

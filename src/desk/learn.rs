@@ -50,6 +50,7 @@ impl Desk {
             Event::Unreachable => self.reached(line, None),
             Event::LampChanged { slot, report } => self.lamp_changed(&SlotKey { line, id: slot }, report),
             Event::LampConfirmed { slot, until } => self.lamp_confirmed(&SlotKey { line, id: slot }, until),
+            Event::StaffTold { number, lamp, caller } => self.staff_told(line, &number, lamp, caller),
             Event::ManagerTold(manager) => self.manager_told(line, manager),
             Event::Fetched { slot, parkee, by } => self.fetched(&SlotKey { line, id: slot }, &parkee, &by),
             Event::CameBack { call, slot, waited_s } => self.came_back(call, &slot, waited_s),

@@ -1,6 +1,6 @@
 //! Lines: one account each, with its server's lot and what that server can do; and which of them a new call goes out by.
 
-use super::{Abilities, Desk, Ladder, Messages, PageGroup, Severity, Slot};
+use super::{Abilities, Colleague, Desk, Ladder, MAX_STAFF, Messages, PageGroup, Severity, Slot, StaffLamp};
 use crate::parking::{Identity, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -143,6 +143,9 @@ pub struct Line {
     /// The colleagues at its server whose consoles are told things, and believed some.
     #[serde(default)]
     pub team: Vec<Identity>,
+    /// What is dialled before a colleague's extension to pick up what rings there; empty where nothing is.
+    #[serde(default)]
+    pub pickup_prefix: Text,
     /// The page group, if there is one.
     #[serde(default)]
     pub page: Option<PageGroup>,
@@ -174,6 +177,10 @@ pub struct NewLine {
     pub voicemail: Option<String>,
     /// The colleagues' extensions, with their names where those are known.
     pub team: Vec<Identity>,
+    /// The colleagues whose phones are watched, with their names where those are known.
+    pub staff: Vec<Identity>,
+    /// What is dialled before a colleague's extension to pick up what rings there; may be empty.
+    pub pickup_prefix: String,
     /// The page group, if there is one.
     pub page: Option<PageGroup>,
     /// Seconds after which a parked call has waited long, too long, and so long that it is paged; `None`: as the lot's
@@ -203,11 +210,21 @@ impl Desk {
                 abilities: new.abilities,
                 voicemail,
                 team: new.team,
+                pickup_prefix: Text::new(&new.pickup_prefix),
                 page: new.page,
                 ladder,
                 comeback_prefix,
                 answers_for,
             });
+            let unheard = |who| Colleague {
+                line,
+                who,
+                lamp: StaffLamp::Unknown,
+                since: Moment::ZERO,
+                caller: Identity::default(),
+            };
+            let room = MAX_STAFF.saturating_sub(desk.staff.len());
+            desk.staff.extend(new.staff.into_iter().take(room).map(unheard));
             let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
             desk.slots.extend(new.slots.into_iter().take(room).map(|id| Slot::new(SlotKey { line, id })));
         }

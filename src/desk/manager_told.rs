@@ -40,8 +40,8 @@ impl Desk {
     fn doubt_what_was_told(&mut self, line: LineId) {
         for slot in self.slots.iter_mut().filter(|slot| slot.line == line) {
             if let Some(parked) = slot.parked.as_mut() {
-                slot.hearsay |= !parked.ours;
-                if slot.hearsay {
+                slot.remembered |= !parked.ours;
+                if slot.remembered {
                     parked.strength = Strength::Unverified;
                 }
                 if let Some((_, inferred)) = parked.comes_back_at.as_mut() {

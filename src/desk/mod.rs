@@ -9,8 +9,6 @@ mod command;
 mod consult;
 mod departed;
 mod escalation;
-#[cfg(test)]
-mod escalation_tests;
 mod event;
 mod freshness;
 mod hearing;
@@ -19,12 +17,8 @@ mod history;
 mod lamp_told;
 mod learn;
 mod line;
-#[cfg(test)]
-mod line_tests;
 mod line_told;
 mod manager_told;
-#[cfg(test)]
-mod manager_told_tests;
 mod names;
 mod notice;
 mod obey;
@@ -40,12 +34,9 @@ mod security;
 mod shift;
 mod slot;
 mod sound;
+mod staff;
 mod team;
-#[cfg(test)]
-mod team_tests;
 mod tell;
-#[cfg(test)]
-mod tell_tests;
 #[cfg(test)]
 mod tests;
 
@@ -70,10 +61,11 @@ pub use security::{MediaCover, Security, SignallingCover};
 pub use shift::{Hour, ShiftReport, Waits};
 pub use slot::{Asking, AskingFor, Claim, DialogKey, ParkedCall, Slot};
 pub use sound::{RingTone, SoundPlan, SoundState};
+pub use staff::{Availability, Colleague, MAX_STAFF, StaffLamp};
 pub use team::{MAX_TOLD_AT_ONCE, TeamDeed, TeamNews, ToldCall};
 pub use tell::{MAX_PEOPLE, MAX_TOLD};
 
-use crate::parking::{Identity, Moment, SlotId};
+use crate::parking::{Identity, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -156,6 +148,9 @@ pub struct Desk {
     /// The number that somebody outside offered last.
     #[serde(default)]
     pub offer: Offer,
+    /// The colleagues whose phones are watched, in the order of the lines and in their configured order.
+    #[serde(default)]
+    pub staff: Vec<Colleague>,
     /// Whether an idle headset hears a tone when a parked call waits too long.
     #[serde(default)]
     pub waiting_tone: bool,
@@ -174,6 +169,9 @@ pub struct Desk {
     departed: Vec<departed::Departed>,
     /// Who was parked where before this console started; believed only when a lamp is lit.
     remembered: Vec<(SlotKey, ParkedCall)>,
+    /// The caller who was not handed to a busy colleague, with that one's number: the same key again does it.
+    #[serde(default)]
+    warned_of: Option<(CallId, Text)>,
     next_call: u64,
 }
 
@@ -208,7 +206,8 @@ impl Desk {
     /// The parked call that has waited longest, of those that can be retrieved; one that a colleague is fetching comes
     /// last.
     pub fn longest_parked(&self) -> Option<&Slot> {
-        let waits = |s: &&Slot| (s.claimed(self.now).is_some(), s.parked.as_ref().map(|p| p.since));
+        let since = |s: &Slot| s.parked.as_ref().map_or(Moment::MAX, |p| p.since);
+        let waits = |s: &&Slot| (s.claimed(self.now).is_some(), since(s));
         self.slots.iter().filter(|s| s.holds_somebody()).min_by_key(waits)
     }
 

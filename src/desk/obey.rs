@@ -56,6 +56,7 @@ impl Desk {
             Command::Night(on) => self.set_night(on.unwrap_or(!self.presence.night)),
             Command::For { call, wish } => self.for_call(call, wish),
             Command::Offer { to } => self.offered(&to),
+            Command::PickUp { line, number } => self.pick_up(line, &number),
             Command::Tell { slot, seen, to } => self.tell(&slot, &seen, &to),
             Command::Page { slot } => self.page(slot),
             Command::Sound(wish) => self.sound_wish(wish),

@@ -197,7 +197,12 @@ impl Desk {
         let parked = self.parked_from(&call);
         let who = self.called(&call.party);
         let rivals = self.lit_meanwhile(&call, slot.as_ref());
+        let fetched = self.was_fetched_meanwhile(&call, slot.as_ref());
         self.drop_call(id);
+        if fetched {
+            self.say(Severity::Info, &format!("{who} was parked, and was fetched again already"));
+            return vec![Effect::SaveMemory];
+        }
         let key = slot.as_ref().map(|slot| call.slot_key(slot));
         match &key {
             Some(key) if put_back => {
@@ -229,6 +234,22 @@ impl Desk {
             return self.park_doubted(call.line, &rivals);
         }
         effects
+    }
+
+    /// Whether the caller of a park that is only proven now was fetched from his slot before: its lamp may have lit for
+    /// somebody else since.
+    fn was_fetched_meanwhile(&self, parked: &Call, slot: Option<&SlotId>) -> bool {
+        let same = |call: &Call| {
+            let from_there = slot.is_some_and(|slot| call.called.as_str() == slot.as_str());
+            let settled = call.strength.is_some() && call.waiting_since >= parked.since;
+            match &call.phase {
+                Phase::Retrieving { target } | Phase::Verifying { target, .. } => {
+                    call.since >= parked.since && slot == Some(&target.slot)
+                }
+                _ => settled && (from_there || parked.party.agrees_with(&call.party)),
+            }
+        };
+        self.calls.iter().any(|call| call.id != parked.id && call.line == parked.line && same(call))
     }
 
     /// The slots in question when a park is proven: `proven`, and those that have lit since it was asked for and at the
@@ -285,6 +306,7 @@ impl Desk {
             merged.comes_back_at = told.comes_back_at.or(merged.comes_back_at);
         }
         slot.parked = Some(merged);
+        slot.remembered = false;
         slot.asking = None;
     }
 
@@ -297,7 +319,9 @@ impl Desk {
             keys.iter().filter_map(|id| self.slot(id)).find_map(|s| s.parked.clone().filter(|p| p.ours));
         let Some(ours) = ours else { return Vec::new() };
         for id in &keys {
-            if let Some(parked) = self.slot_mut(id).and_then(|s| s.parked.as_mut()) {
+            let Some(slot) = self.slot_mut(id) else { continue };
+            slot.remembered = false;
+            if let Some(parked) = slot.parked.as_mut() {
                 parked.parkee = Identity::default();
                 parked.parker = Identity::default();
                 parked.strength = Strength::Unverified;

@@ -104,6 +104,7 @@ impl Desk {
             return self.retrieve_settled(id, Strength::Verified);
         }
         let slot = target.slot.clone();
+        self.is_not_there(id);
         let place = self.call(id).map_or_else(|| slot.to_string(), |c| self.place(&c.slot_key(&slot)));
         let text = format!(
             "{place} holds {} now, not {}: not spoken to, going back",
@@ -120,6 +121,7 @@ impl Desk {
         let in_hand = self.in_hand == Some(id);
         self.forget_asking(id);
         let who = self.called_of(id);
+        self.is_not_there(id);
         let Some(call) = self.call_mut(id) else { return Vec::new() };
         call.strength = Some(strength);
         call.waiting_since = now;
@@ -134,6 +136,16 @@ impl Desk {
         self.say(Severity::Info, &format!("{who} is back from {slot} ({word})"));
         self.undo = None;
         effects
+    }
+
+    /// Whoever was thought to be in the slot isn't, or is with us now. Its lamp may be told late, and if another comes in
+    /// there before it is, it never goes out: he must not be called by this one's name.
+    fn is_not_there(&mut self, id: CallId) {
+        let Some(Call { line, phase: Phase::Verifying { target, .. }, .. }) = self.call(id) else { return };
+        let (key, seen) = (SlotKey { line: *line, id: target.slot.clone() }, target.seen.since);
+        if let Some(slot) = self.slot_mut(&key) {
+            slot.parked.take_if(|parked| parked.key.is_none() && parked.since == seen);
+        }
     }
 
     /// `enter` while the proof is missing: the operator decides to speak.

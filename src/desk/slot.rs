@@ -101,9 +101,10 @@ pub struct Slot {
     /// Until when that holds; then it is stale, unless it was confirmed before.
     #[serde(default)]
     pub fresh_until: Option<Moment>,
-    /// Who is there was told by somebody who tells nothing any more: shown as remembered, never as verified.
-    #[serde(default)]
-    pub hearsay: bool,
+    /// Who is there is only remembered: the lamp was out of sight for a while, or whoever told it tells nothing any more.
+    /// Somebody else may be there by now. Drawn apart, and never called verified.
+    #[serde(default, alias = "hearsay")]
+    pub remembered: bool,
     /// What somebody else did with this call, in words, for a few seconds.
     pub remark: Option<(Text, Moment)>,
     /// The colleague who is fetching it.
@@ -126,7 +127,7 @@ impl Slot {
             parked: None,
             heard_at: None,
             fresh_until: None,
-            hearsay: false,
+            remembered: false,
             remark: None,
             claim: None,
             escalated: super::escalation::Climbed::default(),

@@ -60,7 +60,8 @@ impl Desk {
     /// Everybody whose name is known, at the server of a line: colleagues first. Nobody twice.
     pub fn known_people(&self, line: LineId) -> Vec<Identity> {
         let mut all: Vec<Identity> = Vec::new();
-        for person in self.team_of(line).iter().chain(&self.people) {
+        let staff = self.staff.iter().filter(|one| one.line == line).map(|one| &one.who);
+        for person in self.team_of(line).iter().chain(staff).chain(&self.people) {
             if !all.iter().any(|known| known.number == person.number) {
                 all.push(person.clone());
             }
@@ -166,7 +167,9 @@ impl Desk {
         let Some(call) = self.hand().filter(|call| call.is_up()) else {
             return self.nothing("no call in hand to transfer");
         };
+        let (id, line) = (call.id, call.line);
         match self.person_meant(call) {
+            Some(person) if !self.hands_to_busy(id, line, &person) => Vec::new(),
             Some(person) => self.transfer(person.number.as_str()),
             None => self.nothing("the note names nobody whose number is known: t asks for a number"),
         }

@@ -1,7 +1,7 @@
 //! Lamps by list, by dialog, by presence and by callpark, and the voicemail lamp, against a scripted server.
 
 use super::*;
-use crate::desk::{Event, LampReport, Messages};
+use crate::desk::{Effect, Event, LampReport, LineId, Messages, SlotKey};
 use crate::parking::{Lamp, Moment};
 use crate::sip::callpark::{self, CallPark};
 use crate::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Party};
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-const DIALOG: &str = "application/dialog-info+xml";
+pub(super) const DIALOG: &str = "application/dialog-info+xml";
 const LIST: &str = "multipart/related;type=\"application/rlmi+xml\";boundary=amwbz";
 
 fn address(host: u8) -> SocketAddr {
@@ -24,16 +24,16 @@ fn slot(id: &str) -> SlotId {
     SlotId::new(id).unwrap()
 }
 
-fn s(seconds: u64) -> Duration {
+pub(super) fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// Which status a SUBSCRIBE for this user and package gets; `None` admits it.
-type Policy = fn(&str, &str) -> Option<u16>;
+pub(super) type Policy = fn(&str, &str) -> Option<u16>;
 
-struct Scene {
-    now: Moment,
-    phone: Switchboard,
+pub(super) struct Scene {
+    pub now: Moment,
+    pub phone: Switchboard,
     server: UserAgent,
     policy: Policy,
     /// By user and package.
@@ -42,11 +42,15 @@ struct Scene {
     asked: Vec<(String, String)>,
     /// What is told at the beginning and with every refresh.
     states: BTreeMap<(String, String), (String, Vec<u8>)>,
-    heard: Vec<Event>,
+    pub heard: Vec<Event>,
 }
 
 impl Scene {
     fn new(change: impl FnOnce(&mut Dialect), policy: Policy) -> Self {
+        Self::with_staff(change, policy, &[])
+    }
+
+    pub fn with_staff(change: impl FnOnce(&mut Dialect), policy: Policy, staff: &[&str]) -> Self {
         let mut dialect = Dialect::named("asterisk", slot("700"), None).unwrap();
         change(&mut dialect);
         let aor = NameAddr::new(Uri::sip("reception", "10.0.0.1"));
@@ -58,6 +62,7 @@ impl Scene {
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
             security: crate::dialect::MediaSecurity::default(),
+            staff: staff.iter().map(ToString::to_string).collect(),
             team: Vec::new(),
             seed: 1.into(),
         };
@@ -73,13 +78,13 @@ impl Scene {
         }
     }
 
-    fn start(mut self) -> Self {
+    pub fn start(mut self) -> Self {
         self.phone.start(self.now);
         self.run(s(2));
         self
     }
 
-    fn keep(&mut self, user: &str, package: &str, content_type: &str, body: &[u8]) {
+    pub fn keep(&mut self, user: &str, package: &str, content_type: &str, body: &[u8]) {
         self.states.insert((user.into(), package.into()), (content_type.into(), body.to_vec()));
     }
 
@@ -90,7 +95,7 @@ impl Scene {
         }
     }
 
-    fn tell(&mut self, user: &str, package: &str, content_type: &str, body: &[u8]) {
+    pub fn tell(&mut self, user: &str, package: &str, content_type: &str, body: &[u8]) {
         let watcher = self.watchers[&(user.to_owned(), package.to_owned())];
         self.server.notify(self.now, watcher, content_type, body.to_vec());
         self.run(Duration::from_millis(1));
@@ -100,7 +105,7 @@ impl Scene {
         ["701", "702", "703"].map(|id| self.phone.first().lamp(&slot(id)).cloned().unwrap())
     }
 
-    fn asked(&mut self) -> Vec<(String, String)> {
+    pub fn asked(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.asked)
     }
 
@@ -112,7 +117,7 @@ impl Scene {
         self.heard.iter().rev().find_map(of).unwrap()
     }
 
-    fn run(&mut self, time: Duration) {
+    pub fn run(&mut self, time: Duration) {
         let until = self.now + time;
         loop {
             self.exchange();
@@ -432,4 +437,65 @@ fn a_repeated_state_changes_nothing_and_an_older_one_asks_once() {
     assert_eq!(scene.lamps()[0], Lamp::Free);
     scene.run(s(1));
     assert_eq!(scene.asked(), asks(&["701"], "dialog"));
+}
+
+/// What the last word about a slot said of a gap.
+fn gap(scene: &Scene, id: &str) -> bool {
+    scene.report(id).gap
+}
+
+#[test]
+fn a_word_that_was_missed_is_told_of_and_a_refresh_that_follows_the_last_word_is_none() {
+    let mut scene = Scene::new(|_| (), |_, _| None);
+    scene.keep_all(&dialogs(0, DialogState::Terminated));
+    let mut scene = scene.start();
+    scene.tell("701", "dialog", DIALOG, &dialogs(1, DialogState::Confirmed));
+    assert!(!gap(&scene, "701"));
+    // Asked of our own accord, told once more: nothing lay between.
+    scene.keep("701", "dialog", DIALOG, &dialogs(2, DialogState::Confirmed));
+    let now = scene.now;
+    scene.phone.perform(now, LineId(0), Effect::AskLamp(SlotKey { line: LineId(0), id: slot("701") }));
+    scene.run(s(1));
+    assert!(!gap(&scene, "701"));
+    scene.tell("701", "dialog", DIALOG, &dialogs(4, DialogState::Confirmed));
+    assert!(gap(&scene, "701"), "the third word is missing");
+    scene.tell("701", "dialog", DIALOG, &dialogs(5, DialogState::Confirmed));
+    assert!(!gap(&scene, "701"), "said once");
+}
+
+#[test]
+fn in_another_dialog_of_the_subscription_anything_may_have_happened_before() {
+    let mut scene = Scene::new(|_| (), |_, _| None);
+    scene.keep_all(&dialogs(0, DialogState::Terminated));
+    let mut scene = scene.start();
+    scene.tell("701", "dialog", DIALOG, &dialogs(1, DialogState::Confirmed));
+    // The server gives it up; the new one begins as if it went on where the old one ended.
+    scene.keep("701", "dialog", DIALOG, &dialogs(2, DialogState::Confirmed));
+    let watcher = scene.watchers[&("701".to_owned(), "dialog".to_owned())];
+    scene.server.dismiss(scene.now, watcher, "deactivated");
+    scene.run(s(3));
+    assert_eq!(scene.lamps()[0], Lamp::Parked);
+    assert!(gap(&scene, "701"));
+}
+
+#[test]
+fn a_list_that_missed_nothing_has_no_gap_though_its_slots_count_by_leaps() {
+    let mut scene = with_list(|_, _| None).start();
+    let lit = |list_version, version| {
+        list(list_version, false, &[("702", Some((version, DialogState::Confirmed)))])
+    };
+    scene.tell("parks", "dialog", LIST, &lit(1, 1));
+    scene.tell("parks", "dialog", LIST, &list(2, false, &[("701", Some((2, DialogState::Confirmed)))]));
+    scene.tell("parks", "dialog", LIST, &lit(3, 3));
+    assert!(!gap(&scene, "702"));
+    // A list is missing: the full one is asked for, and whoever is there now is anybody.
+    scene.keep(
+        "parks",
+        "dialog",
+        LIST,
+        &list(6, true, &[("701", FREE), ("702", Some((6, DialogState::Confirmed))), ("703", FREE)]),
+    );
+    scene.tell("parks", "dialog", LIST, &lit(5, 5));
+    scene.run(s(2));
+    assert!(gap(&scene, "702"));
 }

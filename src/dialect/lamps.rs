@@ -2,7 +2,8 @@
 //! a NOTIFY means for a lamp is in `watched.rs`.
 
 use super::phone::Phone;
-use super::watched::{Watched, read_state};
+use super::staff::StaffWord;
+use super::watched::{Follows, Watched, read_state};
 use super::words;
 use super::{Dialect, LampEvent};
 use crate::desk::{Event, LampReport};
@@ -40,6 +41,8 @@ pub(super) enum Watching {
     Slot(SlotId),
     /// All slots that the list names.
     List,
+    /// A colleague's phone, by one of two packages.
+    Staff(String, StaffWord),
     /// Our own mailbox.
     Messages,
 }
@@ -48,6 +51,10 @@ impl Subscribed {
     pub(super) fn new(to: Watching) -> Self {
         Self { to, asked_at: None, ask_at: None, troubles: 0 }
     }
+}
+
+fn watched_lit(lamp: &Lamp) -> bool {
+    matches!(lamp, Lamp::Parked | Lamp::RingingBack)
 }
 
 impl LampEvent {
@@ -80,19 +87,7 @@ impl Phone {
     /// Subscribes to every slot, or to the list of them. The user agent spreads the requests.
     pub(super) fn watch_slots(&mut self, now: Moment) {
         for slot in self.config.slots.clone() {
-            let watched = Watched {
-                slot: slot.clone(),
-                lamp: Lamp::Unknown,
-                by: None,
-                package: 0,
-                version: None,
-                heard_at: None,
-                free_since: None,
-                dialogs: Vec::new(),
-                parkee: None,
-                closed: false,
-            };
-            self.watched.insert(slot, watched);
+            self.watched.insert(slot.clone(), Watched::new(slot));
         }
         if self.config.dialect.list.is_some() {
             self.watch_list(now);
@@ -155,7 +150,7 @@ impl Phone {
             }
         }
         if self.watching(subscription) == Some(Watching::List) {
-            self.list_versions.clear();
+            self.list_asked = true;
         }
     }
 
@@ -175,15 +170,25 @@ impl Phone {
         body: &[u8],
     ) {
         match self.watching(subscription) {
-            Some(Watching::Slot(slot)) => self.hear_lamp(now, &slot, content_type, body),
+            Some(Watching::Slot(slot)) => self.hear_lamp(now, &slot, content_type, body, Follows::Itself),
             Some(Watching::List) => self.hear_list(now, subscription, content_type, body),
+            Some(Watching::Staff(number, word)) => {
+                self.hear_staff(now, subscription, &number, word, content_type, body);
+            }
             Some(Watching::Messages) => self.hear_messages(body),
             None => {}
         }
     }
 
     /// A slot's state, however it came.
-    pub(super) fn hear_lamp(&mut self, now: Moment, slot: &SlotId, content_type: &str, body: &[u8]) {
+    pub(super) fn hear_lamp(
+        &mut self,
+        now: Moment,
+        slot: &SlotId,
+        content_type: &str,
+        body: &[u8],
+        follows: Follows,
+    ) {
         let Some(watched) = self.watched.get_mut(slot) else { return };
         let by = watched.by;
         let told = match read_state(content_type, body) {
@@ -194,6 +199,7 @@ impl Phone {
             by.into_iter().for_each(|subscription| self.ask_in_trouble(now, subscription));
             return;
         }
+        let watched_until_now = watched.note_gap((by, by.map_or(0, |by| self.ua.dialogs_of(by))), follows);
         watched.heard_at = Some(now);
         if let Some(held) = by.and_then(|by| self.subscribed.get_mut(&by)) {
             held.troubles = 0;
@@ -206,11 +212,18 @@ impl Phone {
         watched.free_since = (watched.lamp == Lamp::Free).then(|| watched.free_since.unwrap_or(now));
         let report =
             LampReport { fresh_until: by.and_then(|by| self.ua.fresh_until(by)), ..watched.report() };
+        watched.gap = false;
         let was_free = matches!(before, Lamp::Free | Lamp::Stale { was_parked: false, .. });
         let lit = was_free && matches!(report.lamp, Lamp::Parked | Lamp::RingingBack);
         let names = report.parkee.clone().filter(|_| self.config.dialect.preset.lamps.name_callers);
         self.tell_lamp(now, slot, report);
-        if lit {
+        let out = watched_lit(&before) && self.lamp(slot) == Some(&Lamp::Free);
+        if out {
+            self.lamp_out(slot);
+        }
+        if lit && !watched_until_now {
+            self.lamp_found_lit(now, slot);
+        } else if lit {
             self.lamp_lit(now, slot, names.filter(Identity::is_comparable).as_ref());
         }
     }
@@ -229,8 +242,10 @@ impl Phone {
     }
 
     pub(super) fn lamp_stale(&mut self, now: Moment, subscription: SubscriptionKey, since: Moment) {
-        if self.watching(subscription) == Some(Watching::Messages) {
-            return self.say(Event::MessagesTold(None));
+        match self.watching(subscription) {
+            Some(Watching::Messages) => return self.say(Event::MessagesTold(None)),
+            Some(Watching::Staff(number, word)) => return self.staff_stale(&number, word, since),
+            _ => {}
         }
         let told: Vec<_> = self.watched_by(subscription).map(|w| w.make_stale(since)).collect();
         told.into_iter().for_each(|told| self.tell(now, told));
@@ -247,6 +262,9 @@ impl Phone {
             Some(Watching::Slot(slot)) => self.slot_refused(now, subscription, &slot, status, reason),
             // Whatever it is that the server does not like about lists: it may like slots.
             Some(Watching::List) => self.leave_list(now, subscription),
+            Some(Watching::Staff(number, word)) => {
+                self.staff_refused(now, subscription, &number, word, status, reason);
+            }
             Some(Watching::Messages) => self.say(Event::MessagesTold(None)),
             None => {}
         }
@@ -305,6 +323,7 @@ impl Phone {
         let told: Vec<_> =
             self.watched.values_mut().map(|w| w.make_stale(w.heard_at.unwrap_or(now))).collect();
         told.into_iter().for_each(|told| self.tell(now, told));
+        self.all_staff_stale(now);
     }
 
     fn tell(&mut self, now: Moment, told: Option<(SlotId, Lamp)>) {
@@ -332,6 +351,7 @@ impl Phone {
         let stale = self.watched.values().filter(|w| !w.is_fresh());
         let mut keys: Vec<SubscriptionKey> = stale.filter_map(|w| w.by).collect();
         keys.dedup();
+        keys.extend(self.stale_staff());
         keys.into_iter().for_each(|key| self.ask_soon(now, key));
     }
 
@@ -385,7 +405,7 @@ impl Phone {
         }
         self.watched_by(subscription).for_each(|w| w.version = None);
         if self.watching(subscription) == Some(Watching::List) {
-            self.list_versions.clear();
+            self.list_asked = true;
         }
         self.ua.renew(now, subscription);
     }

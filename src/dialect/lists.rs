@@ -3,6 +3,7 @@
 
 use super::lamps::{Subscribed, Watching};
 use super::phone::Phone;
+use super::watched::Follows;
 use crate::parking::{Moment, SlotId};
 use crate::sip::message::Uri;
 use crate::sip::rlmi::{self, InstanceState, List, Resource};
@@ -53,8 +54,8 @@ impl Phone {
         content_type: &str,
         body: &[u8],
     ) {
-        let lists = match self.read_lists(content_type, body) {
-            Ok(lists) => lists,
+        let (lists, follows) = match self.read_lists(content_type, body) {
+            Ok(read) => read,
             Err(Trouble::Gap) => return self.ask_in_trouble(now, subscription),
             Err(Trouble::NoList) => return self.leave_list(now, subscription),
         };
@@ -64,7 +65,7 @@ impl Phone {
             let user = Uri::parse(&resource.uri).and_then(|uri| uri.user).unwrap_or_default();
             let slot = self.config.dialect.slot_watched(&user, self.watched.keys()).cloned();
             if let Some(slot) = slot
-                && self.hear_resource(now, subscription, &slot, resource)
+                && self.hear_resource(now, subscription, &slot, resource, follows)
             {
                 named.insert(slot);
             }
@@ -77,14 +78,23 @@ impl Phone {
         }
     }
 
-    /// Reads the lists, and whether they follow the last ones (RFC 4662 5.2: the version goes up by one).
-    fn read_lists<'a>(&mut self, content_type: &str, body: &'a [u8]) -> Result<Vec<List<'a>>, Trouble> {
+    /// Reads the lists, and whether they follow the last ones (RFC 4662 5.2: the version goes up by one) and nothing was
+    /// missed between.
+    fn read_lists<'a>(
+        &mut self,
+        content_type: &str,
+        body: &'a [u8],
+    ) -> Result<(Vec<List<'a>>, Follows), Trouble> {
         if !multipart::is_type(content_type, "multipart/related") {
             return Err(Trouble::NoList);
         }
         let lists = rlmi::read(content_type, body).map_err(|_| Trouble::Gap)?;
+        let mut unbroken = true;
         for list in &lists {
-            let follows = match self.list_versions.get(&list.uri) {
+            let last = self.list_versions.get(&list.uri);
+            unbroken &= last.is_some_and(|last| last.checked_add(1) == Some(list.version));
+            let follows = match last {
+                _ if self.list_asked => list.full,
                 Some(last) if list.full => list.version > *last,
                 Some(last) => last.checked_add(1) == Some(list.version),
                 None => list.full,
@@ -98,7 +108,8 @@ impl Phone {
         for list in &lists {
             self.list_versions.insert(list.uri.clone(), list.version);
         }
-        Ok(lists)
+        self.list_asked = false;
+        Ok((lists, Follows::InList { unbroken }))
     }
 
     /// One slot's part of the list. False if the list will say no more of it.
@@ -108,6 +119,7 @@ impl Phone {
         subscription: SubscriptionKey,
         slot: &SlotId,
         resource: &Resource<'_>,
+        follows: Follows,
     ) -> bool {
         let over = !resource.instances.is_empty()
             && resource.instances.iter().all(|instance| instance.state == InstanceState::Terminated);
@@ -129,7 +141,7 @@ impl Phone {
         }
         let told = resource.instances.iter().filter(|instance| instance.state == InstanceState::Active);
         if let Some((content_type, body)) = told.filter_map(|instance| instance.content.as_ref()).next() {
-            self.hear_lamp(now, slot, content_type, body);
+            self.hear_lamp(now, slot, content_type, body, follows);
         }
         true
     }

@@ -19,6 +19,9 @@ mod phone;
 mod preset;
 mod reach;
 mod secure;
+mod staff;
+#[cfg(test)]
+mod staff_tests;
 mod switchboard;
 mod team;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::calls::Leg;
 use super::lamps::Subscribed;
 use super::parking::Attempt;
 use super::secure::{MediaSecurity, key_source};
+use super::staff::Colleague;
 use super::team::TeamWire;
 use super::told_by_ami::Witness;
 use super::watched::Watched;
@@ -39,6 +40,8 @@ pub struct PhoneConfig {
     pub codecs: Vec<Codec>,
     /// How sound is protected, and whether a TLS server must prove who it is: what TLS is worth on the board.
     pub security: MediaSecurity,
+    /// The extensions of the colleagues whose phones are watched.
+    pub staff: Vec<String>,
     /// The extensions of the colleagues whose consoles tell us things and are told them.
     pub team: Vec<String>,
     /// Where tags, jitter and keys come from.
@@ -109,6 +112,10 @@ pub(super) struct Phone {
     pub(super) witness: Witness,
     /// The last version of the list of all lamps, and of the lists in it, by their URIs.
     pub(super) list_versions: BTreeMap<String, u32>,
+    /// Whether the full list was asked for: it may have any version.
+    pub(super) list_asked: bool,
+    /// The colleagues whose phones are watched, by their extensions.
+    pub(super) staff: BTreeMap<String, Colleague>,
     pub(super) registered: bool,
     pub(super) said: VecDeque<Said>,
     pub(super) probing: Option<(ProbeKey, Moment)>,
@@ -151,6 +158,8 @@ impl Phone {
             subscribed: BTreeMap::new(),
             witness: Witness::default(),
             list_versions: BTreeMap::new(),
+            list_asked: true,
+            staff: BTreeMap::new(),
             registered: false,
             said: VecDeque::new(),
             probing: None,
@@ -318,6 +327,7 @@ impl Phone {
         self.tell_way();
         if !std::mem::replace(&mut self.registered, true) {
             self.watch_slots(now);
+            self.watch_staff(now);
             self.watch_messages(now);
         }
     }

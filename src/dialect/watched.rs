@@ -16,8 +16,12 @@ pub(super) struct Watched {
     pub by: Option<SubscriptionKey>,
     /// Which of the dialect's packages it is asked with.
     pub(super) package: usize,
-    /// The version of the last dialog-info in this subscription; `None` before the first.
+    /// The version of the last dialog-info in this subscription; `None` before the first, and when any will do.
     pub(super) version: Option<u32>,
+    /// Where the last state was heard; `None` before the first.
+    pub(super) heard: Option<Heard>,
+    /// Whether a word may have been missed since the lamp was told last.
+    pub(super) gap: bool,
     pub(super) heard_at: Option<Moment>,
     /// Since when it has been free without a break, as far as every word was heard.
     pub(super) free_since: Option<Moment>,
@@ -27,6 +31,24 @@ pub(super) struct Watched {
     pub(super) parkee: Option<Identity>,
     /// Whether the server says of the slot only that nobody can be reached there.
     pub(super) closed: bool,
+}
+
+/// Where a state was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Heard {
+    /// The subscription, with the number of its dialog.
+    pub by: (Option<SubscriptionKey>, u32),
+    /// What counts the states in there: the document's own version, or the list's.
+    pub version: Option<u32>,
+}
+
+/// How a state is known to follow the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Follows {
+    /// By its own version, where it has one.
+    Itself,
+    /// It came in a list, which had missed nothing (or may have).
+    InList { unbroken: bool },
 }
 
 /// What a NOTIFY says of a slot.
@@ -69,6 +91,24 @@ fn read_document(content_type: &str, body: &[u8]) -> Result<Vec<Told>, String> {
 }
 
 impl Watched {
+    /// Nothing is known of it.
+    pub(super) fn new(slot: SlotId) -> Self {
+        Self {
+            slot,
+            lamp: Lamp::Unknown,
+            by: None,
+            package: 0,
+            version: None,
+            heard: None,
+            gap: false,
+            heard_at: None,
+            free_since: None,
+            dialogs: Vec::new(),
+            parkee: None,
+            closed: false,
+        }
+    }
+
     /// Whether the lamp shows what the server says now.
     pub(super) fn is_fresh(&self) -> bool {
         matches!(self.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack)
@@ -93,6 +133,27 @@ impl Watched {
         self.lamp = Lamp::Stale { since: self.heard_at.unwrap_or(since), was_parked };
         self.free_since = None;
         Some((self.slot.clone(), self.lamp.clone()))
+    }
+
+    /// Takes note of whether the state that has been taken in, heard in this dialog of that subscription, follows the
+    /// last one. If not, somebody may have left the slot and another have come.
+    ///
+    /// False if the dialog is another than before: then what changed may have changed long ago. (In the same dialog the
+    /// server repeats a word until it is answered: what was missed there is recent.)
+    pub(super) fn note_gap(&mut self, by: (Option<SubscriptionKey>, u32), follows: Follows) -> bool {
+        let version = self.version;
+        let before = self.heard.replace(Heard { by, version });
+        let same_dialog = before.is_some_and(|before| before.by == by);
+        let in_order = match (follows, before.and_then(|before| before.version), version) {
+            (Follows::InList { unbroken }, ..) => unbroken,
+            (Follows::Itself, Some(last), Some(version)) => {
+                version == last || last.checked_add(1) == Some(version)
+            }
+            // Without versions there is only the subscription to go by: as long as it held, nothing was missed.
+            (Follows::Itself, ..) => self.is_fresh(),
+        };
+        self.gap |= !(same_dialog && in_order);
+        same_dialog
     }
 
     /// The next state; an error means that it makes no sense after the last and the full state is wanted.
@@ -191,6 +252,7 @@ impl Watched {
             note: dialog.note.as_deref().map(Text::new),
             key: key_of(dialog),
             fresh_until: None,
+            gap: self.gap,
         }
     }
 }

@@ -123,6 +123,7 @@ impl Office {
             slots: ids,
             codecs: vec![Codec::Pcmu],
             security: parkdeck::dialect::MediaSecurity::default(),
+            staff: Vec::new(),
             team: Vec::new(),
             seed: bytes.into(),
         };

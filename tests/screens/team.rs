@@ -99,3 +99,66 @@ fn what_is_chosen_in_that_window_is_done_for_the_caller_who_was_there() {
         "a wrong moment: no slot key is pressed"
     );
 }
+
+/// The same with phones that are watched, in every state.
+fn staff() -> Desk {
+    let mut desk = team();
+    let ago = |seconds| desk.now.saturating_sub(s(seconds));
+    let lamps = [
+        ("Sam", StaffLamp::Free),
+        ("Ann", StaffLamp::Talking),
+        ("Bay 3", StaffLamp::Ringing),
+        ("Dr Patel", StaffLamp::Held),
+        ("Stores", StaffLamp::Away),
+        ("", StaffLamp::Unknown),
+        ("Workshop", StaffLamp::Stale { since: ago(40) }),
+        ("Kitchen", StaffLamp::Refused { reason: Text::new("404") }),
+    ];
+    let colleague = |(nth, (name, lamp)): (usize, (&str, StaffLamp))| Colleague {
+        line: LineId(0),
+        who: Identity::new(name, &(120 + nth).to_string()),
+        since: ago(20),
+        caller: match lamp {
+            StaffLamp::Ringing => Identity::new("Nora Lind", "07700 900204"),
+            _ => Identity::default(),
+        },
+        lamp,
+    };
+    desk.staff = lamps.into_iter().enumerate().map(colleague).collect();
+    desk.slots[3].remembered = true;
+    desk.slots[3].parked.as_mut().unwrap().strength = Strength::Unverified;
+    desk
+}
+
+#[test]
+fn a_colleagues_phone_is_read_without_colour_and_the_hint_names_him_only_as_what_he_is() {
+    picture!("staff_80", screen(&staff(), &console(), &dark(), 80, 24));
+    picture!("staff_160", screen(&staff(), &console(), &dark(), 160, 50));
+    for (lamp, word) in [
+        (StaffLamp::Free, "hand to Sam: free"),
+        (StaffLamp::Talking, "Sam: talking"),
+        (StaffLamp::Unknown, "Sam: unknown"),
+    ] {
+        let mut desk = staff();
+        desk.staff[0].lamp = lamp;
+        let shown = screen(&desk, &console(), &dark(), 160, 50);
+        assert!(shown.contains(word), "{word} in {shown}");
+    }
+}
+
+#[test]
+fn a_colleagues_key_hands_over_picks_up_or_calls() {
+    let go = |hand: bool, keys: &str| {
+        let (mut desk, mut console) = (staff(), console());
+        if !hand {
+            desk.in_hand = None;
+        }
+        type_keys(&mut console, &mut desk, keys)
+    };
+    assert_eq!(go(true, "f1 enter"), [Command::Transfer { to: "120".into() }]);
+    assert_eq!(go(false, "f1 enter"), [Command::Dial("120".into())]);
+    assert_eq!(go(false, "f1"), []);
+    assert_eq!(go(false, "f3"), [Command::PickUp { line: LineId(0), number: Text::new("122") }]);
+    // With a caller in hand nobody else is taken by the way.
+    assert_eq!(go(true, "f3"), []);
+}

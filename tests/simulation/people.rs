@@ -204,6 +204,7 @@ impl Operator {
             slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
             security: parkdeck::dialect::MediaSecurity::default(),
+            staff: Vec::new(),
             team: TEAM.map(str::to_owned).to_vec(),
             seed: seed.into(),
         };

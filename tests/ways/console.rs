@@ -78,6 +78,7 @@ impl Console {
             slots,
             codecs: vec![Codec::Pcmu],
             security: MediaSecurity::default(),
+            staff: Vec::new(),
             team: Vec::new(),
             seed: seed.into(),
         };

@@ -12,7 +12,7 @@ pub const AUTO_IN: &str = "700";
 /// From the REFER to its sipfrag and our BYE.
 const TRANSFER: Duration = Duration::from_millis(5);
 /// How long the stall's number is said to the caller before its lamp is told (`valet_announce_slot`).
-const ANNOUNCED: Duration = Duration::from_millis(3_500);
+pub const ANNOUNCED: Duration = Duration::from_millis(3_500);
 /// From the 200 to the identity.
 const IDENTITY_AFTER: Duration = Duration::from_millis(30);
 
@@ -64,8 +64,7 @@ impl Pbx {
         stall: usize,
         parking: Parking,
     ) {
-        let announced = if self.setup.announces { ANNOUNCED } else { Duration::ZERO };
-        self.park_told(now, caller, stall, parking, announced);
+        self.park_told(now, caller, stall, parking, self.setup.announced());
     }
 
     pub fn freeswitch_dialled(&mut self, now: Moment, call: CallKey, number: &str, answer: Vec<u8>) {

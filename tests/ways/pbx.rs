@@ -100,6 +100,12 @@ impl Setup {
         Self::of(Kind::Asterisk)
     }
 
+    /// How far a lamp is behind because the server says the slot first.
+    pub fn announced(&self) -> Duration {
+        let says_first = self.announces && self.kind == Kind::FreeSwitch;
+        if says_first { super::freeswitch::ANNOUNCED } else { Duration::ZERO }
+    }
+
     pub fn of(kind: Kind) -> Self {
         Self {
             kind,
@@ -188,6 +194,10 @@ pub struct Pbx {
     registered: BTreeMap<SocketAddr, Uri>,
     watchers: BTreeMap<WatcherKey, Watcher>,
     later: BTreeMap<(Moment, u64), Later>,
+    /// Slots whose lamps were told lit last.
+    told_lit: BTreeSet<usize>,
+    /// Slots that changed hands without a lamp that went out between.
+    pub blurred: BTreeSet<usize>,
     /// Slots whose lamps tell no truth, and what they say instead.
     pub lies: BTreeMap<usize, bool>,
     pub refers_seen: Vec<String>,
@@ -211,6 +221,8 @@ impl Pbx {
             registered: BTreeMap::new(),
             watchers: BTreeMap::new(),
             later: BTreeMap::new(),
+            told_lit: BTreeSet::new(),
+            blurred: BTreeSet::new(),
             lies: BTreeMap::new(),
             refers_seen: Vec::new(),
             invites_seen: Vec::new(),
@@ -265,6 +277,8 @@ impl Pbx {
         self.excused.clear();
         self.selves.clear();
         self.leaving.clear();
+        self.told_lit.clear();
+        self.blurred.clear();
         self.model.note(now, "restarted");
     }
 
@@ -393,6 +407,12 @@ impl Pbx {
     }
 
     pub fn tell_lamp(&mut self, now: Moment, slot: usize) {
+        if self.model.who_is(Place::Slot(slot)).is_some() || self.selves.contains_key(&slot) {
+            self.told_lit.insert(slot);
+        } else {
+            self.told_lit.remove(&slot);
+            self.blurred.remove(&slot);
+        }
         let watchers = self.watchers.iter().filter(|(_, watcher)| watcher.slot == slot);
         let watchers: Vec<_> = watchers.map(|(key, _)| *key).collect();
         watchers.into_iter().for_each(|watcher| self.tell_watcher(now, watcher, false));
@@ -627,6 +647,9 @@ impl Pbx {
         parking: Parking,
         later: Duration,
     ) {
+        if self.told_lit.contains(&slot) {
+            self.blurred.insert(slot);
+        }
         self.model.moves(now, caller, Place::Slot(slot));
         self.parkings.insert(caller, parking);
         self.lamp_changes(now + later, slot);

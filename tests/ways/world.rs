@@ -5,9 +5,9 @@ use super::console::{Console, dialect};
 use super::model::{CallerId, JANE, Place, Why};
 use super::net::{Net, Weather};
 use super::pbx::{Kind, Pbx, Setup};
-use parkdeck::desk::{Command, Phase};
+use parkdeck::desk::{Command, Phase, Slot};
 use parkdeck::dialect::Dialect;
-use parkdeck::parking::{Lamp, Moment};
+use parkdeck::parking::{Identity, Lamp, Moment};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -364,13 +364,6 @@ impl World {
         if to == server {
             self.pbx.receive(now, from, bytes);
         } else if let Some(i) = self.consoles.iter().position(|console| console.address == to) {
-            let word = name_of_notify(bytes).and_then(|name| self.words.get(&name));
-            if let Some((serial, slot, parked)) = word {
-                let last = self.heard.entry((i, slot.clone())).or_insert((*serial, *parked));
-                if *serial >= last.0 {
-                    *last = (*serial, *parked);
-                }
-            }
             self.consoles[i].engine.receive(now, from, bytes);
         }
         self.settle();
@@ -387,6 +380,7 @@ impl World {
                 }
             }
             while let Some(transmit) = self.consoles[i].engine.poll_transmit() {
+                self.take_word(i, &transmit.bytes);
                 self.send(self.consoles[i].address, transmit.to.address, transmit.bytes);
             }
             while self.consoles[i].engine.poll_deed().is_some() {}
@@ -462,6 +456,21 @@ impl World {
         self.words.entry(name).or_insert((serial, slot.to_owned(), parked));
     }
 
+    /// What a console says 200 to, it has heard. A word of a subscription that it has given up for another is none of
+    /// these (481), and both may come in the same millisecond.
+    fn take_word(&mut self, i: usize, answer: &[u8]) {
+        if !answer.starts_with(b"SIP/2.0 2") {
+            return;
+        }
+        let word = dialog_name(answer, "NOTIFY").and_then(|name| self.words.get(&name));
+        if let Some((serial, slot, parked)) = word {
+            let last = self.heard.entry((i, slot.clone())).or_insert((*serial, *parked));
+            if *serial >= last.0 {
+                *last = (*serial, *parked);
+            }
+        }
+    }
+
     // The promises.
 
     /// The microphone is open only towards the caller whom the board names, or whom the operator accepted by a key.
@@ -488,24 +497,43 @@ impl World {
         }
     }
 
-    /// In fine weather: whoever has been in a slot for a while is not shown under another's name.
+    /// In fine weather: whoever has been in a slot for a while is not shown under another's name, as if that were known.
+    ///
+    /// Two cases are undecidable, for the console and for anybody who only watches lamps:
+    ///
+    /// - A slot that changes hands faster than its lamp is told. It never goes out, so nothing says that anybody has left.
+    /// - A caller who hangs up while he is being parked by keys, or at a server whose lamps are seconds behind, at the
+    ///   moment in which a colleague's park lights a lamp. His BYE is also what such a server says of a park that has
+    ///   worked.
     pub fn nobody_is_shown_as_another(&mut self) {
-        let patience = Duration::from_secs(3) + self.pbx.setup.lamps_late + self.pbx.setup.silent_callers;
-        if self.pbx.setup.announces || self.pbx.setup.kind == Kind::AsteriskDtmf {
-            // A BYE may be the caller's own, beside somebody else's lamp; lamps that are seconds behind can't be told apart by time; a retrieve compares.
-            return;
-        }
+        let behind = self.pbx.setup.lamps_late + self.pbx.setup.silent_callers + self.pbx.setup.announced();
+        let patience = Duration::from_secs(3) + behind;
         for (caller, place) in self.pbx.model.inside().collect::<Vec<_>>() {
             let Place::Slot(slot) = place else { continue };
             let since = self.pbx.parkings.get(&caller).map_or(self.now, |parking| parking.since);
+            if self.pbx.blurred.contains(&slot) {
+                continue;
+            }
             if slot >= self.pbx.setup.slots || self.now.saturating_sub(since) < patience {
                 continue;
             }
             let key = Console::slot_key(&self.pbx.number(slot));
             for console in &self.consoles {
-                let shown = console.desk().slot(&key).filter(|slot| slot.lamp == Lamp::Parked);
+                // Who is only remembered is drawn so, and compared when he is retrieved.
+                let known = |slot: &&Slot| slot.lamp == Lamp::Parked && !slot.remembered;
+                let shown = console.desk().slot(&key).filter(known);
                 let shown = shown.and_then(|slot| slot.parked.as_ref()).map(|parked| parked.parkee.clone());
-                if let Some(party) = shown.filter(|party| party.is_comparable() && !caller.is(party)) {
+                let told_by_bye = self.pbx.setup.kind == Kind::AsteriskDtmf || self.pbx.setup.announces;
+                let hung_up = |party: &Identity| {
+                    let whose = (0..super::model::CALLERS.len()).map(CallerId).find(|who| who.is(party));
+                    whose.is_some_and(|who| {
+                        self.place(who) == Place::Outside && self.ended(who) == Some(Why::OwnWish)
+                    })
+                };
+                let wrong = |party: &Identity| {
+                    party.is_comparable() && !caller.is(party) && !(told_by_bye && hung_up(party))
+                };
+                if let Some(party) = shown.filter(wrong) {
                     let what = format!("{} shows {} as {}", console.user, caller.name(), party.label());
                     self.broken.push(format!("{:?}: {what} in {}", self.now, key.id));
                 }
@@ -629,8 +657,15 @@ fn name_of_notify(bytes: &[u8]) -> Option<(String, String)> {
     }
     let text = std::str::from_utf8(bytes).ok()?;
     (text.contains("<dialog-info") || text.contains("callpark-info ")).then_some(())?;
+    dialog_name(bytes, "NOTIFY")
+}
+
+/// Call-ID and CSeq of a message that belongs to such a request.
+fn dialog_name(bytes: &[u8], method: &str) -> Option<(String, String)> {
+    let text = std::str::from_utf8(bytes).ok()?;
     let call_id = between(text, "\r\nCall-ID: ", "\r\n")?;
-    Some((call_id.to_owned(), between(text, "\r\nCSeq: ", "\r\n")?.to_owned()))
+    let number = between(text, "\r\nCSeq: ", "\r\n").filter(|cseq| cseq.ends_with(method))?;
+    Some((call_id.to_owned(), number.to_owned()))
 }
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {

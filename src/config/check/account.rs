@@ -57,7 +57,9 @@ impl Check<'_> {
         let auto_answer = account.auto_answer.as_deref().unwrap_or_default();
         self.auto_answer(auto_answer, &identity);
         let voicemail = account.voicemail.as_ref().map(|number| self.voicemail(number));
-        let team = team.map(|team| self.team(team.get_ref())).unwrap_or_default();
+        let nobody = RawTeam::default();
+        let raw_team = team.map_or(&nobody, Spanned::get_ref);
+        let (team, watch) = (self.team(raw_team), self.watch(raw_team));
         let lot_name = match (&name, place) {
             (Some(name), ["accounts", ..]) => name.as_str(),
             _ => "front",
@@ -82,6 +84,8 @@ impl Check<'_> {
             auto_answer: auto_answer.iter().map(|user| user.get_ref().clone()).collect(),
             voicemail,
             team,
+            watch,
+            pickup_prefix: raw_team.pickup_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
             ..known
         })
     }

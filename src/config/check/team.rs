@@ -3,7 +3,7 @@
 use super::super::MAX_TEAM;
 use super::super::raw::{RawLot, RawTeam};
 use super::{Check, MAX_TIME_S};
-use crate::desk::MAX_PEOPLE;
+use crate::desk::{MAX_PEOPLE, MAX_STAFF};
 use crate::parking::{Identity, SlotId, Text};
 use std::collections::BTreeMap;
 use toml::Spanned;
@@ -12,20 +12,45 @@ use toml::Spanned;
 const STEPS: usize = 3;
 
 impl Check<'_> {
-    /// The colleagues' extensions.
+    /// The extensions of the colleagues with consoles.
     pub(super) fn team(&mut self, raw: &RawTeam) -> Vec<String> {
-        for (nth, member) in raw.members.iter().enumerate() {
-            let number = member.get_ref();
-            if SlotId::new(number).is_none() {
-                self.say(member, "a colleague is named by his extension: digits, letters, “*” or “#”", None);
-            } else if raw.members.iter().take(nth).any(|other| other.get_ref() == number) {
-                self.say(member, "this colleague is listed twice", None);
-            }
-        }
+        let colleagues = self.colleagues(&raw.members);
         if let Some(beyond) = raw.members.get(MAX_TEAM) {
             self.say(beyond, format!("a team has at most {MAX_TEAM} members"), None);
         }
-        raw.members.iter().take(MAX_TEAM).map(|member| member.get_ref().clone()).collect()
+        colleagues.into_iter().take(MAX_TEAM).collect()
+    }
+
+    /// The extensions of the colleagues whose phones are watched, and the code before them.
+    pub(super) fn watch(&mut self, raw: &RawTeam) -> Vec<String> {
+        let colleagues = self.colleagues(&raw.watch);
+        if let Some(beyond) = raw.watch.get(MAX_STAFF) {
+            self.say(beyond, format!("at most {MAX_STAFF} phones are watched"), None);
+        }
+        if let Some(prefix) = &raw.pickup_prefix {
+            if SlotId::new(prefix.get_ref()).is_none() {
+                self.say(prefix, "a prefix is what is dialled: digits, “*” or “#”", None);
+            } else if raw.watch.is_empty() {
+                self.say(
+                    prefix,
+                    "nobody is watched, so nothing can be picked up: add watch = [\"101\"]",
+                    None,
+                );
+            }
+        }
+        colleagues.into_iter().take(MAX_STAFF).collect()
+    }
+
+    fn colleagues(&mut self, listed: &[Spanned<String>]) -> Vec<String> {
+        for (nth, member) in listed.iter().enumerate() {
+            let number = member.get_ref();
+            if SlotId::new(number).is_none() {
+                self.say(member, "a colleague is named by his extension: digits, letters, “*” or “#”", None);
+            } else if listed.iter().take(nth).any(|other| other.get_ref() == number) {
+                self.say(member, "this colleague is listed twice", None);
+            }
+        }
+        listed.iter().map(|member| member.get_ref().clone()).collect()
     }
 
     /// Who has which number.

@@ -256,12 +256,13 @@ fn further_realms_stand_beside_the_servers_own_and_are_few() {
 fn a_team_people_a_page_group_and_a_ladder_are_read() {
     let text = format!(
         "{ONE}[lot]\nescalate = [30, 60]\npage = \"770\"\npage_voice = \"live\"\ncomeback_prefix = \"Park-\"\n\
-         [team]\nmembers = [\"101\", \"105\"]\n[people]\nSam = \"101\"\n\"Dr Patel\" = \"+441614960100\"\n\
+         [team]\nmembers = [\"101\", \"105\"]\nwatch = [\"104\"]\npickup_prefix = \"**\"\n[people]\nSam = \"101\"\n\"Dr Patel\" = \"+441614960100\"\n\
          [sound]\nwaiting_tone = false\n"
     );
     let config = right(&text);
     let account = &config.accounts[0];
     assert_eq!(account.team, ["101", "105"]);
+    assert_eq!((&account.watch[..], account.pickup_prefix.as_deref()), (&["104".to_owned()][..], Some("**")));
     assert_eq!(account.lot.escalate_s.as_deref(), Some(&[30, 60][..]));
     assert_eq!(account.lot.page.as_ref().map(ToString::to_string).as_deref(), Some("770"));
     assert!(account.lot.page_live && !config.sound.waiting_tone);
@@ -278,6 +279,10 @@ fn what_makes_no_sense_for_a_team_is_told() {
     for (lines, part) in [
         ("[team]\nmembers = [\"101\", \"101\"]\n", "listed twice"),
         ("[team]\nmembers = [\"Ann Adams\"]\n", "by his extension"),
+        ("[team]\nwatch = [\"1 2\"]\n", "by his extension"),
+        ("[team]\npickup_prefix = \"**\"\n", "nobody is watched"),
+        ("[team]\nwatch = [\"1\"]\npickup_prefix = \"* *\"\n", "what is dialled"),
+        ("watch = [\"1\"]\n", "belongs in [team]"),
         ("[people]\nSam = \"1 2\"\n", "what is dialled"),
         ("[lot]\nescalate = [120, 60]\n", "later than the one before"),
         ("[lot]\nescalate = [1, 2, 3, 4]\n", "at most three"),

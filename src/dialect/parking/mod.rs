@@ -77,6 +77,10 @@ pub(super) struct Attempt {
     slot: Option<SlotId>,
     /// Slots whose lamps lit as well before anything was proven: it may be any of them.
     or_in: Vec<SlotId>,
+    /// A slot that was found taken, by somebody who may have been there before.
+    found: Option<SlotId>,
+    /// The slot whose lamp lit for this park and went out again before it was proven: whoever lights it next is another.
+    left: Option<SlotId>,
     /// Whether that slot's lamp names our caller.
     named: bool,
     /// Whether the server says that it has done what the REFER asked (sipfrag 2xx).
@@ -106,6 +110,8 @@ impl Attempt {
             stage: Stage::Queued,
             slot: None,
             or_in: Vec::new(),
+            found: None,
+            left: None,
             named: false,
             done: false,
             was_held: None,

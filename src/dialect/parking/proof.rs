@@ -55,8 +55,9 @@ impl Phone {
         // A lamp that names somebody else is somebody else's.
         let fits = |a: &Attempt| names.is_none_or(|who| !a.party.is_comparable() || a.party.agrees_with(who));
         // A park that waits for its lamp goes before one that was refused.
-        let waits =
-            |a: &Attempt| matches!(a.stage, Stage::Asked | Stage::Accepted | Stage::LegGone) && fits(a);
+        let waits = |a: &Attempt| {
+            matches!(a.stage, Stage::Asked | Stage::Accepted | Stage::LegGone) && a.left.is_none() && fits(a)
+        };
         let waiting = self.attempts.iter().position(waits);
         let waiting =
             waiting.or_else(|| self.attempts.iter().position(|a| a.stage == Stage::Aftermath && fits(a)));
@@ -74,6 +75,38 @@ impl Phone {
             return self.judge(now, call);
         }
         self.doubt(now, slot, names);
+    }
+
+    /// A lamp that was free when it was last heard is lit now that it can be heard again. Whoever is there may have come
+    /// long before our request: it is no sign of our park, but perhaps where it ended.
+    pub(in crate::dialect) fn lamp_found_lit(&mut self, now: Moment, slot: &SlotId) {
+        for attempt in self.attempts.iter_mut().filter(|a| a.is_undecided()) {
+            attempt.found.get_or_insert_with(|| slot.clone());
+        }
+        // What the lamp can't tell, the server can be asked.
+        let accepted = self.attempts.iter().find(|a| a.stage == Stage::Accepted).map(|a| a.call);
+        if let Some(call) = accepted.filter(|_| self.config.dialect.preset.proof.ask_twice) {
+            self.send_probe(now, call);
+        }
+    }
+
+    /// A lamp has gone out. Where the server says only by its BYE that a park has worked, and this was the lamp of one, its
+    /// caller was fetched already: whoever lights it next is another.
+    pub(in crate::dialect) fn lamp_out(&mut self, slot: &SlotId) {
+        let proof = &self.config.dialect.preset.proof;
+        if proof.sign == Sign::Answer || proof.ends_leg == LegEnder::Us {
+            return;
+        }
+        let ours = |a: &&mut Attempt| a.is_undecided() && a.slot.as_ref() == Some(slot);
+        if let Some(attempt) = self.attempts.iter_mut().find(ours) {
+            attempt.left = attempt.slot.take();
+        }
+    }
+
+    /// The park has worked, but its lamp has gone out since: nobody knows where the caller is now.
+    fn say_fetched(&mut self, call: CallId, slot: &SlotId) {
+        let reason = format!("parked: {slot} lit, and has gone out again");
+        self.say(Event::CallEnded { call, reason: Text::new(&reason), by_them: true });
     }
 
     /// A lamp that nobody here waits for has lit so soon after a park of ours that it may be the one that we lit.
@@ -258,9 +291,17 @@ impl Phone {
             self.ask_next(now);
             return true;
         }
-        // A BYE is what such a server says of a park that has worked. The lamp may be a step behind.
+        // A BYE is what such a server says of a park that has worked. The lamp may be a step behind, or gone already.
         let awaited = sign == Sign::Lamp && ender == LegEnder::Server && by == EndedBy::Remote;
         let asked = matches!(stage, Stage::Asked | Stage::Accepted);
+        let left =
+            self.attempts.iter().find(|a| a.call == call && a.is_undecided()).and_then(|a| a.left.clone());
+        if let Some(left) = left.filter(|_| awaited && asked) {
+            self.attempts.retain(|a| a.call != call);
+            self.say_fetched(call, &left);
+            self.ask_next(now);
+            return true;
+        }
         if let Some(attempt) = self.attempt_for(call).filter(|_| awaited && asked) {
             attempt.stage = Stage::LegGone;
             attempt.decide_at = now + LAMP_BEHIND;
@@ -323,9 +364,13 @@ impl Phone {
     /// The server has ended our leg and no lamp has lit: nobody here can say whether the caller hung up or sits in a slot
     /// that isn't on the board.
     fn lost_sight(&mut self, now: Moment, call: CallId) {
+        let found = self.attempts.iter().find(|a| a.call == call && a.stage == Stage::LegGone);
+        let reason = match found.and_then(|a| a.found.as_ref()) {
+            Some(slot) => format!("the server ended the call; {slot} is taken, by them or somebody before"),
+            None => "the server ended the call, and no lamp lit".to_owned(),
+        };
         self.attempts.retain(|a| a.call != call || a.stage != Stage::LegGone);
-        let reason = "the server ended the call, and no lamp lit";
-        self.say(Event::CallEnded { call, reason: Text::new(reason), by_them: true });
+        self.say(Event::CallEnded { call, reason: Text::new(&reason), by_them: true });
         self.ask_next(now);
     }
 }

@@ -220,6 +220,7 @@ impl Scene {
             slots: ["701", "702", "703"].map(slot).to_vec(),
             codecs: vec![Codec::Pcmu],
             security,
+            staff: Vec::new(),
             team: vec!["101".into(), "105".into()],
             seed: 1.into(),
         };

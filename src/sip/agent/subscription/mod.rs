@@ -60,6 +60,8 @@ pub(super) struct Subscription {
     under_way: bool,
     /// Whether the dialog is worth nothing any more: the next SUBSCRIBE begins another.
     afresh: bool,
+    /// How many dialogs it has had.
+    dialogs: u32,
     /// Whether it is to end.
     leaving: bool,
     /// Whether the SUBSCRIBE that ends it was sent.
@@ -116,6 +118,7 @@ impl UserAgent {
             queued: false,
             under_way: false,
             afresh: false,
+            dialogs: 1,
             leaving: false,
             goodbye_said: false,
             failures: 0,
@@ -138,6 +141,12 @@ impl UserAgent {
     /// doesn't tell us.
     pub fn fresh_until(&self, subscription: SubscriptionKey) -> Option<Moment> {
         self.subscriptions.get(&subscription).filter(|s| s.health == Health::Active).map(|s| s.until)
+    }
+
+    /// How many dialogs a subscription has had with its server so far: what was counted in one (versions of a state, say)
+    /// means nothing in the next, and between two of them a change may have gone unheard.
+    pub fn dialogs_of(&self, subscription: SubscriptionKey) -> u32 {
+        self.subscriptions.get(&subscription).map_or(0, |held| held.dialogs)
     }
 
     /// Asks for the full state again (a version gap, or after a suspend), now rather than when the refresh is due; not
@@ -182,6 +191,7 @@ impl UserAgent {
         held.dialog = dialog;
         held.order.send_to = order.send_to;
         held.afresh = false;
+        held.dialogs = held.dialogs.wrapping_add(1);
         held.granted_at = None;
         held.recent.clear();
         held.old = None;

@@ -1,15 +1,9 @@
 //! Several lines on one desk: whatever happens on one stays there, and nobody is parked in another's lot.
 
 use super::*;
-use crate::parking::{Lamp, Text};
-use std::time::Duration;
 
 const FRONT: LineId = LineId(0);
 const YARD: LineId = LineId(1);
-
-fn at(ms: u64) -> Moment {
-    Duration::from_millis(ms)
-}
 
 fn slot(line: LineId, id: &str) -> SlotKey {
     SlotKey { line, id: SlotId::new(id).unwrap() }
@@ -47,17 +41,10 @@ fn lamp(desk: &mut Desk, key: &SlotKey, lamp: Lamp) {
 
 fn talking(desk: &mut Desk, line: LineId, party: Identity) -> CallId {
     let call = desk.new_call_id();
-    let called = Text::new("100");
-    let note = Text::default();
-    let arrival = CallArrival { call, party, called, comeback: None, referred_by_us: false, note };
-    desk.learn_on(desk.now, line, Event::CallArrived(arrival));
+    desk.learn_on(desk.now, line, Event::CallArrived(arrival(call, party)));
     desk.obey(desk.now, Command::Take(call));
     desk.learn_on(desk.now, line, Event::CallAnswered { call });
     call
-}
-
-fn jane() -> Identity {
-    Identity::new("Jane Doe", "01614960100")
 }
 
 fn words(desk: &Desk) -> String {

@@ -1,35 +1,13 @@
 //! What the manager interface tells, on the board; and what is left of it when it falls silent.
 
 use super::*;
-use crate::parking::{Lamp, Strength, Text};
-use std::time::Duration;
-
-fn at(ms: u64) -> Moment {
-    Duration::from_millis(ms)
-}
-
-fn slot(id: &str) -> SlotId {
-    SlotId::new(id).unwrap()
-}
-
-fn key(id: &str) -> SlotKey {
-    SlotKey { line: LineId(0), id: slot(id) }
-}
-
-fn jane() -> Identity {
-    Identity::new("Jane Doe", "01614960100")
-}
 
 /// 701 to 703 on a server that verifies; told to be connected.
 fn desk() -> Desk {
-    let abilities =
-        Abilities { strength: Strength::Verified, parking_time_s: Some(45), ..Abilities::default() };
-    let mut desk = Desk::new("reception@pbx", "front", ["701", "702", "703"].map(slot).to_vec(), abilities);
-    desk.learn(at(0), Event::Registered);
+    let line = ordinary();
+    let abilities = Abilities { parking_time_s: Some(45), ..line.abilities.clone() };
+    let mut desk = desk_on(NewLine { abilities, ..line });
     desk.learn(at(0), Event::ManagerTold(ManagerInterface::Connected));
-    for id in ["701", "702", "703"] {
-        tell(&mut desk, 1, id, LampReport { lamp: Lamp::Free, ..LampReport::default() });
-    }
     desk
 }
 
@@ -145,13 +123,15 @@ fn whom_we_parked_ourselves_we_know_without_the_interface() {
 
 #[test]
 fn what_an_earlier_session_was_told_is_remembered_too_and_no_more() {
-    for (ours, strength) in [(true, Strength::Verified), (false, Strength::Unverified)] {
+    for ours in [true, false] {
         let mut desk = desk();
         tell(&mut desk, 10, "702", told_jane());
         let call = ParkedCall { ours, ..parked(&desk, "702") };
         desk.remember(LineId(0), vec![(slot("701"), call)]);
         tell(&mut desk, 20, "701", LampReport { lamp: Lamp::Parked, ..LampReport::default() });
-        assert_eq!((parked(&desk, "701").parkee, parked(&desk, "701").strength), (jane(), strength));
+        let remembered = parked(&desk, "701");
+        assert_eq!((remembered.parkee, remembered.strength), (jane(), Strength::Unverified));
+        assert!(desk.slot(&key("701")).is_some_and(|slot| slot.remembered));
     }
 }
 

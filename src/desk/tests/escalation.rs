@@ -1,33 +1,16 @@
 //! The ladder on a running desk: each step once, and the tone into an idle headset only, whatever happens.
 
 use super::*;
-use crate::parking::{Identity, Lamp, Moment, Strength, Text};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use std::time::Duration;
 
 fn s(seconds: u64) -> Moment {
     Duration::from_secs(seconds)
 }
 
-fn slot(id: &str) -> SlotId {
-    SlotId::new(id).unwrap()
-}
-
 fn desk() -> Desk {
-    let line = NewLine {
-        label: "reception@pbx".into(),
-        slots: ["701", "702", "703"].map(slot).to_vec(),
-        abilities: Abilities { strength: Strength::Verified, ..Abilities::default() },
-        escalate_s: Some(vec![60, 120, 180]),
-        ..NewLine::default()
-    };
-    let mut desk = Desk::with_lines([line]);
+    let mut desk = desk_on(NewLine { escalate_s: Some(vec![60, 120, 180]), ..ordinary() });
     desk.waiting_tone = true;
-    desk.learn(s(0), Event::Registered);
-    for id in ["701", "702", "703"] {
-        lamp(&mut desk, s(0), id, Lamp::Free);
-    }
     desk
 }
 
@@ -39,15 +22,7 @@ fn lamp(desk: &mut Desk, now: Moment, id: &str, lamp: Lamp) {
 
 fn ring(desk: &mut Desk, now: Moment) -> CallId {
     let call = desk.new_call_id();
-    let arrival = CallArrival {
-        call,
-        party: Identity::new("Bob", "0777"),
-        called: Text::default(),
-        comeback: None,
-        referred_by_us: false,
-        note: Text::default(),
-    };
-    desk.learn(now, Event::CallArrived(arrival));
+    desk.learn(now, Event::CallArrived(arrival(call, Identity::new("Bob", "0777"))));
     call
 }
 

@@ -2,24 +2,6 @@
 //! to join a caller.
 
 use super::*;
-use crate::parking::{Identity, Lamp, Strength, Text};
-use std::time::Duration;
-
-fn at(ms: u64) -> Moment {
-    Duration::from_millis(ms)
-}
-
-fn slot(id: &str) -> SlotId {
-    SlotId::new(id).unwrap()
-}
-
-fn key(id: &str) -> SlotKey {
-    SlotKey { line: LineId(0), id: slot(id) }
-}
-
-fn jane() -> Identity {
-    Identity::new("Jane Doe", "01614960100")
-}
 
 fn ann() -> Identity {
     Identity::new("Ann", "101")
@@ -27,25 +9,7 @@ fn ann() -> Identity {
 
 /// A desk at a server whose lamps name nobody, with Ann and Ben for colleagues; it is free of everybody.
 fn desk() -> Desk {
-    let line = NewLine {
-        label: "reception@pbx".into(),
-        lot_name: "front".into(),
-        slots: ["701", "702", "703"].map(slot).to_vec(),
-        abilities: Abilities { strength: Strength::Verified, ..Abilities::default() },
-        team: vec![ann(), Identity::new("", "105")],
-        ..NewLine::default()
-    };
-    let mut desk = Desk::with_lines([line]);
-    desk.learn(at(0), Event::Registered);
-    for id in ["701", "702", "703"] {
-        lamp(&mut desk, 1, id, Lamp::Free);
-    }
-    desk
-}
-
-fn lamp(desk: &mut Desk, ms: u64, id: &str, lamp: Lamp) -> Vec<Effect> {
-    let report = LampReport { lamp, ..LampReport::default() };
-    desk.learn(at(ms), Event::LampChanged { slot: slot(id), report })
+    desk_on(NewLine { team: vec![ann(), Identity::new("", "105")], ..ordinary() })
 }
 
 fn call(parkee: Identity, note: &str, waited_s: u32) -> ToldCall {
@@ -66,22 +30,6 @@ fn words(effects: &[Effect]) -> Vec<(String, TeamDeed, ToldCall)> {
         _ => None,
     };
     effects.iter().filter_map(word).collect()
-}
-
-fn ring_and_answer(desk: &mut Desk, ms: u64, party: Identity) -> CallId {
-    let id = desk.new_call_id();
-    let arrival = CallArrival {
-        call: id,
-        party,
-        called: Text::default(),
-        comeback: None,
-        referred_by_us: false,
-        note: Text::default(),
-    };
-    desk.learn(at(ms), Event::CallArrived(arrival));
-    desk.obey(at(ms), Command::Take(id));
-    desk.learn(at(ms), Event::CallAnswered { call: id });
-    id
 }
 
 /// Parks the call and proves it, with the lamp.
@@ -115,7 +63,7 @@ fn once_registered_the_colleagues_are_asked_and_after_an_outage_again() {
 #[test]
 fn who_was_parked_by_us_is_told_with_note_and_so_is_a_change_of_the_note() {
     let mut desk = desk();
-    let id = ring_and_answer(&mut desk, 10, jane());
+    let id = talking(&mut desk, 10, jane());
     desk.obey(at(11), Command::NoteCall { call: id, text: "for Sam, bay 3".into() });
     let effects = park(&mut desk, 20, id, "701");
     assert_eq!(words(&effects), [("701".into(), TeamDeed::Parked, call(jane(), "for Sam, bay 3", 0))]);
@@ -194,7 +142,7 @@ fn a_stranger_is_nobody_and_a_colleagues_name_never_replaces_our_own_knowledge()
     told(&mut desk, 20, Identity::new("Ann", "199"), "701", TeamDeed::Parked, call(jane(), "x", 0));
     told(&mut desk, 20, Identity::default(), "701", TeamDeed::Claimed, call(jane(), "x", 0));
     assert!(parked(&desk, "701").parkee.is_withheld() && desk.slot(&key("701")).unwrap().claim.is_none());
-    let id = ring_and_answer(&mut desk, 30, jane());
+    let id = talking(&mut desk, 30, jane());
     park(&mut desk, 40, id, "702");
     let bob = Identity::new("Bob", "0777");
     told(&mut desk, 50, ann(), "702", TeamDeed::Parked, call(bob.clone(), "no", 0));
@@ -260,7 +208,7 @@ fn a_claim_ends_with_the_colleagues_word_with_the_lamp_with_his_restart_and_with
 #[test]
 fn who_starts_late_is_told_who_is_where_and_by_whom() {
     let mut old = desk();
-    let id = ring_and_answer(&mut old, 10, jane());
+    let id = talking(&mut old, 10, jane());
     old.obey(at(11), Command::NoteCall { call: id, text: "for Sam".into() });
     park(&mut old, 20, id, "701");
     lamp(&mut old, 30, "702", Lamp::Parked);
@@ -307,7 +255,7 @@ fn a_name_that_was_told_in_error_is_taken_back() {
     assert_eq!(there.strength, Strength::Unverified);
     // The park itself, when it is doubted, is what takes back what was told of it.
     let mut desk = self::desk();
-    let id = ring_and_answer(&mut desk, 10, jane());
+    let id = talking(&mut desk, 10, jane());
     park(&mut desk, 20, id, "701");
     lamp(&mut desk, 30, "702", Lamp::Parked);
     let effects = desk.learn(at(40), Event::ParkDoubted { slots: vec![slot("701"), slot("702")] });
@@ -317,7 +265,7 @@ fn a_name_that_was_told_in_error_is_taken_back() {
 #[test]
 fn who_greets_without_end_is_not_answered_without_end() {
     let mut desk = desk();
-    let id = ring_and_answer(&mut desk, 10, jane());
+    let id = talking(&mut desk, 10, jane());
     park(&mut desk, 20, id, "701");
     let mut answers = |ms: u64| {
         let effects = desk.learn(at(ms), Event::TeamTold { from: ann(), news: TeamNews::Hello });

@@ -1,42 +1,18 @@
 //! Telling people, paging, handing over by name, and comebacks: the right sentence about the right caller.
 
 use super::*;
-use crate::parking::{Identity, Lamp, Moment, Strength, Text};
-use std::time::Duration;
-
-fn at(ms: u64) -> Moment {
-    Duration::from_millis(ms)
-}
-
-fn slot(id: &str) -> SlotId {
-    SlotId::new(id).unwrap()
-}
-
-fn key(id: &str) -> SlotKey {
-    SlotKey { line: LineId(0), id: slot(id) }
-}
-
-fn jane() -> Identity {
-    Identity::new("Jane Doe", "01614960100")
-}
 
 fn desk_with(live: bool) -> Desk {
-    let line = NewLine {
+    let mut desk = desk_on(NewLine {
         label: "reception@pbx.example.com".into(),
         slots: ["701", "702", "bay"].map(slot).to_vec(),
-        abilities: Abilities { strength: Strength::Verified, ..Abilities::default() },
         team: vec![Identity::new("Ann", "101"), Identity::new("Ben", "105")],
         page: Some(PageGroup { number: "770".into(), live }),
         comeback_prefix: "Park-".into(),
-        ..NewLine::default()
-    };
-    let mut desk = Desk::with_lines([line]);
+        ..ordinary()
+    });
     desk.people =
         vec![Identity::new("Sam", "120"), Identity::new("Sam Hill", "121"), Identity::new("Dr Patel", "122")];
-    desk.learn(at(0), Event::Registered);
-    for id in ["701", "702", "bay"] {
-        lamp(&mut desk, 1, id, Lamp::Free);
-    }
     desk
 }
 
@@ -44,21 +20,9 @@ fn desk() -> Desk {
     desk_with(false)
 }
 
-fn lamp(desk: &mut Desk, ms: u64, id: &str, lamp: Lamp) {
-    let report = LampReport { lamp, ..LampReport::default() };
-    desk.learn(at(ms), Event::LampChanged { slot: slot(id), report });
-}
-
 fn arrive(desk: &mut Desk, ms: u64, party: Identity, change: impl FnOnce(&mut CallArrival)) -> CallId {
     let call = desk.new_call_id();
-    let mut arrival = CallArrival {
-        call,
-        party,
-        called: Text::default(),
-        comeback: None,
-        referred_by_us: false,
-        note: Text::default(),
-    };
+    let mut arrival = arrival(call, party);
     change(&mut arrival);
     desk.learn(at(ms), Event::CallArrived(arrival));
     call
