@@ -222,6 +222,11 @@ impl Headers {
         self.0.iter().map(parts)
     }
 
+    /// The headers by their kinds, in order.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &Header> {
+        self.0.iter()
+    }
+
     /// The topmost Via.
     pub fn via(&self) -> Option<Via> {
         Via::parse(lexis::split_outside(self.get("Via")?, ',')?.next()?)

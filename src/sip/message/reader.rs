@@ -9,6 +9,8 @@ use super::uri::{Scheme, Uri};
 use super::via::{Seen, Via};
 use super::{Message, Request, Response};
 use memchr::{memchr, memchr2};
+use rsip::Header;
+use rsip::headers::UntypedHeader as _;
 use std::borrow::Cow;
 
 /// The largest message that is read, in bytes; also the largest UDP datagram.
@@ -315,30 +317,34 @@ impl List {
 impl<'a> Essentials<'a> {
     fn of(headers: &'a Headers) -> Self {
         let mut found = Self::default();
-        // The names that are looked for are in their usual spelling: the store has seen to that.
-        for (name, value) in headers.iter() {
-            match name {
-                "Via" => {
+        for header in headers.kinds() {
+            let once = match header {
+                Header::Via(held) => {
                     let first = &mut found.via;
-                    found.vias.take(value, |via| {
+                    found.vias.take(held.value(), |via| {
                         let seen = Via::look(via);
                         first.get_or_insert(seen);
                         seen != Seen::Unreadable
                     });
+                    continue;
                 }
-                "Contact" if value != "*" => found.contacts.take(value, NameAddr::is_one),
-                "From" => found.twice |= found.from.replace(value).is_some(),
-                "To" => found.twice |= found.to.replace(value).is_some(),
-                "Call-ID" => found.twice |= found.call_id.replace(value).is_some(),
-                "CSeq" => found.twice |= found.cseq.replace(value).is_some(),
-                "Max-Forwards" => found.twice |= found.max_forwards.replace(value).is_some(),
-                "Content-Type" => found.twice |= found.content_type.replace(value).is_some(),
-                "Content-Length" => {
+                Header::Contact(held) if held.value() != "*" => {
+                    found.contacts.take(held.value(), NameAddr::is_one);
+                    continue;
+                }
+                Header::From(held) => found.from.replace(held.value()),
+                Header::To(held) => found.to.replace(held.value()),
+                Header::CallId(held) => found.call_id.replace(held.value()),
+                Header::CSeq(held) => found.cseq.replace(held.value()),
+                Header::MaxForwards(held) => found.max_forwards.replace(held.value()),
+                Header::ContentType(held) => found.content_type.replace(held.value()),
+                Header::ContentLength(held) => {
                     found.lengths += 1;
-                    found.twice |= found.length.replace(value).is_some();
+                    found.length.replace(held.value())
                 }
-                _ => {}
-            }
+                _ => continue,
+            };
+            found.twice |= once.is_some();
         }
         found
     }

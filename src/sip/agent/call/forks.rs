@@ -65,6 +65,8 @@ impl Call {
                 learn(&mut dialog);
                 self.heard_forks += 1;
                 let number = self.heard_forks;
+                // They stay as long as the call, most often one: no room for more than there are.
+                self.forks.reserve_exact(1);
                 self.forks.push(Fork { number, dialog, rseq: None, sdp: None, agreed: false });
                 self.forks.len() - 1
             }
