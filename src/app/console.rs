@@ -299,7 +299,7 @@ impl Carrier {
             self.take_journal_reports();
             self.flush();
         }
-        self.records.take(self.engine.take_entries());
+        self.records.take(self.engine.close_journal(self.clock.now()));
         self.records.flush(LEAVE_PATIENCE);
         // What was said last goes out before the connections end.
         tokio::join!(self.net.finish(), self.ami.finish());

@@ -225,6 +225,13 @@ impl Engine {
         std::mem::take(&mut self.entries)
     }
 
+    /// The last of it: the program ends, and with it every call.
+    pub fn close_journal(&mut self, now: Moment) -> Vec<Entry> {
+        let mut entries = self.take_entries();
+        entries.extend(self.follower.close(now));
+        entries
+    }
+
     /// The next deed.
     pub fn poll_deed(&mut self) -> Option<Deed> {
         self.deeds.pop_front()

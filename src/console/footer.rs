@@ -101,6 +101,9 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
             return;
         }
     }
+    if matches!(overlay, Overlay::Prompt(Prompt { asks: Asks::Transfer(_), .. })) {
+        hints.key("tab", "ask there first");
+    }
     hints.key("esc", "close");
 }
 

@@ -92,6 +92,9 @@ pub struct Abilities {
     /// Whether a slot's own number is what is dialled to retrieve from it; else it may be somebody's extension.
     #[serde(default)]
     pub slots_are_dialled: bool,
+    /// Whether a ringing caller can be sent elsewhere; where not, he would be refused.
+    #[serde(default)]
+    pub redirects: bool,
 }
 
 impl Default for Abilities {
@@ -103,6 +106,7 @@ impl Default for Abilities {
             parking_time_s: None,
             lamps_name_callers: false,
             slots_are_dialled: true,
+            redirects: true,
         }
     }
 }

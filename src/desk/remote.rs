@@ -91,6 +91,9 @@ impl Desk {
         let Some(call) = self.call(id).filter(|call| call.phase == Phase::Ringing) else {
             return self.nothing("that call does not ring any more");
         };
+        if !self.abilities(call.line).redirects {
+            return self.nothing("this server sends nobody on unanswered: answer first, then transfer");
+        }
         if to.is_empty() {
             return self.nothing("nobody to send the caller to");
         }

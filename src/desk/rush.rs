@@ -49,6 +49,9 @@ impl Desk {
         if on && self.routes.night.is_empty() {
             return self.nothing("there is nowhere to send callers at night: set night in [calls]");
         }
+        if on && !self.numbered_lines().any(|(_, line)| line.abilities.redirects) {
+            return self.nothing("this server sends nobody on unanswered: it can't be night here");
+        }
         self.presence.night = on;
         let text = match on {
             true => format!("night: new callers go to {}; parked callers still come back", self.routes.night),
@@ -61,8 +64,10 @@ impl Desk {
     pub(super) fn turn_away(&mut self, id: CallId) -> Option<Vec<Effect>> {
         let call = self.call(id).filter(|call| call.comeback.is_none())?;
         let who = self.label(&call.party).to_owned();
+        let sent_on = self.abilities(call.line).redirects;
         let to = match self.presence {
-            Presence { night: true, .. } => self.routes.night.to_string(),
+            Presence { night: true, .. } if sent_on => self.routes.night.to_string(),
+            Presence { do_not_disturb: true, .. } if !sent_on => String::new(),
             Presence { do_not_disturb: true, .. } => self.routes.busy.to_string(),
             Presence { .. } => return None,
         };
@@ -81,7 +86,10 @@ impl Desk {
         };
         let now = self.now;
         let over = self.calls.iter().filter(|call| {
-            call.phase == Phase::Ringing && call.comeback.is_none() && now.saturating_sub(call.since) >= after
+            self.abilities(call.line).redirects
+                && call.phase == Phase::Ringing
+                && call.comeback.is_none()
+                && now.saturating_sub(call.since) >= after
         });
         let over: Vec<CallId> = over.map(|call| call.id).collect();
         let to = self.routes.overflow.to_string();
@@ -91,7 +99,9 @@ impl Desk {
     /// When the next caller has rung too long.
     pub(super) fn overflow_deadline(&self) -> Option<Moment> {
         let after = self.routes.overflow_after.filter(|_| !self.routes.overflow.is_empty())?;
+        let sent_on = |call: &&super::Call| self.abilities(call.line).redirects;
         let ringing = self.calls.iter().filter(|c| c.phase == Phase::Ringing && c.comeback.is_none());
+        let ringing = ringing.filter(sent_on);
         ringing.map(|call| call.since + after).min()
     }
 

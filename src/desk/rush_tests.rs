@@ -67,6 +67,20 @@ fn at_night_and_with_do_not_disturb_new_callers_go_elsewhere_and_parked_ones_com
 }
 
 #[test]
+fn a_server_that_would_refuse_the_caller_is_never_asked_to_send_him_on() {
+    let slots = ["701"].map(|id| SlotId::new(id).unwrap()).to_vec();
+    let abilities = Abilities { redirects: false, ..Abilities::default() };
+    let mut desk = Desk { routes: desk().routes, ..Desk::new("100@lot", "front", slots, abilities) };
+    desk.obey(at(1), Command::Night(Some(true)));
+    assert!(!desk.presence.night);
+    let (call, effects) = ring(&mut desk, 2, None);
+    assert_eq!(effects, vec![]);
+    assert_eq!(desk.obey(at(3), Command::Redirect { call, to: "105".into() }), vec![]);
+    assert_eq!(desk.learn(at(90), Event::Ticked), vec![], "nobody overflows");
+    assert_eq!((desk.calls.len(), desk.overflow_deadline()), (1, None), "he rings on");
+}
+
+#[test]
 fn without_a_target_it_does_not_become_night() {
     let mut desk = desk();
     desk.routes.night = Text::default();

@@ -152,6 +152,7 @@ impl Dialect {
             parking_time_s,
             lamps_name_callers: self.preset.lamps.name_callers,
             slots_are_dialled: self.preset.retrieve.to.is_bare_slot(),
+            redirects: !self.preset.never.contains_key(&preset::Never::Redirect),
         }
     }
 

@@ -135,6 +135,8 @@ pub enum Never {
     CallFreeSlot,
     /// Sending anybody into a slot that is taken. (Nobody ever is; here it stands for the reader.)
     EnterTakenSlot,
+    /// Sending a ringing caller elsewhere (302).
+    Redirect,
 }
 
 /// A dialect file.

@@ -128,6 +128,24 @@ impl Follower {
         entries
     }
 
+    /// The desk is left: no call goes on any more. Whoever is parked stays parked.
+    pub fn close(&mut self, now: Moment) -> Vec<Entry> {
+        let calls = std::mem::take(&mut self.calls);
+        let mut entries = Vec::new();
+        for (id, followed) in calls {
+            let undecided = matches!(
+                followed.was,
+                Phase::Parking { .. } | Phase::PuttingBack { .. } | Phase::Transferring { .. }
+            );
+            let mut ending = self.endings.remove(&id).unwrap_or_default();
+            if undecided && ending.outcome.is_none() {
+                ending.detail = "the console was left before the server had decided".into();
+            }
+            entries.push(Entry::Call(self.over(now, followed, ending)));
+        }
+        entries
+    }
+
     fn wall(&self, moment: Moment) -> u64 {
         self.origin_ms.saturating_add(u64::try_from(moment.as_millis()).unwrap_or(u64::MAX))
     }

@@ -137,6 +137,22 @@ fn every_end_has_its_name() {
 }
 
 #[test]
+fn leaving_ends_every_call_and_keeps_who_is_parked() {
+    let mut scene = Scene::new(Vec::new());
+    scene.park();
+    scene.talk("A", "1");
+    scene.ring("B", "2");
+    scene.obey(Command::Quit);
+    scene.obey(Command::Quit);
+    for entry in scene.follower.close(scene.now) {
+        let Entry::Call(record) = entry else { panic!("no stay ends: {entry:?}") };
+        scene.calls.insert(record.id, record);
+    }
+    assert_eq!(scene.outcomes(), [Outcome::Parked, Outcome::Ended, Outcome::TurnedAway]);
+    assert_eq!(scene.parks.values().next().unwrap().fate, Fate::Waiting);
+}
+
+#[test]
 fn a_parked_caller_has_a_stay_and_the_retrieve_ends_it() {
     let mut scene = Scene::new(Vec::new());
     scene.park();
