@@ -28,7 +28,8 @@ impl Lot {
         }
     }
 
-    fn make_lot(&mut self, name: &str) {
+    /// Makes the dynamic lot of that name, where it may be and isn't yet.
+    pub(super) fn make_lot(&mut self, name: &str) {
         if self.lots.iter().any(|lot| lot.config().name == *name) {
             return;
         }

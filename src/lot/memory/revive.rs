@@ -139,6 +139,8 @@ impl Lot {
             phase: Phase::Waiting { until: due },
             returns: Default::default(),
         };
+        // A dynamic lot is made for him, as it was for whoever parked him.
+        self.make_lot(&parking.lot);
         let named = self.lots.iter_mut().find(|lot| lot.config().name == parking.lot);
         let seated = match named.map(|lot| lot.restore(parked.clone()).cloned()) {
             Some(Ok(parked)) => Some(parked),
