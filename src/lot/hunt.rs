@@ -205,7 +205,7 @@ impl Lot {
             contact: b.contact.clone(),
             source: b.source,
             from: None,
-            headers: to.iter().cloned().collect(),
+            headers: to.iter().cloned().chain(routes(b)).collect(),
             account: None,
         };
         let targets: Vec<Target> = self.registrar.phones(user).iter().map(phone).collect();
@@ -233,6 +233,11 @@ impl Lot {
             self.presence.touch(&group.extension);
         }
     }
+}
+
+/// The proxies that lie between us and a phone (RFC 3327 5.3).
+fn routes(phone: &super::registrar::Binding) -> impl Iterator<Item = (String, String)> {
+    phone.path.iter().map(|path| ("Route".to_owned(), path.clone()))
 }
 
 /// A URI that the administrator wrote down.

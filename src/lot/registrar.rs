@@ -14,6 +14,11 @@ use std::time::Duration;
 pub const MIN_EXPIRES_S: u32 = 30;
 /// The most Contact values that one REGISTER may carry.
 pub const MAX_CONTACTS_PER_REQUEST: usize = 16;
+/// How often a phone on a connection shall ping us, in seconds (RFC 5626 5.4).
+const FLOW_TIMER_S: u32 = 120;
+/// The most proxies on the way to one phone, and the most bytes of their names.
+const MAX_PATHS: usize = 8;
+const MAX_PATH_BYTES: usize = 1_024;
 /// What is granted to a phone that names no time.
 const DEFAULT_EXPIRES_S: u32 = 3_600;
 
@@ -28,6 +33,10 @@ pub struct Binding {
     pub expires_at: Moment,
     /// `+sip.instance`, which stays when the address changes (RFC 5626).
     instance: Option<String>,
+    /// Which of the connections of this instance it is (RFC 5626 4.2.1).
+    reg_id: Option<u32>,
+    /// The proxies that requests to it pass, in their order (RFC 3327).
+    pub path: Vec<String>,
     call_id: String,
     cseq: u32,
     refreshed: Moment,
@@ -99,6 +108,8 @@ impl Registrar {
         if !wishes.is_empty() && self.keeps {
             self.changed.insert(user.name.clone());
         }
+        let path = paths_of(request);
+        let outbound = keeps_connection(from, request);
         let mut changes = Vec::new();
         for wish in wishes {
             let known = bindings.len();
@@ -113,6 +124,8 @@ impl Registrar {
             }
             bindings.push(Binding {
                 instance: wish.contact.params.get("+sip.instance").map(str::to_owned),
+                reg_id: reg_id_of(&wish.contact).filter(|_| outbound),
+                path: path.clone(),
                 contact: wish.contact.uri,
                 source: from,
                 expires_at: now + Duration::from_secs(wish.expires_s.into()),
@@ -126,7 +139,14 @@ impl Registrar {
             !bindings.iter().any(|b| b.source == **old) && bindings.iter().any(|b| b.source == from)
         };
         changes.extend(before.iter().filter(left).map(|old| Change::Moved { from: *old, to: from }));
-        (self.list(now, &user.name), changes)
+        let mut answer = self.list(now, &user.name);
+        answer.headers.extend(path.into_iter().map(|path| ("Path".to_owned(), path)));
+        if outbound {
+            // RFC 5626 6: we keep to it. Our side answers pings, and this is how often we want them.
+            answer.headers.push(("Require".to_owned(), "outbound".to_owned()));
+            answer.headers.push(("Flow-Timer".to_owned(), FLOW_TIMER_S.to_string()));
+        }
+        (answer, changes)
     }
 
     /// The wishes of a REGISTER; an error is its answer.
@@ -148,6 +168,11 @@ impl Registrar {
         let contacts = request.headers.contacts();
         if contacts.len() > MAX_CONTACTS_PER_REQUEST {
             return Err(refuse(403));
+        }
+        // RFC 3327 5.3, and a bound on what is kept for each phone.
+        let paths = paths_of(request);
+        if paths.len() > MAX_PATHS || paths.iter().map(String::len).sum::<usize>() > MAX_PATH_BYTES {
+            return Err(refuse(400));
         }
         let mut wishes = Vec::new();
         for contact in contacts {
@@ -222,6 +247,8 @@ impl Binding {
     fn is_of(&self, contact: &NameAddr) -> bool {
         let instance = contact.params.get("+sip.instance");
         let same_instance = instance.is_some() && instance == self.instance.as_deref();
+        // A phone with several connections has one binding for each (RFC 5626 6).
+        let same_instance = same_instance && (self.reg_id.is_none() || self.reg_id == reg_id_of(contact));
         let (a, b) = (&self.contact, &contact.uri);
         let same_uri = a.user == b.user && a.host.eq_ignore_ascii_case(&b.host) && a.port == b.port;
         same_instance || same_uri
@@ -234,6 +261,27 @@ impl Binding {
         }
         contact
     }
+}
+
+/// The way that requests to a phone take, as its proxies have noted it.
+fn paths_of(request: &Request) -> Vec<String> {
+    request.headers.routes("Path").iter().map(ToString::to_string).collect()
+}
+
+fn reg_id_of(contact: &NameAddr) -> Option<u32> {
+    contact.params.get("reg-id").and_then(|id| id.parse().ok())
+}
+
+/// Whether the phone keeps a connection to us as RFC 5626 wants. Not over UDP: its keep-alive there is STUN, which we
+/// don't speak; and not through a proxy, for the connection is with the proxy then.
+fn keeps_connection(from: Peer, request: &Request) -> bool {
+    let knows = request.headers.list("Supported").iter().any(|tag| tag.eq_ignore_ascii_case("outbound"));
+    let named = request
+        .headers
+        .contacts()
+        .iter()
+        .any(|c| reg_id_of(c).is_some() && c.params.get("+sip.instance").is_some());
+    knows && named && from.transport.is_reliable() && request.headers.get("Path").is_none()
 }
 
 #[cfg(test)]
@@ -356,6 +404,50 @@ mod tests {
         phone.cseq -= 1;
         assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>;expires=0")]).0, 500);
         assert_eq!(phone.registrar.count(), 1);
+    }
+
+    #[test]
+    fn a_phone_that_keeps_two_connections_has_two_bindings_and_is_told_how_often_to_ping() {
+        let mut registrar = Registrar::default();
+        let mut send = |cseq: u32, port: u16, reg_id: u32, transport| {
+            let mut request = Request::new(Method::Register, Uri::sip("", "parkdeck"));
+            let contact = format!("<sip:ann@10.0.0.5:{port}>;+sip.instance=\"<urn:uuid:1>\";reg-id={reg_id}");
+            let cseq = format!("{cseq} REGISTER");
+            for (name, value) in [
+                ("To", "<sip:ann@parkdeck>"),
+                ("Call-ID", "one"),
+                ("CSeq", &cseq),
+                ("Supported", "path, outbound"),
+                ("Contact", &contact),
+            ] {
+                request.headers.push(name, value);
+            }
+            let from = Peer::new(transport, ([192, 0, 2, 7], port).into());
+            let (answer, _) = registrar.register(NOW, &ann(), 3_600, from, &request);
+            let told = |wanted: &str| answer.headers.iter().any(|(name, _)| name == wanted);
+            (told("Require"), told("Flow-Timer"), registrar.count())
+        };
+        use crate::sip::Transport;
+        assert_eq!(send(1, 1, 1, Transport::Tcp), (true, true, 1));
+        assert_eq!(send(2, 2, 2, Transport::Tcp), (true, true, 2));
+        assert_eq!(
+            send(3, 3, 1, Transport::Tcp),
+            (true, true, 2),
+            "a new connection in the place of the first"
+        );
+        assert_eq!(send(4, 4, 9, Transport::Udp).0, false, "over UDP that would promise STUN");
+    }
+
+    #[test]
+    fn the_way_to_a_phone_behind_proxies_is_kept_and_told() {
+        let mut phone = Phone::new();
+        let path = ("Path", "<sip:p1.example;lr>, <sip:192.0.2.9;lr>");
+        let (status, headers) = phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>"), path]);
+        assert_eq!(status, 200);
+        assert!(headers.contains(&"<sip:p1.example;lr>".to_owned()), "{headers:?}");
+        assert_eq!(phone.registrar.phones("ann")[0].path, ["<sip:p1.example;lr>", "<sip:192.0.2.9;lr>"]);
+        let many = vec!["<sip:p.example;lr>"; MAX_PATHS + 1].join(", ");
+        assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>"), ("Path", &many)]).0, 400);
     }
 
     #[test]

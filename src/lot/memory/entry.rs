@@ -124,6 +124,12 @@ pub struct SavedPhone {
     /// `+sip.instance`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
+    /// Which of the connections of this instance it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reg_id: Option<u32>,
+    /// The proxies that requests to it pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<String>,
     /// Call-ID of its registration.
     pub call_id: String,
     /// CSeq of its registration.

@@ -3,7 +3,7 @@
 use super::{Binding, Registrar};
 use crate::lot::memory::SavedPhone;
 use crate::parking::Moment;
-use crate::sip::message::Uri;
+use crate::sip::message::{NameAddr, Uri};
 
 impl Binding {
     /// To be written down, with the wall-clock time at which it expires.
@@ -13,6 +13,8 @@ impl Binding {
             source: self.source.to_string(),
             expires_ms,
             instance: self.instance.clone(),
+            reg_id: self.reg_id,
+            path: self.path.clone(),
             call_id: self.call_id.clone(),
             cseq: self.cseq,
         }
@@ -61,6 +63,8 @@ impl Registrar {
             source,
             expires_at,
             instance: saved.instance.clone(),
+            reg_id: saved.reg_id,
+            path: saved.path.iter().filter_map(|p| NameAddr::parse(p)).map(|p| p.to_string()).collect(),
             call_id: saved.call_id.clone(),
             cseq: saved.cseq,
             refreshed: now,

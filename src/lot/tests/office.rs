@@ -24,7 +24,9 @@ struct Chaos {
 
 impl Chaos {
     fn new(seed: u64, loss_percent: u32) -> Self {
-        let mut world = office_with("parkingtime = 15\ncomebackdialtime = 6");
+        let group = "[[groups]]\nname = 'All'\nextension = '200'\nmembers = ['100', '101']\ntimeout = 5\n\
+                     strategy = 'linear'\nfallback = '102'";
+        let mut world = office_of("parkingtime = 15\ncomebackdialtime = 6", group);
         let lamps = ["701", "702", "703"].map(|slot| (slot, world.watch(BOB, slot))).to_vec();
         world.run_ms(100);
         world.loss_percent = loss_percent;
@@ -48,9 +50,9 @@ impl Chaos {
 
     fn step(&mut self) {
         let staff = *[ANN, BOB].choose(&mut self.chance).unwrap();
-        let other = *["100", "101"].choose(&mut self.chance).unwrap();
+        let other = *["100", "101", "200"].choose(&mut self.chance).unwrap();
         let slot = *["701", "702", "703"].choose(&mut self.chance).unwrap();
-        match self.chance.random_range(0..16) {
+        match self.chance.random_range(0..17) {
             0 | 1 => {
                 let who = *[JANE, KURT].choose(&mut self.chance).unwrap();
                 if self.callers.iter().filter(|(w, _, gone)| *w == who && !gone).count() < 2 {
@@ -85,12 +87,16 @@ impl Chaos {
             }
             12 | 13 => {
                 if let Some(call) = self.a_call_of(staff) {
-                    let to = *["100", "101", "102"].choose(&mut self.chance).unwrap();
+                    let to = *["100", "101", "102", "200"].choose(&mut self.chance).unwrap();
                     self.world.refer(staff, call, to, &[]);
                 }
             }
             14 => {
                 self.world.dial(staff, "700");
+            }
+            16 => {
+                let ringing = *["*8100", "*8101", "*8102", "*8200"].choose(&mut self.chance).unwrap();
+                self.world.dial(staff, ringing);
             }
             15 => {
                 let (one, two) = (self.a_call_of(staff), self.a_call_of(staff));

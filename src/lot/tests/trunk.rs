@@ -242,3 +242,16 @@ fn a_server_that_is_not_found_is_looked_up_again() {
     world.run_s(31);
     assert!(world.lot.poll_lookup().is_some());
 }
+
+#[test]
+fn a_connection_is_opened_to_a_trunks_server_and_to_nobody_else() {
+    let mut world = office_of("", &TRUNK.replace("server = ", "transport = \"tcp\"\n    server = "));
+    let lookup = world.lot.poll_lookup().unwrap();
+    assert_eq!(lookup.transport, crate::sip::Transport::Tcp);
+    let server = Peer::new(crate::sip::Transport::Tcp, "192.0.2.15:5060".parse().unwrap());
+    world.lot.set_trunk_servers(world.now, "provider", vec![server]);
+    let sent = world.lot.poll_transmit().expect("a REGISTER, for which the connection is opened");
+    assert_eq!(sent.to, server);
+    assert!(sent.bytes.starts_with(b"REGISTER sip:provider.test SIP/2.0"));
+    assert!(world.lot.poll_transmit().is_none());
+}

@@ -3,6 +3,8 @@
 // Outside `#[test]` functions a failed step may panic here too.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic)]
 
+mod office;
+#[path = "../peers/mod.rs"]
 mod peers;
 
 use peers::LOOPBACK;
@@ -40,17 +42,23 @@ struct Lot {
 impl Lot {
     /// baresip 1.0 gives up when it is offered SHA-256: hence MD5. Slots from 701; seconds until a comeback, and for which it rings.
     fn start(slots: u16, parking_s: u32) -> Self {
+        Self::start_with(slots, parking_s, "")
+    }
+
+    /// The same with more tables: groups, trunks. Everybody may call outside where there is a trunk.
+    fn start_with(slots: u16, parking_s: u32, more: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("parkdeck-lot-").tempdir().unwrap();
         let sip = SocketAddr::from((LOOPBACK, free_udp_port(LOOPBACK)));
         let mut text = format!("listen = \"{sip}\"\nrealm = \"office.test\"\ndigest = \"md5\"\n");
         for (user, extension, name) in USERS {
             text += &format!(
-                "[[users]]\nname = \"{user}\"\nsecret = \"{user}-secret\"\ndisplay_name = \"{name}\"\nextension = \"{extension}\"\n"
+                "[[users]]\nname = \"{user}\"\nsecret = \"{user}-secret\"\ndisplay_name = \"{name}\"\nextension = \"{extension}\"\n\
+                 permissions = {{ trunk = true }}\n"
             );
         }
         text += &format!(
             "[[lots]]\nname = \"front\"\nparkext = \"700\"\nparkpos = \"701-{}\"\nparkingtime = {parking_s}\n\
-             comebackdialtime = 20\n[log]\ntrace = \"on\"\ntrace_file = \"trace.txt\"\n",
+             comebackdialtime = 20\n[log]\ntrace = \"on\"\ntrace_file = \"trace.txt\"\n{more}",
             700 + slots
         );
         let file = folder.path().join("lot.toml");
