@@ -29,7 +29,8 @@
 //! | silence, and back | lamps stale, then fresh | `restarts::a_server_that_stops_…` |
 //! | no lot at all | says so, sends nothing | `restarts::a_server_without_park_…` |
 //!
-//! Beside the table: other numbers, two lots, sixty slots (`lots`), two consoles at the same moment (`races`).
+//! Beside the table: other numbers, two lots, sixty slots (`lots`), two consoles at the same moment (`races`), the waiting
+//! tone and the live page (`headset`).
 //! Not here: an identity by re-INVITE (our Allow has UPDATE always), PUBLISH (never sent), lamps of staff.
 
 // Outside `#[test]` functions a failed step may panic here too.
@@ -52,6 +53,7 @@ macro_rules! on_each_asterisk {
 
 mod comebacks;
 mod full;
+mod headset;
 mod lamps;
 mod lots;
 mod parks;
