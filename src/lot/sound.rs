@@ -358,6 +358,54 @@ mod tests {
         }
     }
 
+    /// The lot with a leg whose keys in descriptions are agreed on with a phone, and that phone's side of it.
+    fn keys_agreed() -> (Sound, LegSound, Sound, LegSound) {
+        let (mut lot, mut phone) = (sound(SecureMedia::Required, 1), sound(SecureMedia::Required, 2));
+        let mut leg = lot.open(peer(Transport::Tls)).unwrap();
+        let mut other = phone.open(peer(Transport::Tls)).unwrap();
+        let offer = lot.offer(&mut leg, CODECS.to_vec());
+        let answer = phone.answer(&mut other, &offer, None).unwrap();
+        lot.accept(&mut leg, &answer).unwrap();
+        (lot, leg, phone, other)
+    }
+
+    /// The keys that stand in a description.
+    fn keys_in(description: &[u8]) -> Vec<String> {
+        let text = String::from_utf8_lossy(description);
+        let inline = text.lines().filter(|line| line.starts_with("a=crypto:"));
+        inline.filter_map(|line| line.split("inline:").nth(1).map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn fresh_keys_are_offered_with_what_is_agreed_on_and_used_once_they_are_answered() {
+        let (mut lot, mut leg, mut phone, mut other) = keys_agreed();
+        let first = lot.offer(&mut leg, CODECS.to_vec());
+        while lot.poll().is_some() {}
+        let codec = leg.codec().unwrap();
+        let offer = lot.offer_fresh_keys(&mut leg).expect("keys stand in its descriptions");
+        let (old, fresh) = (keys_in(&first), keys_in(&offer));
+        assert!(!fresh.is_empty() && fresh.iter().all(|key| !old.contains(key)), "{old:?} {fresh:?}");
+        assert_eq!(sdp::codecs_of(&offer), [codec], "nothing but the keys is new");
+        assert!(lot.poll().is_none(), "the old ones are in use until the answer");
+        let answer = phone.answer(&mut other, &offer, None).unwrap();
+        lot.accept(&mut leg, &answer).unwrap();
+        let commands: Vec<Command> = std::iter::from_fn(|| lot.poll()).collect();
+        assert!(commands.iter().any(|command| matches!(command, Command::Protect { .. })), "{commands:?}");
+        // A handshake makes its own keys, and in clear there are none.
+        for (transport, policy) in
+            [(Transport::Udp, SecureMedia::Required), (Transport::Tls, SecureMedia::Off)]
+        {
+            let (mut lot, mut phone) = (sound(policy, 1), sound(policy, 2));
+            let mut leg = lot.open(peer(transport)).unwrap();
+            let mut other = phone.open(peer(transport)).unwrap();
+            let offer = lot.offer(&mut leg, CODECS.to_vec());
+            assert!(lot.offer_fresh_keys(&mut leg).is_none(), "nothing is agreed on yet");
+            let answer = phone.answer(&mut other, &offer, None).unwrap();
+            lot.accept(&mut leg, &answer).unwrap();
+            assert!(lot.offer_fresh_keys(&mut leg).is_none(), "{transport:?} {policy:?}");
+        }
+    }
+
     #[test]
     fn no_two_legs_share_a_key_and_what_is_required_is_not_given_up() {
         let mut lot = sound(SecureMedia::Required, 1);
