@@ -134,8 +134,11 @@ impl Witness {
                     open.extend(name(&r.headers).filter(|_| binds.contains(&r.method)));
                 }
                 Message::Response(r) if !seen.ours && r.status >= 200 => {
-                    if let Some(answered) = name(&r.headers) {
-                        open.remove(&answered);
+                    if let Some((call_id, number, method)) = name(&r.headers) {
+                        // What went to another server in place of one that is silent has the next number.
+                        let stands_for =
+                            |it: &(String, u32, String)| it.0 == call_id && it.2 == method && it.1 <= number;
+                        open.retain(|it| !stands_for(it));
                     }
                 }
                 _ => {}
@@ -366,6 +369,18 @@ mod tests {
         let after = Duration::from_millis(20);
         assert_eq!(seen.identity("c"), Some(Told { by: "UPDATE", header: "P-Asserted-Identity", after }));
         assert_eq!(seen.identity("another"), None);
+    }
+
+    #[test]
+    fn what_was_answered_by_the_next_server_is_answered() {
+        let register = "REGISTER sip:x.test SIP/2.0";
+        let seen = witness(&[
+            (1, true, message(register, "1 REGISTER", "", "")),
+            (2, true, message(register, "2 REGISTER", "", "")),
+            (3, true, message("BYE sip:b@x.test SIP/2.0", "1 BYE", "", "")),
+            (4, false, message("SIP/2.0 200 OK", "2 REGISTER", "", "")),
+        ]);
+        assert_eq!(seen.unanswered(), 1, "the BYE");
     }
 
     #[test]
