@@ -8,7 +8,7 @@ use super::people::{People, Sources};
 use super::records::Records;
 use super::screen::{self, ScreenLink};
 use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
-use super::settings::{first_desk, phone_configs, start_sound};
+use super::settings::{first_desk, phone_configs, recordings, start_sound};
 use super::theme::{fitted, theme};
 use super::trace::{self, Recorder};
 use crate::config::{self, Config};
@@ -178,8 +178,9 @@ impl Carrier {
         };
         let Some(Found { servers, net, local, other }) = found else { return Ok(()) };
         let heard = Arc::new(Notify::new());
+        let recordings = recordings(&start.config, start.memory.as_deref());
         let (media, silent_because) =
-            start_sound(&start.config, local.ip(), other.map(|o| o.ip()), heard.clone());
+            start_sound(&start.config, recordings, local.ip(), other.map(|o| o.ip()), heard.clone());
         let fingerprint = media.as_ref().map(MediaHandle::fingerprint);
         let phones =
             phone_configs(&start.config, &start.dialects, &start.passwords, &servers, local, fingerprint)?;

@@ -170,7 +170,7 @@ impl Engine {
         if let media::Report::KeysAging { stream } = &report {
             self.phones.renew_keys(now, sound::call(*stream));
         }
-        if let Some(event) = self.sound.report(&self.desk, report) {
+        if let Some(event) = self.sound.report(now, &self.desk, report) {
             self.learn(now, event);
         }
         self.settle(now);

@@ -4,7 +4,8 @@ use crate::config::{self, Config};
 use crate::desk::{Desk, NewLine, PageGroup, Routes};
 use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
-use crate::io::sound::{Device, Driver, MediaEngine, MediaHandle, SoundOptions};
+use crate::io::sound::{Device, Driver, Format, MediaEngine, MediaHandle, Recordings, SoundOptions};
+use crate::media::Country;
 use crate::parking::{Identity, Text};
 use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
@@ -12,6 +13,7 @@ use crate::sip::{Account, Peer, identity, sdp};
 use color_eyre::eyre::eyre;
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -82,8 +84,32 @@ fn media_bind(address: IpAddr, chosen: Option<IpAddr>) -> IpAddr {
     }
 }
 
+/// Whose tones are played: the configured country's, else that of the language settings, else E.180's.
+fn country(configured: Option<&str>) -> &'static Country {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let locale = || ["LC_ALL", "LC_TELEPHONE", "LANG"].into_iter().find_map(variable);
+    // `de_AT.UTF-8`: the part between.
+    let territory = || Some(locale()?.split(['.', '@']).next()?.split_once('_')?.1.to_owned());
+    let code = configured.map(str::to_owned).or_else(territory);
+    code.and_then(|code| Country::find(&code)).unwrap_or(Country::INTERNATIONAL)
+}
+
+/// Where recordings go: the configured folder, else one beside the memory; nowhere in the demo.
+pub(super) fn recordings(config: &Config, memory: Option<&Path>) -> Option<Recordings> {
+    let beside = || memory.map(|file| file.with_file_name("recordings"));
+    Some(Recordings {
+        folder: config.recording.folder.clone().or_else(beside)?,
+        format: match config.recording.format {
+            config::RecordingFormat::Opus => Format::Opus,
+            config::RecordingFormat::Wav => Format::Wav,
+        },
+        tone: config.recording.tone,
+    })
+}
+
 pub(super) fn start_sound(
     config: &Config,
+    recordings: Option<Recordings>,
     address: IpAddr,
     other: Option<IpAddr>,
     heard: Arc<Notify>,
@@ -112,6 +138,8 @@ pub(super) fn start_sound(
             Some(name) if config.sound.enabled => Device::Named(name.clone()),
             _ => Device::Off,
         },
+        country: country(config.sound.country.as_deref()),
+        recordings,
         seed: entropy(),
     };
     match MediaEngine::start(options, move || heard.notify_one()) {
@@ -222,4 +250,16 @@ fn phone_config(
         security: media_security(config, account, fingerprint),
         seed: key_entropy().into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_country_that_can_be_configured_has_tones() {
+        let known: Vec<&str> = config::COUNTRIES.into_iter().filter(|c| Country::find(c).is_some()).collect();
+        assert_eq!(known, config::COUNTRIES);
+        assert_eq!(Country::codes().count(), config::COUNTRIES.len());
+    }
 }

@@ -1,12 +1,12 @@
 //! The desk's sound plan and the phone's steps as commands for the media threads, and their reports as events.
 
-use crate::desk::{CallId, Desk, Event, RingTone, SoundDeed, SoundPlan, SoundState};
+use crate::desk::{self, CallId, Desk, Event, RingTone, SoundDeed, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
 use crate::media::{
-    Clip, Codec, Command, Cue, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, SrtpKey,
-    SrtpSuite, StreamConfig, StreamId,
+    self, Clip, Codec, Command, Cue, DeviceDelay, DtlsRole, Protection, QualityMeter, Report, RingPattern,
+    Role, Sink, Source, SrtpKey, SrtpSuite, StreamConfig, StreamFigures, StreamId,
 };
-use crate::parking::Text;
+use crate::parking::{Moment, Text};
 use crate::sip::sdp::{self, Negotiated};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +20,20 @@ pub struct SoundDirector {
     muted: bool,
     ring_back: bool,
     waiting_tone: bool,
+    call_waits: bool,
+    listening: BTreeMap<CallId, Listening>,
+    devices: DeviceDelay,
+}
+
+/// How a call's sound is followed.
+struct Listening {
+    codec: Codec,
+    /// Both of us send: either direction can be missed.
+    both_ways: bool,
+    meter: Option<QualityMeter>,
+    /// It is another state than before: what was missing before is no sign.
+    anew: bool,
+    told: Option<desk::Quality>,
 }
 
 impl SoundDirector {
@@ -45,6 +59,11 @@ impl SoundDirector {
                 };
                 self.commands.push_back(Command::Protect { stream, protection });
                 let config = StreamConfig { signalling, ..stream_config(&negotiated) };
+                let both_ways = config.send && config.receive;
+                let before = self.listening.remove(&call);
+                let (meter, told) = before.map_or((None, None), |before| (before.meter, before.told));
+                let listening = Listening { codec: config.codec, both_ways, meter, anew: true, told };
+                self.listening.insert(call, listening);
                 self.commands.push_back(Command::Configure { stream, config });
             }
             SoundStep::Digit { call, digit } => {
@@ -52,9 +71,11 @@ impl SoundDirector {
             }
             SoundStep::Close { call } => {
                 self.open.remove(&call);
+                self.listening.remove(&call);
                 // A plan that still names this call must be sent anew should the number ever be open again.
                 self.plan.heard = self.plan.heard.filter(|c| *c != call);
                 self.plan.spoken_to = self.plan.spoken_to.filter(|c| *c != call);
+                self.plan.joined = self.plan.joined.filter(|c| *c != call);
                 self.commands.push_back(Command::Close { stream: stream(call) });
             }
         }
@@ -71,6 +92,7 @@ impl SoundDirector {
         let plan = SoundPlan {
             heard: plan.heard.filter(|c| self.open.contains_key(c)),
             spoken_to: plan.spoken_to.filter(|c| self.open.contains_key(c)),
+            joined: plan.joined.filter(|c| self.open.contains_key(c)),
             ..plan
         };
         let before = std::mem::replace(&mut self.plan, plan);
@@ -78,14 +100,7 @@ impl SoundDirector {
             self.waiting_tone = false;
             self.commands.push_back(Command::Play { cue: Cue::Off });
         }
-        if before.spoken_to != plan.spoken_to {
-            self.switch(before.spoken_to, |stream| Command::Send { stream, source: Source::Silence });
-            self.switch(plan.spoken_to, |stream| Command::Send { stream, source: Source::Headset });
-        }
-        if before.heard != plan.heard {
-            self.switch(before.heard, |stream| Command::Hear { stream, sink: Sink::Discard });
-            self.switch(plan.heard, |stream| Command::Hear { stream, sink: Sink::Headset });
-        }
+        self.route(&before, &plan);
         if before.ring != plan.ring {
             let pattern = match plan.ring {
                 RingTone::Silent => RingPattern::Off,
@@ -104,9 +119,42 @@ impl SoundDirector {
             let cue = if ring_back { Cue::RingBack } else { Cue::Off };
             self.commands.push_back(Command::Play { cue });
         }
+        self.let_know_of_calls(&plan);
         if plan.waiting_tone && !self.waiting_tone {
             self.waiting_tone = true;
             self.commands.push_back(Command::Play { cue: Cue::Waiting });
+        }
+    }
+
+    /// Who is sent what, and who is heard: first what ends, then what begins.
+    fn route(&mut self, before: &SoundPlan, plan: &SoundPlan) {
+        let (was_sent, is_sent) = (sources(before), sources(plan));
+        for (call, source) in &was_sent {
+            if !is_sent.contains(&(*call, *source)) {
+                self.switch(Some(*call), |stream| Command::Send { stream, source: Source::Silence });
+            }
+        }
+        for (call, with) in &is_sent {
+            if !was_sent.contains(&(*call, *with)) {
+                let source = with.map_or(Source::Headset, |other| Source::Joined(stream(other)));
+                self.switch(Some(*call), |stream| Command::Send { stream, source: source.clone() });
+            }
+        }
+        let (was_heard, is_heard) = ([before.heard, before.joined], [plan.heard, plan.joined]);
+        for call in was_heard.into_iter().flatten().filter(|call| !is_heard.contains(&Some(*call))) {
+            self.switch(Some(call), |stream| Command::Hear { stream, sink: Sink::Discard });
+        }
+        for call in is_heard.into_iter().flatten().filter(|call| !was_heard.contains(&Some(*call))) {
+            self.switch(Some(call), |stream| Command::Hear { stream, sink: Sink::Headset });
+        }
+    }
+
+    /// Somebody rings while the operator talks: a tone in the second ear, where there is one.
+    fn let_know_of_calls(&mut self, plan: &SoundPlan) {
+        let waits = plan.ring != RingTone::Silent && plan.spoken_to.is_some();
+        if std::mem::replace(&mut self.call_waits, waits) != waits && !self.ring_back {
+            let cue = if waits { Cue::CallWaiting } else { Cue::Off };
+            self.commands.push_back(Command::Play { cue });
         }
     }
 
@@ -114,6 +162,13 @@ impl SoundDirector {
     pub fn perform(&mut self, deed: SoundDeed) {
         match deed {
             SoundDeed::TakeDevice => self.commands.push_back(Command::TakeOffered),
+            SoundDeed::Record { call, label } => {
+                let (stream, label) = (stream(call), label.to_string());
+                self.commands.push_back(Command::Record { stream, label });
+            }
+            SoundDeed::StopRecording { call } => {
+                self.commands.push_back(Command::StopRecording { stream: stream(call) });
+            }
         }
     }
 
@@ -124,7 +179,7 @@ impl SoundDirector {
     }
 
     /// What a report means for the desk, if anything.
-    pub fn report(&self, desk: &Desk, report: Report) -> Option<Event> {
+    pub fn report(&mut self, now: Moment, desk: &Desk, report: Report) -> Option<Event> {
         let sound = desk.sound.clone();
         let state = match report {
             Report::Digit { stream, digit } => {
@@ -138,11 +193,27 @@ impl SoundDirector {
                 let outcome = Err(Text::new(&reason));
                 return Some(Event::SoundSecured { call: call(stream), outcome });
             }
-            Report::Levels { microphone_dbfs, headset_dbfs } => SoundState {
-                microphone_level: meter(microphone_dbfs),
-                ear_level: meter(headset_dbfs),
-                ..sound
-            },
+            Report::Figures { stream, figures } => return self.measured(now, desk, call(stream), &figures),
+            Report::RecordingStarted { stream, file } => {
+                return Some(Event::RecordingBegun { call: call(stream), file: Text::new(&file) });
+            }
+            Report::RecordingEnded { stream, file } => {
+                let file = Some(Text::new(&file));
+                return Some(Event::RecordingOver { call: call(stream), file, failed: None });
+            }
+            Report::RecordingFailed { stream, file, reason } => {
+                let (file, failed) = (file.map(|file| Text::new(&file)), Some(Text::new(&reason)));
+                return Some(Event::RecordingOver { call: call(stream), file, failed });
+            }
+            Report::Levels { microphone_dbfs, headset_dbfs, delay } => {
+                self.devices = delay;
+                self.hear_ourselves(now, desk, microphone_dbfs);
+                SoundState {
+                    microphone_level: meter(microphone_dbfs),
+                    ear_level: meter(headset_dbfs),
+                    ..sound
+                }
+            }
             Report::DeviceReady { role: Role::Microphone, name, .. } => {
                 SoundState { microphone: Some(Ok(Text::new(&name))), offered: None, ..sound }
             }
@@ -170,6 +241,71 @@ fn without(sound: SoundState, role: Role, why: &str) -> Option<SoundState> {
         Role::Microphone => Some(SoundState { microphone: why, microphone_level: 0, ..sound }),
         Role::Headset => Some(SoundState { headset: why, ear_level: 0, ..sound }),
         Role::Ringer | Role::SecondEar => None,
+    }
+}
+
+impl SoundDirector {
+    /// Tells the call that is spoken to how loud we are.
+    fn hear_ourselves(&mut self, now: Moment, desk: &Desk, level_dbfs: f32) {
+        let live = matches!(desk.sound.microphone, Some(Ok(_))) && !desk.sound.muted;
+        for (call, listening) in &mut self.listening {
+            let spoken_to = self.plan.spoken_to == Some(*call) || self.plan.joined == Some(*call);
+            if let Some(meter) = &mut listening.meter {
+                meter.hear_ourselves(now, Some(level_dbfs).filter(|_| live && spoken_to));
+            }
+        }
+    }
+
+    /// A call's figures as what the board shows; `None` where that is the same as before.
+    fn measured(&mut self, now: Moment, desk: &Desk, id: CallId, figures: &StreamFigures) -> Option<Event> {
+        let live = matches!(desk.sound.microphone, Some(Ok(_)));
+        let talks = self.plan.spoken_to == Some(id) || self.plan.joined == Some(id);
+        let devices = self.devices;
+        let listening = self.listening.get_mut(&id)?;
+        let meter = listening.meter.get_or_insert_with(|| QualityMeter::new(now));
+        if std::mem::take(&mut listening.anew) || !talks {
+            meter.begin_again(now);
+        }
+        if !live {
+            meter.hear_ourselves(now, None);
+        }
+        let measured = meter.take(now, listening.codec, figures, devices);
+        let one_way = meter.one_way(now).filter(|_| listening.both_ways && talks);
+        let quality = whole(&measured, one_way);
+        (listening.told.replace(quality) != Some(quality)).then_some(Event::QualityTold { call: id, quality })
+    }
+}
+
+/// What was measured, in the desk's whole numbers.
+fn whole(quality: &media::Quality, one_way: Option<media::OneWay>) -> desk::Quality {
+    // `as` saturates.
+    let number = |value: f32| value.round() as u16;
+    desk::Quality {
+        lost_permille: number(quality.lost_percent * 10.0),
+        concealed_permille: number(quality.concealed_percent * 10.0),
+        jitter_ms: number(quality.jitter_ms),
+        network_ms: quality.network_ms.map(number),
+        buffer_ms: number(quality.buffer_ms),
+        device_ms: number(quality.device_ms),
+        mos_hundredths: number(quality.opinion * 100.0),
+        mos_of_call_hundredths: number(quality.opinion_of_call * 100.0),
+        mos_worst_hundredths: number(quality.opinion_worst * 100.0),
+        remote_lost_permille: quality.remote_lost_percent.map(|lost| number(lost * 10.0)),
+        one_way: one_way.map(|one_way| match one_way {
+            media::OneWay::NothingCame => desk::OneWay::NothingCame,
+            media::OneWay::NothingComes => desk::OneWay::NothingComes,
+            media::OneWay::NotHeard => desk::OneWay::NotHeard,
+            media::OneWay::DeadMicrophone => desk::OneWay::DeadMicrophone,
+        }),
+    }
+}
+
+/// Who is sent the microphone, and with whom else's voice.
+fn sources(plan: &SoundPlan) -> Vec<(CallId, Option<CallId>)> {
+    match (plan.heard, plan.joined) {
+        // Also while we are muted: they still hear each other.
+        (Some(hand), Some(other)) => vec![(hand, Some(other)), (other, Some(hand))],
+        _ => plan.spoken_to.map(|call| (call, None)).into_iter().collect(),
     }
 }
 
@@ -295,7 +431,8 @@ mod tests {
         commands(&mut director);
         director.speak(PAGE, Clip::new(&[1_000; 800], 8_000));
         assert!(commands(&mut director).is_empty(), "the page is over");
-        let ended = director.report(&Desk::default(), Report::PromptEnded { stream: StreamId(2) });
+        let ended =
+            director.report(Moment::ZERO, &Desk::default(), Report::PromptEnded { stream: StreamId(2) });
         assert_eq!(ended, Some(Event::Announced { call: PAGE }));
     }
 }

@@ -14,7 +14,10 @@ mod tests;
 use super::problem::{ConfigError, Problem, Source};
 use super::raw::{RawConfig, RawSound, RawTls, remedy};
 use super::strict::Reading;
-use super::{Account, Config, Journal, Log, MAX_ACCOUNTS, Network, OwnCertificate, Screen, Sound, Tls};
+use super::{
+    Account, COUNTRIES, Config, Journal, Log, MAX_ACCOUNTS, Network, OwnCertificate, Recording, Screen,
+    Sound, Tls,
+};
 use crate::desk::MAX_SLOTS;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -67,6 +70,11 @@ impl Check<'_> {
             accounts: accounts?,
             tls: tls?,
             sound,
+            recording: Recording {
+                folder: raw.recording.folder.clone(),
+                format: raw.recording.format,
+                tone: raw.recording.tone,
+            },
             screen: Screen { theme: raw.screen.theme.clone(), mouse: raw.screen.mouse.unwrap_or(true) },
             keys: raw.keys.iter().map(|(command, keys)| (command.clone(), keys.items.clone())).collect(),
             log: Log { level: raw.log.level, trace: raw.log.trace, file: raw.log.file.clone() },
@@ -205,9 +213,20 @@ impl Check<'_> {
             ringer: device(&raw.ringer),
             second_ear: device(&raw.second_ear),
             driver: raw.driver,
+            country: self.country(raw.country.as_ref()),
             codecs: raw.codecs.as_ref().map_or(default.codecs, |codecs| codecs.get_ref().clone()),
             waiting_tone: raw.waiting_tone.unwrap_or(default.waiting_tone),
         }
+    }
+
+    fn country(&mut self, code: Option<&Spanned<String>>) -> Option<String> {
+        let code = code?;
+        let known = COUNTRIES.iter().find(|known| known.eq_ignore_ascii_case(code.get_ref()));
+        if known.is_none() {
+            let words = format!("the tones of this country aren't known; those of: {}", COUNTRIES.join(", "));
+            self.say(code, words, None);
+        }
+        known.map(|known| (*known).to_owned())
     }
 
     fn rtp_ports(&mut self, ports: &Spanned<String>) -> Option<(u16, u16)> {

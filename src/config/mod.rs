@@ -42,6 +42,10 @@ use std::path::PathBuf;
 pub const DIALECTS: [&str; 7] =
     ["asterisk", "asterisk-dtmf", "freeswitch", "broadworks", "portsip", "generic", "parkdeck"];
 
+/// The countries whose tones are known, by ISO 3166.
+pub const COUNTRIES: [&str; 16] =
+    ["at", "be", "ca", "ch", "de", "dk", "es", "fi", "fr", "gb", "it", "nl", "no", "pl", "se", "us"];
+
 /// The annotated example of the console's file.
 const EXAMPLE: &str = include_str!("../../assets/config.example.toml");
 /// The annotated example of the lot's file.
@@ -56,6 +60,8 @@ pub struct Config {
     pub tls: Tls,
     /// Headset and ringer.
     pub sound: Sound,
+    /// Recordings of calls.
+    pub recording: Recording,
     /// What the board looks like.
     pub screen: Screen,
     /// Rebound keys: a command's name and the keys for it, as written. The console knows the names.
@@ -145,6 +151,8 @@ pub struct Sound {
     pub second_ear: Option<String>,
     /// By which sound system devices are reached.
     pub driver: Driver,
+    /// Whose tones are played, one of [`COUNTRIES`]; `None`: the language settings say.
+    pub country: Option<String>,
     /// Offered in this order; at least one, none twice.
     pub codecs: Vec<Codec>,
     /// Whether an idle headset hears a tone when a parked call waits too long.
@@ -162,6 +170,7 @@ impl Default for Sound {
             ringer,
             second_ear: None,
             driver: Driver::Auto,
+            country: None,
             codecs,
             waiting_tone: true,
         }
@@ -194,6 +203,28 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law.
     Pcma,
+}
+
+/// Recordings of calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recording {
+    /// Where they go; `None`: into the state directory.
+    pub folder: Option<PathBuf>,
+    /// Their format.
+    pub format: RecordingFormat,
+    /// Whether both sides hear a tone every 15 s.
+    pub tone: bool,
+}
+
+/// A recording's format in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordingFormat {
+    /// Opus in Ogg.
+    #[default]
+    Opus,
+    /// WAV.
+    Wav,
 }
 
 /// What the board looks like.

@@ -4,8 +4,8 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, Notify, PageVoice, SecureMedia,
-    Trace, TransportChoice,
+    Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, Notify, PageVoice, RecordingFormat,
+    SecureMedia, Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -25,6 +25,8 @@ pub(super) struct RawConfig {
     pub lot: Option<Spanned<RawLot>>,
     #[serde(default)]
     pub sound: RawSound,
+    #[serde(default)]
+    pub recording: RawRecording,
     #[serde(default)]
     pub screen: RawScreen,
     #[serde(default)]
@@ -182,8 +184,17 @@ pub(super) struct RawSound {
     pub ringer: Option<String>,
     pub second_ear: Option<String>,
     pub driver: Driver,
+    pub country: Option<Spanned<String>>,
     pub codecs: Option<Spanned<Vec<Codec>>>,
     pub waiting_tone: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRecording {
+    pub folder: Option<PathBuf>,
+    pub format: RecordingFormat,
+    pub tone: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -240,7 +251,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// Which keys belong where, to say so when one stands elsewhere. (`name` is at home in two places.)
-const KEYS: [(&str, &[&str]); 17] = [
+const KEYS: [(&str, &[&str]); 19] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
@@ -248,10 +259,9 @@ const KEYS: [(&str, &[&str]); 17] = [
     ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login", "device"]),
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
     ("team", &["members", "watch", "pickup_prefix"]),
-    (
-        "sound",
-        &["headset_in", "headset_out", "ringer", "second_ear", "driver", "enabled", "codecs", "waiting_tone"],
-    ),
+    ("sound", &["headset_in", "headset_out", "ringer", "second_ear", "driver", "country"]),
+    ("sound", &["enabled", "codecs", "waiting_tone"]),
+    ("recording", &["folder", "format", "tone"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),
     ("tls", &["ca_file", "certificate_file", "key_file", "verify"]),

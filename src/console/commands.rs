@@ -64,6 +64,12 @@ pub enum Deed {
     Night,
     /// Hand the caller to whom the note names.
     TransferToNamed,
+    /// Record the call in hand, or stop.
+    Record,
+    /// Join the call in hand and the one on hold, or take them apart.
+    Conference,
+    /// How the call in hand sounds.
+    Quality,
     /// Take the sound device that is offered instead of one that is gone.
     TakeDevice,
     /// Let new calls go out by the next account.
@@ -339,6 +345,21 @@ const TABLE: &[CommandRow] = &[
         Deed::Accounts,
         When::Always,
         "every account: server, transport, registration, trouble",
+    ),
+    plain("record", &["ctrl-r"], Deed::Record, When::CallUp, "record the call in hand, or stop recording"),
+    once(
+        "three-way",
+        &["C"],
+        Deed::Conference,
+        When::CallUp,
+        "join the call in hand and the held one, or part them",
+    ),
+    plain(
+        "quality",
+        &["Q"],
+        Deed::Quality,
+        When::Always,
+        "how the call sounds: loss, delay, MOS, what to do",
     ),
     plain(
         "take-device",

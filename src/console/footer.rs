@@ -95,6 +95,7 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
             hints.key("↑ ↓", "choose · type to search");
         }
         Overlay::Report { .. } => hints.key("↑ ↓", "scroll"),
+        Overlay::Quality => {}
         Overlay::Quit => {
             hints.deed(Deed::Quit, "leave");
             hints.key("esc", "stay");

@@ -20,6 +20,7 @@ mod notices;
 mod overlay;
 mod paint;
 mod prompts;
+mod quality;
 mod slots;
 mod small;
 mod staff;

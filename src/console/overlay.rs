@@ -55,6 +55,8 @@ pub(super) enum Overlay {
         /// First line shown.
         first: usize,
     },
+    /// How the call in hand sounds.
+    Quality,
     /// "2 calls would be lost".
     Quit,
 }
@@ -326,7 +328,7 @@ impl Overlay {
             }
             // Its keys need the history: see `Console::key`.
             Self::Journal(_) => Outcome::Stays,
-            Self::Quit => Outcome::Closes,
+            Self::Quality | Self::Quit => Outcome::Closes,
         }
     }
 
@@ -342,7 +344,7 @@ impl Overlay {
             }
             Self::Tell(tell) => paste_line(&mut tell.input, pasted, MAX_NUMBER),
             Self::Journal(journal) => paste_line(&mut journal.search, pasted, MAX_SEARCH),
-            Self::Keypad(_) | Self::Accounts { .. } | Self::Report { .. } | Self::Quit => {}
+            Self::Keypad(_) | Self::Accounts { .. } | Self::Report { .. } | Self::Quality | Self::Quit => {}
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area
         | Overlay::Accounts { .. }
         | Overlay::Journal(_)
         | Overlay::Report { .. }
+        | Overlay::Quality
         | Overlay::Tell(_) => {}
     }
 }

@@ -303,6 +303,8 @@ impl Console {
             Deed::Page => vec![Command::Page {
                 slot: self.chosen_slot(desk).filter(|s| s.holds_somebody()).map(Slot::key),
             }],
+            Deed::Record => vec![Command::Sound(SoundWish::Record)],
+            Deed::Conference => vec![Command::Sound(SoundWish::Conference)],
             Deed::TakeDevice => vec![Command::Sound(SoundWish::TakeDevice)],
             Deed::NextAccount => vec![Command::ChooseLine(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
@@ -337,6 +339,7 @@ impl Console {
             Deed::OtherPanel => self.move_cursor(desk, 0),
             Deed::Copy => self.copy_slot(desk),
             Deed::Tell => self.open_tell(desk),
+            Deed::Quality => self.overlay = Some(Overlay::Quality),
             Deed::Accounts => self.overlay = Some(Overlay::Accounts { first: 0 }),
             Deed::Journal => {
                 self.journal_seen_ms = self.wall_ms;

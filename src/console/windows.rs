@@ -6,6 +6,7 @@ use super::layout::{Places, window};
 use super::overlay::{Overlay, help_rows, palette_rows};
 use super::paint::{Canvas, columns};
 use super::prompts;
+use super::quality;
 use super::state::Console;
 use super::tell;
 use crate::desk::Desk;
@@ -32,6 +33,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
         Some(Overlay::Report { lines, first }) => {
             journal::draw_report(canvas, lines, *first, place(console, desk, places));
         }
+        Some(Overlay::Quality) => quality::draw(canvas, desk, place(console, desk, places)),
         Some(Overlay::Tell(window)) => tell::draw(canvas, desk, window, place(console, desk, places)),
         Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, desk, places)),
     }
@@ -48,6 +50,7 @@ pub(super) fn place(console: &Console, desk: &Desk, places: &Places) -> Rect {
         Some(Overlay::Report { lines, .. }) => {
             window(board, 78, u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2))
         }
+        Some(Overlay::Quality) => window(board, 78, 12),
         Some(Overlay::Tell(tell)) => window(board, 84, tell.height(desk)),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {

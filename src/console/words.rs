@@ -135,6 +135,7 @@ pub(super) fn call_facts(desk: &Desk, call: &Call, number_shown: bool) -> Vec<St
     if call.phase == Phase::Talking && desk.sound.muted {
         facts.push("MUTED".into());
     }
+    facts.extend(super::quality::marks(desk, call));
     facts.extend(phase_phrase(call));
     if let Some(back) = &call.comeback {
         let slot = back.slot.as_ref().map_or_else(|| "from a slot".into(), ToString::to_string);

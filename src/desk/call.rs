@@ -134,6 +134,12 @@ pub struct Call {
     /// The caller on whose behalf this call was made.
     #[serde(default)]
     pub consult_for: Option<CallId>,
+    /// How it sounds, as last measured.
+    #[serde(default)]
+    pub quality: Option<super::Quality>,
+    /// Its recording, if it is recorded or about to be.
+    #[serde(default)]
+    pub recording: Option<super::Recording>,
 }
 
 impl Call {

@@ -292,6 +292,29 @@ pub enum Event {
         /// In which call.
         call: CallId,
     },
+    /// How a call sounds was measured.
+    QualityTold {
+        /// Which call.
+        call: CallId,
+        /// What was measured.
+        quality: super::Quality,
+    },
+    /// A call is being recorded from now on.
+    RecordingBegun {
+        /// Which call.
+        call: CallId,
+        /// The file's name.
+        file: Text,
+    },
+    /// A call's recording has ended, or could not be made.
+    RecordingOver {
+        /// Which call; it may be over, too.
+        call: CallId,
+        /// The file, if there is one.
+        file: Option<Text>,
+        /// Why, when it wasn't meant.
+        failed: Option<Text>,
+    },
     /// Headset or ringer changed.
     SoundChanged(super::SoundState),
     /// What the directory knows of a number on the board.

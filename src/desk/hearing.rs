@@ -1,6 +1,7 @@
 //! What the operator wishes of headset and sound, beside the calls themselves, and what the sound threads do about it.
 
-use super::{CallId, Desk, Effect, Severity};
+use super::{Call, CallId, Desk, Effect, Severity};
+use crate::parking::{Moment, Text};
 use serde::{Deserialize, Serialize};
 
 /// A wish about sound.
@@ -8,20 +9,51 @@ use serde::{Deserialize, Serialize};
 pub enum SoundWish {
     /// Take the devices that are offered instead of those that are gone.
     TakeDevice,
+    /// Record the call in hand, or stop.
+    Record,
+    /// Join the call in hand and the one on hold, or take them apart.
+    Conference,
 }
 
 /// What the sound threads are to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SoundDeed {
     /// Take the devices that were offered.
     TakeDevice,
+    /// Record this call.
+    Record {
+        /// Which.
+        call: CallId,
+        /// Who it is, for the file's name.
+        label: Text,
+    },
+    /// Stop recording it.
+    StopRecording {
+        /// Which.
+        call: CallId,
+    },
+}
+
+/// A call's recording.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Recording {
+    /// Asked for; no file yet.
+    Asked,
+    /// It records.
+    Running {
+        /// Since when.
+        since: Moment,
+        /// The file's name.
+        file: Text,
+    },
 }
 
 impl SoundDeed {
     /// The call that it is about, if it is about one.
-    pub(super) fn call(self) -> Option<CallId> {
+    pub(super) fn call(&self) -> Option<CallId> {
         match self {
             Self::TakeDevice => None,
+            Self::Record { call, .. } | Self::StopRecording { call } => Some(*call),
         }
     }
 }
@@ -30,6 +62,8 @@ impl Desk {
     pub(super) fn sound_wish(&mut self, wish: SoundWish) -> Vec<Effect> {
         match wish {
             SoundWish::TakeDevice => self.take_device(),
+            SoundWish::Record => self.toggle_recording(),
+            SoundWish::Conference => self.toggle_conference(),
         }
     }
 
@@ -41,13 +75,71 @@ impl Desk {
         self.say(Severity::Info, &format!("“{name}” is used from now on"));
         vec![Effect::Sound(SoundDeed::TakeDevice)]
     }
+
+    fn toggle_recording(&mut self) -> Vec<Effect> {
+        let Some(call) = self.hand().filter(|call| call.is_up()) else {
+            return self.nothing("no call in hand to record");
+        };
+        let id = call.id;
+        if call.recording.is_some() {
+            if let Some(call) = self.call_mut(id) {
+                call.recording = None;
+            }
+            return vec![Effect::Sound(SoundDeed::StopRecording { call: id })];
+        }
+        let label = label(call);
+        if let Some(call) = self.call_mut(id) {
+            call.recording = Some(Recording::Asked);
+        }
+        vec![Effect::Sound(SoundDeed::Record { call: id, label })]
+    }
+
+    /// The recording has begun: now the mark is true.
+    pub(super) fn recording_begun(&mut self, id: CallId, file: &Text) -> Vec<Effect> {
+        let now = self.now;
+        if let Some(call) = self.call_mut(id).filter(|call| call.recording.is_some()) {
+            call.recording = Some(Recording::Running { since: now, file: file.clone() });
+        }
+        Vec::new()
+    }
+
+    /// The recording is over, or never was: `failed` says why, where it wasn't meant.
+    pub(super) fn recording_over(
+        &mut self,
+        id: CallId,
+        file: Option<&Text>,
+        failed: Option<&Text>,
+    ) -> Vec<Effect> {
+        let who = self.call(id).map(|call| self.called(&call.party));
+        if let Some(call) = self.call_mut(id) {
+            call.recording = None;
+        }
+        let of = who.map_or_else(String::new, |who| format!(" of {who}"));
+        match (file, failed) {
+            (Some(file), None) => self.say(Severity::Info, &format!("recorded: {file}")),
+            (Some(file), Some(why)) => {
+                let text = format!("NOT RECORDED ANY MORE{of}: {why} · what there is: {file}");
+                self.say(Severity::Error, &text);
+            }
+            (None, why) => {
+                let why = why.map_or("", Text::as_str);
+                self.say(Severity::Error, &format!("NOT RECORDED{of}: {why} · the call goes on"));
+            }
+        }
+        Vec::new()
+    }
+}
+
+fn label(call: &Call) -> Text {
+    let (name, number) = (call.party.label(), call.party.number.as_str());
+    if name == number { Text::new(name) } else { Text::new(&format!("{name} {number}")) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desk::{Abilities, Command, SoundState};
-    use crate::parking::{Moment, Text};
+    use crate::desk::{Abilities, CallArrival, Command, Event, SoundState};
+    use crate::parking::Identity;
 
     #[test]
     fn another_device_is_used_by_the_operators_key_and_only_when_one_is_offered() {
@@ -58,5 +150,40 @@ mod tests {
         let taken = [Effect::Sound(SoundDeed::TakeDevice)];
         assert_eq!(desk.obey(Moment::ZERO, wish.clone()), taken);
         assert_eq!(desk.obey(Moment::ZERO, wish), [], "once");
+    }
+
+    #[test]
+    fn the_mark_stands_only_while_the_file_is_written() {
+        let mut desk = Desk::new("a", "", Vec::new(), Abilities::default());
+        let wish = Command::Sound(SoundWish::Record);
+        assert_eq!(desk.obey(Moment::ZERO, wish.clone()), [], "there is no call");
+        let call = desk.new_call_id();
+        let arrival = CallArrival {
+            call,
+            party: Identity::new("Jane", "0161"),
+            called: Text::default(),
+            comeback: None,
+            referred_by_us: false,
+            note: Text::default(),
+        };
+        desk.learn(Moment::ZERO, Event::CallArrived(arrival));
+        desk.obey(Moment::ZERO, Command::Take(call));
+        desk.learn(Moment::ZERO, Event::CallAnswered { call });
+        let label = Text::new("Jane 0161");
+        let asked = [Effect::Sound(SoundDeed::Record { call, label })];
+        assert_eq!(desk.obey(Moment::ZERO, wish.clone()), asked);
+        assert_eq!(desk.call(call).unwrap().recording, Some(Recording::Asked));
+        let file = Text::new("/r/jane.opus");
+        desk.learn(Moment::ZERO, Event::RecordingBegun { call, file: file.clone() });
+        assert!(matches!(desk.call(call).unwrap().recording, Some(Recording::Running { .. })));
+        let why = Text::new("the disk is full");
+        desk.learn(Moment::ZERO, Event::RecordingOver { call, file: Some(file), failed: Some(why) });
+        assert_eq!(desk.call(call).unwrap().recording, None);
+        let said = desk.notices.back().unwrap();
+        assert!(said.severity == Severity::Error && said.text.as_str().contains("disk is full"));
+        assert_eq!(desk.call(call).unwrap().phase, super::super::Phase::Talking, "the call goes on");
+        desk.obey(Moment::ZERO, wish.clone());
+        let stop = [Effect::Sound(SoundDeed::StopRecording { call })];
+        assert_eq!(desk.obey(Moment::ZERO, wish), stop);
     }
 }

@@ -18,6 +18,7 @@ impl Desk {
     /// Takes in one event of this line, at `now`. What names a call is about that call, whatever line tells it.
     pub fn learn_on(&mut self, now: Moment, line: LineId, event: Event) -> Vec<Effect> {
         let mut effects = self.take_in(now, line, event);
+        effects.extend(self.tend_conference());
         self.escalate();
         effects.extend(self.tell_team());
         effects
@@ -88,6 +89,11 @@ impl Desk {
             Event::TeamTold { from, news } => self.team_told(line, from, news),
             Event::MessageAnswered { to, outcome } => self.message_answered(line, &to, outcome),
             Event::Announced { call } => self.announced(call),
+            Event::QualityTold { call, quality } => self.quality_told(call, quality),
+            Event::RecordingBegun { call, file } => self.recording_begun(call, &file),
+            Event::RecordingOver { call, file, failed } => {
+                self.recording_over(call, file.as_ref(), failed.as_ref())
+            }
             Event::SoundChanged(sound) => {
                 let muted = self.sound.muted;
                 self.sound = super::SoundState { muted, ..sound };
@@ -213,7 +219,8 @@ impl Desk {
 
     fn call_resumed(&mut self, id: CallId) -> Vec<Effect> {
         let now = self.now;
-        let in_hand = self.in_hand == Some(id);
+        // Or it is resumed to be the third of a three-way call.
+        let in_hand = self.in_hand == Some(id) || self.conference.is_some_and(|three| three.second == id);
         let Some(call) = self.call_mut(id).filter(|c| c.phase == Phase::Resuming) else { return Vec::new() };
         call.enter(Phase::Talking, now);
         if in_hand { Vec::new() } else { self.hold_call(id) }

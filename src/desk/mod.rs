@@ -6,6 +6,7 @@
 mod call;
 mod comeback;
 mod command;
+mod conference;
 mod consult;
 mod departed;
 mod escalation;
@@ -24,6 +25,7 @@ mod notice;
 mod obey;
 mod page;
 mod park;
+mod quality;
 mod record;
 mod remote;
 mod retrieve;
@@ -42,10 +44,11 @@ mod tests;
 
 pub use call::{Call, CallId, Comeback, Direction, Phase, RetrieveTarget};
 pub use command::Command;
+pub use conference::Conference;
 pub use escalation::{Ladder, Step, TONE_LASTS};
 pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
-pub use hearing::{SoundDeed, SoundWish};
+pub use hearing::{Recording, SoundDeed, SoundWish};
 pub use history::{History, MAX_HISTORY};
 pub use line::{
     Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
@@ -54,6 +57,7 @@ pub use names::Known;
 pub use notice::{Notice, Severity};
 pub use page::PageGroup;
 pub use park::{ParkBar, Undo};
+pub use quality::{OneWay, Quality};
 pub use record::{CallRecord, CallWay, Entry, Fate, Outcome, ParkRecord, RecordId};
 pub use remote::{Offer, Wish};
 pub use rush::{Presence, Routes};
@@ -158,6 +162,9 @@ pub struct Desk {
     /// Whether an idle headset hears a tone when a parked call waits too long.
     #[serde(default)]
     pub waiting_tone: bool,
+    /// The two calls that are joined to a three-way call, or about to be.
+    #[serde(default)]
+    conference: Option<Conference>,
     /// Until when that tone sounds.
     tone_until: Option<Moment>,
     /// What the colleagues were told.

@@ -13,6 +13,7 @@ impl Desk {
     /// Does what the operator said, at `now`.
     pub fn obey(&mut self, now: Moment, command: Command) -> Vec<Effect> {
         let mut effects = self.carry_out(now, command);
+        effects.extend(self.tend_conference());
         self.escalate();
         effects.extend(self.tell_team());
         effects
@@ -364,6 +365,8 @@ impl Desk {
             security: super::Security::default(),
             returned: false,
             consult_for: None,
+            quality: None,
+            recording: None,
         }
     }
 

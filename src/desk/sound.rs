@@ -47,6 +47,9 @@ pub struct SoundPlan {
     pub heard: Option<CallId>,
     /// The call that the microphone goes to.
     pub spoken_to: Option<CallId>,
+    /// The call that hears, and is heard by, both of them: a three-way call.
+    #[serde(default)]
+    pub joined: Option<CallId>,
     /// Whether the headset plays a ring-back tone of ours (the far end rings and sends no sound).
     pub ring_back: bool,
     /// What rings.
@@ -60,7 +63,8 @@ impl Desk {
     /// The plan that follows from the calls as they are.
     ///
     /// Only the call in hand is heard, and only one that is up and whose party is proven, or accepted by the
-    /// operator's key, is spoken to: two callers can't hear each other because there is only ever one.
+    /// operator's key, is spoken to: two callers can't hear each other because there is only ever one, unless the operator
+    /// has joined two ([`SoundPlan::joined`]).
     pub fn sound_plan(&self) -> SoundPlan {
         let hand = self.hand().filter(|c| c.is_audible());
         let ringing = self.calls.iter().filter(|c| c.phase == Phase::Ringing);
@@ -73,6 +77,9 @@ impl Desk {
             spoken_to: hand
                 .filter(|c| c.phase == Phase::Talking && !c.returned && !self.sound.muted)
                 .map(|c| c.id),
+            joined: self
+                .three_way()
+                .map(|three| if self.in_hand == Some(three.first) { three.second } else { three.first }),
             ring_back: hand.is_some_and(|c| c.phase == Phase::RingingThere),
             ring,
             waiting_tone: self.tone_until.is_some_and(|until| self.now < until) && self.headset_is_idle(),

@@ -111,7 +111,7 @@ pub fn beep() -> Clip {
 fn tone(cue: Cue) -> Clip {
     /// No cue is longer: 2 s.
     const LONGEST_FRAMES: usize = 100;
-    let mut pattern = Pattern::cue(cue);
+    let mut pattern = Pattern::cue(cue, crate::media::Country::INTERNATIONAL);
     let mut samples = silence(LEAD_MS);
     for _ in 0..LONGEST_FRAMES {
         if pattern.is_over() {

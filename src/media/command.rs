@@ -1,6 +1,6 @@
 //! The words between the owner of the calls and the media thread: commands in, reports out. Plain data only.
 
-use super::{Clip, Codec, Music, SrtpKey, StreamFigures};
+use super::{Clip, Codec, DeviceDelay, Music, SrtpKey, StreamFigures};
 use std::net::{IpAddr, SocketAddr};
 
 /// One call's media, as its owner numbers it. Never used twice.
@@ -124,6 +124,8 @@ pub enum Source {
     Cue(Cue),
     /// What another stream receives.
     Bridge(StreamId),
+    /// The headset's microphone and what another stream receives, mixed: one side of a three-way call.
+    Joined(StreamId),
 }
 
 /// Where a stream's received sound goes, besides a bridge.
@@ -162,8 +164,10 @@ pub enum Cue {
     Busy,
     /// One short courtesy beep.
     Beep,
-    /// Another call waits: two short beeps, once.
+    /// A parked call waits too long: two short beeps, once.
     Waiting,
+    /// Another call rings meanwhile; repeats. Only in a second ear-piece, never into a conversation.
+    CallWaiting,
     /// A parked call has come back: three rising notes, once.
     Comeback,
 }
@@ -238,6 +242,18 @@ pub enum Command {
     Mute {
         /// Muted or not.
         on: bool,
+    },
+    /// Records a stream, both ways, until it closes or [`Command::StopRecording`].
+    Record {
+        /// The stream.
+        stream: StreamId,
+        /// Who it is, for the file's name.
+        label: String,
+    },
+    /// Ends the recording of a stream.
+    StopRecording {
+        /// The stream.
+        stream: StreamId,
     },
     /// Uses another device from now on.
     Use {
@@ -320,6 +336,31 @@ pub enum Report {
         microphone_dbfs: f32,
         /// What is heard.
         headset_dbfs: f32,
+        /// What the devices add to the delay.
+        delay: DeviceDelay,
+    },
+    /// A recording has begun.
+    RecordingStarted {
+        /// The stream.
+        stream: StreamId,
+        /// The file's whole name.
+        file: String,
+    },
+    /// A recording is over, and its file whole.
+    RecordingEnded {
+        /// The stream.
+        stream: StreamId,
+        /// The file's whole name.
+        file: String,
+    },
+    /// A recording can't be made, or ended early; the call goes on.
+    RecordingFailed {
+        /// The stream.
+        stream: StreamId,
+        /// The file with what there is, if there is any.
+        file: Option<String>,
+        /// In words.
+        reason: String,
     },
     /// A device is open and runs.
     DeviceReady {

@@ -20,6 +20,7 @@ mod level;
 mod pace;
 #[cfg(test)]
 mod pace_tests;
+mod quality;
 mod red;
 mod relief;
 mod resample;
@@ -37,11 +38,12 @@ pub use command::{
 };
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
+pub use quality::{DeviceDelay, OneWay, Quality, QualityMeter, opinion, rating};
 pub use relief::Relief;
 pub use resample::{Resampler, resample};
 pub use srtp::{Opened, SrtpKey, SrtpSession, SrtpSuite};
 pub use stream::{Cover, Prepared, Stream};
-pub use tone::{Pattern, Sine};
+pub use tone::{Country, Pattern, Sine};
 
 use std::time::Duration;
 

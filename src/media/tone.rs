@@ -1,10 +1,14 @@
 //! Tones that we make ourselves: ringing, ring-back, busy, beeps. They begin and end in a ramp, so nothing clicks.
 
+mod country;
+
+pub use country::Country;
+
 use super::{Cue, FRAME, RATE_HZ, RingPattern};
 use std::f32::consts::TAU;
 
 /// One stretch of a pattern: one or two sines, or a pause.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Part {
     hz: f32,
     second_hz: f32,
@@ -23,13 +27,13 @@ const fn pause(ms: u32) -> Part {
     Part { hz: 0.0, second_hz: 0.0, ms }
 }
 
-const RING_BACK: &[Part] = &[chord(440.0, 480.0, 1_000), pause(3_000)];
-const BUSY: &[Part] = &[beep(425.0, 500), pause(500)];
 const BEEP: &[Part] = &[beep(880.0, 150)];
 const WAITING: &[Part] = &[beep(660.0, 120), pause(120), beep(660.0, 120)];
 const COMEBACK: &[Part] = &[beep(523.0, 110), pause(20), beep(659.0, 110), pause(20), beep(784.0, 180)];
-const RING_CALL: &[Part] =
-    &[chord(880.0, 1_108.0, 400), pause(200), chord(880.0, 1_108.0, 400), pause(2_000)];
+/// Both sides hear that a call is recorded: 1,400 Hz, half a second every 15 s.
+const RECORDING: &[Part] = &[beep(1_400.0, 500), pause(14_500)];
+/// The bell: it rings in the rhythm of the country's ring-back tone.
+const BELL_HZ: (f32, f32) = (880.0, 1_108.0);
 const RING_COMEBACK: &[Part] =
     &[beep(523.0, 140), pause(20), beep(659.0, 140), pause(20), beep(784.0, 280), pause(1_400)];
 
@@ -42,6 +46,8 @@ const AMPLITUDE: f32 = 4_100.0;
 pub struct Pattern {
     parts: &'static [Part],
     repeats: bool,
+    /// Two pitches for every part, whatever its own.
+    pitch: Option<(f32, f32)>,
     part: usize,
     at: u32,
     phase: f32,
@@ -50,14 +56,16 @@ pub struct Pattern {
 
 impl Pattern {
     /// Silence.
-    pub const OFF: Self = Self { parts: &[], repeats: false, part: 0, at: 0, phase: 0.0, second_phase: 0.0 };
+    pub const OFF: Self =
+        Self { parts: &[], repeats: false, pitch: None, part: 0, at: 0, phase: 0.0, second_phase: 0.0 };
 
-    /// A cue from its beginning.
-    pub fn cue(cue: Cue) -> Self {
+    /// A cue from its beginning, as that country's network has it.
+    pub fn cue(cue: Cue, country: &'static Country) -> Self {
         let (parts, repeats): (&'static [Part], bool) = match cue {
             Cue::Off => (&[], false),
-            Cue::RingBack => (RING_BACK, true),
-            Cue::Busy => (BUSY, true),
+            Cue::RingBack => (country.ring_back, true),
+            Cue::Busy => (country.busy, true),
+            Cue::CallWaiting => (country.waiting, true),
             Cue::Beep => (BEEP, false),
             Cue::Waiting => (WAITING, false),
             Cue::Comeback => (COMEBACK, false),
@@ -66,13 +74,18 @@ impl Pattern {
     }
 
     /// The ringer's pattern from its beginning.
-    pub fn ring(pattern: RingPattern) -> Self {
-        let parts: &'static [Part] = match pattern {
-            RingPattern::Off => &[],
-            RingPattern::Call => RING_CALL,
-            RingPattern::Comeback => RING_COMEBACK,
+    pub fn ring(pattern: RingPattern, country: &'static Country) -> Self {
+        let (parts, pitch): (&'static [Part], _) = match pattern {
+            RingPattern::Off => (&[], None),
+            RingPattern::Call => (country.ring_back, Some(BELL_HZ)),
+            RingPattern::Comeback => (RING_COMEBACK, None),
         };
-        Self { parts, repeats: true, ..Self::OFF }
+        Self { parts, pitch, repeats: true, ..Self::OFF }
+    }
+
+    /// What both sides hear while a call is recorded.
+    pub fn recording() -> Self {
+        Self { parts: RECORDING, repeats: true, ..Self::OFF }
     }
 
     /// Nothing more will sound.
@@ -86,13 +99,15 @@ impl Pattern {
         let length = part.ms * (RATE_HZ / 1_000);
         let edge = self.at.min(length.saturating_sub(self.at + 1)).min(RAMP);
         let gain = AMPLITUDE * edge as f32 / RAMP as f32;
-        let value = match (part.hz > 0.0, part.second_hz > 0.0) {
+        let sounds = part.hz > 0.0;
+        let (hz, second_hz) = self.pitch.filter(|_| sounds).unwrap_or((part.hz, part.second_hz));
+        let value = match (sounds, second_hz > 0.0) {
             (false, _) => 0.0,
             (true, false) => (TAU * self.phase).sin(),
             (true, true) => 0.5 * ((TAU * self.phase).sin() + (TAU * self.second_phase).sin()),
         };
-        self.phase = (self.phase + part.hz / RATE_HZ as f32).fract();
-        self.second_phase = (self.second_phase + part.second_hz / RATE_HZ as f32).fract();
+        self.phase = (self.phase + hz / RATE_HZ as f32).fract();
+        self.second_phase = (self.second_phase + second_hz / RATE_HZ as f32).fract();
         self.at += 1;
         if self.at >= length {
             self.next_part();
@@ -148,6 +163,10 @@ mod tests {
     use super::*;
     use crate::media::level::{level_dbfs, tone_level_dbfs};
 
+    fn home() -> &'static Country {
+        Country::INTERNATIONAL
+    }
+
     #[test]
     fn a_sine_has_its_pitch_and_level() {
         let mut frame = [0; FRAME];
@@ -158,13 +177,16 @@ mod tests {
 
     #[test]
     fn no_pattern_clicks() {
-        for cue in [Cue::RingBack, Cue::Busy, Cue::Beep, Cue::Waiting, Cue::Comeback] {
-            let mut pattern = Pattern::cue(cue);
+        let cues = [Cue::RingBack, Cue::Busy, Cue::Beep, Cue::Waiting, Cue::CallWaiting, Cue::Comeback];
+        let countries = Country::codes().filter_map(Country::find);
+        let all = countries.flat_map(|country| cues.map(|cue| (cue, Pattern::cue(cue, country))));
+        let bell = Pattern::ring(RingPattern::Call, home());
+        for (cue, mut pattern) in all.chain([(Cue::Off, bell), (Cue::Off, Pattern::recording())]) {
             let mut before = 0_i16;
-            for _ in 0..5 * RATE_HZ {
+            for _ in 0..3 * RATE_HZ {
                 let sample = pattern.sample();
-                // The steepest slope of 1,108 Hz at this amplitude is 600 a sample.
-                assert!((i32::from(sample) - i32::from(before)).abs() < 650, "{cue:?} clicks");
+                // The steepest slope of 1,400 Hz at this amplitude is 751 a sample.
+                assert!((i32::from(sample) - i32::from(before)).abs() < 800, "{cue:?} clicks");
                 before = sample;
             }
         }
@@ -172,8 +194,8 @@ mod tests {
 
     #[test]
     fn a_beep_ends_and_ringing_does_not() {
-        let mut beep = Pattern::cue(Cue::Beep);
-        let mut ring = Pattern::ring(RingPattern::Comeback);
+        let mut beep = Pattern::cue(Cue::Beep, home());
+        let mut ring = Pattern::ring(RingPattern::Comeback, home());
         let mut frame = [0; FRAME];
         for _ in 0..500 {
             beep.mix_into(&mut frame);
@@ -181,6 +203,6 @@ mod tests {
         }
         assert!(beep.is_over());
         assert!(!ring.is_over());
-        assert!(Pattern::ring(RingPattern::Off).is_over());
+        assert!(Pattern::ring(RingPattern::Off, home()).is_over());
     }
 }

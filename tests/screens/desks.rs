@@ -150,6 +150,8 @@ pub fn call(desk: &mut Desk, phase: Phase, seconds: u64, name: &str, number: &st
         security: parkdeck::desk::Security::default(),
         returned: false,
         consult_for: None,
+        quality: None,
+        recording: None,
     });
     id
 }

@@ -131,6 +131,35 @@ fn overlays_leave_calls_and_lamps_in_sight() {
     picture!("overlay_help_160", screen(&desk, &console, &dark(), 160, 50));
 }
 
+#[test]
+fn how_a_call_sounds_is_told_in_figures_words_and_a_remedy() {
+    let mut desk = busy();
+    let hand = desk.in_hand.unwrap();
+    let one_way = Some(parkdeck::desk::OneWay::NothingCame);
+    let quality = parkdeck::desk::Quality {
+        lost_permille: 23,
+        concealed_permille: 8,
+        jitter_ms: 12,
+        network_ms: Some(21),
+        buffer_ms: 62,
+        device_ms: 24,
+        mos_hundredths: 421,
+        mos_of_call_hundredths: 433,
+        mos_worst_hundredths: 288,
+        remote_lost_permille: Some(104),
+        one_way,
+    };
+    for call in desk.calls.iter_mut().filter(|call| call.id == hand) {
+        call.quality = Some(quality);
+        let file = Text::new("/r/jane.opus");
+        call.recording = Some(parkdeck::desk::Recording::Running { since: ago(75), file });
+    }
+    let mut console = console();
+    picture!("call_recorded_and_one_way_80", screen(&desk, &console, &dark(), 80, 24));
+    type_keys(&mut console, &mut desk, "Q");
+    picture!("overlay_quality_80", screen(&desk, &console, &dark(), 80, 24));
+}
+
 /// Every reason for which the park key can be off.
 fn bars() -> Vec<(ParkBar, Desk)> {
     let up = || {

@@ -181,7 +181,7 @@ async fn examine(
     expect(&mut net, account, &servers);
     let other = reach_also(&config.network, &mut net, &servers).await;
     let heard = Arc::new(Notify::new());
-    let (media, silent_because) = start_sound(config, local.ip(), other.map(|o| o.ip()), heard.clone());
+    let (media, silent_because) = start_sound(config, None, local.ip(), other.map(|o| o.ip()), heard.clone());
     let media = media.ok_or_else(|| eyre!("no sound: {}", silent_because.unwrap_or_default()))?;
     let fingerprint = Some(media.fingerprint());
     let phones = phone_configs(config, dialects, &[password], &[servers], local, fingerprint)?;

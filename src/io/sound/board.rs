@@ -3,6 +3,7 @@
 
 use super::order::{Feed, Frame, Notice, Trash};
 use super::socket::MediaSocket;
+use super::tape::Tape;
 use crate::media::{
     Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
 };
@@ -38,6 +39,8 @@ pub(super) struct Line {
     media: Option<Box<Stream>>,
     feed: Feed,
     sink: Sink,
+    /// Its recording.
+    tape: Option<Box<Tape>>,
     /// Indices of the lines that send what this one receives.
     listeners: [Option<usize>; LISTENERS],
     /// Its sound is wanted decoded.
@@ -116,6 +119,7 @@ impl Board {
                 media: None,
                 feed: Feed::Silence,
                 sink: Sink::Discard,
+                tape: None,
                 listeners: [None; LISTENERS],
                 decodes: false,
                 passes: false,
@@ -143,9 +147,14 @@ impl Board {
             outlet.discard(Trash::Stream(media));
         }
         outlet.discard(Trash::Feed(line.feed));
+        if let Some(tape) = line.tape.take() {
+            outlet.discard(Trash::Tape(tape));
+        }
         for other in self.lines.iter_mut().flatten() {
-            if matches!(other.feed, Feed::Bridge(of) if of == id) {
-                other.feed = Feed::Silence;
+            match other.feed {
+                Feed::Bridge(of) if of == id => other.feed = Feed::Silence,
+                Feed::Joined(of) if of == id => other.feed = Feed::Headset,
+                _ => {}
             }
         }
         self.relink();
@@ -235,6 +244,18 @@ impl Board {
     pub(super) fn hear(&mut self, id: StreamId, sink: Sink) {
         if let Some(line) = self.line_mut(id) {
             line.sink = sink;
+        }
+        self.relink();
+    }
+
+    /// Records a stream from now on, or no longer.
+    pub(super) fn record(&mut self, id: StreamId, tape: Option<Box<Tape>>, outlet: &mut impl Outlet) {
+        let old = match self.line_mut(id) {
+            Some(line) => std::mem::replace(&mut line.tape, tape),
+            None => tape,
+        };
+        if let Some(old) = old {
+            outlet.discard(Trash::Tape(old));
         }
         self.relink();
     }
@@ -382,7 +403,7 @@ impl Board {
     /// The microphone, the headset, or neither is wanted.
     pub(super) fn wants(&self) -> (bool, bool) {
         let lines = || self.lines.iter().flatten().filter(|line| line.media.is_some());
-        let microphone = lines().any(|line| matches!(line.feed, Feed::Headset));
+        let microphone = lines().any(|line| matches!(line.feed, Feed::Headset | Feed::Joined(_)));
         let headset = !self.cue.is_over() || lines().any(|line| line.sink == Sink::Headset);
         (microphone, headset)
     }
@@ -425,19 +446,37 @@ impl Board {
             let Some(line) = line.as_mut().filter(|line| line.decodes) else { continue };
             let Some(media) = line.media.as_mut() else { continue };
             media.pull(now, heard);
+            if let Some(tape) = line.tape.as_mut() {
+                tape.advance();
+            }
             if line.sink == Sink::Headset {
-                for (sum, sample) in headset.iter_mut().zip(heard.iter()) {
-                    *sum = sum.saturating_add(*sample);
+                mix(headset, heard);
+                if let Some(tape) = &line.tape {
+                    mix(headset, &tape.beep);
                 }
             }
         }
         self.cue.mix_into(headset);
         let mut sound = [0; FRAME];
-        for line in self.lines.iter_mut().flatten() {
+        for (place, line) in self.lines.iter_mut().enumerate() {
+            let Some(line) = line else { continue };
             let Some(media) = line.media.as_mut().filter(|media| media.config().send) else { continue };
             let codec = media.config().codec;
-            let length = match line.feed.next(codec, microphone, &mut sound) {
-                Frame::Sound => media.push(now, &sound, &mut self.out),
+            let next = line.feed.next(codec, microphone, &mut sound);
+            if let Frame::With(other) = next
+                && let Some(heard) = self.places.get(&other).and_then(|place| self.heard.get(*place))
+            {
+                mix(&mut sound, heard);
+            }
+            if let Some(tape) = line.tape.as_mut()
+                && matches!(next, Frame::Sound | Frame::With(_))
+            {
+                let them = self.heard.get(place).filter(|_| line.decodes);
+                tape.take(&sound, them.unwrap_or(&[0; FRAME]));
+                mix(&mut sound, &tape.beep);
+            }
+            let length = match next {
+                Frame::Sound | Frame::With(_) => media.push(now, &sound, &mut self.out),
                 Frame::Encoded(payload) => media.push_encoded(now, payload, &mut self.out),
                 Frame::Of(_) if line.passes && !media.is_dialling() => 0,
                 Frame::Of(_) if line.passes => media.push_encoded(now, &[], &mut self.out),
@@ -478,6 +517,13 @@ impl Board {
                 outlet.tell(Notice::StreamSilent { stream: line.id, silent_ms });
             }
         }
+    }
+}
+
+/// Adds a sound to another.
+fn mix(sum: &mut [i16; FRAME], sound: &[i16; FRAME]) {
+    for (sum, sample) in sum.iter_mut().zip(sound) {
+        *sum = sum.saturating_add(*sample);
     }
 }
 

@@ -5,8 +5,9 @@ use super::devices::Wants;
 use super::options::{Device, Driver};
 use super::place::{Found, Place, System, choose, instead};
 use super::{native, pulse};
+use crate::media::Country;
 use cpal::ErrorKind;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
@@ -22,6 +23,8 @@ pub(super) struct Life {
     errors: AtomicU64,
     /// How often the device had nothing to play.
     dry: AtomicU64,
+    /// What the device keeps itself, in ms.
+    latency_ms: AtomicU32,
     /// 0, or why the library says that it is over.
     over: AtomicU8,
     end: AtomicBool,
@@ -67,6 +70,15 @@ impl Life {
         self.over.store(if unplugged { 1 } else { 2 }, Ordering::Release);
     }
 
+    /// What the device keeps itself, in ms.
+    pub(super) fn latency_ms(&self) -> u32 {
+        self.latency_ms.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_latency_ms(&self, ms: u32) {
+        self.latency_ms.store(ms, Ordering::Relaxed);
+    }
+
     /// The device had nothing to play.
     pub(super) fn count_dry(&self) {
         self.dry.fetch_add(1, Ordering::Relaxed);
@@ -96,7 +108,7 @@ impl Life {
 pub(super) enum Job {
     Capture(rtrb::Producer<i16>),
     Playback(rtrb::Consumer<i16>),
-    Ringer(Arc<Wants>),
+    Ringer(Arc<Wants>, &'static Country),
 }
 
 /// Why a device could not be opened, and which one could be instead.

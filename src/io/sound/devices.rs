@@ -6,9 +6,9 @@ use super::card::{self, Job, Life, Refusal, Wanted};
 use super::options::{Device, Driver, SoundOptions};
 use super::order::{DeviceOrder, Wiring};
 use super::place::{Found, Place};
-use crate::media::{Report, RingPattern, Role};
+use crate::media::{Country, Report, RingPattern, Role};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ pub(super) struct Wants {
     headset: AtomicBool,
     ring: AtomicU8,
     second_ear: AtomicBool,
+    /// What microphone and headset keep themselves, in ms.
+    latencies: [AtomicU32; 2],
     stop: AtomicBool,
 }
 
@@ -64,6 +66,21 @@ impl Wants {
             RingPattern::Comeback => 2,
         };
         self.ring.swap(code, Ordering::AcqRel) != code
+    }
+
+    /// What microphone and headset keep themselves, in ms.
+    pub(super) fn latencies(&self) -> (u32, u32) {
+        let [microphone, headset] = &self.latencies;
+        (microphone.load(Ordering::Relaxed), headset.load(Ordering::Relaxed))
+    }
+
+    fn tell_latency(&self, role: Role, ms: u32) {
+        let [microphone, headset] = &self.latencies;
+        match role {
+            Role::Microphone => microphone.store(ms, Ordering::Relaxed),
+            Role::Headset => headset.store(ms, Ordering::Relaxed),
+            Role::Ringer | Role::SecondEar => {}
+        }
     }
 
     pub(super) fn pattern(&self) -> RingPattern {
@@ -124,6 +141,7 @@ struct Unit {
 pub(super) struct DeviceThread {
     units: [Unit; 4],
     driver: Driver,
+    country: &'static Country,
     orders: rtrb::Consumer<DeviceOrder>,
     wants: Arc<Wants>,
     wiring: rtrb::Producer<Wiring>,
@@ -157,7 +175,17 @@ impl DeviceThread {
             unit(Role::Ringer, &options.ringer),
             unit(Role::SecondEar, &options.second_ear),
         ];
-        Self { units, driver: options.driver, orders, wants, wiring, reports, wake, ending: Vec::new() }
+        Self {
+            units,
+            driver: options.driver,
+            country: options.country,
+            orders,
+            wants,
+            wiring,
+            reports,
+            wake,
+            ending: Vec::new(),
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -254,7 +282,7 @@ impl DeviceThread {
                 let (producer, consumer) = rtrb::RingBuffer::new(RING);
                 (Job::Playback(consumer), Some(Wiring::SecondEar(Some(producer))))
             }
-            Role::Ringer => (Job::Ringer(self.wants.clone()), None),
+            Role::Ringer => (Job::Ringer(self.wants.clone(), self.country), None),
         };
         let life = Arc::new(Life::default());
         let (answer_in, answer) = channel();
@@ -323,6 +351,7 @@ impl DeviceThread {
         let unit = &mut self.units[at];
         let State::Open { life, callbacks, errors, moved, started, name } = &mut unit.state else { return };
         let (callbacks_now, errors_now) = life.counts();
+        self.wants.tell_latency(unit.role, life.latency_ms());
         if callbacks_now != *callbacks {
             (*callbacks, *errors, *moved, *started) = (callbacks_now, errors_now, now, true);
         }

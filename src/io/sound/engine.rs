@@ -6,7 +6,7 @@ use super::handshake::{Record, Shaken};
 use super::order::{Notice, Order, Trash, Wiring};
 use super::ports::Pool;
 use super::{QUEUE, Wake};
-use crate::media::{Cover, Cue, FRAME, FRAME_TIME, Pattern, Relief, StreamId};
+use crate::media::{Country, Cover, Cue, DeviceDelay, FRAME, FRAME_TIME, Pattern, Relief, StreamId};
 use mio::{Events, Interest, Poll, Token};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,6 +41,7 @@ pub(super) struct Links {
     pub device_thread: Thread,
     pub wake: Wake,
     pub stop: Arc<AtomicBool>,
+    pub country: &'static Country,
     pub has_second_ear: bool,
     /// From the thread of the handshakes.
     pub shaken: rtrb::Consumer<Shaken>,
@@ -101,6 +102,7 @@ pub(super) struct Engine {
     second_ear: Option<rtrb::Producer<i16>>,
     /// There is a second ear-piece, for tones.
     has_second_ear: bool,
+    country: &'static Country,
     /// What it plays.
     tone: Pattern,
     /// Ticks for which the tone has waited for the device.
@@ -141,6 +143,7 @@ impl Engine {
             playback: None,
             second_ear: None,
             has_second_ear: links.has_second_ear,
+            country: links.country,
             tone: Pattern::OFF,
             tone_waited: 0,
             muted: false,
@@ -258,6 +261,7 @@ impl Engine {
                 }
             }
             Order::Mute { on } => self.muted = on,
+            Order::Tape { stream, tape } => self.board.record(stream, tape, &mut self.out),
             Order::Play { cue } => self.play(cue),
             Order::SecondEar { there } => (self.has_second_ear, self.tone) = (there, Pattern::OFF),
         }
@@ -297,14 +301,13 @@ impl Engine {
 
     /// Plays a cue: what belongs to no conversation in the second ear, if there is one.
     fn play(&mut self, cue: Cue) {
-        let apart = matches!(cue, Cue::Waiting | Cue::Comeback);
-        if apart && self.has_second_ear {
-            (self.tone, self.tone_waited) = (Pattern::cue(cue), 0);
-        } else {
-            self.board.cue = Pattern::cue(cue);
-            if cue == Cue::Off {
-                self.tone = Pattern::OFF;
-            }
+        let apart = matches!(cue, Cue::Waiting | Cue::CallWaiting | Cue::Comeback);
+        let pattern = Pattern::cue(cue, self.country);
+        match cue {
+            Cue::CallWaiting if !self.has_second_ear => {}
+            _ if apart && self.has_second_ear => (self.tone, self.tone_waited) = (pattern, 0),
+            Cue::Off => (self.board.cue, self.tone) = (pattern, Pattern::OFF),
+            _ => self.board.cue = pattern,
         }
     }
 
@@ -388,8 +391,21 @@ impl Engine {
             self.levels_in = LEVEL_TICKS;
             let (microphone_dbfs, headset_dbfs) = (self.microphone_peak.take(), self.headset_peak.take());
             if self.capture.is_some() || self.playback.is_some() {
-                self.out.tell(Notice::Levels { microphone_dbfs, headset_dbfs });
+                let delay = self.delay();
+                self.out.tell(Notice::Levels { microphone_dbfs, headset_dbfs, delay });
             }
+        }
+    }
+
+    /// What the devices add to the delay: what waits in the rings, and what they keep themselves.
+    fn delay(&self) -> DeviceDelay {
+        const PER_MS: f32 = (crate::media::RATE_HZ / 1_000) as f32;
+        let (capture_ms, playback_ms) = self.wants.latencies();
+        let captured = self.capture.as_ref().map_or(0, rtrb::Consumer::slots);
+        let queued = self.playback.as_ref().map_or(0, |ring| ring.buffer().capacity() - ring.slots());
+        DeviceDelay {
+            capture_ms: captured as f32 / PER_MS + capture_ms as f32,
+            playback_ms: queued as f32 / PER_MS + playback_ms as f32,
         }
     }
 

@@ -13,13 +13,14 @@ mod place;
 mod ports;
 mod pulse;
 mod socket;
+mod tape;
 mod voice;
 
 pub use card::device_names;
-pub use options::{Device, Driver, SoundOptions};
+pub use options::{Device, Driver, Format, Recordings, SoundOptions};
 
 use crate::media::{
-    Command, Cover, Prepared, Protection, Report, Role, Source, SrtpSession, Stream, StreamConfig, StreamId,
+    Command, Country, Cover, Prepared, Protection, Report, Role, SrtpSession, Stream, StreamConfig, StreamId,
 };
 use devices::{DeviceThread, Wants};
 use engine::{Engine, Links};
@@ -33,6 +34,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use tape::Tapes;
 
 /// Commands that may wait for the media thread, and again as many reports for the owner.
 pub const QUEUE: usize = 4096;
@@ -93,6 +95,9 @@ impl MediaEngine {
         let handshakes = Handshakes::new(rings, &certificate)?;
         let handshakes =
             std::thread::Builder::new().name("handshakes".into()).spawn(move || handshakes.run())?;
+        let (tape_reports_in, tape_reports) = std::sync::mpsc::channel();
+        let tapes = Tapes::new(options.recordings.clone(), tape_reports_in, wake.clone());
+        let country = options.country;
         let links = Links {
             shaken,
             records: records_in,
@@ -105,6 +110,7 @@ impl MediaEngine {
             device_thread: devices.thread().clone(),
             wake,
             stop: stop.clone(),
+            country,
             has_second_ear: options.second_ear != Device::Off,
         };
         let engine = Engine::new(poll, pool, options.streams_max, links);
@@ -121,6 +127,9 @@ impl MediaEngine {
             waker,
             stop,
             wants,
+            tapes,
+            tape_reports,
+            country,
             threads: [Some(media), Some(devices), Some(handshakes)],
             known: HashMap::new(),
             random: SmallRng::seed_from_u64(options.seed),
@@ -141,6 +150,9 @@ pub struct MediaHandle {
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
     wants: Arc<Wants>,
+    tapes: Tapes,
+    tape_reports: std::sync::mpsc::Receiver<Report>,
+    country: &'static Country,
     threads: [Option<JoinHandle<()>>; 3],
     known: HashMap<StreamId, Known>,
     random: SmallRng,
@@ -193,9 +205,9 @@ impl MediaHandle {
                 self.known.get_mut(&stream)?.wanted = Some(protection);
                 return None;
             }
-            Command::Send { stream, source } => Order::Send { stream, feed: source.into() },
+            Command::Send { stream, source } => Order::Send { stream, feed: Feed::of(source, self.country) },
             Command::Hear { stream, sink } => Order::Hear { stream, sink },
-            Command::Bridge { a, b } => Order::Send { stream: a, feed: Source::Bridge(b).into() },
+            Command::Bridge { a, b } => Order::Send { stream: a, feed: Feed::Bridge(b) },
             Command::Digit { stream, digit } => Order::Digit { stream, digit },
             Command::Close { stream } => {
                 if matches!(self.known.remove(&stream)?.protection, Protection::Dtls { .. }) {
@@ -206,6 +218,11 @@ impl MediaHandle {
             Command::Ring { pattern } => Order::Ring { pattern },
             Command::Mute { on } => Order::Mute { on },
             Command::Play { cue } => Order::Play { cue },
+            Command::Record { stream, label } => {
+                self.known.get(&stream)?;
+                Order::Tape { stream, tape: self.tapes.begin(stream, &label) }
+            }
+            Command::StopRecording { stream } => Order::Tape { stream, tape: None },
             Command::Use { role, device } => {
                 let there = device != Device::Off;
                 self.order_devices(DeviceOrder::Use { role, device });
@@ -293,6 +310,9 @@ impl MediaHandle {
         if let Ok(report) = self.handshake_reports.pop() {
             return Some(report);
         }
+        if let Ok(report) = self.tape_reports.try_recv() {
+            return Some(report);
+        }
         let mut report = self.notices.pop().ok()?.into_report();
         if let Report::PortsBound { ports } = &mut report {
             while let Ok(Notice::PortBound(port)) = self.notices.peek().copied() {
@@ -321,6 +341,8 @@ impl Drop for MediaHandle {
             // A panic over there is reported by the panic hook already.
             let _ = thread.join();
         }
+        self.empty_trash();
+        self.tapes.finish();
     }
 }
 

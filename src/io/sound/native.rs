@@ -35,9 +35,13 @@ pub(super) fn open(
     let built = match job {
         Job::Capture(ring) => capture(&device, config, format, ring, life),
         Job::Playback(ring) => play(&device, config, format, Player::new(ring, config.sample_rate), life),
-        Job::Ringer(wants) => play(&device, config, format, Ringer::new(wants, config.sample_rate), life),
+        Job::Ringer(wants, country) => {
+            play(&device, config, format, Ringer::new(wants, country, config.sample_rate), life)
+        }
     };
     let stream = built.map_err(|error| format!("“{name}” can't be opened: {error}"))?;
+    // A period in the device, and one on its way.
+    life.set_latency_ms(2 * PERIOD * 1_000 / config.sample_rate.max(1));
     stream.play().map_err(|error| format!("“{name}” can't be started: {error}"))?;
     Ok((stream, found))
 }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
+pub use super::tape::{Format, Recordings};
+use crate::media::Country;
 pub use crate::media::Device;
 
 /// By which of the computer's sound systems devices are reached.
@@ -41,6 +43,10 @@ pub struct SoundOptions {
     pub ringer: Device,
     /// A second ear-piece, for tones that don't belong to the conversation; without, they are heard in the headset.
     pub second_ear: Device,
+    /// Whose tones are played.
+    pub country: &'static Country,
+    /// Where recordings go; `None`: none are made.
+    pub recordings: Option<Recordings>,
     /// Where SSRCs, sequence numbers and timestamps come from; take it from the system's randomness.
     pub seed: u64,
 }
@@ -59,6 +65,8 @@ impl SoundOptions {
             headset: Device::Off,
             ringer: Device::Off,
             second_ear: Device::Off,
+            country: Country::INTERNATIONAL,
+            recordings: None,
             seed,
         }
     }

@@ -1,9 +1,10 @@
 //! What travels between the owner's handle, the media thread and the device thread: everything that allocates or frees
 //! is made and dropped on the owner's side.
 
+use super::tape::Tape;
 use crate::media::{
-    Clip, Codec, Cover, Cue, Device, FRAME, Music, Pattern, Prepared, Report, RingPattern, Role, Sine, Sink,
-    Source, Stream, StreamConfig, StreamFigures, StreamId,
+    Clip, Codec, Country, Cover, Cue, Device, DeviceDelay, FRAME, Music, Pattern, Prepared, Report,
+    RingPattern, Role, Sine, Sink, Source, Stream, StreamConfig, StreamFigures, StreamId,
 };
 use std::io;
 
@@ -52,6 +53,11 @@ pub(super) enum Order {
     Play {
         cue: Cue,
     },
+    /// Records the stream, or stops.
+    Tape {
+        stream: StreamId,
+        tape: Option<Box<Tape>>,
+    },
     /// There is a second ear-piece from now on, or none.
     SecondEar {
         there: bool,
@@ -67,17 +73,20 @@ pub(super) enum Feed {
     Tone(Sine),
     Cue(Pattern),
     Bridge(StreamId),
+    Joined(StreamId),
 }
 
-impl From<Source> for Feed {
-    fn from(source: Source) -> Self {
+impl Feed {
+    /// The source with that country's tones.
+    pub(super) fn of(source: Source, country: &'static Country) -> Self {
         match source {
             Source::Silence => Self::Silence,
             Source::Headset => Self::Headset,
             Source::Music(music) => Self::Music { music, frame: 0 },
             Source::Prompt(clip) => Self::Prompt { clip, at: 0 },
             Source::Tone { hz, level_dbfs } => Self::Tone(Sine::new(hz, level_dbfs)),
-            Source::Cue(cue) => Self::Cue(Pattern::cue(cue)),
+            Source::Cue(cue) => Self::Cue(Pattern::cue(cue, country)),
+            Source::Joined(other) => Self::Joined(other),
             Source::Bridge(other) => Self::Bridge(other),
         }
     }
@@ -91,6 +100,8 @@ pub(super) enum Frame<'a> {
     Encoded(&'a [u8]),
     /// What another stream receives.
     Of(StreamId),
+    /// Samples in the buffer, and what another stream receives.
+    With(StreamId),
     /// Nothing more: the prompt has ended.
     Over,
 }
@@ -112,6 +123,10 @@ impl Feed {
                 pattern.mix_into(sound);
             }
             Self::Bridge(other) => return Frame::Of(*other),
+            Self::Joined(other) => {
+                sound.copy_from_slice(microphone);
+                return Frame::With(*other);
+            }
             Self::Prompt { clip, at } => {
                 if !clip.frame(*at, sound) {
                     return Frame::Over;
@@ -137,6 +152,7 @@ pub(super) enum Trash {
     Cover(Cover),
     Capture(rtrb::Consumer<i16>),
     Playback(rtrb::Producer<i16>),
+    Tape(Box<Tape>),
 }
 
 /// A report without anything that allocates.
@@ -147,7 +163,7 @@ pub(super) enum Notice {
     OpenRefused { stream: StreamId, port: u16 },
     Digit { stream: StreamId, digit: char },
     Figures { stream: StreamId, figures: StreamFigures },
-    Levels { microphone_dbfs: f32, headset_dbfs: f32 },
+    Levels { microphone_dbfs: f32, headset_dbfs: f32, delay: DeviceDelay },
     PromptEnded { stream: StreamId },
     StreamSilent { stream: StreamId, silent_ms: u32 },
     StreamHeard { stream: StreamId },
@@ -163,8 +179,8 @@ impl Notice {
             Self::OpenRefused { stream, port } => Report::OpenRefused { stream, port },
             Self::Digit { stream, digit } => Report::Digit { stream, digit },
             Self::Figures { stream, figures } => Report::Figures { stream, figures },
-            Self::Levels { microphone_dbfs, headset_dbfs } => {
-                Report::Levels { microphone_dbfs, headset_dbfs }
+            Self::Levels { microphone_dbfs, headset_dbfs, delay } => {
+                Report::Levels { microphone_dbfs, headset_dbfs, delay }
             }
             Self::PromptEnded { stream } => Report::PromptEnded { stream },
             Self::StreamSilent { stream, silent_ms } => Report::StreamSilent { stream, silent_ms },

@@ -1,7 +1,7 @@
 //! The engine over real loopback sockets, without sound devices.
 
 use super::*;
-use crate::media::{Clip, Codec, Music, RingPattern, Role, Sink, StreamFigures};
+use crate::media::{Clip, Codec, Music, RingPattern, Sink, Source, StreamFigures};
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
@@ -603,4 +603,61 @@ mod covered {
         assert!(figures.round_trip_ms.is_none_or(|ms| ms < 100.0), "{figures:?}");
         b.hears_tone(sb, 440);
     }
+}
+
+#[test]
+fn joined_callers_hear_each_other_and_the_microphone_until_one_leaves() {
+    let (mut us, mut them) = (Side::local(4), Side::local(4));
+    let (jane, far_jane) = call(&mut us, &mut them, Codec::Opus);
+    let (bob, far_bob) = call(&mut us, &mut them, Codec::Pcmu);
+    them.send(far_jane, tone(500));
+    them.send(far_bob, tone(900));
+    them.meter(far_jane);
+    them.meter(far_bob);
+    for (stream, other) in [(jane, bob), (bob, jane)] {
+        us.send(stream, Source::Joined(other));
+        assert!(us.handle.send(Command::Hear { stream, sink: Sink::Headset }));
+    }
+    them.hears_tone(far_jane, 900);
+    them.hears_tone(far_bob, 500);
+    assert!(us.handle.send(Command::Close { stream: bob }));
+    them.until("silence for who is left", |side| side.figures(far_jane).tone_hz.is_none());
+}
+
+#[test]
+fn a_recording_has_both_sides_and_is_whole_when_the_call_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let recordings = Recordings { folder: folder.path().to_owned(), format: Format::Wav, tone: false };
+    let options = SoundOptions {
+        recordings: Some(recordings),
+        ..SoundOptions::silent(Ipv4Addr::LOCALHOST.into(), 4, 42)
+    };
+    let (mut us, mut them) = (Side::with(options), Side::local(4));
+    let (stream, far) = call(&mut us, &mut them, Codec::Opus);
+    us.send(stream, tone(600));
+    them.send(far, tone(1_200));
+    us.meter(stream);
+    us.hears_tone(stream, 1_200);
+    assert!(us.handle.send(Command::Record { stream, label: "Jane".into() }));
+    us.until("the file", |side| {
+        side.heard.iter().any(|report| matches!(report, Report::RecordingStarted { .. }))
+    });
+    us.listen_for(Duration::from_millis(1_200));
+    assert!(us.handle.send(Command::Close { stream }));
+    us.until("its end", |side| {
+        side.heard.iter().any(|report| matches!(report, Report::RecordingEnded { .. }))
+    });
+    let file = std::fs::read_dir(folder.path()).unwrap().flatten().next().unwrap().path();
+    let mut reader = hound::WavReader::open(file).unwrap();
+    let samples: Vec<i16> = reader.samples::<i16>().map(Result::unwrap).collect();
+    assert!(samples.len() > 2 * 12_000, "{}", samples.len());
+    let side = |at| samples[8_000..].iter().skip(at).step_by(2).copied().collect::<Vec<i16>>();
+    let level = |at, hz| crate::media::tone_level_dbfs(&side(at), 16_000, hz);
+    assert!(
+        level(0, 600.0) > -22.0 && level(1, 1_200.0) > -24.0,
+        "{} {}",
+        level(0, 600.0),
+        level(1, 1_200.0)
+    );
+    assert!(level(0, 1_200.0) < -40.0 && level(1, 600.0) < -40.0, "each side on its own track");
 }

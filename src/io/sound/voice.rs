@@ -1,7 +1,7 @@
 //! What the callbacks of a sound device do, sample by sample: record, play the mix, or ring. Wait-free.
 
 use super::devices::Wants;
-use crate::media::{FRAME, Pattern, RATE_HZ, Resampler, RingPattern};
+use crate::media::{Country, FRAME, Pattern, RATE_HZ, Resampler, RingPattern};
 use std::sync::Arc;
 
 /// Sound from the device to the media thread.
@@ -83,15 +83,16 @@ impl Sound for Player {
 /// The ringer: makes its tones itself, so that ringing needs no media thread.
 pub(super) struct Ringer {
     wants: Arc<Wants>,
+    country: &'static Country,
     rings: RingPattern,
     pattern: Pattern,
     resampler: Option<Resampler>,
 }
 
 impl Ringer {
-    pub(super) fn new(wants: Arc<Wants>, rate_hz: u32) -> Self {
+    pub(super) fn new(wants: Arc<Wants>, country: &'static Country, rate_hz: u32) -> Self {
         let resampler = (rate_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, rate_hz));
-        Self { wants, rings: RingPattern::Off, pattern: Pattern::OFF, resampler }
+        Self { wants, country, rings: RingPattern::Off, pattern: Pattern::OFF, resampler }
     }
 }
 
@@ -100,7 +101,7 @@ impl Sound for Ringer {
         let wanted = self.wants.pattern();
         if wanted != self.rings {
             self.rings = wanted;
-            self.pattern = Pattern::ring(wanted);
+            self.pattern = Pattern::ring(wanted, self.country);
         }
     }
 
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn the_ringer_follows_what_is_wanted() {
         let wants = Arc::new(Wants::default());
-        let mut ringer = Ringer::new(wants.clone(), RATE_HZ);
+        let mut ringer = Ringer::new(wants.clone(), Country::INTERNATIONAL, RATE_HZ);
         let mut loud = |pattern| {
             wants.ring(pattern);
             ringer.begin(4_800);

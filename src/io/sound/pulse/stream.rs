@@ -56,9 +56,9 @@ pub(in crate::io::sound) fn open(
             let (channel, wanted) = connection.play(&found, c"phone")?;
             Work::Play(Playback::new(channel, wanted, Box::new(Player::new(ring, RATE_HZ))))
         }
-        Job::Ringer(wants) => {
+        Job::Ringer(wants, country) => {
             let (channel, wanted) = connection.play(&found, c"event")?;
-            Work::Play(Playback::new(channel, wanted, Box::new(Ringer::new(wants, RATE_HZ))))
+            Work::Play(Playback::new(channel, wanted, Box::new(Ringer::new(wants, country, RATE_HZ))))
         }
     };
     Ok((Running { connection, work }, found))
@@ -170,6 +170,10 @@ impl Running {
         if self.connection.socket.set_read_timeout(Some(LOOK)).is_err() {
             return life.lose(false);
         }
+        life.set_latency_ms(match &self.work {
+            Work::Record { .. } => FRAGMENT_MS,
+            Work::Play(playback) => playback.target_ms,
+        });
         while !life.is_ending() {
             let served = self.feed(life).and_then(|()| match self.connection.next() {
                 Ok(Came::Nothing) => Ok(true),
@@ -252,7 +256,11 @@ impl Running {
             }
             (Command::Underflow(_), Work::Play(_)) => {
                 life.count_dry();
-                self.ran_dry().is_ok()
+                let goes_on = self.ran_dry().is_ok();
+                if let Work::Play(playback) = &self.work {
+                    life.set_latency_ms(playback.target_ms);
+                }
+                goes_on
             }
             _ => true,
         }
