@@ -49,7 +49,7 @@ impl Desk {
             Command::ToVoicemail => {
                 let chosen = self.hand().filter(|call| call.phase == Phase::Ringing);
                 match chosen.or_else(|| self.longest_ringing()).map(|call| call.id) {
-                    Some(call) => self.to_voicemail(call),
+                    Some(call) => self.send_to_voicemail(call),
                     None => self.nothing("nobody is ringing"),
                 }
             }

@@ -106,7 +106,7 @@ impl Desk {
     }
 
     /// Sends a ringing caller to where messages are left.
-    pub(super) fn to_voicemail(&mut self, id: CallId) -> Vec<Effect> {
+    pub(super) fn send_to_voicemail(&mut self, id: CallId) -> Vec<Effect> {
         match self.routes.voicemail.to_string() {
             to if to.is_empty() => self.nothing("no mailbox for callers: set voicemail in [calls]"),
             to => self.redirect(id, &to),

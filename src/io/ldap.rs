@@ -100,8 +100,11 @@ async fn search(ldap: &mut ldap3::Ldap, query: &LdapQuery<'_>) -> Result<Vec<Ent
 /// Whether the server is this computer.
 fn is_here(url: &str) -> bool {
     let host = url.trim_start_matches("ldap://").split('/').next().unwrap_or_default();
-    let host =
-        host.rsplit_once(':').map_or(host, |(host, port)| if port.contains(']') { host } else { host });
+    // What stands behind the last colon is a port, unless an address in brackets ends there.
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => name,
+        _ => host,
+    };
     match host.trim_matches(['[', ']']) {
         "localhost" => true,
         host => match host.parse::<IpAddr>() {

@@ -435,7 +435,7 @@ mod tests {
             (true, true, 2),
             "a new connection in the place of the first"
         );
-        assert_eq!(send(4, 4, 9, Transport::Udp).0, false, "over UDP that would promise STUN");
+        assert!(!send(4, 4, 9, Transport::Udp).0, "over UDP that would promise STUN");
     }
 
     #[test]
@@ -446,7 +446,7 @@ mod tests {
         assert_eq!(status, 200);
         assert!(headers.contains(&"<sip:p1.example;lr>".to_owned()), "{headers:?}");
         assert_eq!(phone.registrar.phones("ann")[0].path, ["<sip:p1.example;lr>", "<sip:192.0.2.9;lr>"]);
-        let many = vec!["<sip:p.example;lr>"; MAX_PATHS + 1].join(", ");
+        let many = ["<sip:p.example;lr>"; MAX_PATHS + 1].join(", ");
         assert_eq!(phone.send(NOW, 1, &[("Contact", "<sip:ann@10.0.0.1>"), ("Path", &many)]).0, 400);
     }
 

@@ -40,10 +40,10 @@ impl Concealer {
     pub(crate) fn good(&mut self, frame: &mut [i16]) {
         if self.concealed > 0 {
             let overlap = self.overlap.min(frame.len());
-            for at in 0..overlap {
+            for (at, sample) in frame.iter_mut().take(overlap).enumerate() {
                 let old = f32::from(self.next_sample());
                 let share = (at + 1) as f32 / (overlap + 1) as f32;
-                frame[at] = (f32::from(frame[at]) * share + old * (1.0 - share)) as i16;
+                *sample = (f32::from(*sample) * share + old * (1.0 - share)) as i16;
             }
             self.concealed = 0;
         }

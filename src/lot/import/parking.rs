@@ -88,9 +88,9 @@ pub(super) fn write(sections: &[Section], remarks: &mut Vec<Remark>) -> String {
 /// Whether lots may be made on demand.
 pub(super) fn is_dynamic(sections: &[Section]) -> bool {
     let general = sections.iter().filter(|section| section.is("general") || section.is("globals"));
-    let said =
+    let mut said =
         general.flat_map(|section| &section.entries).filter(|e| e.key.eq_ignore_ascii_case("parkeddynamic"));
-    said.last().and_then(|entry| boolean(&entry.value)) == Some(true)
+    said.next_back().and_then(|entry| boolean(&entry.value)) == Some(true)
 }
 
 fn is_option(key: &str) -> bool {
