@@ -64,7 +64,8 @@ impl Lot {
     fn wait_open(&mut self) {
         wait_until("the lot to open", SOON, || {
             assert!(self.process.exited().is_none(), "it ended at once:\n{}", self.process.output());
-            self.process.output().contains("the lot is open").then_some(())
+            self.process.output().contains("the lot is open").then_some(())?;
+            TcpStream::connect(self.metrics).ok().map(drop)
         });
     }
 
