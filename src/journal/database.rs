@@ -80,7 +80,7 @@ impl Database {
     /// See [`JournalError`].
     pub fn open(file: &Path, now_ms: u64, keep_days: u32) -> Result<Found, JournalError> {
         let unusable = |reason: String| JournalError::Unusable { file: file.to_owned(), reason };
-        let directory = file.parent().unwrap_or(Path::new("."));
+        let directory = super::directory_of(file);
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(directory).map_err(|e| unusable(e.to_string()))?;
         let (connection, warning) = match prepared(file) {

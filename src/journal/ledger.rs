@@ -97,7 +97,7 @@ impl Ledger {
         self.open = options.open(&self.file)?;
         self.length = content.len() as u64;
         self.began = self.length;
-        File::open(self.file.parent().unwrap_or(Path::new(".")))?.sync_all()
+        File::open(super::directory_of(&self.file))?.sync_all()
     }
 
     /// Keeps a copy of what is there under another name, for somebody who can read it.

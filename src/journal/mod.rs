@@ -4,7 +4,8 @@
 //! [`report`] counts it.
 //!
 //! [`Memory`] is what the app uses; [`Snapshot`] is the data and its JSON, pure; [`Store`] keeps it on disk; [`Writer`]
-//! writes on a thread of its own. What a lot keeps is more, and changes line by line: [`ledger`]. A memory is a help, never an authority: the desk believes it only where a lamp is lit.
+//! writes on a thread of its own. What a lot keeps is more, and changes line by line: [`ledger`]. A memory is a help,
+//! never an authority: the desk believes it only where a lamp is lit.
 
 mod database;
 mod follower;
@@ -23,3 +24,10 @@ pub use memory::Memory;
 pub use snapshot::{HEAD_START, MAX_AGE, Snapshot};
 pub use store::{MAX_FILE, Opened, Store, StoreError};
 pub use writer::{Report, Writer};
+
+use std::path::Path;
+
+/// The directory that `file` is in; of a name alone the working directory, which `Path::parent` calls "".
+fn directory_of(file: &Path) -> &Path {
+    file.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -96,13 +96,13 @@ impl Store {
         }
         fs::rename(&fresh, &self.file)?;
         // The new name is on disk only when its directory is.
-        File::open(self.file.parent().unwrap_or(Path::new(".")))?.sync_all()
+        File::open(super::directory_of(&self.file))?.sync_all()
     }
 }
 
 /// Makes the directory of `file` and takes the lock beside it; also how to say that the place is of no use.
 pub(super) fn claim(file: &Path) -> Result<(File, impl Fn(io::Error) -> StoreError + use<>), StoreError> {
-    let directory = file.parent().unwrap_or(Path::new(".")).to_owned();
+    let directory = super::directory_of(file).to_owned();
     let unusable = {
         let directory = directory.clone();
         move |error: io::Error| StoreError::Unusable {
