@@ -201,19 +201,20 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// Looks the server up, then lives as a connection. Of several addresses `seed` chooses: the next attempt may have
-    /// another.
+    /// Looks the server up, then lives as a connection. Of several addresses `seed` chooses the first to be tried.
     async fn live(self, seed: u64) {
         let Self { id, server, client, writes, waiting, told } = self;
         let transport = if server.tls { Transport::Tls } else { Transport::Tcp };
         let wanted =
             Wanted { host: server.host.clone(), port: Some(server.port), transport: Some(transport) };
         let found = names::resolve(&wanted, seed).await;
-        let chosen = found.as_ref().ok().and_then(|peers| {
-            let count = u64::try_from(peers.len()).unwrap_or(1).max(1);
-            peers.get(usize::try_from(seed % count).unwrap_or(0)).copied()
-        });
-        let Some(peer) = chosen else {
+        let mut peers = found.clone().unwrap_or_default();
+        if let Ok(count) = u64::try_from(peers.len())
+            && count > 0
+        {
+            peers.rotate_left(usize::try_from(seed % count).unwrap_or(0));
+        }
+        let Some((peer, others)) = peers.split_first() else {
             let reason =
                 found.err().map_or_else(|| "the server has no address".to_owned(), |e| e.to_string());
             let peer = Peer::new(transport, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)));
@@ -221,10 +222,11 @@ impl Attempt {
             let _ = told.send(Told { id, peer, what: What::Closed(reason) }).await;
             return;
         };
+        let (peer, others) = (*peer, others.iter().map(|other| other.address).collect());
         let tls = server.tls.then(|| (client, TlsName::of_host(&server.host)));
         let handshake = HANDSHAKE_PATIENCE;
         Connection { id, peer, writes, waiting, told, handshake }
-            .live(Way::Out { local: None, tls, usual: USUAL_PORTS })
+            .live(Way::Out { local: None, others, tls, usual: USUAL_PORTS })
             .await;
     }
 }
@@ -266,6 +268,17 @@ mod tests {
         timeout(SOON, there.read_to_end(&mut heard)).await.unwrap().unwrap();
         assert_eq!(heard, b"Action: Logoff");
         assert_eq!(links.try_next(), None, "an end of our own is not told");
+    }
+
+    #[tokio::test]
+    async fn a_server_with_two_addresses_is_reached_at_the_one_that_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Where localhost is ::1 as well, one of the two seeds tries that first.
+        for seed in [0, 1] {
+            let mut links = links();
+            links.open(3, AmiServer { host: "localhost".into(), ..here(&listener) }, seed);
+            assert_eq!(next(&mut links).await, AmiEvent::Opened { line: 3, private: true });
+        }
     }
 
     #[tokio::test]

@@ -52,8 +52,14 @@ pub(in crate::io) enum What {
 
 /// How the connection comes about.
 pub(in crate::io) enum Way {
-    /// We open it, from this address and port if they can be had; `usual` ends the sentence that nobody listens there.
-    Out { local: Option<SocketAddr>, tls: Option<(Arc<TlsClient>, TlsName)>, usual: &'static str },
+    /// We open it, from this address and port if they can be had; `others` are tried in turn where the peer can't be
+    /// reached, and `usual` ends the sentence that nobody listens there.
+    Out {
+        local: Option<SocketAddr>,
+        others: Vec<SocketAddr>,
+        tls: Option<(Arc<TlsClient>, TlsName)>,
+        usual: &'static str,
+    },
     /// They opened it.
     In { stream: TcpStream, tls: Option<Arc<TlsServer>> },
 }
@@ -86,10 +92,17 @@ impl Connection {
         let _ = self.told.send(Told { id: self.id, peer: self.peer, what }).await;
     }
 
-    async fn open(&self, way: Way) -> Result<Open, String> {
+    async fn open(&mut self, way: Way) -> Result<Open, String> {
         match way {
-            Way::Out { local, tls, usual } => {
-                let stream = connect(self.peer, local, usual).await?;
+            Way::Out { local, others, tls, usual } => {
+                let mut reached = connect(self.peer, local, usual).await;
+                for other in others {
+                    if reached.is_err() {
+                        self.peer.address = other;
+                        reached = connect(self.peer, local, usual).await;
+                    }
+                }
+                let stream = reached?;
                 let Some((client, name)) = tls else { return Ok(Open::Plain(stream)) };
                 let name = server_name(&name)?;
                 // Reads files.

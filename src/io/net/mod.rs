@@ -462,7 +462,7 @@ impl Net {
         });
         let local = self.local_for(peer.address).filter(|local| !local.ip().is_unspecified());
         let usual = words::usual_sip_port(peer.transport);
-        self.start_link(peer, Way::Out { local, tls, usual });
+        self.start_link(peer, Way::Out { local, others: Vec::new(), tls, usual });
         true
     }
 
