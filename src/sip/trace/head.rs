@@ -5,14 +5,15 @@ use super::names::{Kind, is_word};
 use super::scrub::{BLANK, scrub};
 use crate::sip::message::{Headers, Method, NameAddr, Via, lexis, reason_phrase};
 
-/// Headers with credentials or challenges.
-const CREDENTIALS: [&str; 6] = [
+/// Headers with credentials or challenges, and the one that is a ticket of our lot.
+const CREDENTIALS: [&str; 7] = [
     "Authorization",
     "Proxy-Authorization",
     "WWW-Authenticate",
     "Proxy-Authenticate",
     "Authentication-Info",
     "Proxy-Authentication-Info",
+    "Parkdeck-Ticket",
 ];
 /// Fields of credentials that are shown: they tell how, not with what.
 const SHOWN_FIELDS: [&str; 7] = ["realm", "username", "uri", "algorithm", "qop", "stale", "nc"];

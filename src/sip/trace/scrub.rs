@@ -2,9 +2,20 @@
 
 use std::fmt::Write as _;
 
-/// Fields of credentials whose values prove or help to guess a password (RFC 7616 3.3 to 3.5).
-const SECRET_FIELDS: [&str; 8] =
-    ["response", "nonce", "cnonce", "nextnonce", "rspauth", "opaque", "password", "passwd"];
+/// Fields whose values prove or help to guess a password (RFC 7616 3.3 to 3.5), and the lot's ticket: who has it may
+/// fetch the caller.
+const SECRET_FIELDS: [&str; 10] = [
+    "response",
+    "nonce",
+    "cnonce",
+    "nextnonce",
+    "rspauth",
+    "opaque",
+    "password",
+    "passwd",
+    "ticket",
+    "parkdeck-ticket",
+];
 
 /// What is shown in place of a secret.
 pub(super) const BLANK: &str = "…";

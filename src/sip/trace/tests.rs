@@ -16,9 +16,10 @@ const KEY: &str = "WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz";
 const PASSWORD: &str = "hunter2hunter2";
 const TEXT: &str = "meet me at seven";
 const DIGITS: &str = "Signal=7391";
+const TICKET: &str = "q7Zx1vPk0Lm3";
 
 /// Nobody ever sees these.
-const SECRETS: [&str; 5] = [RESPONSE, NONCE, KEY, PASSWORD, DIGITS];
+const SECRETS: [&str; 6] = [RESPONSE, NONCE, KEY, PASSWORD, DIGITS, TICKET];
 /// Nor, with `anonymous`, these.
 const PRIVATE: [&str; 8] = [NUMBER, "4930987654321", NAME, USER, HOST, ADDRESS, CALL, TEXT];
 
@@ -43,7 +44,8 @@ fn invite() -> String {
 
 fn refer() -> String {
     format!(
-        "REFER sip:{USER}@{ADDRESS} SIP/2.0\r\nv: SIP/2.0/UDP {ADDRESS};branch=z9hG4bK{CALL}\r\nf: <sip:{USER}@{HOST}>;tag=1\r\n\
+        "REFER sip:{USER}@{ADDRESS};ticket={TICKET} SIP/2.0\r\nParkdeck-Ticket: {TICKET}\r\n\
+         Parkdeck-Slot: 701;lot=\"front\";ticket={TICKET}\r\nParkdeck-Orbit: <sip:701@{HOST};ticket={TICKET}>\r\nv: SIP/2.0/UDP {ADDRESS};branch=z9hG4bK{CALL}\r\nf: <sip:{USER}@{HOST}>;tag=1\r\n\
          t: <sip:{NUMBER}@{HOST}>;tag=2\r\ni: {CALL}\r\nCSeq: 8 REFER\r\n\
          r: <sip:{NUMBER}@{HOST}?Replaces={CALL}%3Bto-tag%3D1%3Bfrom-tag%3D2&Proxy-Authorization=Digest%20response%3D{RESPONSE}>\r\n\
          Reason: Q.850;cause=16;text=\"{NAME}\"\r\nHistory-Info: <sip:{NUMBER}@{HOST}>;index=1\r\nl: 0\r\n\r\n"
