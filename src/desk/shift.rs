@@ -151,9 +151,9 @@ impl ShiftReport {
                 "              {:>5}   turned away {} · sent on {}",
                 "", self.turned_away, self.redirected
             ),
-            format!("answered in   {}", self.answer_waits.words()),
+            format!("answered in   {}", self.answer_waits.words(self.answered)),
             format!("              {percent:>5} % within 20 s"),
-            format!("gave up after {}", self.missed_waits.words()),
+            format!("gave up after {}", self.missed_waits.words(self.missed)),
             format!("calls out     {:>5}   handed over {}", self.went_out, self.transferred),
             format!("on the phone  {}", long(self.talked_s)),
             String::new(),
@@ -161,7 +161,7 @@ impl ShiftReport {
             format!("  retrieved   {:>5}   by others {}", self.retrieved_here, self.retrieved_elsewhere),
             format!("  came back   {:>5}   hung up {} · left {}", self.recalled, self.abandoned, self.left),
             format!("  waiting     {:>5}", self.waiting),
-            format!("  parked for  {}", self.park_waits.words()),
+            format!("  parked for  {}", self.park_waits.words(self.parked)),
         ];
         if !self.hours.is_empty() {
             lines.push(String::new());
@@ -175,7 +175,11 @@ impl ShiftReport {
 }
 
 impl Waits {
-    fn words(&self) -> String {
+    /// In words; of nobody there is nothing to say.
+    fn words(&self, count: usize) -> String {
+        if count == 0 {
+            return format!("{:>5}", "–");
+        }
         let Self { average_s, median_s, longest_s } = self;
         format!(
             "{:>5} on average, half within {}, at most {}",
