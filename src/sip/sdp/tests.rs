@@ -66,6 +66,10 @@ fn packets_are_sent_again_where_both_sides_say_so() {
     let offered = offer(&mine);
     let shown = text(&offered);
     assert!(shown.contains("a=rtpmap:108 red/48000/2\r\na=fmtp:108 107/107/107/107\r\n"), "{shown}");
+    assert!(
+        shown.contains("red/8000") && shown.matches("red/").count() == 2,
+        "for one more, of G.711: {shown}"
+    );
     assert_eq!(codecs_of(&offered), Codec::ALL);
     let far = LocalMedia { port: 50_000, ..mine.clone() };
     let (answered, theirs) = answer(&offered, &far).unwrap();

@@ -9,7 +9,7 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
     for codec in &local.codecs {
         stream.add_codec(*codec, codec.payload_type());
     }
-    for (codec, number) in RED.iter().filter(|(codec, _)| local.redundancy && local.codecs.contains(codec)) {
+    for (codec, number) in RED.iter().filter(|(codec, _)| is_sent_again(local, *codec)) {
         stream.add_red(*codec, *number, codec.payload_type());
     }
     let mut clocks = Vec::new();
@@ -24,6 +24,13 @@ pub fn offer(local: &LocalMedia) -> Vec<u8> {
     stream.add_rtcp_mux();
     session.medias.push(stream.finish(local.port, local.direction));
     bytes(&session)
+}
+
+/// Whether RFC 2198 is offered for that codec: for the one we like best and for the first of G.711. With all of them an
+/// INVITE with credentials would be too long for a datagram (RFC 3261 18.1.1).
+fn is_sent_again(local: &LocalMedia, codec: Codec) -> bool {
+    let narrow = local.codecs.iter().find(|codec| matches!(codec, Codec::Pcmu | Codec::Pcma));
+    local.redundancy && (local.codecs.first() == Some(&codec) || narrow == Some(&codec))
 }
 
 /// The session part of our descriptions.
