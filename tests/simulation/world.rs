@@ -6,7 +6,7 @@ use parkdeck::desk::{CallId, Command as Key, Desk, LineId, Phase};
 use parkdeck::lot::{Lot, LotConfig};
 use parkdeck::media::{Command, Report, Source, StreamId};
 use parkdeck::parking::SlotId;
-use parkdeck::sip::EndedBy;
+use parkdeck::sip::{EndedBy, Transport};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, BTreeSet};
@@ -313,6 +313,11 @@ impl World {
         for operator in &mut self.operators {
             operator.media(now);
             while let Some(t) = operator.poll() {
+                // A request that is too long for a datagram: nobody here takes connections, which is told at once.
+                if t.to.transport != Transport::Udp {
+                    operator.engine.flow_closed(now, t.to, "refused");
+                    continue;
+                }
                 self.net.send(now, operator.address, t.to.address, t.bytes);
             }
             while operator.engine.poll_deed().is_some() {}

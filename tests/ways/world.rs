@@ -8,6 +8,7 @@ use super::pbx::{Kind, Pbx, Setup};
 use parkdeck::desk::{Command, Phase, Slot};
 use parkdeck::dialect::Dialect;
 use parkdeck::parking::{Identity, Lamp, Moment};
+use parkdeck::sip::Transport;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -380,6 +381,11 @@ impl World {
                 }
             }
             while let Some(transmit) = self.consoles[i].engine.poll_transmit() {
+                // A request that is too long for a datagram: nobody here takes connections, which is told at once.
+                if transmit.to.transport != Transport::Udp {
+                    self.consoles[i].engine.flow_closed(now, transmit.to, "refused");
+                    continue;
+                }
                 self.take_word(i, &transmit.bytes);
                 self.send(self.consoles[i].address, transmit.to.address, transmit.bytes);
             }
