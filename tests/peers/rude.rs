@@ -8,7 +8,7 @@
 
 use super::baresip::on_path;
 use super::process::{Process, read_text};
-use super::{LOOPBACK, free_tcp_port, free_udp_port, wait_for};
+use super::{LOOPBACK, free_udp_port, wait_for};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,7 +62,8 @@ impl Rude {
             "-sf rude.xml -i {LOOPBACK} -p {port} -cp {} -cid_str rude-%u-{port} -nostdin -default_behaviors none \
              -deadcall_wait 0 -trace_err -error_file errors.txt -trace_logs -log_file story.txt -trace_msg \
              -message_file messages.txt {more}",
-            free_tcp_port(LOOPBACK),
+            // SIPp takes orders on this UDP port of every address.
+            free_udp_port(std::net::Ipv4Addr::UNSPECIFIED),
             port = own.port(),
         );
         let arguments: Vec<String> = settings.split_whitespace().map(String::from).collect();

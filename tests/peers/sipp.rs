@@ -6,7 +6,7 @@
 use super::baresip::on_path;
 use super::process::{Process, read_text};
 use super::voice::Voice;
-use super::{OUTSIDE, free_tcp_port, free_udp_port, wait_for};
+use super::{OUTSIDE, free_udp_port, wait_for};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
@@ -82,7 +82,8 @@ impl Caller {
             options.extension,
             sip.ip(),
             sip.port(),
-            free_tcp_port(Ipv4Addr::LOCALHOST),
+            // SIPp takes orders on this UDP port of every address.
+            free_udp_port(Ipv4Addr::UNSPECIFIED),
         );
         arguments.extend(settings.split_whitespace().map(String::from));
         let output = folder.path().join("output.txt");
