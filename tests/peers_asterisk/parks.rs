@@ -183,7 +183,7 @@ fn a_slots_number_is_no_place_to_transfer_to_whether_it_is_free_or_taken(version
     asterisk.log_sip();
     let transfer = |to: &str| {
         console.keys("t");
-        console.wait_text("the caller is handed over without asking there first");
+        console.wait_text("enter hands the caller over, tab asks there first");
         console.keys(to);
         console.keys("<enter>");
     };
