@@ -16,7 +16,7 @@ const BUSY_FOR: Duration = Duration::from_secs(30);
 /// How many seeds there are, of all servers together.
 const ALL: u64 = 10_000;
 /// How many of them the ordinary run takes.
-const ORDINARY: u64 = 1_000;
+const ORDINARY: u64 = 600;
 /// Split among so many tests of each server, so that both cores work.
 const SHARES: u64 = 2;
 
