@@ -2,6 +2,7 @@
 
 use crate::desk::{CallId, Command, Desk, SlotKey, Wish};
 use crate::parking::SlotId;
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -199,10 +200,11 @@ pub(super) fn dialable(link: &str) -> Result<String, String> {
         _ => ("", link),
     };
     let plain = |text: &str| -> Result<String, String> {
-        let number: String = unescaped(text).chars().filter(|c| !" -().".contains(*c)).take(128).collect();
+        let text = percent_decode_str(text).decode_utf8_lossy();
+        let number: String = text.chars().filter(|c| !" -().".contains(*c)).take(128).collect();
         let good =
             !number.is_empty() && number.chars().all(|c| c.is_ascii_alphanumeric() || "+*#_".contains(c));
-        good.then_some(number).ok_or_else(|| format!("“{}” is no number", crate::parking::Text::new(text)))
+        good.then_some(number).ok_or_else(|| format!("“{}” is no number", crate::parking::Text::new(&text)))
     };
     match scheme.to_ascii_lowercase().as_str() {
         // RFC 3966: parameters stand behind a semicolon.
@@ -215,27 +217,6 @@ pub(super) fn dialable(link: &str) -> Result<String, String> {
         "" => plain(link),
         _ => Err("only tel:, sip:, sips: and callto: links can be dialled".to_owned()),
     }
-}
-
-/// `%2B` and the like, as links have them.
-fn unescaped(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let hex = bytes.get(at + 1..at + 3).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(|_| *byte == b'%') {
-            Some(code) => {
-                plain.push(code);
-                at += 3;
-            }
-            None => {
-                plain.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&plain).into_owned()
 }
 
 /// An answer.
