@@ -278,8 +278,8 @@ impl Follower {
         if other {
             self.leaves(now, key, desk, entries);
         }
-        let account = account(desk, key.line);
         if !self.parks.contains_key(key) {
+            let account = account(desk, key.line);
             let inherited = self
                 .inherited
                 .iter()
@@ -303,24 +303,31 @@ impl Follower {
             self.parks.insert(key.clone(), record);
         }
         let Some(record) = self.parks.get_mut(key) else { return };
-        let before = record.clone();
-        if parked.parkee.is_comparable() {
-            record.party = parked.parkee.clone();
+        let party = if parked.parkee.is_comparable() { &parked.parkee } else { &record.party };
+        let known = desk.known(party).map(|known| &known.name);
+        // Every slot is looked at after each event, and nearly always there is nothing new in it.
+        let unchanged = record.party == *party
+            && known.map_or(record.known.is_empty(), |known| record.known == *known)
+            && record.parker == parked.parker
+            && (record.ours || !parked.ours)
+            && record.note == parked.note;
+        if unchanged {
+            return;
         }
-        record.known = desk.known(&record.party).map(|known| known.name.clone()).unwrap_or_default();
+        record.known = known.cloned().unwrap_or_default();
+        record.party = party.clone();
         record.parker = parked.parker.clone();
         record.ours |= parked.ours;
         record.note = parked.note.clone();
-        if *record != before {
-            entries.retain(|entry| entry.id() != record.id);
-            entries.push(Entry::Park(record.clone()));
-        }
+        entries.retain(|entry| entry.id() != record.id);
+        entries.push(Entry::Park(record.clone()));
     }
 
     fn leaves(&mut self, now: Moment, key: &SlotKey, desk: &Desk, entries: &mut Vec<Entry>) {
-        let account = account(desk, key.line);
-        let at = self.inherited.iter().position(|r| r.slot == key.id && r.account == account);
-        if let Some(at) = at {
+        // An account's name is made anew each time: only where somebody may be waiting for it.
+        let account = (!self.inherited.is_empty()).then(|| account(desk, key.line));
+        let inherited = |r: &ParkRecord| r.slot == key.id && Some(&r.account) == account.as_ref();
+        if let Some(at) = self.inherited.iter().position(inherited) {
             let mut record = self.inherited.swap_remove(at);
             (record.fate, record.left_ms) = (Fate::Left, Some(self.wall(now)));
             record.by = "while the console was not running".into();
