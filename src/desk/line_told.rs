@@ -4,6 +4,9 @@ use super::line::LineId;
 use super::{Desk, Effect, Registration, Severity};
 use crate::parking::{Moment, Text};
 
+/// How the notice begins that a server has fallen silent.
+const SILENT: &str = "the server doesn't answer";
+
 impl Desk {
     pub(super) fn registered(&mut self, line: LineId) -> Vec<Effect> {
         let of = self.of_line(line);
@@ -55,11 +58,11 @@ impl Desk {
             (Some(_), None) => {
                 there.account.last_trouble = Some((Text::new("the server didn't answer"), now));
                 let fate = self.fate_of_calls(line);
-                let text = format!("{of}the server doesn't answer: {fate}, lamps can't be trusted");
-                self.say(Severity::Error, &text);
+                self.say(Severity::Error, &format!("{of}{SILENT}: {fate}, lamps can't be trusted"));
             }
             // The first answer of all is what everybody expects: nothing to say, and no greeting to push aside.
             (None, Some(_)) if self.notices.iter().any(|n| n.severity == Severity::Error) => {
+                self.mend(&format!("{of}{SILENT}"));
                 self.say(Severity::Info, &format!("{of}the server answers"));
             }
             _ => {}

@@ -40,9 +40,9 @@ impl Desk {
         self.notices.push_back(notice);
     }
 
-    /// What this notice says is mended: it is remembered, and no longer called for.
-    pub(super) fn mend(&mut self, text: &str) {
-        for notice in self.notices.iter_mut().filter(|n| n.text.as_str() == text) {
+    /// What the notices say that begin so is mended: they are remembered, and no longer called for.
+    pub(super) fn mend(&mut self, beginning: &str) {
+        for notice in self.notices.iter_mut().filter(|n| n.text.as_str().starts_with(beginning)) {
             notice.severity = Severity::Info;
         }
     }

@@ -264,4 +264,10 @@ fn what_is_mended_is_no_longer_called_for() {
     desk.learn_on(at(20), FRONT, Event::Registered);
     assert!(desk.notices.iter().all(|notice| notice.severity != Severity::Error), "{:?}", desk.notices);
     assert!(words(&desk).contains("registered again"));
+    desk.learn_on(at(30), FRONT, Event::Reached { round_trip_ms: 2 });
+    desk.learn_on(at(40), FRONT, Event::Unreachable);
+    assert_eq!(desk.current_notice().unwrap().severity, Severity::Error);
+    desk.learn_on(at(50), FRONT, Event::Reached { round_trip_ms: 2 });
+    assert!(desk.notices.iter().all(|notice| notice.severity != Severity::Error), "{:?}", desk.notices);
+    assert!(words(&desk).contains("the server answers"));
 }
