@@ -1,7 +1,7 @@
 //! What the journal has of a day at the desk.
 
 use super::*;
-use crate::desk::{Abilities, CallArrival, Command, LampReport};
+use crate::desk::{Abilities, CallArrival, Command, Known, LampReport};
 use crate::parking::{Identity, Strength};
 
 /// A desk and who follows it, as the engine brings them together.
@@ -215,4 +215,21 @@ fn who_was_parked_when_the_program_stopped_is_the_same_stay_or_gone() {
     let fates: Vec<(u64, Fate)> = scene.parks.values().map(|r| (r.id, r.fate)).collect();
     assert_eq!(fates, [(7, Fate::Waiting), (8, Fate::Left)]);
     assert!(scene.parks[&8].by.as_str().contains("not running"));
+}
+
+#[test]
+fn what_is_learned_of_a_parked_caller_is_written_down_and_nothing_twice() {
+    let mut scene = Scene::new(Vec::new());
+    scene.park();
+    let slot = SlotKey { line: LineId(0), id: SlotId::new("701").unwrap() };
+    scene.obey(Command::NoteSlot { slot, text: "for Sam".into() });
+    let kept = |scene: &Scene| scene.parks.values().next().unwrap().clone();
+    assert_eq!(kept(&scene).note.as_str(), "for Sam");
+    let known = Known { name: "Jane of Acme".into(), about: Text::default() };
+    scene.learn(Event::named("01614960100".into(), Some(known)));
+    assert_eq!(kept(&scene).known.as_str(), "Jane of Acme");
+    scene.now += Duration::from_secs(1);
+    assert_eq!(scene.follower.follow(scene.now, &scene.desk), []);
+    scene.learn(Event::named("01614960100".into(), None));
+    assert_eq!(kept(&scene).known.as_str(), "", "the directory has lost the name");
 }
