@@ -149,7 +149,7 @@ fn a_clock_that_drifts_for_an_hour_costs_no_frame_and_no_delay() {
     for ppm in [-300.0, 300.0] {
         let receiver = play(3_600, ppm, 0, |_| Some(0));
         assert_eq!(receiver.made_up_us, 0, "{ppm} ppm");
-        assert!(receiver.delay_most_us <= 40_000.0, "{ppm} ppm: {} µs", receiver.delay_most_us);
+        assert!(receiver.delay_most_us <= 42_000.0, "{ppm} ppm: {} µs", receiver.delay_most_us);
         // Until the clock is known, a period once in a while, in a voice without pauses.
         assert!(receiver.changes <= 50, "{ppm} ppm: {}", receiver.changes);
     }

@@ -64,6 +64,13 @@ impl Network {
     }
 }
 
+/// The level of 400 Hz, by half seconds: over longer ones a bent rate is another frequency.
+fn tone_left(heard: &[i16]) -> f32 {
+    let halves = heard.chunks_exact(24_000).map(|half| tone_level_dbfs(half, 48_000, 400.0));
+    let count = halves.len() as f32;
+    halves.sum::<f32>() / count
+}
+
 fn tick(n: u64) -> Duration {
     FRAME_TIME * n as u32
 }
@@ -122,9 +129,9 @@ fn loss_jitter_reordering_and_duplicates_leave_the_tone_whole() {
         for seed in 0..5 {
             let (heard, figures) = hear_through(codec, &mut Network::new(seed, 5, 45), 500);
             let heard = &heard[25 * FRAME..];
-            let level = tone_level_dbfs(heard, 48_000, 400.0);
+            let level = tone_left(heard);
             assert!((level_dbfs(heard) - -15.0).abs() < 1.5, "{codec:?} seed {seed}: {}", level_dbfs(heard));
-            assert!(level > -22.0, "{codec:?} seed {seed}: {level} dB of the tone are left");
+            assert!(level > -18.0, "{codec:?} seed {seed}: {level} dB of the tone are left");
             assert!(figures.buffer_ms < 120.0, "{codec:?} seed {seed}: {} ms wait", figures.buffer_ms);
             assert!(figures.late < 25, "{codec:?} seed {seed}: {figures:?}");
             assert!(figures.reordered > 20 && figures.duplicates > 0);
@@ -186,7 +193,7 @@ fn packets_sent_again_beside_new_ones_fill_the_gaps_whole() {
         let figures = b.figures();
         assert!(figures.lost > 30, "{codec:?}: what was lost counts as lost: {figures:?}");
         assert!(figures.recovered * 100 >= figures.lost * 90, "{codec:?}: {figures:?}");
-        let level = tone_level_dbfs(&heard[50 * FRAME..], 48_000, 400.0);
+        let level = tone_left(&heard[50 * FRAME..]);
         assert!((level - -15.0).abs() < 1.0, "{codec:?}: {level} dB");
     }
 }
