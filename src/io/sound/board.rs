@@ -449,9 +449,7 @@ impl Board {
         for (line, heard) in self.lines.iter_mut().zip(&mut self.heard) {
             let Some(line) = line.as_mut().filter(|line| line.decodes) else { continue };
             let Some(media) = line.media.as_mut() else { continue };
-            let Some(heard) = heard.get_mut(slice.clone()).and_then(|part| part.as_mut_array()) else {
-                continue;
-            };
+            let Some(heard) = heard.as_chunks_mut().0.get_mut(number) else { continue };
             media.pull(now, heard);
             if let Some(tape) = line.tape.as_mut()
                 && number == 0
