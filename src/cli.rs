@@ -189,6 +189,9 @@ enum Command {
         /// The slot; else the server chooses.
         #[arg(long)]
         slot: Option<String>,
+        /// The lot, where the server has several; else the one chosen on the board.
+        #[arg(long, value_name = "NAME", conflicts_with = "slot")]
+        lot: Option<String>,
     },
     /// Have the running console retrieve whoever is in a slot.
     Retrieve {
@@ -376,8 +379,8 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
         Some(Command::Resume { call }) => {
             tell(&paths, |client| Ok(Verb::Resume { call: client.call_meant(call, &["held"])? }))
         }
-        Some(Command::Park { call, slot }) => tell(&paths, |client| {
-            Ok(Verb::Park { call: client.call_meant(call, &["talking", "held"])?, slot })
+        Some(Command::Park { call, slot, lot }) => tell(&paths, |client| {
+            Ok(Verb::Park { call: client.call_meant(call, &["talking", "held"])?, slot, lot })
         }),
         Some(Command::Retrieve { slot, account }) => tell(&paths, |_| Ok(Verb::Retrieve { slot, account })),
         Some(Command::Transfer { call, to }) => tell(&paths, |_| Ok(Verb::Transfer { call, to })),
@@ -498,7 +501,7 @@ fn passwords(config: &Config, base: &Path) -> color_eyre::Result<Vec<secrecy::Se
 /// The secret of each account's manager interface, where it has one.
 fn ami_secrets(config: &Config, base: &Path) -> color_eyre::Result<Vec<Option<secrecy::SecretString>>> {
     let of = |account: &crate::config::Account| {
-        let Some(ami) = &account.lot.ami else { return Ok(None) };
+        let Some(ami) = &account.ami else { return Ok(None) };
         let found = secret::secret(&ami.secret, base, |name| std::env::var_os(name));
         found.map(Some).map_err(|error| color_eyre::eyre::eyre!("account “{}”, AMI: {error}", account.name))
     };

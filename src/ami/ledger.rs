@@ -1,4 +1,4 @@
-//! Who is parked in our lot, and the questions to the server whether he may be shown.
+//! Who is parked in our lots, and the questions to the server whether he may be shown.
 
 use super::block::Block;
 use super::fact::Fact;
@@ -59,15 +59,15 @@ pub(super) struct Question {
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    lot: String,
+    lots: Vec<String>,
     parked: BTreeMap<SlotId, Entry>,
     retrievals: VecDeque<Retrieval>,
     out: BTreeMap<u64, (About, Moment)>,
 }
 
 impl Ledger {
-    pub(super) fn new(lot: &str) -> Self {
-        Self { lot: lot.to_owned(), ..Self::default() }
+    pub(super) fn new(lots: &[String]) -> Self {
+        Self { lots: lots.to_vec(), ..Self::default() }
     }
 
     /// Nothing is known any more.
@@ -77,9 +77,9 @@ impl Ledger {
         self.out.clear();
     }
 
-    /// Reads a parked call of our lot out of a block.
+    /// Reads a parked call of one of our lots out of a block.
     pub(super) fn read(&self, block: &Block) -> Option<Read> {
-        parked::read(block).filter(|read| read.lot == self.lot)
+        parked::read(block).filter(|read| self.lots.contains(&read.lot))
     }
 
     /// The server's whole list: it replaces what was known, but what may be shown is not asked twice.
@@ -106,7 +106,7 @@ impl Ledger {
         self.parked.get(&call.slot).is_some_and(|entry| entry.read.call.unique_id == call.unique_id)
     }
 
-    /// Takes in an event; what it says, if it is about our lot.
+    /// Takes in an event; what it says, if it is about one of our lots.
     pub(super) fn apply(&mut self, block: &Block) -> Option<Fact> {
         let read = self.read(block)?;
         match block.get("Event")? {

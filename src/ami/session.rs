@@ -34,8 +34,8 @@ pub struct SessionConfig {
     pub user: String,
     /// His secret.
     pub secret: SecretString,
-    /// The lot's name on the server.
-    pub lot: String,
+    /// The lots' names on the server.
+    pub lots: Vec<String>,
     /// Whether the secret may be told over a connection that others can read.
     pub allow_plain_login: bool,
     /// Where jitter comes from.
@@ -111,7 +111,7 @@ impl Session {
     pub fn new(config: SessionConfig) -> Self {
         Self {
             rng: StdRng::seed_from_u64(config.seed),
-            ledger: Ledger::new(&config.lot),
+            ledger: Ledger::new(&config.lots),
             config,
             stage: Stage::Stopped,
             reader: Reader::default(),
@@ -271,6 +271,16 @@ impl Session {
         self.awaiting = Some((number, now + ANSWER_PATIENCE));
     }
 
+    /// Asks for the list of parked calls: of our lot, or of all where we have several.
+    fn ask_who_is_parked(&mut self, now: Moment, step: Step) {
+        let only = match self.config.lots.as_slice() {
+            [only] => Some(only.clone()),
+            _ => None,
+        };
+        let fields: Vec<(&str, &str)> = only.iter().map(|lot| ("ParkingLot", lot.as_str())).collect();
+        self.step(now, step, "ParkedCalls", &fields);
+    }
+
     fn errand_done(&mut self) {
         (self.awaiting, self.errand) = (None, None);
         self.listed.clear();
@@ -287,8 +297,7 @@ impl Session {
             return;
         }
         if now >= self.list_at {
-            let lot = self.config.lot.clone();
-            self.step(now, Step::Listening, "ParkedCalls", &[("ParkingLot", &lot)]);
+            self.ask_who_is_parked(now, Step::Listening);
             self.errand = Some(Errand::List);
         } else if now >= self.heard_at + PING_AFTER {
             self.step(now, Step::Listening, "Ping", &[]);

@@ -31,11 +31,11 @@ impl Interfaces {
     pub(super) fn new(config: &Config, secrets: Vec<Option<SecretString>>) -> Self {
         let accounts = (0u8..).map(LineId).zip(&config.accounts).zip(secrets);
         let all = accounts.filter_map(|((line, account), secret)| {
-            let ami = account.lot.ami.as_ref()?;
+            let ami = account.ami.as_ref()?;
             let session = Session::new(SessionConfig {
                 user: ami.user.clone(),
                 secret: secret?,
-                lot: ami.lot.clone(),
+                lots: ami.lots.clone(),
                 allow_plain_login: ami.allow_plain_login,
                 seed: entropy(),
             });

@@ -29,7 +29,7 @@ pub fn check(paths: &Paths, lot: Option<&Path>) -> Findings {
             if let Err(error) = theme(config.screen.theme.as_deref(), Some(&base.join("themes"))) {
                 found.bad(&format!("[screen] {error}"));
             }
-            for name in config.accounts.iter().map(|account| account.lot.dialect.as_str()) {
+            for name in config.accounts.iter().map(|account| account.dialect.as_str()) {
                 if let Err(error) = dialects::preset(name, Some(&base.join("dialects"))) {
                     found.bad(&error.to_string());
                 }
@@ -65,12 +65,12 @@ fn files(config: &Config, base: &Path, found: &mut Findings) {
         }
     }
     for account in &config.accounts {
-        if let Some(PasswordSource::File(file)) = account.lot.ami.as_ref().map(|ami| &ami.secret)
+        if let Some(PasswordSource::File(file)) = account.ami.as_ref().map(|ami| &ami.secret)
             && let Err(error) = secret::check_file(&place(file), "secret file")
         {
             match config.accounts.len() {
-                1 => found.bad(&format!("[lot.ami] {error}")),
-                _ => found.bad(&format!("account “{}”: [accounts.lot.ami] {error}", account.name)),
+                1 => found.bad(&format!("AMI: {error}")),
+                _ => found.bad(&format!("account “{}”: AMI: {error}", account.name)),
             }
         }
     }

@@ -1,11 +1,11 @@
-//! The dialects of the configured lots: presets, or the user's own files, which go before a preset of the same name.
+//! The dialects of the configured servers: presets, or the user's own files, which go before a preset of the same name.
 
 use crate::config::load::{self, LoadError};
 use crate::config::{self, Config, ConfigError, Lamps};
-use crate::dialect::{Dialect, LampEvent, Preset};
+use crate::dialect::{Dialect, LampEvent, LotNumbers, Preset};
 use std::path::Path;
 
-/// The dialect of each account's lot, in their order; the user's own files are in `folder`.
+/// The dialect of each account's server with its lots, in their order; the user's own files are in `folder`.
 ///
 /// # Errors
 /// What is wrong with a file, with line and column.
@@ -14,9 +14,8 @@ pub fn of(config: &Config, folder: Option<&Path>) -> Result<Vec<Dialect>, LoadEr
 }
 
 fn of_account(account: &config::Account, folder: Option<&Path>) -> Result<Dialect, LoadError> {
-    let lot = &account.lot;
-    let mut preset = preset(&lot.dialect, folder)?;
-    let first = match lot.lamps {
+    let mut preset = preset(&account.dialect, folder)?;
+    let first = match account.lamps {
         Lamps::Auto => None,
         Lamps::Dialog => Some(LampEvent::Dialog),
         Lamps::Presence => Some(LampEvent::Presence),
@@ -27,11 +26,16 @@ fn of_account(account: &config::Account, folder: Option<&Path>) -> Result<Dialec
         events.retain(|event| *event != first);
         events.insert(0, first);
     }
-    let dialect = Dialect::new(&lot.dialect, preset, lot.park_extension.clone(), lot.directed_prefix.clone());
+    let numbers = |lot: &config::Lot| LotNumbers {
+        park_extension: Some(lot.park_extension.clone()),
+        directed_prefix: lot.directed_prefix.clone(),
+        list: lot.list.clone(),
+        slots: lot.slots.clone(),
+    };
+    let dialect = Dialect::new(&account.dialect, preset, account.lots.iter().map(numbers).collect());
     Ok(Dialect {
         own: account.user.clone(),
-        device: lot.ami.as_ref().and_then(|ami| ami.device.clone()),
-        list: lot.list.clone(),
+        device: account.ami.as_ref().and_then(|ami| ami.device.clone()),
         has_mailbox: account.voicemail.is_some(),
         ..dialect
     })

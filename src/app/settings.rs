@@ -1,7 +1,7 @@
 //! The configuration in the words of desk, phone and sound.
 
 use crate::config::{self, Config};
-use crate::desk::{Desk, NewLine, PageGroup, Routes};
+use crate::desk::{Desk, LotId, NewLine, NewLot, PageGroup, Routes};
 use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, Driver, Format, MediaEngine, MediaHandle, Recordings, SoundOptions};
@@ -25,7 +25,6 @@ const SPARE_PORTS: usize = 8;
 pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
     let several = config.accounts.len() > 1;
     let line = |(account, dialect): (&config::Account, &Dialect)| {
-        let lot = &account.lot;
         let label = account.label();
         NewLine {
             // The only account needs no name beside its address.
@@ -37,15 +36,10 @@ pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
             label,
             voicemail: account.voicemail.clone(),
             answers_for: account.auto_answer.clone(),
-            lot_name: lot.name.as_str().to_owned(),
-            slots: lot.slots.clone(),
-            abilities: dialect.abilities(lot.parking_time_s),
+            lots: (0u8..).map(LotId).zip(&account.lots).map(|(id, lot)| new_lot(dialect, id, lot)).collect(),
             team: account.team.iter().map(|number| colleague(config, number)).collect(),
             staff: account.watch.iter().map(|number| colleague(config, number)).collect(),
             pickup_prefix: account.pickup_prefix.clone().unwrap_or_default(),
-            page: lot.page.as_ref().map(|page| PageGroup { number: page.to_string(), live: lot.page_live }),
-            escalate_s: lot.escalate_s.clone(),
-            comeback_prefix: lot.comeback_prefix.as_str().to_owned(),
         }
     };
     let mut desk = Desk::with_lines(config.accounts.iter().zip(dialects).map(line));
@@ -53,6 +47,18 @@ pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
     desk.waiting_tone = config.sound.waiting_tone;
     desk.routes = routes(&config.calls);
     desk
+}
+
+/// A lot of a server that parks in this way.
+fn new_lot(dialect: &Dialect, id: LotId, lot: &config::Lot) -> NewLot {
+    NewLot {
+        name: lot.name.to_string(),
+        slots: lot.slots.clone(),
+        abilities: dialect.abilities(id, lot.parking_time_s),
+        page: lot.page.as_ref().map(|page| PageGroup { number: page.to_string(), live: lot.page_live }),
+        escalate_s: lot.escalate_s.clone(),
+        comeback_prefix: lot.comeback_prefix.to_string(),
+    }
 }
 
 /// Where callers are sent, in the desk's words.
@@ -243,7 +249,6 @@ fn phone_config(
             ..Account::new(aor, local, account.auth_user.as_str(), password)
         },
         dialect,
-        slots: account.lot.slots.clone(),
         staff: account.watch.clone(),
         team: account.team.clone(),
         codecs: config.sound.codecs.iter().map(codec).collect(),

@@ -1,4 +1,5 @@
-//! The accounts of a configuration as checked values: where to register and as whom, how to get there, what to believe.
+//! The accounts of a configuration as checked values: where to register and as whom, how to get there, what to believe,
+//! and the parking lots there.
 
 use crate::parking::{SlotId, Text};
 use std::fmt;
@@ -15,7 +16,7 @@ pub const MAX_TEAM: usize = 32;
 /// The most users of an account whose calls answer themselves.
 pub const MAX_AUTO_ANSWERS: usize = 32;
 
-/// An account at a SIP server, with that server's parking lot.
+/// An account at a SIP server, with that server's parking lots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// What the board calls it: never empty, and no two accounts have the same. `user@server` when the file names none.
@@ -58,13 +59,19 @@ pub struct Account {
     pub watch: Vec<String>,
     /// What is dialled before a colleague's extension to pick up what rings there.
     pub pickup_prefix: Option<String>,
-    /// The parking lot of that server.
-    pub lot: Lot,
+    /// The name of the dialect, which says how that server parks: a preset's, or that of the user's own file.
+    pub dialect: String,
+    /// By which event package the lamps are asked for first.
+    pub lamps: Lamps,
+    /// Asterisk's manager interface, which tells who is parked in any of the lots.
+    pub ami: Option<Ami>,
+    /// The parking lots of that server: at least one, at most [`MAX_LOTS`](crate::desk::MAX_LOTS); no slot is in two of them.
+    pub lots: Vec<Lot>,
 }
 
 impl Account {
     /// An account with everything else as it is when the file says nothing.
-    pub fn new(user: &str, server: Server, password: PasswordSource, lot: Lot) -> Self {
+    pub fn new(user: &str, server: Server, password: PasswordSource, lots: Vec<Lot>) -> Self {
         Self {
             name: Text::new(&format!("{user}@{server}")),
             user: user.to_owned(),
@@ -86,7 +93,10 @@ impl Account {
             team: Vec::new(),
             watch: Vec::new(),
             pickup_prefix: None,
-            lot,
+            dialect: "asterisk".to_owned(),
+            lamps: Lamps::default(),
+            ami: None,
+            lots,
         }
     }
 
@@ -287,22 +297,16 @@ pub enum PageVoice {
 pub struct Lot {
     /// The name in the panel's title.
     pub name: Text,
-    /// The name of the dialect, which says how the server parks: a preset's, or that of the user's own file.
-    pub dialect: String,
     /// What a call is referred to in order to be parked in any slot.
     pub park_extension: SlotId,
     /// The slots in the order of the board; at least one, none twice.
     pub slots: Vec<SlotId>,
-    /// By which event package the lamps are asked for first.
-    pub lamps: Lamps,
     /// The extension of a list of all lamps (RFC 4662), watched instead of each slot by itself.
     pub list: Option<SlotId>,
     /// Seconds until a parked call comes back; 0: never; `None`: not known.
     pub parking_time_s: Option<u32>,
     /// What is dialled before a slot's number to park there, where the dialplan has such a thing.
     pub directed_prefix: Option<String>,
-    /// Asterisk's manager interface, which tells who is parked.
-    pub ami: Option<Ami>,
     /// Seconds after which a parked call has waited long, too long, and so long that it is paged; 0 and what is missing:
     /// never. `None`: as the parking time suggests.
     pub escalate_s: Option<Vec<u32>>,
@@ -327,8 +331,8 @@ pub struct Ami {
     pub secret: PasswordSource,
     /// Whether the connection is TLS.
     pub tls: bool,
-    /// The name that the parking lot has on the server.
-    pub lot: String,
+    /// The names that the parking lots have on the server, in the order of [`Account::lots`].
+    pub lots: Vec<String>,
     /// The server's name for this account's phone (`PJSIP/desk-7`), where it is not named after the user.
     pub device: Option<String>,
     /// Whether the secret itself may be told over a connection that isn't encrypted.

@@ -5,12 +5,14 @@ mod ami;
 mod calls;
 mod directory;
 mod lot;
+mod lots;
 mod outside;
 mod secret;
 mod team;
 #[cfg(test)]
 mod tests;
 
+use self::lots::Given;
 use super::problem::{ConfigError, Problem, Source};
 use super::raw::{RawConfig, RawSound, RawTls, remedy};
 use super::strict::Reading;
@@ -101,7 +103,12 @@ impl Check<'_> {
                 if let Some(team) = &one.get_ref().team {
                     self.say(team, "the team of the one account is [team]", Some("[team]".to_owned()));
                 }
-                self.account(one, &place, raw.lot.as_ref(), raw.team.as_ref()).map(|account| vec![account])
+                if let Some(lot) = one.get_ref().lots.first() {
+                    let remedy = Some("[[lots]]".to_owned());
+                    self.say(lot, "the lots of the one account are [[lots]]", remedy);
+                }
+                let lots = Given { one: raw.lot.as_ref(), several: &raw.lots };
+                self.account(one, &place, lots, raw.team.as_ref()).map(|account| vec![account])
             }
             (Some(_), [first, ..]) => {
                 let words = "there is [account] as well as [[accounts]]: keep one form; several accounts are all written \
@@ -126,6 +133,10 @@ impl Check<'_> {
                     let words = "with [[accounts]] each account has a lot of its own, written behind it";
                     self.say(lot, words, Some("[accounts.lot]".to_owned()));
                 }
+                if let Some(lot) = raw.lots.first() {
+                    let words = "with [[accounts]] each account has lots of its own, written behind it";
+                    self.say(lot, words, Some("[[accounts.lots]]".to_owned()));
+                }
                 if let Some(team) = &raw.team {
                     let words = "with [[accounts]] each account has a team of its own, written behind it";
                     self.say(team, words, Some("[accounts.team]".to_owned()));
@@ -133,7 +144,9 @@ impl Check<'_> {
                 self.several(several)
             }
         };
-        accounts.filter(|accounts| !accounts.is_empty())
+        let accounts = accounts.filter(|accounts| !accounts.is_empty())?;
+        self.fits_the_board(raw, &accounts);
+        Some(accounts)
     }
 
     fn several(&mut self, several: &[Spanned<super::raw::RawAccount>]) -> Option<Vec<Account>> {
@@ -144,8 +157,9 @@ impl Check<'_> {
         let mut accounts: Vec<Option<Account>> = Vec::with_capacity(several.len());
         for (index, raw) in several.iter().enumerate() {
             let number = index.to_string();
-            let (lot, team) = (raw.get_ref().lot.as_ref(), raw.get_ref().team.as_ref());
-            let account = self.account(raw, &["accounts", &number], lot, team);
+            let account = raw.get_ref();
+            let lots = Given { one: account.lot.as_ref(), several: &account.lots };
+            let account = self.account(raw, &["accounts", &number], lots, account.team.as_ref());
             if let Some(account) = &account {
                 let others: Vec<&Account> = accounts.iter().flatten().collect();
                 self.unlike(raw.get_ref(), account, &others);
@@ -154,17 +168,22 @@ impl Check<'_> {
         }
         let all: Option<Vec<Account>> = accounts.into_iter().collect();
         let all = all?;
-        if all.iter().map(|account| account.lot.slots.len()).sum::<usize>() > MAX_SLOTS
-            && let Some(slots) =
-                several.iter().rev().find_map(|a| a.get_ref().lot.as_ref()?.get_ref().slots.as_ref())
-        {
-            self.say(
-                slots,
-                format!("a board has at most {MAX_SLOTS} slots, those of all accounts together"),
-                None,
-            );
-        }
         Some(all)
+    }
+
+    /// The board's slots are those of all lots together.
+    fn fits_the_board(&mut self, raw: &RawConfig, accounts: &[Account]) {
+        let lots = accounts.iter().flat_map(|account| &account.lots);
+        if lots.map(|lot| lot.slots.len()).sum::<usize>() <= MAX_SLOTS {
+            return;
+        }
+        let of_accounts = raw.accounts.iter().flat_map(|a| a.get_ref().lot.iter().chain(&a.get_ref().lots));
+        let all = raw.lot.iter().chain(&raw.lots).chain(of_accounts);
+        let slots = all.filter_map(|lot| lot.get_ref().slots.as_ref()).next_back();
+        if let Some(slots) = slots {
+            let words = format!("a board has at most {MAX_SLOTS} slots, those of all lots together");
+            self.say(slots, words, None);
+        }
     }
 
     fn tls(&mut self, raw: &RawTls) -> Option<Tls> {

@@ -24,6 +24,8 @@ pub(super) struct RawConfig {
     pub accounts: Vec<Spanned<RawAccount>>,
     pub lot: Option<Spanned<RawLot>>,
     #[serde(default)]
+    pub lots: Vec<Spanned<RawLot>>,
+    #[serde(default)]
     pub sound: RawSound,
     #[serde(default)]
     pub recording: RawRecording,
@@ -122,6 +124,8 @@ pub(super) struct RawAccount {
     pub auto_answer: Option<Vec<Spanned<String>>>,
     pub voicemail: Option<Spanned<String>>,
     pub lot: Option<Spanned<RawLot>>,
+    #[serde(default)]
+    pub lots: Vec<Spanned<RawLot>>,
     pub team: Option<Spanned<RawTeam>>,
 }
 
@@ -136,9 +140,9 @@ pub(super) struct RawTeam {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawLot {
-    pub name: Option<String>,
+    pub name: Option<Spanned<String>>,
     pub dialect: Option<Spanned<String>>,
-    pub lamps: Lamps,
+    pub lamps: Option<Spanned<Lamps>>,
     pub park_extension: Option<Spanned<SlotId>>,
     pub slots: Option<Spanned<OneOrMany>>,
     pub list: Option<Spanned<SlotId>>,
@@ -161,7 +165,7 @@ pub(super) struct RawAmi {
     pub secret_env: Option<Spanned<String>>,
     pub secret_command: Option<Spanned<OneOrMany>>,
     pub tls: Option<bool>,
-    pub lot: Option<Spanned<String>>,
+    pub lot: Option<Spanned<OneOrMany>>,
     pub device: Option<Spanned<String>>,
     pub allow_plain_login: Option<bool>,
 }
@@ -279,6 +283,7 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
     let one_of_several = parent.first().is_some_and(|first| first == "accounts");
     let section = match parent {
         [.., ami] if ami == "ami" => "lot.ami",
+        [.., lots, _] if lots == "lots" => "lot",
         [.., ldap] if ldap == "ldap" => "directory.ldap",
         [accounts, _] if accounts == "accounts" => "account",
         [accounts, _, lot, ..] if accounts == "accounts" => lot,
@@ -293,6 +298,11 @@ pub(super) fn remedy(path: &[String]) -> Option<(String, Option<String>)> {
             "several accounts are tables in double brackets, one behind the other".to_owned(),
             Some("[[accounts]]".to_owned()),
         ));
+    }
+    if key == "lots" && (parent.is_empty() || parent.first().is_some_and(|first| first == "accounts")) {
+        let form = if parent.is_empty() { "[[lots]]" } else { "[[accounts.lots]]" };
+        let words = "several lots are tables in double brackets, one behind the other";
+        return Some((words.to_owned(), Some(form.to_owned())));
     }
     if path.first().is_some_and(|first| first == "account")
         && (path.len() == 1 || path.len() == 2 && key == "0")

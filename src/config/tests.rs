@@ -34,7 +34,7 @@ fn the_example_parses_and_is_the_default_with_a_password_file() {
     );
     assert_eq!(example, plain.unwrap());
     assert_eq!(example.accounts[0].server, Server { host: "pbx.example.com".to_owned(), port: None });
-    assert_eq!(example.accounts[0].lot.slots.len(), 9);
+    assert_eq!(example.accounts[0].lots[0].slots.len(), 9);
 }
 
 #[test]
@@ -55,25 +55,33 @@ fn every_line_that_the_example_has_commented_out_parses_as_well() {
     let account = &full.accounts[0];
     assert_eq!(full.keys["answer"], ["enter", "f12"]);
     assert_eq!(full.network.rtp_ports, Some((16384, 16484)));
-    assert_eq!((account.lot.parking_time_s, account.lot.directed_prefix.as_deref()), (Some(45), Some("97")));
+    assert_eq!(
+        (account.lots[0].parking_time_s, account.lots[0].directed_prefix.as_deref()),
+        (Some(45), Some("97"))
+    );
     assert_eq!(full.screen.theme.as_deref(), Some("dark"));
     assert_eq!(account.realm.as_deref(), Some("asterisk"));
     assert_eq!((account.name.as_str(), account.voicemail.as_deref()), ("front desk", Some("*97")));
     assert_eq!(account.outbound_proxy.as_ref().unwrap().uri(), "sip:proxy.example.com;transport=tls;lr");
     assert_eq!(
-        account.lot.ami.as_ref().map(|ami| (ami.host.as_str(), ami.port)),
+        account.ami.as_ref().map(|ami| (ami.host.as_str(), ami.port)),
         Some(("pbx.example.com", 5038))
     );
-    assert_eq!(account.lot.list.as_ref().unwrap().as_str(), "lamps");
+    assert_eq!(account.lots[0].list.as_ref().unwrap().as_str(), "lamps");
     assert_eq!(full.tls.own.unwrap().key_file, PathBuf::from("reception.key"));
 }
 
 #[test]
 fn the_examples_several_accounts_parse_as_they_stand() {
     let lines: Vec<&str> = Config::example().lines().filter_map(|line| line.strip_prefix("#  ")).collect();
-    let config = Config::parse(&lines.join("\n"), "several").unwrap();
+    let (lots, accounts) =
+        lines.split_at(lines.iter().position(|line| line.contains("[[accounts]]")).unwrap());
+    let config = Config::parse(&accounts.join("\n"), "several").unwrap();
     let names: Vec<&str> = config.accounts.iter().map(|account| account.name.as_str()).collect();
     assert_eq!(names, ["front desk", "warehouse"]);
+    let config = Config::parse(&format!("{ACCOUNT}{}", lots.join("\n")), "lots").unwrap();
+    let lots = &config.accounts[0].lots;
+    assert_eq!(lots.iter().map(|lot| lot.name.as_str()).collect::<Vec<_>>(), ["front", "sales"]);
 }
 
 #[test]
@@ -90,9 +98,9 @@ fn what_is_not_said_has_a_default() {
     assert_eq!((account.name.as_str(), account.transport), ("reception@pbx", TransportChoice::Auto));
     assert_eq!((account.digest, account.secure_media), (Digest::Md5, SecureMedia::Off));
     assert_eq!(account.identity, [IdentitySource::Pai, IdentitySource::Rpid, IdentitySource::From]);
-    assert_eq!(account.lot.park_extension.as_str(), "700");
-    assert_eq!((account.lot.slots[0].as_str(), account.lot.slots.len()), ("701", 9));
-    assert_eq!((account.lot.name.as_str(), &config.tls), ("front", &Tls::default()));
+    assert_eq!(account.lots[0].park_extension.as_str(), "700");
+    assert_eq!((account.lots[0].slots[0].as_str(), account.lots[0].slots.len()), ("701", 9));
+    assert_eq!((account.lots[0].name.as_str(), &config.tls), ("front", &Tls::default()));
     assert_eq!(config.log.trace, Trace::Off);
     assert_eq!(config.sound, Sound::default());
     assert_eq!(config.log.level.word(), "info");

@@ -2,7 +2,9 @@
 
 use super::paint::{Canvas, wrap};
 use super::{top, windows, words};
-use crate::desk::{Account, Desk, Line, LineId, ManagerInterface, Protection, Registration};
+use crate::desk::{
+    Account, Desk, Line, LineId, LotKey, ManagerInterface, ParkingLot, Protection, Registration,
+};
 use crate::parking::Lamp;
 use ratatui::layout::Rect;
 
@@ -64,7 +66,12 @@ fn told(desk: &Desk, id: LineId, line: &Line) -> Vec<(String, &'static str)> {
         lines.push((format!("last trouble {ago} ago: {trouble}"), "overlay"));
     }
     lines.extend(manager(desk, account));
-    lines.push((lot(desk, id, line), "overlay"));
+    let own = desk.numbered_lots().filter(|(key, _)| key.line == id);
+    let mut lots: Vec<String> = own.map(|(key, there)| lot(desk, key, there)).collect();
+    if let Some(last) = lots.last_mut() {
+        *last += &format!(" · {}", calls(desk, id));
+    }
+    lines.extend(lots.into_iter().map(|text| (text, "overlay")));
     lines
 }
 
@@ -114,16 +121,19 @@ fn manager(desk: &Desk, account: &Account) -> Option<(String, &'static str)> {
     }
 }
 
-fn lot(desk: &Desk, id: LineId, line: &Line) -> String {
-    let count = |is: fn(&Lamp) -> bool| desk.slots_of(id).filter(|slot| is(&slot.lamp)).count();
+fn lot(desk: &Desk, key: LotKey, lot: &ParkingLot) -> String {
+    let count = |is: fn(&Lamp) -> bool| desk.slots_in(key).filter(|slot| is(&slot.lamp)).count();
     let taken = count(|lamp| matches!(lamp, Lamp::Parked | Lamp::RingingBack));
     let fresh = taken + count(|lamp| matches!(lamp, Lamp::Free));
-    let all = desk.slots_of(id).count();
+    let all = desk.slots_in(key).count();
+    format!("lot “{}”: {taken} of {all} slots taken, {fresh} lamps fresh", lot.name)
+}
+
+fn calls(desk: &Desk, id: LineId) -> String {
     let calls = desk.calls.iter().filter(|call| call.line == id).count();
-    let calls = match calls {
+    match calls {
         0 => "no calls".to_owned(),
         1 => "1 call".to_owned(),
         n => format!("{n} calls"),
-    };
-    format!("lot “{}”: {taken} of {all} slots taken, {fresh} lamps fresh · {calls}", line.lot_name)
+    }
 }

@@ -39,7 +39,8 @@ pub(super) fn announced(desk: &Desk) -> Option<&Undo> {
 
 /// `PARKED ON 703 · Jane Doe`.
 pub(super) fn headline(desk: &Desk, undo: &Undo) -> String {
-    let lot = desk.line(undo.line).filter(|_| desk.lines.len() > 1).map(|line| format!(" {}", line.lot_name));
+    let several = desk.numbered_lots().count() > 1;
+    let lot = desk.lot_of(&undo.key()).filter(|_| several).map(|lot| format!(" {}", lot.name));
     format!(
         "PARKED ON {}{} · {}",
         undo.slot,

@@ -40,10 +40,11 @@ fn calls_title(desk: &Desk, console: &Console) -> String {
 
 fn slots_title(desk: &Desk) -> String {
     let taken = desk.slots.iter().filter(|s| s.holds_somebody()).count();
-    let lot = match desk.lines.as_slice() {
-        [only] if !only.lot_name.is_empty() => format!(" · lot “{}”", only.lot_name),
-        [] | [_] => String::new(),
-        several => format!(" · {} lots", several.len()),
+    let mut lots = desk.numbered_lots().map(|(_, lot)| lot);
+    let lot = match (lots.next(), lots.count()) {
+        (Some(only), 0) if !only.name.is_empty() => format!(" · lot “{}”", only.name),
+        (_, 0) => String::new(),
+        (_, others) => format!(" · {} lots", others + 1),
     };
     format!("parked{lot} · {taken} of {}", desk.slots.len())
 }

@@ -72,6 +72,8 @@ pub enum Deed {
     Quality,
     /// Take the sound device that is offered instead of one that is gone.
     TakeDevice,
+    /// Let parks go into the next lot.
+    NextLot,
     /// Let new calls go out by the next account.
     NextAccount,
     /// How every account stands.
@@ -117,6 +119,8 @@ pub enum When {
     NightRoute,
     /// While there are slots.
     Slots,
+    /// With more than one lot at one server.
+    SeveralLots,
     /// With more than one account.
     SeveralAccounts,
     /// With an account that has a mailbox.
@@ -145,6 +149,7 @@ impl When {
             Self::RingingWithMailbox => "a call rings, [calls] voicemail",
             Self::NightRoute => "[calls] night",
             Self::Slots => "",
+            Self::SeveralLots => "several lots",
             Self::SeveralAccounts => "several accounts",
             Self::Mailbox => "an account with a mailbox",
             Self::Staff => "phones are watched",
@@ -173,6 +178,7 @@ impl When {
             Self::RingingWithMailbox => desk.longest_ringing().is_some() && !desk.routes.voicemail.is_empty(),
             Self::NightRoute => !desk.routes.night.is_empty(),
             Self::Slots => !desk.slots.is_empty(),
+            Self::SeveralLots => desk.has_lots_to_choose(),
             Self::SeveralAccounts => desk.lines.len() > 1,
             Self::Mailbox => desk.mailbox_line().is_some(),
             Self::Staff => !desk.staff.is_empty(),
@@ -332,6 +338,7 @@ const TABLE: &[CommandRow] = &[
         "tell the team who waits where: copy, message or page",
     ),
     once("page", &["G"], Deed::Page, When::SomebodyKnown, "park, then let the page group hear the slot"),
+    plain("next-lot", &["L"], Deed::NextLot, When::SeveralLots, "let the park key park in the next lot"),
     plain(
         "next-account",
         &["a"],

@@ -122,7 +122,7 @@ fn slot_hints(hints: &mut Hints<'_>, desk: &Desk) {
         }
         // Another account's lot is no place for the call in hand.
         Lamp::Free if up && desk.hand().is_some_and(|call| call.line != slot.line) => {}
-        Lamp::Free if up && desk.abilities(slot.line).directed_park => {
+        Lamp::Free if up && desk.abilities_at(&slot.key()).directed_park => {
             hints.deed(Deed::Enter, &format!("park on {id}"))
         }
         Lamp::Free if up => hints.deed(Deed::Enter, "park (the server chooses)"),
@@ -179,9 +179,17 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
         hints.deed(Deed::Enter, "answer next");
     }
     consult_hints(hints, desk);
+    let lot = desk.lot_out(hand.line);
+    let several = desk.line(hand.line).is_some_and(|line| line.lots.len() > 1);
     match desk.can_park(None) {
-        Ok(_) => hints.deed(Deed::Park, "park"),
+        Ok(_) => match desk.lot(lot).filter(|_| several) {
+            Some(lot) => hints.deed(Deed::Park, &format!("park in {}", lot.name)),
+            None => hints.deed(Deed::Park, "park"),
+        },
         Err(bar) => hints.off(Deed::Park, &format!("off: {}", short_bar(&bar))),
+    }
+    if several {
+        hints.deed(Deed::NextLot, "other lot");
     }
     if let Some(person) = desk.person_meant(hand) {
         match desk.availability(hand.line, person.number.as_str()) {
@@ -194,8 +202,10 @@ fn call_hints(hints: &mut Hints<'_>, desk: &Desk) {
     }
     let held = matches!(hand.phase, Phase::Held | Phase::Holding);
     hints.deed(Deed::Hold, if held { "resume" } else { "hold" });
-    let free = |slot: &crate::desk::Slot| slot.is_known_free();
-    if desk.abilities(hand.line).directed_park && desk.slots_of(hand.line).any(free) {
+    let takes = |slot: &crate::desk::Slot| {
+        slot.is_known_free() && desk.lot(slot.lot_key()).is_some_and(|lot| lot.abilities.directed_park)
+    };
+    if desk.slots_of(hand.line).any(takes) {
         let keys = slot_keys(hints.console, desk, Some(hand.line));
         if !keys.is_empty() {
             hints.key(&keys, "park there");
@@ -272,6 +282,7 @@ fn short_bar(bar: &ParkBar) -> String {
         ParkBar::NoLamps => "no lamps here".into(),
         ParkBar::LampsStale => "lamps not fresh".into(),
         ParkBar::LotFull => "lot full".into(),
+        ParkBar::ThisLotFull { lot, .. } => format!("{lot} is full"),
         ParkBar::OtherLot { slot, .. } => format!("{slot} is another lot's"),
         ParkBar::Occupied(slot) => format!("{slot} taken"),
         ParkBar::Asked(slot) => format!("{slot} asked"),

@@ -208,13 +208,12 @@ impl SlotGrid {
     /// Lays the desk's slots into their panel, with the page that has the slot at `cursor`.
     pub(super) fn of(desk: &Desk, area: Rect, cursor: usize) -> Self {
         let slots = desk.slots.len();
-        let begins: Vec<usize> = match desk.lines.len() {
+        let lot = |i: usize| desk.slots.get(i).map(crate::desk::Slot::lot_key);
+        let begins: Vec<usize> = match desk.numbered_lots().count() {
             0 | 1 => Vec::new(),
-            _ => (0..slots)
-                .filter(|i| {
-                    i.checked_sub(1).is_none_or(|before| desk.slots[before].line != desk.slots[*i].line)
-                })
-                .collect(),
+            _ => {
+                (0..slots).filter(|i| i.checked_sub(1).is_none_or(|before| lot(before) != lot(*i))).collect()
+            }
         };
         let cell = cursor + begins.iter().filter(|begin| **begin <= cursor).count();
         Self { cells: grid(slots + begins.len(), area, cell), begins, slots }

@@ -4,7 +4,7 @@ use super::layout::SlotGrid;
 use super::paint::{Canvas, Pen, columns, wrap};
 use super::state::Console;
 use super::{top, words};
-use crate::desk::{Desk, LineId, Slot};
+use crate::desk::{Desk, LotKey, Slot};
 use crate::parking::Lamp;
 use ratatui::layout::Rect;
 
@@ -28,7 +28,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
     }
     for (first, place) in grid.names() {
         if let Some(slot) = desk.slots.get(first) {
-            draw_lot_name(canvas, desk, slot.line, place);
+            draw_lot_name(canvas, desk, slot.lot_key(), place);
         }
     }
     if desk.slots.is_empty() {
@@ -43,17 +43,20 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, area
     }
 }
 
-/// A lot's name over its slots: how many are taken, and whether its server can be trusted.
-fn draw_lot_name(canvas: &mut Canvas<'_>, desk: &Desk, line: LineId, place: Rect) {
-    let Some(there) = desk.line(line) else { return };
-    let taken = desk.slots_of(line).filter(|slot| slot.holds_somebody()).count();
+/// A lot's name over its slots: how many are taken, and whether its server can be trusted. Where a server has several, `›`
+/// stands before the one that the park key parks in.
+fn draw_lot_name(canvas: &mut Canvas<'_>, desk: &Desk, key: LotKey, place: Rect) {
+    let Some((there, lot)) = desk.line(key.line).zip(desk.lot(key)) else { return };
+    let taken = desk.slots_in(key).filter(|slot| slot.holds_somebody()).count();
+    let chosen = there.lots.len() > 1 && desk.lot_out(key.line) == key;
     let y = place.y + place.height - 1;
     let border = canvas.style("border");
     canvas.put(place.x, y, place.width, &"─".repeat(place.width.into()), border);
     let mut pen = canvas.line(place, y);
     pen.skip(1);
-    pen.say(&format!(" {} ", there.lot_name), "title");
-    pen.say(&format!("{taken} of {} ", desk.slots_of(line).count()), "dim");
+    pen.say(if chosen { " › " } else { " " }, "title");
+    pen.say(&format!("{} ", lot.name), if chosen { "title.focus" } else { "title" });
+    pen.say(&format!("{taken} of {} ", desk.slots_in(key).count()), "dim");
     let (glyph, word, scope) = top::state(&there.account);
     if !there.account.is_reachable() {
         pen.say(&format!("{glyph} {word} "), scope);

@@ -7,7 +7,9 @@ use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
 use super::tell::Tell;
-use crate::desk::{CallId, Command, Desk, History, Phase, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp};
+use crate::desk::{
+    CallId, Command, Desk, History, LotKey, Phase, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp,
+};
 use crate::directory::Directory;
 use crate::parking::{Moment, Text};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
@@ -287,10 +289,12 @@ impl Console {
             Deed::HangUp => vec![Command::HangUp],
             Deed::Hold => vec![Command::Hold],
             Deed::Mute => vec![Command::Mute],
-            Deed::Park => vec![Command::Park { slot: None }],
+            Deed::Park => vec![self.cursor_lot(desk).map_or(Command::Park { slot: None }, Command::ParkIn)],
             Deed::Slot(nth) => self.press_nth(desk, nth),
             Deed::Colleague(nth) => self.press_colleague(desk, nth.into()),
-            Deed::RetrieveLongest => vec![Command::RetrieveLongest],
+            Deed::RetrieveLongest => {
+                vec![self.cursor_lot(desk).map_or(Command::RetrieveLongest, Command::RetrieveLongestIn)]
+            }
             Deed::Undo => vec![Command::Undo],
             Deed::Voicemail => vec![Command::CallVoicemail],
             Deed::TransferToNamed => vec![Command::TransferToNamed],
@@ -307,6 +311,7 @@ impl Console {
             Deed::Conference => vec![Command::Sound(SoundWish::Conference)],
             Deed::TakeDevice => vec![Command::Sound(SoundWish::TakeDevice)],
             Deed::NextAccount => vec![Command::ChooseLine(None)],
+            Deed::NextLot => vec![Command::ChooseLot(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
             Deed::Quit => self.quit(desk),
             _ => {
@@ -465,6 +470,13 @@ impl Console {
     /// The chosen slot, while the slots have the keys.
     pub(super) fn cursor_index(&self, desk: &Desk) -> Option<usize> {
         if self.slots_chosen(desk) { self.cursor_place(desk) } else { None }
+    }
+
+    /// The lot in which the cursor is, while the slots have the keys and there are lots to tell apart: of the call in hand's
+    /// own server, if there is one.
+    fn cursor_lot(&self, desk: &Desk) -> Option<LotKey> {
+        let lot = self.chosen_slot(desk).filter(|_| desk.numbered_lots().count() > 1)?.lot_key();
+        Some(lot).filter(|lot| desk.hand().is_none_or(|call| call.line == lot.line))
     }
 
     /// Where the cursor is, or was: the page that shows.

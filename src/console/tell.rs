@@ -47,7 +47,7 @@ impl Tell {
             let numbers = team.iter().map(|member| member.number.to_string()).collect();
             all.push((Way::Everybody(numbers), format!("message to all colleagues: {}", names.join(", "))));
         }
-        if let Some(group) = desk.line(self.slot.line).and_then(|line| line.page.as_ref()) {
+        if let Some(group) = desk.lot_of(&self.slot).and_then(|lot| lot.page.as_ref()) {
             let how = if group.live { "and speak yourself" } else { "and let it hear the slot" };
             all.push((Way::Page(group.number.clone()), format!("page {} {how}", group.number)));
         }

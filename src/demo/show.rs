@@ -92,14 +92,11 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
     let server = Server { host: lot.ip().to_string(), port: Some(lot.port()) };
     let lot = Lot {
         name: Text::new(&parking.name),
-        dialect: "parkdeck".to_owned(),
         park_extension: parking.parkext.clone(),
         slots,
-        lamps: crate::config::Lamps::Auto,
         list: None,
         parking_time_s: Some(parking.parkingtime),
         directed_prefix: None,
-        ami: None,
         escalate_s: None,
         page: SlotId::new(COLLEAGUE),
         page_live: false,
@@ -111,7 +108,8 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         display_name: Text::new("Reception"),
         realm: Some(LotConfig::default().realm),
         team: vec![COLLEAGUE.to_owned()],
-        ..Account::new(RECEPTION_USER, server, password, lot)
+        dialect: "parkdeck".to_owned(),
+        ..Account::new(RECEPTION_USER, server, password, vec![lot])
     };
     Config {
         accounts: vec![account],

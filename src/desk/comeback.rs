@@ -162,8 +162,11 @@ impl Desk {
 
     /// `Park-701: Jane Doe` where the server writes `Park-` before the names of those who come back: slot and name.
     fn without_prefix(&self, line: LineId, party: &Identity) -> Option<(Option<SlotId>, Identity)> {
-        let prefix = self.line(line).map(|line| line.comeback_prefix.as_str()).filter(|p| !p.is_empty())?;
-        let rest = party.name.as_str().strip_prefix(prefix)?.trim_start();
+        let named = party.name.as_str();
+        let prefixes = self.line(line)?.lots.iter().map(|lot| lot.comeback_prefix.as_str());
+        // Where one begins with another, the longer one is meant.
+        let prefix = prefixes.filter(|p| !p.is_empty() && named.starts_with(p)).max_by_key(|p| p.len())?;
+        let rest = named.strip_prefix(prefix)?.trim_start();
         let (head, tail) = rest.split_once([':', ' ']).unwrap_or((rest, ""));
         let slot = SlotId::new(head).filter(|id| self.slot(&SlotKey { line, id: id.clone() }).is_some());
         let name = if slot.is_some() { tail.trim() } else { rest.trim_start_matches(':').trim() };

@@ -2,6 +2,7 @@
 
 use super::call::CallId;
 use super::line::{LineId, SlotKey};
+use super::lot::LotKey;
 use crate::parking::{Identity, Text};
 use serde::{Deserialize, Serialize};
 
@@ -24,15 +25,21 @@ pub enum Command {
     Hold,
     /// Mute or unmute the microphone.
     Mute,
-    /// Park the call in hand, in the lot of its own line: in the next free slot, or in this one.
+    /// Park the call in hand, in a lot of its own line: in the next free slot of the chosen one, or in this slot.
     Park {
         /// The slot, or `None` for the server's choice.
         slot: Option<SlotKey>,
     },
+    /// Park the call in hand in the next free slot of this lot, whichever is chosen.
+    ParkIn(LotKey),
     /// Press a slot's lamp key: park there, retrieve from there, or ask.
     PressSlot(SlotKey),
     /// Retrieve the longest parked call.
     RetrieveLongest,
+    /// Retrieve the longest parked call of this lot.
+    RetrieveLongestIn(LotKey),
+    /// Let parks go into this lot, or into the next one of the line in hand.
+    ChooseLot(Option<LotKey>),
     /// Let new calls go out by this line, or by the next one.
     ChooseLine(Option<LineId>),
     /// Call this number or URI.

@@ -80,7 +80,7 @@ impl Desk {
         let Some(parked) = slot.parked.as_ref().filter(|_| slot.holds_somebody()) else { return Step::Calm };
         // Counted in whole seconds of the clock, as the board counts.
         let waited_s = self.now.as_secs().saturating_sub(parked.since.as_secs());
-        self.line(slot.line).map_or(Step::Calm, |line| line.ladder.step(waited_s))
+        self.lot(slot.lot_key()).map_or(Step::Calm, |lot| lot.ladder.step(waited_s))
     }
 
     /// Whether nothing is heard or said in the headset, and nothing is about to be.
@@ -129,7 +129,7 @@ impl Desk {
         let now = self.now;
         let climbing = |slot: &Slot| {
             let parked = slot.parked.as_ref().filter(|_| slot.holds_somebody())?;
-            self.line(slot.line)?.ladder.next(Duration::from_secs(parked.since.as_secs()), now)
+            self.lot(slot.lot_key())?.ladder.next(Duration::from_secs(parked.since.as_secs()), now)
         };
         self.slots.iter().filter_map(climbing).chain(self.tone_until).min()
     }

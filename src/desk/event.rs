@@ -2,6 +2,7 @@
 
 use super::call::{CallId, RetrieveTarget};
 use super::line::{LineId, ManagerInterface, SlotKey, Way};
+use super::lot::LotId;
 use super::slot::DialogKey;
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
@@ -359,7 +360,9 @@ pub enum Effect {
     Park {
         /// Which.
         call: CallId,
-        /// Where; known free a moment ago.
+        /// In which lot of its line.
+        lot: LotId,
+        /// Where there; known free a moment ago.
         slot: Option<SlotId>,
         /// The note that goes along.
         note: Text,

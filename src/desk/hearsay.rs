@@ -156,7 +156,7 @@ impl Desk {
         let now = self.now;
         let abilities = self.abilities(slot.line);
         let told_since = now.saturating_sub(Duration::from_secs(call.waited_s.into()));
-        let comes_back_at = self.comes_back_at(slot.line, told_since);
+        let comes_back_at = self.comes_back_at(slot, told_since);
         let Some(parked) = self.slot_mut(slot).and_then(|s| s.parked.as_mut()) else { return };
         let apart = parked.since.abs_diff(told_since);
         // First seen lit, he may have been there for long, but not for less than we have seen.

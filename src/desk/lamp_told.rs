@@ -10,7 +10,7 @@ use std::time::Duration;
 impl Desk {
     pub(super) fn lamp_changed(&mut self, id: &SlotKey, report: LampReport) -> Vec<Effect> {
         let now = self.now;
-        let inferred_end = self.comes_back_at(id.line, now);
+        let inferred_end = self.comes_back_at(id, now);
         let ceiling = self.abilities(id.line).strength;
         let memory = self.remembered.iter().position(|(slot, _)| slot == id);
         let Some(slot) = self.slots.iter_mut().find(|s| s.is(id)) else { return Vec::new() };

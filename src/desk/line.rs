@@ -1,6 +1,7 @@
-//! Lines: one account each, with its server's lot and what that server can do; and which of them a new call goes out by.
+//! Lines: one account each, with its server's lots and what that server can do; and which of them a new call goes out by.
 
-use super::{Abilities, Colleague, Desk, Ladder, MAX_STAFF, Messages, PageGroup, Severity, Slot, StaffLamp};
+use super::lot::{LotId, LotKey, MAX_LOTS, NewLot, ParkingLot};
+use super::{Abilities, Colleague, Desk, MAX_STAFF, Messages, Severity, Slot, StaffLamp};
 use crate::parking::{Identity, Moment, SlotId, Text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -133,10 +134,11 @@ impl Account {
 pub struct Line {
     /// The account.
     pub account: Account,
-    /// The name of its server's lot.
-    pub lot_name: Text,
-    /// What its server can do.
-    pub abilities: Abilities,
+    /// The lots of its server: at least one, at most [`MAX_LOTS`].
+    pub lots: Vec<ParkingLot>,
+    /// The one that the park key parks in.
+    #[serde(default)]
+    pub chosen_lot: LotId,
     /// What calls its mailbox; empty where it has none.
     #[serde(default)]
     pub voicemail: Text,
@@ -146,15 +148,6 @@ pub struct Line {
     /// What is dialled before a colleague's extension to pick up what rings there; empty where nothing is.
     #[serde(default)]
     pub pickup_prefix: Text,
-    /// The page group, if there is one.
-    #[serde(default)]
-    pub page: Option<PageGroup>,
-    /// When a parked call has waited long.
-    #[serde(default)]
-    pub ladder: Ladder,
-    /// What the server puts before the name of a caller who comes back; empty where it puts nothing.
-    #[serde(default)]
-    pub comeback_prefix: Text,
     /// Whose calls answer themselves when they ask to be.
     #[serde(default)]
     pub answers_for: Vec<Text>,
@@ -167,12 +160,8 @@ pub struct NewLine {
     pub name: String,
     /// `user@server`.
     pub label: String,
-    /// The lot's name.
-    pub lot_name: String,
-    /// The lot's slots, in their order on the board.
-    pub slots: Vec<SlotId>,
-    /// What its server can do.
-    pub abilities: Abilities,
+    /// The lots of its server.
+    pub lots: Vec<NewLot>,
     /// What calls its mailbox, if it has one.
     pub voicemail: Option<String>,
     /// The colleagues' extensions, with their names where those are known.
@@ -181,13 +170,6 @@ pub struct NewLine {
     pub staff: Vec<Identity>,
     /// What is dialled before a colleague's extension to pick up what rings there; may be empty.
     pub pickup_prefix: String,
-    /// The page group, if there is one.
-    pub page: Option<PageGroup>,
-    /// Seconds after which a parked call has waited long, too long, and so long that it is paged; `None`: as the lot's
-    /// time suggests.
-    pub escalate_s: Option<Vec<u32>>,
-    /// What the server puts before the name of a caller who comes back.
-    pub comeback_prefix: String,
     /// Whose calls answer themselves when they ask to be.
     pub answers_for: Vec<String>,
 }
@@ -199,21 +181,16 @@ impl Desk {
         for (line, new) in (0u8..).map(LineId).zip(lines.into_iter().take(MAX_LINES)) {
             let account =
                 Account { name: Text::new(&new.name), label: Text::new(&new.label), ..Account::default() };
-            let lot_name = Text::new(&new.lot_name);
             let voicemail = Text::new(new.voicemail.as_deref().unwrap_or_default());
             let answers_for = new.answers_for.iter().map(|user| Text::new(user)).collect();
-            let ladder = Ladder::new(new.escalate_s.as_deref(), new.abilities.parking_time_s);
-            let comeback_prefix = Text::new(&new.comeback_prefix);
+            let lots = || (0u8..).map(LotId).zip(&new.lots).take(MAX_LOTS);
             desk.lines.push(Line {
                 account,
-                lot_name,
-                abilities: new.abilities,
+                lots: lots().map(|(_, lot)| ParkingLot::from(lot)).collect(),
+                chosen_lot: LotId::default(),
                 voicemail,
                 team: new.team,
                 pickup_prefix: Text::new(&new.pickup_prefix),
-                page: new.page,
-                ladder,
-                comeback_prefix,
                 answers_for,
             });
             let unheard = |who| Colleague {
@@ -225,8 +202,11 @@ impl Desk {
             };
             let room = MAX_STAFF.saturating_sub(desk.staff.len());
             desk.staff.extend(new.staff.into_iter().take(room).map(unheard));
-            let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
-            desk.slots.extend(new.slots.into_iter().take(room).map(|id| Slot::new(SlotKey { line, id })));
+            for (lot, new) in lots() {
+                let room = super::MAX_SLOTS.saturating_sub(desk.slots.len());
+                let slot = |id: &SlotId| Slot::new(SlotKey { line, id: id.clone() }, lot);
+                desk.slots.extend(new.slots.iter().take(room).map(slot));
+            }
         }
         desk
     }
@@ -245,12 +225,15 @@ impl Desk {
         (0u8..).map(LineId).zip(&self.lines)
     }
 
-    /// What the server of a line can do; nothing, where there is no such line.
+    /// What the server of a line can do, as in its first lot: what is the same in all of them. What isn't
+    /// ([`Abilities::directed_park`], [`Abilities::parking_time_s`]) see [`Desk::abilities_at`]. Nothing, where there is no
+    /// such line.
     pub fn abilities(&self, line: LineId) -> Abilities {
-        self.line(line).map_or(Abilities { park: false, ..Abilities::default() }, |l| l.abilities.clone())
+        let nothing = || Abilities { park: false, ..Abilities::default() };
+        self.lot(LotKey { line, lot: LotId::default() }).map_or_else(nothing, |lot| lot.abilities.clone())
     }
 
-    /// The slots of a line's lot.
+    /// The slots of a line, those of all its lots.
     pub fn slots_of(&self, line: LineId) -> impl Iterator<Item = &Slot> {
         self.slots.iter().filter(move |slot| slot.line == line)
     }
@@ -258,8 +241,8 @@ impl Desk {
     /// A slot's number, with its lot's name where another lot has the same number.
     pub fn place(&self, key: &SlotKey) -> String {
         let elsewhere = self.slots.iter().any(|slot| slot.id == key.id && slot.line != key.line);
-        match self.line(key.line).filter(|_| elsewhere) {
-            Some(line) => format!("{} {}", key.id, line.lot_name),
+        match self.lot_of(key).filter(|_| elsewhere) {
+            Some(lot) => format!("{} {}", key.id, lot.name),
             None => key.id.to_string(),
         }
     }

@@ -19,6 +19,7 @@ mod lamp_told;
 mod learn;
 mod line;
 mod line_told;
+mod lot;
 mod manager_told;
 mod names;
 mod notice;
@@ -53,6 +54,7 @@ pub use history::{History, MAX_HISTORY};
 pub use line::{
     Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
 };
+pub use lot::{LotId, LotKey, MAX_LOTS, NewLot, ParkingLot};
 pub use names::Known;
 pub use notice::{Notice, Severity};
 pub use page::PageGroup;
@@ -189,9 +191,8 @@ pub struct Desk {
 impl Desk {
     /// A desk with one line and the given slots, all lamps unknown.
     pub fn new(label: &str, lot_name: &str, slots: Vec<SlotId>, abilities: Abilities) -> Self {
-        let name = String::new();
-        let (label, lot_name) = (label.to_owned(), lot_name.to_owned());
-        Self::with_lines([NewLine { name, label, lot_name, slots, abilities, ..NewLine::default() }])
+        let lot = NewLot { name: lot_name.to_owned(), slots, abilities, ..NewLot::default() };
+        Self::with_lines([NewLine { label: label.to_owned(), lots: vec![lot], ..NewLine::default() }])
     }
 
     /// The call with this id.
@@ -217,9 +218,15 @@ impl Desk {
     /// The parked call that has waited longest, of those that can be retrieved; one that a colleague is fetching comes
     /// last.
     pub fn longest_parked(&self) -> Option<&Slot> {
+        self.longest_parked_in(None)
+    }
+
+    /// The same of one lot, or of all.
+    pub fn longest_parked_in(&self, lot: Option<LotKey>) -> Option<&Slot> {
         let since = |s: &Slot| s.parked.as_ref().map_or(Moment::MAX, |p| p.since);
         let waits = |s: &&Slot| (s.claimed(self.now).is_some(), since(s));
-        self.slots.iter().filter(|s| s.holds_somebody()).min_by_key(waits)
+        let there = |s: &&Slot| s.holds_somebody() && lot.is_none_or(|lot| s.lot_key() == lot);
+        self.slots.iter().filter(there).min_by_key(waits)
     }
 
     /// Gives the next call its id; the phone and the operator share one row of numbers.

@@ -32,8 +32,11 @@ impl Desk {
             Command::Hold => self.toggle_hold(),
             Command::Mute => self.toggle_mute(),
             Command::Park { slot } => self.park(slot),
+            Command::ParkIn(lot) => self.park_in(lot),
             Command::PressSlot(slot) => self.press_slot(&slot),
-            Command::RetrieveLongest => self.retrieve_longest(),
+            Command::RetrieveLongest => self.retrieve_longest(None),
+            Command::RetrieveLongestIn(lot) => self.retrieve_longest(Some(lot)),
+            Command::ChooseLot(lot) => self.choose_lot(lot),
             Command::ChooseLine(line) => self.choose_line(line),
             Command::Dial(to) => self.dial(&to),
             Command::CallVoicemail => self.call_voicemail(),
@@ -291,11 +294,14 @@ impl Desk {
     /// A free slot's key with a call in hand. Where the server chooses slots, the safe meaning is to let it.
     fn press_free(&mut self, key: &SlotKey) -> Vec<Effect> {
         let own_lot = self.hand().is_some_and(|call| call.line == key.line);
-        if !own_lot || self.abilities(key.line).directed_park {
-            return self.park(Some(key.clone()));
+        let lot = self.slot(key).map(super::Slot::lot_key).filter(|_| own_lot);
+        match lot.filter(|_| !self.abilities_at(key).directed_park) {
+            Some(lot) => {
+                self.say(Severity::Info, "this server chooses the slot itself: watch which lamp lights");
+                self.park_in(lot)
+            }
+            None => self.park(Some(key.clone())),
         }
-        self.say(Severity::Info, "this server chooses the slot itself: watch which lamp lights");
-        self.park(None)
     }
 
     fn dial(&mut self, to: &str) -> Vec<Effect> {

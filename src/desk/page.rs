@@ -12,7 +12,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// How long the announcement may take.
 const SPOKEN_WITHIN: Duration = Duration::from_secs(20);
 
-/// Whom a line pages, and how.
+/// Whom a lot pages, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageGroup {
     /// Its extension.
@@ -42,7 +42,7 @@ impl Desk {
             };
         };
         let (call, line) = (hand.id, hand.line);
-        if self.line(line).is_none_or(|line| line.page.is_none()) {
+        if self.lot(self.lot_out(line)).is_none_or(|lot| lot.page.is_none()) {
             return self.no_page_group();
         }
         let effects = self.park(None);
@@ -60,7 +60,7 @@ impl Desk {
         if self.page_after.take_if(|call| *call == parked).is_none() {
             return Vec::new();
         }
-        let live = self.line(slot.map_or_else(Default::default, |s| s.line)).and_then(|l| l.page.as_ref());
+        let live = slot.and_then(|slot| self.lot_of(slot)?.page.as_ref());
         let engaged = self.hand().is_some_and(super::Call::is_engaged);
         match slot {
             // Another caller was taken meanwhile: nobody is put on hold unasked.
@@ -74,7 +74,7 @@ impl Desk {
 
     /// Calls the page group for whoever is in that slot.
     fn page_for(&mut self, slot: &SlotKey) -> Vec<Effect> {
-        let Some(group) = self.line(slot.line).and_then(|line| line.page.clone()) else {
+        let Some(group) = self.lot_of(slot).and_then(|lot| lot.page.clone()) else {
             return self.no_page_group();
         };
         let place = self.place(slot);

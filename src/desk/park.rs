@@ -2,6 +2,7 @@
 
 use super::event::Effect;
 use super::line::{LineId, SlotKey};
+use super::lot::LotKey;
 use super::slot::{Asking, AskingFor, ParkedCall, Slot};
 use super::{Call, CallId, Desk, Phase, RetrieveTarget, Severity};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
@@ -58,6 +59,13 @@ pub enum ParkBar {
     LampsStale,
     /// Every slot is taken.
     LotFull,
+    /// Every slot of this lot is taken.
+    ThisLotFull {
+        /// The lot.
+        lot: Text,
+        /// Another lot of the same server, which has a free slot.
+        room_in: Text,
+    },
     /// This slot is in another account's lot.
     OtherLot {
         /// The slot.
@@ -91,6 +99,9 @@ impl ParkBar {
             }
             Self::LampsStale => "no lamp is fresh, so a park could not be proven: hold (h) instead".into(),
             Self::LotFull => "every slot is taken: the call stays with you; hold (h) or transfer (t)".into(),
+            Self::ThisLotFull { lot, room_in } => format!(
+                "every slot of lot “{lot}” is taken: the call stays with you; “{room_in}” has room, L chooses it"
+            ),
             Self::OtherLot { slot, there, own } => format!(
                 "{slot} is in lot “{there}”, but this caller can only be parked in “{own}”: nothing was sent, p parks there"
             ),
@@ -106,21 +117,29 @@ impl Desk {
     /// Whether the call in hand can be parked (into `slot`, if one is named), and if not, why.
     pub fn can_park(&self, slot: Option<&SlotKey>) -> Result<CallId, ParkBar> {
         let call = self.hand().ok_or(ParkBar::NoCall)?;
-        self.can_park_call(call, slot)
+        let of_slot = slot.and_then(|slot| self.slot(slot)).map(Slot::lot_key);
+        self.can_park_call(call, of_slot.unwrap_or_else(|| self.lot_out(call.line)), slot)
     }
 
-    fn can_park_call(&self, call: &Call, slot: Option<&SlotKey>) -> Result<CallId, ParkBar> {
+    /// The same for any slot of this lot.
+    pub fn can_park_in(&self, lot: LotKey) -> Result<CallId, ParkBar> {
+        self.can_park_call(self.hand().ok_or(ParkBar::NoCall)?, lot, None)
+    }
+
+    fn can_park_call(&self, call: &Call, lot: LotKey, slot: Option<&SlotKey>) -> Result<CallId, ParkBar> {
         if !call.is_up() {
             return Err(ParkBar::NotUp);
         }
         let Some(line) = self.line(call.line) else { return Err(ParkBar::ServerCannot) };
+        let name = |lot| self.lot(lot).map(|there| there.name.clone()).unwrap_or_default();
         // Said first of all: whatever else may be the matter, it is the wrong lot.
         if let Some(wanted) = slot.filter(|wanted| wanted.line != call.line) {
-            let there = self.line(wanted.line).map(|l| l.lot_name.clone()).unwrap_or_default();
-            let own = line.lot_name.clone();
+            let first = LotKey { line: wanted.line, ..LotKey::default() };
+            let there = name(self.slot(wanted).map_or(first, Slot::lot_key));
+            let own = name(self.lot_out(call.line));
             return Err(ParkBar::OtherLot { slot: wanted.id.clone(), there, own });
         }
-        if !line.abilities.park {
+        if lot.line != call.line || self.lot(lot).is_none_or(|there| !there.abilities.park) {
             return Err(ParkBar::ServerCannot);
         }
         if matches!(line.account.registration, super::Registration::Failed { .. }) {
@@ -129,12 +148,12 @@ impl Desk {
         let fresh = |s: &Slot| matches!(s.lamp, Lamp::Free | Lamp::Parked | Lamp::RingingBack);
         if let Some(wanted) = slot {
             self.slot_takes_a_park(wanted)?;
-        } else if self.slots_of(call.line).all(|s| matches!(s.lamp, Lamp::Refused { .. })) {
+        } else if self.slots_in(lot).all(|s| matches!(s.lamp, Lamp::Refused { .. })) {
             return Err(ParkBar::NoLamps);
-        } else if !self.slots_of(call.line).any(fresh) {
+        } else if !self.slots_in(lot).any(fresh) {
             return Err(ParkBar::LampsStale);
-        } else if !self.slots_of(call.line).any(Slot::is_known_free) {
-            return Err(ParkBar::LotFull);
+        } else if !self.slots_in(lot).any(Slot::is_known_free) {
+            return Err(self.full(lot));
         }
         Ok(call.id)
     }
@@ -142,7 +161,7 @@ impl Desk {
     fn slot_takes_a_park(&self, key: &SlotKey) -> Result<(), ParkBar> {
         let wanted = &key.id;
         let slot = self.slot(key).ok_or_else(|| ParkBar::NoSuchSlot(wanted.clone()))?;
-        if !self.abilities(key.line).directed_park {
+        if !self.abilities_at(key).directed_park {
             return Err(ParkBar::ServerChoosesSlot);
         }
         if slot.holds_somebody() {
@@ -157,9 +176,23 @@ impl Desk {
         Ok(())
     }
 
-    /// Parks the call in hand, or says why not.
+    /// Parks the call in hand in this slot, or in any of the lot that is chosen; or says why not.
     pub(super) fn park(&mut self, slot: Option<SlotKey>) -> Vec<Effect> {
-        let id = match self.can_park(slot.as_ref()) {
+        let of_slot = slot.as_ref().and_then(|key| self.slot(key)).map(Slot::lot_key);
+        let line = self.hand().map(|call| call.line).unwrap_or_default();
+        let lot = of_slot.unwrap_or_else(|| self.lot_out(line));
+        let may = self.can_park(slot.as_ref());
+        self.park_if(may, lot, slot)
+    }
+
+    /// The same in any slot of this lot.
+    pub(super) fn park_in(&mut self, lot: LotKey) -> Vec<Effect> {
+        let may = self.can_park_in(lot);
+        self.park_if(may, lot, None)
+    }
+
+    fn park_if(&mut self, may: Result<CallId, ParkBar>, lot: LotKey, slot: Option<SlotKey>) -> Vec<Effect> {
+        let id = match may {
             Ok(id) => id,
             Err(bar) => {
                 self.say(Severity::Warning, &format!("not parked: {}", bar.sentence()));
@@ -175,7 +208,7 @@ impl Desk {
         if let Some(slot) = slot.as_ref().and_then(|wanted| self.slot_mut(wanted)) {
             slot.asking = Some(Asking { what: AskingFor::Park(id), since: now, until: now + PARK_DEADLINE });
         }
-        vec![Effect::Park { call: id, slot: id_there, note, party }]
+        vec![Effect::Park { call: id, lot: lot.lot, slot: id_there, note, party }]
     }
 
     /// Asks for a slot's state because its lamp can't be trusted; what was wanted is done when it is found free.
@@ -194,7 +227,7 @@ impl Desk {
     pub(super) fn park_proven(&mut self, id: CallId, slot: Option<SlotId>) -> Vec<Effect> {
         let Some(call) = self.call(id).cloned() else { return Vec::new() };
         let put_back = matches!(call.phase, Phase::PuttingBack { .. });
-        let parked = self.parked_from(&call);
+        let parked = self.parked_from(&call, slot.as_ref());
         let who = self.called(&call.party);
         let rivals = self.lit_meanwhile(&call, slot.as_ref());
         let fetched = self.was_fetched_meanwhile(&call, slot.as_ref());
@@ -262,21 +295,22 @@ impl Desk {
             return Vec::new();
         };
         let met = |at: Moment| at >= call.since && at.abs_diff(first) <= MET_WITHIN;
-        let rivals = self.slots_of(call.line).filter(|s| s.id != proven.id && s.holds_somebody());
+        let rivals = self.slots_in(proven.lot_key()).filter(|s| s.id != proven.id && s.holds_somebody());
         let rivals: Vec<SlotId> =
             rivals.filter(|s| lit_at(s).is_some_and(met)).map(|s| s.id.clone()).collect();
         if rivals.is_empty() { rivals } else { [proven.id.clone()].into_iter().chain(rivals).collect() }
     }
 
     /// What will be known of `call` in its slot, from what we know of it now.
-    fn parked_from(&self, call: &Call) -> ParkedCall {
+    fn parked_from(&self, call: &Call, slot: Option<&SlotId>) -> ParkedCall {
+        let slot = slot.map(|slot| call.slot_key(slot));
         ParkedCall {
             parkee: call.party.clone(),
             parker: Identity::new("you", ""),
             since: self.now,
             since_inferred: false,
             note: call.note.clone(),
-            comes_back_at: self.comes_back_at(call.line, self.now),
+            comes_back_at: slot.and_then(|slot| self.comes_back_at(&slot, self.now)),
             ours: true,
             strength: self.abilities(call.line).strength,
             key: None,
@@ -284,9 +318,9 @@ impl Desk {
         }
     }
 
-    /// When a call parked at `since` comes back, by the lot's configured time.
-    pub(super) fn comes_back_at(&self, line: LineId, since: Moment) -> Option<(Moment, bool)> {
-        let seconds = self.line(line)?.abilities.parking_time_s.filter(|s| *s > 0)?;
+    /// When a call parked there at `since` comes back, by the lot's configured time.
+    pub(super) fn comes_back_at(&self, slot: &SlotKey, since: Moment) -> Option<(Moment, bool)> {
+        let seconds = self.lot_of(slot)?.abilities.parking_time_s.filter(|s| *s > 0)?;
         Some((since + Duration::from_secs(seconds.into()), true))
     }
 

@@ -17,8 +17,10 @@ pub enum Wish {
     Hold,
     /// Take it off hold (holding the one in hand).
     Resume,
-    /// Park it.
+    /// Park it: in this slot, or in any of the chosen lot.
     Park(Option<SlotKey>),
+    /// Park it in any slot of this lot.
+    ParkIn(super::LotKey),
     /// Hand it over blindly.
     Transfer(String),
     /// Send it elsewhere while it rings.
@@ -60,6 +62,7 @@ impl Desk {
             }
             (Wish::HangUp, _) => self.with_hand(id, Command::HangUp),
             (Wish::Park(slot), _) => self.with_hand(id, Command::Park { slot }),
+            (Wish::ParkIn(lot), _) => self.with_hand(id, Command::ParkIn(lot)),
             (Wish::Transfer(to), _) => self.with_hand(id, Command::Transfer { to }),
             (Wish::Digit(digit), _) => self.with_hand(id, Command::SendDigit(digit)),
         }

@@ -1,6 +1,7 @@
 //! Retrieving the call that was on the screen, and no other: exact, verified, or plainly unverified.
 
 use super::line::{LineId, SlotKey};
+use super::lot::LotKey;
 use super::slot::{Asking, AskingFor, ParkedCall, Slot};
 use super::{Call, CallId, Desk, Direction, Effect, MAX_CALLS, Phase, RetrieveTarget, Severity};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
@@ -13,11 +14,12 @@ const RETRIEVE_DEADLINE: Duration = Duration::from_secs(32);
 const PROOF_DEADLINE: Duration = Duration::from_secs(2);
 
 impl Desk {
-    /// `r`: the caller who has waited longest.
-    pub(super) fn retrieve_longest(&mut self) -> Vec<Effect> {
-        match self.longest_parked().map(Slot::key) {
-            Some(slot) => self.press_occupied(&slot),
-            None => self.nothing("nobody is parked"),
+    /// `r`: the caller who has waited longest, on the whole board or in this lot.
+    pub(super) fn retrieve_longest(&mut self, lot: Option<LotKey>) -> Vec<Effect> {
+        match (self.longest_parked_in(lot).map(Slot::key), lot.and_then(|lot| self.lot(lot))) {
+            (Some(slot), _) => self.press_occupied(&slot),
+            (None, Some(lot)) => self.nothing(&format!("nobody is parked in lot “{}”", lot.name)),
+            (None, None) => self.nothing("nobody is parked"),
         }
     }
 
@@ -163,9 +165,12 @@ impl Desk {
         }
         // The same slot only where the server lets us name it and says that it is free; else the server chooses.
         let key = self.call(id).map(|c| c.slot_key(&slot));
-        let free = |key: &SlotKey| self.slot(key).is_some_and(Slot::is_known_free);
-        let same = key.is_some_and(|key| self.abilities(key.line).directed_park && free(&key));
-        vec![Effect::Park { call: id, slot: same.then_some(slot), note, party }]
+        let there = key.as_ref().and_then(|key| self.slot(key));
+        // The lot is the one he was in, whichever is chosen.
+        let lot = there.map(|slot| slot.lot).unwrap_or_default();
+        let free = there.is_some_and(Slot::is_known_free);
+        let same = free && key.is_some_and(|key| self.abilities_at(&key).directed_park);
+        vec![Effect::Park { call: id, lot, slot: same.then_some(slot), note, party }]
     }
 
     /// The call ended while it was being retrieved: there was nobody, or somebody was quicker.

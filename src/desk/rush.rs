@@ -49,7 +49,7 @@ impl Desk {
         if on && self.routes.night.is_empty() {
             return self.nothing("there is nowhere to send callers at night: set night in [calls]");
         }
-        if on && !self.numbered_lines().any(|(_, line)| line.abilities.redirects) {
+        if on && !self.numbered_lines().any(|(line, _)| self.abilities(line).redirects) {
             return self.nothing("this server sends nobody on unanswered: it can't be night here");
         }
         self.presence.night = on;

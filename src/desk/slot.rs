@@ -2,6 +2,7 @@
 
 use super::call::CallId;
 use super::line::{LineId, SlotKey};
+use super::lot::{LotId, LotKey};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Strength, Text};
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,9 @@ pub struct Asking {
 pub struct Slot {
     /// Whose lot it is in.
     pub line: LineId,
+    /// Which of that line's lots.
+    #[serde(default)]
+    pub lot: LotId,
     /// Its extension.
     pub id: SlotId,
     /// What the server says.
@@ -117,10 +121,11 @@ pub struct Slot {
 
 impl Slot {
     /// A slot nothing is known of.
-    pub fn new(key: SlotKey) -> Self {
+    pub fn new(key: SlotKey, lot: LotId) -> Self {
         let SlotKey { line, id } = key;
         Self {
             line,
+            lot,
             id,
             lamp: Lamp::Unknown,
             asking: None,
@@ -137,6 +142,11 @@ impl Slot {
     /// What names it on this desk.
     pub fn key(&self) -> SlotKey {
         SlotKey { line: self.line, id: self.id.clone() }
+    }
+
+    /// The lot that it is in.
+    pub fn lot_key(&self) -> LotKey {
+        LotKey { line: self.line, lot: self.lot }
     }
 
     /// Whether it is the one of this name.

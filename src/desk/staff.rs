@@ -175,7 +175,7 @@ impl Desk {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Abilities, CallArrival, Command, Event, NewLine, Phase};
+    use super::super::{CallArrival, Command, Event, NewLine, NewLot, Phase};
     use super::*;
     use std::time::Duration;
 
@@ -184,7 +184,7 @@ mod tests {
     fn desk_with_code(prefix: &str) -> Desk {
         Desk::with_lines([NewLine {
             label: "me@pbx".to_owned(),
-            abilities: Abilities::default(),
+            lots: vec![NewLot::default()],
             staff: vec![Identity::new("Sam", SAM), Identity::new("", "105")],
             pickup_prefix: prefix.to_owned(),
             ..NewLine::default()

@@ -1,5 +1,6 @@
 //! Ordinary calls: answering, dialling, holding, handing over, ending, and what each side agreed on.
 
+use super::parking::Wish;
 use super::phone::{Phone, SoundStep};
 use super::{identity, words};
 use crate::desk::{CallArrival, CallId, Event, RetrieveTarget};
@@ -462,10 +463,11 @@ impl Phone {
         };
         // Judged by what would be sent, not by what was typed: "7-00" and "sip:701@pbx" are the lot as well.
         let user = target.user.as_deref().unwrap_or_default();
-        if self.config.dialect.is_park_extension(user) {
-            return self.park(now, call, None, &Text::default(), &Identity::default());
+        if let Some(lot) = self.config.dialect.lot_parked_by(user) {
+            let wish = Wish { lot, slot: None };
+            return self.park(now, call, wish, &Text::default(), &Identity::default());
         }
-        if self.config.dialect.leads_into_a_slot(user, &self.config.slots) {
+        if self.config.dialect.leads_into_a_slot(user) {
             let reason = Text::new("that is a park slot: press its key");
             return self.say(Event::TransferRefused { call, reason });
         }

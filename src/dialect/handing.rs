@@ -39,7 +39,7 @@ impl Phone {
         let Some(target) = self.uri_typed(to) else { return self.reject(now, call) };
         let user = target.user.as_deref().unwrap_or_default();
         let dialect = &self.config.dialect;
-        if dialect.is_park_extension(user) || dialect.leads_into_a_slot(user, &self.config.slots) {
+        if dialect.lot_parked_by(user).is_some() || dialect.leads_into_a_slot(user) {
             return self.reject(now, call);
         }
         if let Some(leg) = self.legs.get(&call) {

@@ -39,7 +39,7 @@ pub(super) struct Subscribed {
 pub(super) enum Watching {
     /// One slot.
     Slot(SlotId),
-    /// All slots that the list names.
+    /// All slots that a list names.
     List,
     /// A colleague's phone, by one of two packages.
     Staff(String, StaffWord),
@@ -84,15 +84,15 @@ impl Dialect {
 }
 
 impl Phone {
-    /// Subscribes to every slot, or to the list of them. The user agent spreads the requests.
+    /// Subscribes to every slot of each lot, or to the list of them. The user agent spreads the requests.
     pub(super) fn watch_slots(&mut self, now: Moment) {
-        for slot in self.config.slots.clone() {
-            self.watched.insert(slot.clone(), Watched::new(slot));
-        }
-        if self.config.dialect.list.is_some() {
-            self.watch_list(now);
-        } else {
-            self.config.slots.clone().iter().for_each(|slot| self.watch_singly(now, slot));
+        for lot in self.config.dialect.lots.clone() {
+            let fresh = |slot: &SlotId| (slot.clone(), Watched::new(slot.clone()));
+            self.watched.extend(lot.slots.iter().map(fresh));
+            match &lot.list {
+                Some(list) => self.watch_list(now, list, &lot.slots),
+                None => lot.slots.iter().for_each(|slot| self.watch_singly(now, slot)),
+            }
         }
     }
 
@@ -149,9 +149,7 @@ impl Phone {
                 watched.version = None;
             }
         }
-        if self.watching(subscription) == Some(Watching::List) {
-            self.list_asked = true;
-        }
+        self.expect_whole_list(subscription);
     }
 
     /// The server has said that it would still tell us: what it said last holds for longer.
@@ -404,9 +402,7 @@ impl Phone {
             held.ask_at = None;
         }
         self.watched_by(subscription).for_each(|w| w.version = None);
-        if self.watching(subscription) == Some(Watching::List) {
-            self.list_asked = true;
-        }
+        self.expect_whole_list(subscription);
         self.ua.renew(now, subscription);
     }
 

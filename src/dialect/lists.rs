@@ -8,10 +8,18 @@ use crate::parking::{Moment, SlotId};
 use crate::sip::message::Uri;
 use crate::sip::rlmi::{self, InstanceState, List, Resource};
 use crate::sip::{SubscriptionKey, multipart};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many lists inside the list are kept in mind.
 const MAX_LISTS: usize = 64;
+
+/// One list as it is watched.
+pub(super) struct WatchedList {
+    /// The last version of the list, and of the lists in it, by their URIs.
+    versions: BTreeMap<String, u32>,
+    /// Whether the full list was asked for: it may have any version.
+    asked: bool,
+}
 
 /// Why a list's NOTIFY was not taken in.
 enum Trouble {
@@ -22,22 +30,33 @@ enum Trouble {
 }
 
 impl Phone {
-    /// Subscribes to the list of all slots.
-    pub(super) fn watch_list(&mut self, now: Moment) {
-        let Some(list) = self.config.dialect.list.clone() else { return };
+    /// Subscribes to the list of these slots.
+    pub(super) fn watch_list(&mut self, now: Moment, list: &SlotId, slots: &[SlotId]) {
         let event =
             self.config.dialect.preset.lamps.events.first().copied().unwrap_or(super::LampEvent::Dialog);
         let accept = format!("{}, {}", event.accept(), rlmi::ACCEPT);
         let key = self.subscribe_to(now, list.as_str(), event.package(), &accept, true);
         self.subscribed.insert(key, Subscribed::new(Watching::List));
-        self.watched.values_mut().for_each(|watched| watched.by = Some(key));
+        self.lists.insert(key, WatchedList { versions: BTreeMap::new(), asked: true });
+        for slot in slots {
+            if let Some(watched) = self.watched.get_mut(slot) {
+                watched.by = Some(key);
+            }
+        }
+    }
+
+    /// The next state of that list is a whole one, of whatever version.
+    pub(super) fn expect_whole_list(&mut self, subscription: SubscriptionKey) {
+        if let Some(list) = self.lists.get_mut(&subscription) {
+            list.asked = true;
+        }
     }
 
     /// The server has no such list: every slot by itself.
     pub(super) fn leave_list(&mut self, now: Moment, subscription: SubscriptionKey) {
         self.ua.unsubscribe(now, subscription);
         self.subscribed.remove(&subscription);
-        self.list_versions.clear();
+        self.lists.remove(&subscription);
         for slot in self.slots_of(subscription) {
             self.watch_singly(now, &slot);
         }
@@ -54,7 +73,7 @@ impl Phone {
         content_type: &str,
         body: &[u8],
     ) {
-        let (lists, follows) = match self.read_lists(content_type, body) {
+        let (lists, follows) = match self.read_lists(subscription, content_type, body) {
             Ok(read) => read,
             Err(Trouble::Gap) => return self.ask_in_trouble(now, subscription),
             Err(Trouble::NoList) => return self.leave_list(now, subscription),
@@ -63,7 +82,7 @@ impl Phone {
         let mut named = BTreeSet::new();
         for resource in lists.iter().flat_map(|list| &list.resources) {
             let user = Uri::parse(&resource.uri).and_then(|uri| uri.user).unwrap_or_default();
-            let slot = self.config.dialect.slot_watched(&user, self.watched.keys()).cloned();
+            let slot = self.config.dialect.slot_watched(&user).cloned();
             if let Some(slot) = slot
                 && self.hear_resource(now, subscription, &slot, resource, follows)
             {
@@ -82,6 +101,7 @@ impl Phone {
     /// missed between.
     fn read_lists<'a>(
         &mut self,
+        subscription: SubscriptionKey,
         content_type: &str,
         body: &'a [u8],
     ) -> Result<(Vec<List<'a>>, Follows), Trouble> {
@@ -89,26 +109,25 @@ impl Phone {
             return Err(Trouble::NoList);
         }
         let lists = rlmi::read(content_type, body).map_err(|_| Trouble::Gap)?;
+        let known = self.lists.get_mut(&subscription).ok_or(Trouble::Gap)?;
         let mut unbroken = true;
         for list in &lists {
-            let last = self.list_versions.get(&list.uri);
+            let last = known.versions.get(&list.uri);
             unbroken &= last.is_some_and(|last| last.checked_add(1) == Some(list.version));
             let follows = match last {
-                _ if self.list_asked => list.full,
+                _ if known.asked => list.full,
                 Some(last) if list.full => list.version > *last,
                 Some(last) => last.checked_add(1) == Some(list.version),
                 None => list.full,
             };
-            if !follows
-                || (self.list_versions.len() >= MAX_LISTS && !self.list_versions.contains_key(&list.uri))
-            {
+            if !follows || (known.versions.len() >= MAX_LISTS && !known.versions.contains_key(&list.uri)) {
                 return Err(Trouble::Gap);
             }
         }
         for list in &lists {
-            self.list_versions.insert(list.uri.clone(), list.version);
+            known.versions.insert(list.uri.clone(), list.version);
         }
-        self.list_asked = false;
+        known.asked = false;
         Ok((lists, Follows::InList { unbroken }))
     }
 

@@ -4,7 +4,8 @@
 use super::Dialect;
 use super::calls::Leg;
 use super::lamps::Subscribed;
-use super::parking::Attempt;
+use super::lists::WatchedList;
+use super::parking::{Attempt, Wish};
 use super::secure::{MediaSecurity, key_source};
 use super::staff::Colleague;
 use super::team::TeamWire;
@@ -32,10 +33,8 @@ pub struct PhoneConfig {
     pub media_address: IpAddr,
     /// The account.
     pub account: Account,
-    /// How the server parks.
+    /// How the server parks, and its lots.
     pub dialect: Dialect,
-    /// The slots, in their order on the board.
-    pub slots: Vec<SlotId>,
     /// Codecs in preference.
     pub codecs: Vec<Codec>,
     /// How sound is protected, and whether a TLS server must prove who it is: what TLS is worth on the board.
@@ -110,10 +109,8 @@ pub(super) struct Phone {
     pub(super) subscribed: BTreeMap<SubscriptionKey, Subscribed>,
     /// Who is parked, as the server's manager interface tells it.
     pub(super) witness: Witness,
-    /// The last version of the list of all lamps, and of the lists in it, by their URIs.
-    pub(super) list_versions: BTreeMap<String, u32>,
-    /// Whether the full list was asked for: it may have any version.
-    pub(super) list_asked: bool,
+    /// The lists of lamps that are watched.
+    pub(super) lists: BTreeMap<SubscriptionKey, WatchedList>,
     /// The colleagues whose phones are watched, by their extensions.
     pub(super) staff: BTreeMap<String, Colleague>,
     pub(super) registered: bool,
@@ -157,8 +154,7 @@ impl Phone {
             watched: BTreeMap::new(),
             subscribed: BTreeMap::new(),
             witness: Witness::default(),
-            list_versions: BTreeMap::new(),
-            list_asked: true,
+            lists: BTreeMap::new(),
             staff: BTreeMap::new(),
             registered: false,
             said: VecDeque::new(),
@@ -250,7 +246,9 @@ impl Phone {
             Effect::Hold(call) => self.set_hold(now, call, true),
             Effect::Resume(call) => self.set_hold(now, call, false),
             Effect::Dial { call, to } => self.dial(now, call, &to),
-            Effect::Park { call, slot, note, party } => self.park(now, call, slot, &note, &party),
+            Effect::Park { call, lot, slot, note, party } => {
+                self.park(now, call, Wish { lot, slot }, &note, &party);
+            }
             Effect::Retrieve { call, target } => self.retrieve(now, call, &target),
             Effect::AskLamp(slot) => self.ask_lamp(now, &slot.id),
             Effect::Transfer { call, to } => self.transfer(now, call, &to),

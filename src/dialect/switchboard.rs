@@ -3,7 +3,7 @@
 
 use super::phone::{Phone, PhoneConfig, Said};
 use crate::ami::Fact;
-use crate::desk::{CallId, Effect, LineId, MAX_LINES};
+use crate::desk::{CallId, Effect, LineId, LotKey, MAX_LINES};
 use crate::parking::{Moment, SlotId};
 use crate::sip::{self, Peer, Secured, UserAgent};
 use std::collections::VecDeque;
@@ -93,10 +93,12 @@ impl Switchboard {
         self.settle(now);
     }
 
-    /// From now on a line parks by that extension: another than was configured has turned out to be the server's.
-    pub fn park_by(&mut self, line: LineId, extension: SlotId) {
-        if let Some(phone) = self.phones.get_mut(line.index()) {
-            phone.config.dialect.park_extension = Some(extension);
+    /// From now on calls are parked in that lot by that extension: another than was configured has turned out to be the
+    /// server's.
+    pub fn park_by(&mut self, key: LotKey, extension: SlotId) {
+        let phone = self.phones.get_mut(key.line.index());
+        if let Some(lot) = phone.and_then(|phone| phone.config.dialect.lots.get_mut(key.lot.index())) {
+            lot.park_extension = Some(extension);
         }
     }
 

@@ -119,16 +119,20 @@ impl Phone {
     /// A server that was away a moment ago, too short a time for a probe to miss it, may have forgotten us and our lamps.
     fn remind_server(&mut self, now: Moment) {
         self.ua.register(now, self.account);
-        self.config.slots.clone().iter().for_each(|slot| self.ask_lamp(now, slot));
+        self.own_slots().iter().for_each(|slot| self.ask_lamp(now, slot));
+    }
+
+    fn own_slots(&self) -> Vec<SlotId> {
+        self.config.dialect.slots().cloned().collect()
     }
 
     fn list_told(&mut self, now: Moment, all: Vec<Parked>) {
         self.witness.in_sync = true;
         self.witness.parked.clear();
-        for call in all.into_iter().filter(|call| self.config.slots.contains(&call.slot)) {
+        for call in all.into_iter().filter(|call| self.config.dialect.lot_of(&call.slot).is_some()) {
             self.witness.parked.insert(call.slot.clone(), Seen { call, at: now });
         }
-        for slot in self.config.slots.clone() {
+        for slot in self.own_slots() {
             self.retell_lamp(now, &slot);
             self.doubt_dark_lamp(now, &slot);
         }
@@ -143,7 +147,7 @@ impl Phone {
 
     fn somebody_told(&mut self, now: Moment, call: Parked) {
         let slot = call.slot.clone();
-        if self.config.slots.contains(&slot) {
+        if self.config.dialect.lot_of(&slot).is_some() {
             self.witness.parked.insert(slot.clone(), Seen { call, at: now });
             self.retell_lamp(now, &slot);
             self.doubt_dark_lamp(now, &slot);
@@ -164,7 +168,7 @@ impl Phone {
         let before = std::mem::replace(&mut self.witness, Witness { was_lost: true, ..Witness::default() });
         if before.in_sync {
             // A lamp that was lit by the manager interface alone is what its subscription says again.
-            self.config.slots.clone().iter().for_each(|slot| self.retell_lamp(now, slot));
+            self.own_slots().iter().for_each(|slot| self.retell_lamp(now, slot));
         }
         self.say(Event::ManagerTold(ManagerInterface::Lost { reason, retry_at }));
     }

@@ -3,7 +3,7 @@
 
 use parkdeck::app::Engine;
 use parkdeck::desk::{Abilities, Command, Desk};
-use parkdeck::dialect::{Dialect, PhoneConfig};
+use parkdeck::dialect::{Dialect, LotNumbers, PhoneConfig};
 use parkdeck::media::Report;
 use parkdeck::parking::{Lamp, SlotId};
 use parkdeck::sip::message::{NameAddr, Uri};
@@ -101,7 +101,8 @@ impl Office {
     /// A console with so many slots that has not started yet.
     pub fn closed(slots: usize, seed: u64) -> Self {
         let ids: Vec<SlotId> = (0..slots).map(|n| SlotId::new(&slot(n)).unwrap()).collect();
-        let dialect = Dialect::named("asterisk", SlotId::new("700").unwrap(), None).unwrap();
+        let dialect =
+            Dialect::named("asterisk", LotNumbers::new(SlotId::new("700").unwrap(), ids.clone())).unwrap();
         let account = Account {
             realm: Some(REALM.into()),
             expires_s: 600,
@@ -112,7 +113,7 @@ impl Office {
                 "secret of reception".to_owned().into(),
             )
         };
-        let desk = Desk::new("reception", "front", ids.clone(), Abilities::default());
+        let desk = Desk::new("reception", "front", ids, Abilities::default());
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
         let phone = PhoneConfig {
@@ -120,7 +121,6 @@ impl Office {
             media_address: SocketAddr::from(CONSOLE).ip(),
             account,
             dialect,
-            slots: ids,
             codecs: vec![Codec::Pcmu],
             security: parkdeck::dialect::MediaSecurity::default(),
             staff: Vec::new(),

@@ -58,13 +58,15 @@ pub fn board(count: u32) -> Desk {
 }
 
 fn line(name: &str, label: &str, lot: &str, slots: std::ops::RangeInclusive<u32>) -> NewLine {
-    NewLine {
+    NewLine { name: name.into(), label: label.into(), lots: vec![lot_of(lot, slots)], ..NewLine::default() }
+}
+
+fn lot_of(name: &str, slots: std::ops::RangeInclusive<u32>) -> NewLot {
+    NewLot {
         name: name.into(),
-        label: label.into(),
-        lot_name: lot.into(),
         slots: slots.map(|n| slot_id(&n.to_string())).collect(),
         abilities: Abilities { directed_park: true, strength: Strength::Exact, ..Abilities::default() },
-        ..NewLine::default()
+        ..NewLot::default()
     }
 }
 
@@ -102,6 +104,23 @@ pub fn two_lots() -> Desk {
     last(&mut desk).called = Text::new("Sales");
     park(&mut desk, 0, 72, "Nora Lind", "204").note = Text::new("Sam, bay 3");
     park(&mut desk, 6, 31, "Acme Ltd", "+44 20 7946 0018");
+    desk
+}
+
+/// One account whose server has three lots, the first of which chooses its slots itself; Jane is in hand, and parks go into
+/// the second.
+pub fn several_lots() -> Desk {
+    let mut front = lot_of("front", 701..=706);
+    front.abilities.directed_park = false;
+    let mut reception = line("", "reception@pbx.example.com", "", 701..=701);
+    reception.lots = vec![front, lot_of("sales", 751..=754), lot_of("workshop", 801..=802)];
+    let mut desk = Desk::with_lines([reception]);
+    reachable(&mut desk, &[("UDP", "192.0.2.7:5060", Protection::None, 3)]);
+    let hand = call(&mut desk, Phase::Talking, 130, "Jane Doe", "0161 496 0100");
+    desk.in_hand = Some(hand);
+    park(&mut desk, 0, 72, "Nora Lind", "204").note = Text::new("Sam, bay 3");
+    park(&mut desk, 7, 31, "Acme Ltd", "+44 20 7946 0018");
+    desk.lines[0].chosen_lot = LotId(1);
     desk
 }
 

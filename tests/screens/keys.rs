@@ -44,6 +44,24 @@ fn single_keys_say_what_they_mean() {
 }
 
 #[test]
+fn with_several_lots_a_key_chooses_one_and_the_cursor_goes_before_it() {
+    let desk = several_lots();
+    let lot = |lot| LotKey { line: LineId(0), lot: LotId(lot) };
+    assert_eq!(said(&desk, "L"), [Command::ChooseLot(None)]);
+    assert_eq!(said(&desk, "p"), [Command::Park { slot: None }], "in the chosen one");
+    assert_eq!(said(&desk, "tab p"), [Command::ParkIn(lot(0))]);
+    let to_workshop = format!("tab{}", " down".repeat(10));
+    assert_eq!(said(&desk, &format!("{to_workshop} p")), [Command::ParkIn(lot(2))]);
+    assert_eq!(said(&desk, &format!("{to_workshop} r")), [Command::RetrieveLongestIn(lot(2))]);
+    assert_eq!(said(&desk, "r"), [Command::RetrieveLongest]);
+    assert_eq!(
+        said(&busy(), "tab p"),
+        [Command::Park { slot: None }],
+        "with one lot there is nothing to tell apart"
+    );
+}
+
+#[test]
 fn a_ringing_call_that_was_chosen_is_the_one_answered() {
     let mut desk = busy();
     desk.in_hand = Some(desk.calls[2].id);

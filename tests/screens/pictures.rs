@@ -177,8 +177,8 @@ fn bars() -> Vec<(ParkBar, Desk)> {
     vec![
         (ParkBar::NoCall, board(2)),
         (ParkBar::NotUp, with(|d| d.calls[0].phase = Phase::Dialling)),
-        (ParkBar::ServerCannot, with(|d| d.lines[0].abilities.park = false)),
-        (ParkBar::ServerChoosesSlot, with(|d| d.lines[0].abilities.directed_park = false)),
+        (ParkBar::ServerCannot, with(|d| d.lines[0].lots[0].abilities.park = false)),
+        (ParkBar::ServerChoosesSlot, with(|d| d.lines[0].lots[0].abilities.directed_park = false)),
         (
             ParkBar::Offline,
             with(|d| {
@@ -323,8 +323,21 @@ fn several_accounts_show_each_with_its_light_and_its_lot() {
 }
 
 #[test]
+fn the_lots_of_one_account_stand_under_their_names_and_the_park_key_says_which_is_meant() {
+    pictures!("lots", &several_lots(), &console());
+    let mut full = several_lots();
+    for slot in full.slots.iter_mut().filter(|slot| slot.lot == LotId(1)) {
+        slot.lamp = Lamp::Parked;
+    }
+    full.learn(s(NOW_S), Event::Ticked);
+    full.obey(s(NOW_S), Command::Park { slot: None });
+    picture!("lots_full_80", small(&full));
+}
+
+#[test]
 fn the_accounts_window_tells_everything_of_each() {
-    for (name, desk) in [("one", busy()), ("two", two_lots()), ("three", three_lots())] {
+    let desks = [("one", busy()), ("two", two_lots()), ("three", three_lots()), ("lots", several_lots())];
+    for (name, desk) in desks {
         let (mut desk, mut console) = (desk, console());
         type_keys(&mut console, &mut desk, "A");
         desk.now = s(NOW_S);

@@ -60,7 +60,7 @@ fn a_hostile_name_stays_in_its_place() {
     parked.note = Text::new(evil);
     parked.parker = Identity::new(evil, evil);
     desk.lines[0].account.label = Text::new(evil);
-    desk.lines[0].lot_name = Text::new(evil);
+    desk.lines[0].lots[0].name = Text::new(evil);
     say(&mut desk, Severity::Error, evil);
     let mut console = console();
     console.set_clock(evil);
@@ -144,7 +144,7 @@ prop_compose! {
         (directed, failed, label, undo) in (any::<bool>(), prop::option::of((text(), prop::option::of(moment()))), text(), prop::option::of((0u32..70, parked(), moment()))),
     ) -> Desk {
         let mut desk = board(u32::try_from(slots.len()).unwrap());
-        desk.lines[0].abilities.directed_park = directed;
+        desk.lines[0].lots[0].abilities.directed_park = directed;
         desk.lines[0].account.label = label;
         if let Some((reason, retry_at)) = failed {
             desk.lines[0].account.registration = Registration::Failed { reason, retry_at };

@@ -18,7 +18,7 @@ macro_rules! picture {
 fn team() -> Desk {
     let mut desk = busy();
     desk.lines[0].team = vec![Identity::new("Ann", "101"), Identity::new("Ben", "105")];
-    desk.lines[0].page = Some(PageGroup { number: "770".into(), live: false });
+    desk.lines[0].lots[0].page = Some(PageGroup { number: "770".into(), live: false });
     desk.people =
         vec![Identity::new("Ann", "101"), Identity::new("Sam", "120"), Identity::new("Dr Patel", "122")];
     desk.calls[0].note = Text::new("for Sam, the March invoice");

@@ -1,8 +1,8 @@
 //! Who lives in the simulation: callers and a colleague with plain phones, and operators at real consoles.
 
 use parkdeck::app::Engine;
-use parkdeck::desk::{Abilities, CallId, Command, Desk, NewLine, Phase, Slot};
-use parkdeck::dialect::{Dialect, PhoneConfig};
+use parkdeck::desk::{Abilities, CallId, Command, Desk, LotId, NewLine, NewLot, Phase, Slot};
+use parkdeck::dialect::{Dialect, LotNumbers, PhoneConfig};
 use parkdeck::media::{self, Report};
 use parkdeck::parking::{Identity, SlotId};
 use parkdeck::sip::message::{NameAddr, Uri};
@@ -183,14 +183,17 @@ impl Operator {
     ) -> Self {
         let address = address(host);
         let park = SlotId::new("700").unwrap();
-        let dialect = Dialect::named("parkdeck", park, None).unwrap();
-        let abilities: Abilities = dialect.abilities(Some(45));
+        let dialect = Dialect::named("parkdeck", LotNumbers::new(park, slots.to_vec())).unwrap();
+        let abilities: Abilities = dialect.abilities(LotId(0), Some(45));
         let line = |lot: &SocketAddr| NewLine {
             name: if lots.len() > 1 { format!("house {}", lot.ip()) } else { String::new() },
             label: user.to_owned(),
-            lot_name: format!("lot {}", lot.ip()),
-            slots: slots.to_vec(),
-            abilities: abilities.clone(),
+            lots: vec![NewLot {
+                name: format!("lot {}", lot.ip()),
+                slots: slots.to_vec(),
+                abilities: abilities.clone(),
+                ..NewLot::default()
+            }],
             // Each is in the list as well, as where all consoles have the same file.
             team: TEAM.map(|number| Identity::new("", number)).to_vec(),
             ..NewLine::default()
@@ -201,7 +204,6 @@ impl Operator {
             media_address: address.ip(),
             account: account(user, name, *lot),
             dialect: dialect.clone(),
-            slots: slots.to_vec(),
             codecs: vec![Codec::Opus, Codec::Pcmu],
             security: parkdeck::dialect::MediaSecurity::default(),
             staff: Vec::new(),

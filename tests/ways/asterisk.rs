@@ -8,6 +8,8 @@ use std::time::Duration;
 
 /// The extension that parks.
 pub const PARK: &str = "700";
+/// The one that parks in the second lot, where there is one.
+pub const SECOND_PARK: &str = "800";
 /// What the dialplan puts before a slot's number to park into it.
 pub const PREFIX: &str = "9";
 /// How long the voice takes to say the slot.
@@ -46,8 +48,8 @@ impl Pbx {
         let Some(held) = self.legs.get(&leg) else { return };
         let parking = Parking { parker: Some(held.console), by_refer: true, since: now };
         let by_prefix = target.strip_prefix(PREFIX).and_then(|number| self.slot_numbered(number));
-        if target == PARK {
-            match self.free_slot() {
+        if target == PARK || target == SECOND_PARK {
+            match if target == PARK { self.free_slot() } else { self.free_slot_of_the_second() } {
                 Some(slot) => {
                     self.park(now, caller, slot, parking);
                     self.in_future(now + SLOT_VOICE, Later::Report(refer, 200));
@@ -109,7 +111,7 @@ impl Pbx {
             }
             None if number == COLLEAGUE => self.ua.accept(now, call, answer),
             None => {
-                if number == PARK {
+                if number == PARK || number == SECOND_PARK {
                     self.model.breaks(now, "the operator parked himself");
                 }
                 self.legs.remove(&leg);

@@ -5,8 +5,8 @@ use super::model::Leg;
 use super::pbx::{Kind, Pbx, Setup};
 use super::{asterisk, freeswitch, generic};
 use parkdeck::app::Engine;
-use parkdeck::desk::{CallId, Command, Desk, LineId, NewLine, Phase, Slot, SlotKey};
-use parkdeck::dialect::{Dialect, MediaSecurity, PhoneConfig};
+use parkdeck::desk::{CallId, Command, Desk, LineId, LotId, NewLine, NewLot, Phase, Slot, SlotKey};
+use parkdeck::dialect::{Dialect, LotNumbers, MediaSecurity, PhoneConfig};
 use parkdeck::media::{self, Report, Source, StreamId};
 use parkdeck::parking::{Moment, SlotId, Strength};
 use parkdeck::sip::Account;
@@ -46,7 +46,9 @@ pub fn dialect(setup: &Setup, named: bool) -> Dialect {
         Kind::Generic => ("generic", generic::PARK),
     };
     let prefix = named.then(|| asterisk::PREFIX.to_owned());
-    let mut dialect = Dialect::named(preset, SlotId::new(park).unwrap(), prefix).unwrap();
+    let lot =
+        LotNumbers { park_extension: SlotId::new(park), directed_prefix: prefix, ..LotNumbers::default() };
+    let mut dialect = Dialect::named(preset, lot).unwrap();
     if !(named || setup.kind.names_slots()) {
         dialect.preset.park_on = None;
     }
@@ -54,15 +56,26 @@ pub fn dialect(setup: &Setup, named: bool) -> Dialect {
 }
 
 impl Console {
-    pub fn new(user: &'static str, address: SocketAddr, pbx: &Pbx, dialect: Dialect, seed: u64) -> Self {
-        let slots: Vec<SlotId> =
-            (0..pbx.setup.slots).map(|slot| SlotId::new(&pbx.number(slot)).unwrap()).collect();
+    pub fn new(user: &'static str, address: SocketAddr, pbx: &Pbx, mut dialect: Dialect, seed: u64) -> Self {
+        let slots = (0..pbx.setup.slots).map(|slot| SlotId::new(&pbx.number(slot)).unwrap());
+        dialect.lots[0].slots = slots.collect();
+        if pbx.setup.second > 0 {
+            let second = dialect.lots[0].slots.split_off(pbx.setup.slots - pbx.setup.second);
+            dialect.lots.push(LotNumbers::new(SlotId::new(asterisk::SECOND_PARK).unwrap(), second));
+        }
         let seconds = u32::try_from(pbx.setup.parking_time.as_secs()).unwrap();
         let line = NewLine {
             label: user.to_owned(),
-            lot_name: "front".to_owned(),
-            slots: slots.clone(),
-            abilities: dialect.abilities(Some(seconds)),
+            lots: (0u8..)
+                .map(LotId)
+                .zip(&dialect.lots)
+                .map(|(id, lot)| NewLot {
+                    name: ["front", "second"][id.index()].to_owned(),
+                    abilities: dialect.abilities(id, Some(seconds)),
+                    slots: lot.slots.clone(),
+                    ..NewLot::default()
+                })
+                .collect(),
             ..NewLine::default()
         };
         let account = Account {
@@ -75,7 +88,6 @@ impl Console {
             media_address: address.ip(),
             account,
             dialect,
-            slots,
             codecs: vec![Codec::Pcmu],
             security: MediaSecurity::default(),
             staff: Vec::new(),
@@ -206,6 +218,7 @@ impl Console {
             88..89 => Command::Transfer { to: "110".into() },
             89..91 => Command::NoteSlot { slot, text: "for Sam".into() },
             91..92 => Command::Dial(slot.to_string()),
+            92..96 if desk.has_lots_to_choose() => Command::ChooseLot(None),
             _ => Command::Answer,
         })
     }

@@ -4,7 +4,7 @@ use super::console::Console;
 use super::model::{ACME, BOB, JANE, PATEL, Place, Why};
 use super::pbx::{Setup, Tells};
 use super::world::World;
-use parkdeck::desk::{Command, Phase};
+use parkdeck::desk::{Command, LineId, LotId, LotKey, Phase};
 use parkdeck::parking::Lamp;
 use std::time::Duration;
 
@@ -51,6 +51,51 @@ fn a_full_lot_that_gives_no_sign_at_all_keeps_its_caller() {
     world.is_given_back(JANE);
     world.told("park failed");
     world.keeps_its_promises();
+}
+
+/// Parks in the second of two lots.
+const PARK_IN_SECOND: Command = Command::ParkIn(LotKey { line: LineId(0), lot: LotId(1) });
+
+#[test]
+fn a_lot_that_is_full_keeps_its_caller_though_another_of_the_same_server_has_room() {
+    for tells in [Tells::Identity, Tells::Nothing] {
+        for lamps_late in [0, 40_000] {
+            // Jane's phone is silent: the server waits half a second for it, and Bob is quicker.
+            let silent_callers = Duration::from_millis(500);
+            let setup = Setup { slots: 3, second: 1, tells, silent_callers, ..Setup::asterisk() };
+            let mut world = World::jane_talks(setup);
+            world.pbx.setup.lamps_late = Duration::from_millis(lamps_late);
+            world.press(PARK_IN_SECOND);
+            world.run(20);
+            world.colleague_parks_in_the_second(BOB);
+            world.run(25_000);
+            world.is_given_back(JANE);
+            world.told("park failed");
+            world.keeps_its_promises();
+        }
+    }
+}
+
+#[test]
+fn a_lamp_of_another_lot_that_lights_at_the_same_moment_is_nobodys_sign() {
+    for apart in 0..8 {
+        let mut world = World::jane_talks(Setup { slots: 4, second: 2, ..Setup::asterisk() });
+        world.press(PARK_IN_SECOND);
+        world.run(apart);
+        world.colleague_parks(BOB);
+        world.run(4_000);
+        assert_eq!(
+            (world.place(JANE), world.place(BOB)),
+            (Place::Slot(2), Place::Slot(0)),
+            "{}",
+            world.tells()
+        );
+        let desk = world.consoles[0].desk();
+        let shown = |slot: usize| desk.slots[slot].parked.as_ref().map(|p| p.parkee.label().to_owned());
+        assert_eq!(shown(2).as_deref(), Some("Jane Doe"), "{apart} ms apart{}", world.tells());
+        assert_ne!(shown(0).as_deref(), Some("Jane Doe"));
+        world.keeps_its_promises();
+    }
 }
 
 #[test]

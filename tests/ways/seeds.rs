@@ -23,7 +23,7 @@ const SHARES: u64 = 2;
 /// A house as the seed has it.
 fn house(kind: Kind, seed: u64) -> (Setup, bool) {
     let mut rng = StdRng::seed_from_u64(seed ^ 0x0a57);
-    let setup = Setup {
+    let mut setup = Setup {
         slots: rng.random_range(1..=4),
         hidden: usize::from(rng.random_bool(0.1)),
         tells: if rng.random_bool(0.8) { Tells::Identity } else { Tells::Nothing },
@@ -35,7 +35,11 @@ fn house(kind: Kind, seed: u64) -> (Setup, bool) {
         announces: rng.random_bool(0.3),
         ..Setup::of(kind)
     };
-    (setup, rng.random_bool(0.3))
+    let prefix = rng.random_bool(0.3);
+    if kind == Kind::Asterisk && setup.slots > 1 && rng.random_bool(0.4) {
+        setup.second = rng.random_range(1..setup.slots);
+    }
+    (setup, prefix)
 }
 
 /// Plays one seed to its end.

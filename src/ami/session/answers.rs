@@ -119,13 +119,13 @@ impl Session {
         if !block.is_event("ParkinglotsComplete") {
             return;
         }
-        if self.lots.len() < MAX_LOTS && !self.lots.contains(&self.config.lot) {
+        let missing = self.config.lots.iter().find(|lot| !self.lots.contains(lot));
+        if let Some(missing) = missing.filter(|_| self.lots.len() < MAX_LOTS) {
             let there = self.lots.join(", ");
-            let reason = format!("the server has no parking lot “{}”, but: {there}", self.config.lot);
+            let reason = format!("the server has no parking lot “{missing}”, but: {there}");
             return self.give_up(now, &reason, false);
         }
-        let lot = self.config.lot.clone();
-        self.step(now, Step::List, "ParkedCalls", &[("ParkingLot", &lot)]);
+        self.ask_who_is_parked(now, Step::List);
     }
 
     fn take_entry(&mut self, now: Moment, block: &Block) {

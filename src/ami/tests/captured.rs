@@ -88,7 +88,7 @@ fn refusals_are_told_in_words_and_not_hurried() {
     );
     let Fact::Lost { retry_at, .. } = scene.last_fact() else { unreachable!() };
     assert!(*retry_at >= scene.now + s(15));
-    let mut scene = Scene::with(|c| c.lot = "front".into());
+    let mut scene = Scene::with(|c| c.lots = vec!["front".into()]);
     scene.open(true);
     scene.hear("Response: Success\nActionID: {id}\nChallenge: 1\n\n");
     scene.hear("Response: Success\nActionID: {id}\n\n");
@@ -255,6 +255,36 @@ fn another_lot_and_the_departure_of_an_earlier_call_change_nothing() {
     scene.hear(&jane_parked());
     scene.hear(&event("ParkedCallGiveUp", JIM, 6, 2));
     assert_eq!(scene.session.kept().0.0, 1, "Jim's leaving doesn't take Jane out");
+}
+
+#[test]
+fn of_several_lots_all_are_listed_and_told_of_and_a_missing_one_is_named() {
+    let with = |lots: [&str; 2]| Scene::with(|config| config.lots = lots.map(str::to_owned).to_vec());
+    let mut scene = with(["default", "shop"]);
+    scene.open(true);
+    scene.log_in("");
+    let list = scene.sent.iter().find(|action| action[0] == "Action: ParkedCalls").unwrap();
+    assert!(!list.iter().any(|line| line.starts_with("ParkingLot")), "all lots are asked for: {list:?}");
+    for (lot, told) in [("default", 1), ("shop", 2), ("third", 2)] {
+        let space = |n| format!("ParkingSpace: {n}");
+        let call = jane_parked().replace("Parkinglot: default", &format!("Parkinglot: {lot}"));
+        let call = call.replace(&space(701), &space(700 + lot.len())).replace("1795861739.0", lot);
+        scene.hear(&call);
+        let parked = scene.facts.iter().filter(|fact| matches!(fact, Fact::Parked(_))).count();
+        assert_eq!(parked, told, "{lot}");
+    }
+    let mut lacking = with(["default", "third"]);
+    lacking.open(true);
+    for answer in [
+        "Challenge: 196121208",
+        "Message: Authentication accepted",
+        "Message: Permission denied",
+        "Events: On",
+    ] {
+        lacking.hear(&format!("Response: Success\nActionID: {{id}}\n{answer}\n\n"));
+    }
+    lacking.hear(LOTS);
+    assert_eq!(lacking.reason(), "the server has no parking lot “third”, but: default, shop");
 }
 
 /// Time goes on until the list is read again; the server answers whenever it is asked whether it is there.

@@ -39,7 +39,7 @@ impl Scene {
         let mut config = SessionConfig {
             user: "parkdeck".into(),
             secret: SECRET.into(),
-            lot: "default".into(),
+            lots: vec!["default".into()],
             allow_plain_login: false,
             seed: 7,
         };

@@ -1,7 +1,7 @@
 //! What is said over the control socket: a request a line, an answer a line.
 
 use crate::desk::{CallId, Command, Desk, SlotKey, Wish};
-use crate::parking::SlotId;
+use crate::parking::{SlotId, Text};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,6 +62,9 @@ pub enum Verb {
         /// Where; else the server chooses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         slot: Option<String>,
+        /// In which lot, where its server has several and no slot is named; else the chosen one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lot: Option<String>,
     },
     /// Retrieve whoever is in a slot.
     Retrieve {
@@ -139,8 +142,19 @@ impl Verb {
             Self::HangUp { call } => on(call, Wish::HangUp),
             Self::Hold { call } => on(call, Wish::Hold),
             Self::Resume { call } => on(call, Wish::Resume),
-            Self::Park { call, slot: None } => on(call, Wish::Park(None)),
-            Self::Park { call, slot: Some(slot) } => {
+            Self::Park { call, slot: None, lot: None } => on(call, Wish::Park(None)),
+            Self::Park { call, slot: None, lot: Some(lot) } => {
+                let line = desk.call(known(desk, *call)?).map(|call| call.line).unwrap_or_default();
+                let same = |name: &Text| name.as_str().eq_ignore_ascii_case(lot);
+                let mut own = desk.numbered_lots().filter(|(key, _)| key.line == line);
+                let found = own.find(|(_, there)| same(&there.name)).map(|(key, _)| key);
+                let lot = Text::new(lot);
+                on(call, Wish::ParkIn(found.ok_or_else(|| format!("this call's server has no lot “{lot}”"))?))
+            }
+            Self::Park { lot: Some(_), slot: Some(_), .. } => {
+                Err("a slot is in one lot: name the slot or the lot".to_owned())
+            }
+            Self::Park { call, slot: Some(slot), lot: None } => {
                 let line = desk.call(known(desk, *call)?).map(|call| call.line).unwrap_or_default();
                 let id = SlotId::new(slot).ok_or("a slot is a number such as 703")?;
                 on(call, Wish::Park(Some(SlotKey { line, id })))

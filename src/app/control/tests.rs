@@ -2,7 +2,10 @@
 
 use super::protocol::{Reply, Request, Verb, dialable};
 use super::{Server, View};
-use crate::desk::{Abilities, CallArrival, Command, Desk, Event, LampReport, Phase, Wish};
+use crate::desk::{
+    Abilities, CallArrival, Command, Desk, Event, LampReport, LineId, LotId, LotKey, NewLine, NewLot, Phase,
+    Wish,
+};
 use crate::parking::{Identity, Lamp, SlotId, Text};
 use serde_json::json;
 use std::time::Duration;
@@ -72,6 +75,39 @@ fn a_command_is_about_the_call_it_names_and_the_hand_stays_where_it_is() {
     assert!(matches!(desk.call(jane).unwrap().phase, Phase::Parking { .. }));
     let empty = verb(r#"{"do":"retrieve","slot":"701"}"#).commands(&desk).unwrap_err();
     assert_eq!(empty, "nobody is parked on 701", "its key would park whoever is in hand");
+}
+
+#[test]
+fn a_park_may_name_a_lot_of_the_calls_own_server() {
+    let lot = |name: &str, slot: &str| NewLot {
+        name: name.into(),
+        slots: SlotId::new(slot).into_iter().collect(),
+        ..NewLot::default()
+    };
+    let mut desk = Desk::with_lines([
+        NewLine { lots: vec![lot("front", "701"), lot("Sales", "751")], ..NewLine::default() },
+        NewLine { lots: vec![lot("yard", "701")], ..NewLine::default() },
+    ]);
+    let call = desk.new_call_id();
+    let arrival = CallArrival {
+        call,
+        party: Identity::new("Jane Doe", "0161"),
+        called: Text::default(),
+        comeback: None,
+        referred_by_us: false,
+        note: Text::default(),
+    };
+    desk.learn(Duration::from_secs(5), Event::CallArrived(arrival));
+    let park = |more: &str| verb(&format!(r#"{{"do":"park","call":{},{more}}}"#, call.0)).commands(&desk);
+    let wished = Command::For { call, wish: Wish::ParkIn(LotKey { line: LineId(0), lot: LotId(1) }) };
+    assert_eq!(park(r#""lot":"sales""#), Ok(vec![wished]));
+    assert_eq!(park(r#""lot":"yard""#), Err("this call's server has no lot “yard”".to_owned()));
+    assert!(park(r#""lot":"sales","slot":"751""#).unwrap_err().contains("the slot or the lot"));
+    let view = View::of(&desk);
+    assert_eq!(
+        view.slots.iter().map(|slot| slot.lot.as_str()).collect::<Vec<_>>(),
+        ["front", "Sales", "yard"]
+    );
 }
 
 #[test]

@@ -73,6 +73,9 @@ pub struct SlotView {
     pub slot: String,
     /// The account.
     pub account: String,
+    /// The lot that it is in.
+    #[serde(default)]
+    pub lot: String,
     /// `unknown`, `free`, `parked`, `ringing_back`, `stale` or `refused`.
     pub lamp: String,
     /// Who is there.
@@ -151,6 +154,7 @@ impl SlotView {
         Self {
             slot: slot.id.to_string(),
             account: desk.line(slot.line).map(|l| l.account.called().to_owned()).unwrap_or_default(),
+            lot: desk.lot(slot.lot_key()).map(|lot| lot.name.to_string()).unwrap_or_default(),
             lamp: lamp(&slot.lamp).to_owned(),
             parked: parked.map(|parked| ParkedView {
                 label: desk.label(&parked.parkee).to_owned(),

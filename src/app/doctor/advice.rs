@@ -1,7 +1,7 @@
 //! What is misconfigured, in the server's own words, and how to mend it. Asterisk's option, file and section as its
 //! administrator knows them; our own lot's; and plain words for everybody else.
 
-use super::plan::in_short;
+use super::plan::{Keys, in_short};
 use crate::parking::SlotId;
 
 /// Whose words are spoken.
@@ -154,13 +154,38 @@ impl Words<'_> {
                 line(format!("extensions.conf: the context of endpoint [{user}] has no extension {number}"))
             }
             (Server::Asterisk, Some(488)) => line(format!(
-                "pjsip.conf, endpoint [{user}]: allow= has none of the codecs of [sound] (ulaw is pcmu, alaw is pcma); or media_encryption differs from secure_media"
+                "pjsip.conf, endpoint [{user}]: allow= has none of the codecs of [sound] (ulaw is pcmu, alaw is pcma); or it wants encrypted sound (media_encryption) and secure_media of the account is \"off\""
             )),
             (Server::Lot, Some(488)) => line("the lot's secure_media and the account's don't agree"),
             (_, Some(488 | 606)) => line("no codec in common: `codecs` of [sound], or secure_media"),
             (_, Some(480)) => line("nobody is registered there"),
             _ => Vec::new(),
         }
+    }
+
+    /// The test call, which offered encrypted sound, was refused as not acceptable.
+    pub fn encryption(&self, keys: Keys) -> Vec<String> {
+        let user = self.user;
+        let theirs = match keys {
+            Keys::Sdes => "media_encryption=sdes",
+            Keys::Dtls => "media_encryption=dtls and dtls_auto_generate_cert=yes",
+        };
+        let by = match keys {
+            Keys::Sdes => "in the session description (SDES)",
+            Keys::Dtls => "by DTLS",
+        };
+        let first = match self.server {
+            Server::Asterisk => format!(
+                "the account offers encrypted sound, its keys {by}: pjsip.conf, endpoint [{user}]: {theirs}"
+            ),
+            Server::Lot => {
+                format!("the account offers encrypted sound, its keys {by}: the lot's file: secure_media")
+            }
+            Server::Other => {
+                format!("the account offers encrypted sound, its keys {by}: does the server take that?")
+            }
+        };
+        vec![first, "or secure_media = \"off\" in the account: then nothing is encrypted".to_owned()]
     }
 
     /// A codec is refused.

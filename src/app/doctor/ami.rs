@@ -28,7 +28,8 @@ pub(super) struct ManagerPlan {
 impl ManagerPlan {
     /// `None` where none is configured.
     pub fn new(account: &config::Account) -> Option<Self> {
-        let Ami { host, port, tls, user, lot, device, .. } = account.lot.ami.clone()?;
+        let Ami { host, port, tls, user, lots, device, .. } = account.ami.clone()?;
+        let lot = lots.into_iter().next().unwrap_or_default();
         let device = device.unwrap_or_else(|| format!("PJSIP/{}", account.user));
         Some(Self { host, port, tls, user, lot, device })
     }

@@ -100,7 +100,10 @@ impl Examiner {
                 )]);
             }
             None => {
-                let advice = self.words().call(status, &number, self.plan.number_named);
+                let mut advice = self.words().call(status, &number, self.plan.number_named);
+                if let (Some(488 | 606), Some(keys)) = (status, self.plan.keys) {
+                    advice.splice(0..0, self.words().encryption(keys));
+                }
                 finding = finding.advise(advice);
             }
         }

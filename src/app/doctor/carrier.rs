@@ -48,20 +48,45 @@ pub fn run(start: Start) -> color_eyre::Result<bool> {
     let mut printer = Printer::new(wish.json);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let account = config.accounts.get(index).cloned().ok_or_else(|| eyre!("there is no such account"))?;
-    // The one account alone, and no sound device.
-    let mut alone = Config { accounts: vec![account], ..config.clone() };
-    alone.sound.enabled = false;
     let password = passwords.into_iter().nth(index).unwrap_or_default();
-    let dialects: Vec<Dialect> = dialects.into_iter().skip(index).take(1).collect();
+    let dialect = dialects.into_iter().nth(index).ok_or_else(|| eyre!("the account has no dialect"))?;
     let ami_secret = ami_secrets.into_iter().nth(index).flatten();
-    let secrets = (password, ami_secret);
-    let changes = runtime.block_on(examine(&alone, &dialects, secrets, &wish, &mut printer))?;
+    let several = account.lots.len() > 1;
+    let mut changes: Vec<Change> = Vec::new();
+    for nth in 0..account.lots.len() {
+        // The one account alone with the one lot, and no sound device.
+        let (account, dialect) = with_lot_alone(&account, &dialect, nth);
+        let mut alone = Config { accounts: vec![account], ..config.clone() };
+        alone.sound.enabled = false;
+        let secrets = (password.clone(), ami_secret.clone());
+        let nth_of_several = several.then_some(nth);
+        let dialects = [dialect];
+        let examined = examine(&alone, &dialects, secrets, (&wish, nth_of_several), &mut printer);
+        let (found, goes_on) = runtime.block_on(examined)?;
+        let news = |change: &Change| !change.is_of_server() || changes.iter().all(|c| c.key != change.key);
+        let found: Vec<Change> = found.into_iter().filter(news).collect();
+        changes.extend(found.into_iter().map(|change| Change { lot: nth, ..change }));
+        if !goes_on {
+            break;
+        }
+    }
     runtime.shutdown_background();
     printer.conclude(&changes)?;
     if !changes.is_empty() {
         offer(&file, index, &config, &changes, &wish)?;
     }
     Ok(!printer.failed)
+}
+
+/// The account as if that lot were its only one.
+fn with_lot_alone(account: &config::Account, dialect: &Dialect, nth: usize) -> (config::Account, Dialect) {
+    let lots = account.lots.iter().skip(nth).take(1).cloned().collect();
+    let numbers = dialect.lots.iter().skip(nth).take(1).cloned().collect();
+    let ami = account.ami.clone().map(|ami| {
+        let name = ami.lots.get(nth).cloned();
+        config::Ami { lots: name.into_iter().collect(), ..ami }
+    });
+    (config::Account { lots, ami, ..account.clone() }, Dialect { lots: numbers, ..dialect.clone() })
 }
 
 /// Which account: the one that was named, or the only one.
@@ -112,8 +137,14 @@ fn ask(question: &str) -> bool {
     read.is_ok() && matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
+/// What is the same for all lots of an account.
+const OF_THE_ACCOUNT: [&str; 6] =
+    ["server", "certificate", "registration", "reachability", "first server", "left behind"];
+
 /// Prints findings, or keeps them for the JSON at the end.
 struct Printer {
+    /// The lot that is being examined, where there are several, and whether another was before.
+    lot: Option<(String, bool)>,
     json: bool,
     colour: bool,
     kept: Vec<Finding>,
@@ -124,11 +155,28 @@ impl Printer {
     fn new(json: bool) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = !plain && std::io::stdout().is_terminal();
-        Self { json, colour, kept: Vec::new(), failed: false }
+        Self { lot: None, json, colour, kept: Vec::new(), failed: false }
     }
 
-    fn print(&mut self, finding: Finding) -> std::io::Result<()> {
+    /// From now on it is about that lot of several.
+    fn turn_to(&mut self, lot: &str) -> std::io::Result<()> {
+        let another = self.lot.is_some();
+        self.lot = Some((lot.to_owned(), another));
+        match self.json {
+            true => Ok(()),
+            false => writeln!(std::io::stdout(), "{}Lot “{lot}”:", if another { "\n" } else { "" }),
+        }
+    }
+
+    fn print(&mut self, mut finding: Finding) -> std::io::Result<()> {
         self.failed |= finding.verdict == Verdict::Bad;
+        if let Some((lot, another)) = &self.lot {
+            // That we are let in was told with the first.
+            if *another && finding.verdict == Verdict::Good && OF_THE_ACCOUNT.contains(&finding.examination) {
+                return Ok(());
+            }
+            finding.lot = Some(lot.clone());
+        }
         if self.json {
             self.kept.push(finding);
             return Ok(());
@@ -148,21 +196,28 @@ impl Printer {
         let verdict = if self.failed { "Something failed: see → above." } else { "Nothing failed." };
         writeln!(out, "\n{verdict}")?;
         for change in changes {
-            writeln!(out, "{} = {}   # {}", change.key, change.value, change.why)?;
+            let nth = format!("lot {}: ", change.lot + 1);
+            let lot = if self.lot.is_some() && !change.is_of_server() { nth.as_str() } else { "" };
+            writeln!(out, "{lot}{} = {}   # {}", change.key, change.value, change.why)?;
         }
         Ok(())
     }
 }
 
+/// Examines the account with its one lot, of several the `nth`. What the configuration should say instead, and whether
+/// another lot can be examined.
 async fn examine(
     config: &Config,
     dialects: &[Dialect],
     (password, ami_secret): (SecretString, Option<SecretString>),
-    wish: &Wish,
+    (wish, nth): (&Wish, Option<usize>),
     printer: &mut Printer,
-) -> color_eyre::Result<Vec<Change>> {
+) -> color_eyre::Result<(Vec<Change>, bool)> {
     let mut signals = Signals::listen()?;
     let account = config.accounts.first().ok_or_else(|| eyre!("the configuration has no account"))?;
+    if let (Some(_), Some(lot)) = (nth, account.lots.first()) {
+        printer.turn_to(lot.name.as_str())?;
+    }
     let found = tokio::select! {
         found = look_up(account) => found,
         () = signals.come() => Err("interrupted while the server's name was looked up".to_owned()),
@@ -171,7 +226,7 @@ async fn examine(
         Ok(servers) => servers,
         Err(reason) => {
             printer.print(Finding::new("server", Verdict::Bad, reason))?;
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
     };
     printer.print(Finding::new("server", Verdict::Good, places(account, &servers)))?;
@@ -186,7 +241,7 @@ async fn examine(
     let fingerprint = Some(media.fingerprint());
     let phones = phone_configs(config, dialects, &[password], &[servers], local, fingerprint)?;
     let phone = phones.into_iter().next().ok_or_else(|| eyre!("the configuration has no account"))?;
-    let plan = Plan::new(account, &phone, wish);
+    let plan = Plan::new(account, &phone, wish, nth);
     let mut examiner =
         Examiner::new(plan, phone, key_entropy()).ok_or_else(|| eyre!("the configuration has no account"))?;
     if let Some(other) = other {
@@ -195,7 +250,7 @@ async fn examine(
     let manager = Interfaces::new(config, vec![ami_secret]);
     let mut carrier = Carrier { examiner, net, manager, local, media, clock: Clock::start(), yes: wish.yes };
     carrier.run(signals, heard, config, printer).await?;
-    Ok(carrier.examiner.changes())
+    Ok((carrier.examiner.changes(), carrier.examiner.may_go_on()))
 }
 
 /// Where the server is, for people.

@@ -150,7 +150,7 @@ pub(super) struct Examiner {
     pub(super) spoke_at: Option<Moment>,
     /// The second test call, which waits for its comeback.
     pub(super) second_call: bool,
-    /// The same test call once more, for another park extension: nothing but that is new.
+    /// The same test call once more, for another park extension or another lot: nothing but that is new.
     pub(super) parks_anew: bool,
     /// Codecs that the server did not name in its answer, those that are still to be tried first.
     pub(super) untried: Vec<crate::sip::sdp::Codec>,
@@ -164,6 +164,7 @@ impl Examiner {
     /// Nothing is sent before [`Examiner::start`]. `None` without an account.
     pub fn new(plan: Plan, phone: PhoneConfig, seed: [u8; 32]) -> Option<Self> {
         let enquirer = Enquirer::new(phone.local, phone.account.clone(), seed);
+        let parks_anew = plan.only_parking;
         Some(Self {
             plan,
             phones: Switchboard::new([phone])?,
@@ -193,7 +194,7 @@ impl Examiner {
             parked_at: None,
             spoke_at: None,
             second_call: false,
-            parks_anew: false,
+            parks_anew,
             untried: Vec::new(),
             codec_findings: Vec::new(),
             held_music: false,
@@ -263,6 +264,11 @@ impl Examiner {
     /// Something to ask the administrator; answered by [`Examiner::take_answer`].
     pub fn poll_question(&mut self) -> Option<String> {
         self.question.take()
+    }
+
+    /// Whether another lot of the same account can be examined as well: we were let in, and nobody wants to leave.
+    pub fn may_go_on(&self) -> bool {
+        self.facts.registered && !self.facts.unreachable && !self.interrupted
     }
 
     /// Everything was examined and taken back.

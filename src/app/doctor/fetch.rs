@@ -3,7 +3,7 @@
 use super::examiner::{Examiner, Outcome, Stage};
 use super::finding::{Finding, Verdict};
 use super::legs::{PARKEE_HZ, RETRIEVER_HZ};
-use crate::desk::{CallId, Effect, ParkedCall, RetrieveTarget};
+use crate::desk::{CallId, Effect, LotId, ParkedCall, RetrieveTarget};
 use crate::parking::{Identity, Moment, SlotId, Strength, Text};
 use std::time::Duration;
 
@@ -146,10 +146,8 @@ impl Examiner {
     pub(super) fn put_back(&mut self, now: Moment) {
         self.facts.park = None;
         if let Some(call) = self.retriever {
-            self.perform(
-                now,
-                Effect::Park { call, slot: None, note: Text::default(), party: Identity::default() },
-            );
+            let (lot, note, party) = (LotId::default(), Text::default(), Identity::default());
+            self.perform(now, Effect::Park { call, lot, slot: None, note, party });
         }
     }
 

@@ -59,12 +59,15 @@ pub struct Finding {
     pub seen: String,
     /// What is misconfigured in the server's own words, and how to mend it.
     pub advice: Vec<String>,
+    /// The lot that it is about, where the account has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lot: Option<String>,
 }
 
 impl Finding {
     /// A finding without advice.
     pub fn new(examination: &'static str, verdict: Verdict, seen: impl Into<String>) -> Self {
-        Self { examination, verdict, seen: seen.into(), advice: Vec::new() }
+        Self { examination, verdict, seen: seen.into(), advice: Vec::new(), lot: None }
     }
 
     /// The same with advice.

@@ -4,7 +4,7 @@ use super::enquiry::Hint;
 use super::examiner::{Examiner, Stage};
 use super::finding::{Finding, Verdict};
 use super::plan::in_short;
-use crate::desk::LineId;
+use crate::desk::LotKey;
 use crate::parking::{Lamp, Moment, SlotId};
 use std::time::Duration;
 
@@ -108,6 +108,13 @@ impl Examiner {
         if refused.is_empty() {
             return Vec::new();
         }
+        let as_it_is = |slot: &SlotId| match refused.contains(slot) {
+            true => self.written_otherwise(slot),
+            false => Some(slot.clone()),
+        };
+        if let Some(slots) = self.plan.slots.iter().map(as_it_is).collect() {
+            return slots;
+        }
         if refused.len() < self.plan.slots.len() {
             // What is left of the configured ones works, and that is all that is certain.
             let works = |slot: &&SlotId| matches!(self.heard(slot), Heard::Works(_));
@@ -115,6 +122,12 @@ impl Examiner {
         }
         let told = |number: &&String| self.enquirer.lamps.get(*number) == Some(&Hint::Told);
         self.neighbours().iter().take_while(told).filter_map(|number| SlotId::new(number)).collect()
+    }
+
+    /// The extension that exists where a slot differs from it only in upper and lower case.
+    fn written_otherwise(&self, slot: &SlotId) -> Option<SlotId> {
+        let exists = |other: &String| self.enquirer.lamps.get(other) == Some(&Hint::Told);
+        other_cases(slot).into_iter().find(exists).and_then(|other| SlotId::new(&other))
     }
 
     /// The package by which the lamps work, when it is not the first that was asked with.
@@ -186,9 +199,8 @@ impl Examiner {
                 let all = group.slots.len() == self.plan.slots.len() && park != Some(true);
                 let mut advice = self.words().lamps(*status, &group.slots, dialled, all);
                 for slot in &group.slots {
-                    let exists = |other: &String| self.enquirer.lamps.get(other) == Some(&Hint::Told);
-                    if let Some(other) = other_cases(slot).into_iter().find(exists) {
-                        advice = self.words().case(slot, &other);
+                    if let Some(other) = self.written_otherwise(slot) {
+                        advice = self.words().case(slot, other.as_str());
                     }
                 }
                 let evident = self.evident_slots();
@@ -229,13 +241,31 @@ impl Examiner {
     pub(super) fn park_by(&mut self, extension: SlotId) {
         self.facts.other_park_extension = None;
         self.facts.park_extension_tried = Some(extension.clone());
-        self.phones.park_by(LineId::default(), extension.clone());
+        self.phones.park_by(LotKey::default(), extension.clone());
         self.plan.park_by(extension);
     }
 }
 
-/// The same extension in small and in capital letters, where that differs.
+/// The same extension in small letters, in capitals and with a capital at its head, where that differs.
 fn other_cases(slot: &SlotId) -> Vec<String> {
-    let cases = [slot.as_str().to_ascii_lowercase(), slot.as_str().to_ascii_uppercase()];
+    let small = slot.as_str().to_ascii_lowercase();
+    let (head, tail) = small.split_at(small.chars().next().map_or(0, char::len_utf8));
+    let named = head.to_ascii_uppercase() + tail;
+    let mut cases = vec![small.clone(), small.to_ascii_uppercase(), named];
+    cases.dedup();
     cases.into_iter().filter(|other| other != slot.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extension_of_letters_may_be_written_otherwise_and_one_of_digits_not() {
+        let cases = |id: &str| other_cases(&SlotId::new(id).unwrap());
+        assert_eq!(cases("orbit1"), ["ORBIT1", "Orbit1"]);
+        assert_eq!(cases("Orbit1"), ["orbit1", "ORBIT1"]);
+        assert_eq!(cases("x"), ["X"]);
+        assert!(cases("701").is_empty() && cases("*70").is_empty());
+    }
 }

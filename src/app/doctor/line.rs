@@ -176,8 +176,10 @@ impl Examiner {
         let park = self.plan.way();
         let number = &self.plan.number;
         let back = if self.plan.comeback { ", waits until it comes back" } else { "" };
+        let held = if self.plan.only_parking { "" } else { " put on hold," };
+        let lot = self.plan.lot.as_ref().map(|lot| format!(" in lot “{lot}”")).unwrap_or_default();
         self.question = Some(format!(
-            "Now {number} is called (from this account, for about 20 s, with tones), put on hold, parked ({park}), fetched \
+            "Now {number} is called (from this account, for about 20 s, with tones),{held} parked{lot} ({park}), fetched \
              again{back}. Slots that are taken are not touched; whoever calls this account meanwhile hears busy. Go on?"
         ));
     }

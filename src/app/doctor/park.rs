@@ -5,7 +5,7 @@ use super::examiner::{Examiner, Outcome, Stage};
 use super::finding::{Finding, Verdict};
 use super::legs::PARKER_HZ;
 use super::witness::Park;
-use crate::desk::Effect;
+use crate::desk::{Effect, LotId};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use std::time::Duration;
 
@@ -50,7 +50,10 @@ impl Examiner {
         let Some(call) = self.parker else { return };
         if !self.is_full() && !self.would_strand() {
             let party = self.expected_party();
-            self.perform(now, Effect::Park { call, slot: None, note: Text::default(), party });
+            self.perform(
+                now,
+                Effect::Park { call, lot: LotId::default(), slot: None, note: Text::default(), party },
+            );
         }
     }
 
@@ -222,6 +225,7 @@ impl Examiner {
                 now,
                 Effect::Park {
                     call,
+                    lot: LotId::default(),
                     slot: self.wished.clone(),
                     note: Text::default(),
                     party: Identity::default(),

@@ -2,11 +2,12 @@
 
 use super::ami::ManagerPlan;
 use crate::config;
+use crate::desk::LotId;
 use crate::dialect::{By, Dialect, PhoneConfig};
-use crate::parking::SlotId;
-use crate::sip::Peer;
+use crate::parking::{SlotId, Text};
 use crate::sip::message::NameAddr;
-use crate::sip::sdp::Codec;
+use crate::sip::sdp::{Codec, KeyExchange, SecureMedia};
+use crate::sip::{Peer, Transport};
 use std::net::IpAddr;
 
 /// The longest number that is counted with.
@@ -33,6 +34,27 @@ pub struct Wish {
     pub json: bool,
 }
 
+/// How the keys of encrypted sound are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// In the session description.
+    Sdes,
+    /// By a handshake in the media path.
+    Dtls,
+}
+
+impl Keys {
+    fn of(phone: &PhoneConfig) -> Option<Self> {
+        let by_tls = phone.account.servers.first().is_some_and(|server| server.transport == Transport::Tls);
+        match (phone.security.policy, phone.security.exchange) {
+            (SecureMedia::Off, _) => None,
+            (_, KeyExchange::Dtls) => Some(Self::Dtls),
+            (_, KeyExchange::Auto) if !by_tls => Some(Self::Dtls),
+            (_, KeyExchange::Sdes | KeyExchange::Auto) => Some(Self::Sdes),
+        }
+    }
+}
+
 /// The account as the examiner needs it.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -43,11 +65,17 @@ pub(super) struct Plan {
     pub park_extension: Option<SlotId>,
     /// The keys that park, where keys do.
     pub feature_code: Option<String>,
+    /// The lot, where the account has several.
+    pub lot: Option<Text>,
+    /// Whether everything but parking was examined already, for another lot of the same account.
+    pub only_parking: bool,
     pub slots: Vec<SlotId>,
     pub list: Option<SlotId>,
     /// Whether a call can be parked into a chosen slot.
     pub directed: bool,
     pub codecs: Vec<Codec>,
+    /// How the keys of encrypted sound are offered, where the account wants any.
+    pub keys: Option<Keys>,
     /// Where sound arrives, in the family of addresses of the first server.
     pub media_address: IpAddr,
     /// Where the server is, in the order in which that is tried.
@@ -65,24 +93,30 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub fn new(account: &config::Account, phone: &PhoneConfig, wish: &Wish) -> Self {
+    /// For an account with the one lot that is to be examined: of several the `nth`, from 0.
+    pub fn new(account: &config::Account, phone: &PhoneConfig, wish: &Wish, nth: Option<usize>) -> Self {
         let number = wish.call.clone().unwrap_or_else(|| account.user.clone());
         let own = [Some(number.clone()), Some(account.user.clone()), wish.caller_id.clone()];
         let dialect: &Dialect = &phone.dialect;
-        let (by, to) = dialect.way(None).unzip();
+        let (by, to) = dialect.way(LotId::default(), None).unzip();
+        let lot = account.lots.first();
+        let numbers = dialect.lots.first().cloned().unwrap_or_default();
         Self {
             user: account.user.clone(),
             aor: phone.account.aor.clone(),
             dialect: dialect.clone(),
             park_extension: to.as_deref().filter(|_| by != Some(By::Digits)).and_then(SlotId::new),
             feature_code: to.filter(|_| by == Some(By::Digits)),
-            slots: phone.slots.clone(),
-            list: dialect.list.clone(),
-            directed: dialect.abilities(None).directed_park,
+            lot: lot.filter(|_| nth.is_some()).map(|lot| lot.name.clone()),
+            only_parking: nth.is_some_and(|nth| nth > 0),
+            slots: numbers.slots,
+            list: numbers.list,
+            directed: dialect.abilities(LotId::default(), None).directed_park,
             codecs: phone.codecs.clone(),
+            keys: Keys::of(phone),
             media_address: phone.media_address,
             servers: phone.account.servers.clone(),
-            parking_time_s: account.lot.parking_time_s,
+            parking_time_s: lot.and_then(|lot| lot.parking_time_s),
             number,
             number_named: wish.call.is_some(),
             own_numbers: own.into_iter().flatten().collect(),
@@ -127,13 +161,15 @@ impl Plan {
 
     /// Parks by that extension from now on.
     pub fn park_by(&mut self, extension: SlotId) {
-        self.dialect.park_extension = Some(extension.clone());
+        if let Some(lot) = self.dialect.lots.first_mut() {
+            lot.park_extension = Some(extension.clone());
+        }
         self.park_extension = Some(extension);
     }
 
     /// What is done to park, for people.
     pub fn way(&self) -> String {
-        match self.dialect.way(None) {
+        match self.dialect.way(LotId::default(), None) {
             Some((By::Refer, to)) => format!("REFER to {to}"),
             Some((By::Digits, keys)) => format!("keys {keys}"),
             Some((By::Call, to)) => format!("a call to {to}"),

@@ -15,9 +15,11 @@ use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 /// Backups of one file that are kept beside each other; the last is overwritten.
 const MAX_BACKUPS: u32 = 9;
 
-/// A key of the lot's section, or of a table in it (`ami.device`), that should have another value.
+/// A key of a lot's section, or of a table in it (`ami.device`), that should have another value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
+    /// Which lot of the account, from 0.
+    pub lot: usize,
     /// Its name.
     pub key: &'static str,
     /// Its value, as it is written.
@@ -31,7 +33,7 @@ impl Examiner {
     pub(super) fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut change =
-            |key, value: String, why: &str| changes.push(Change { key, value, why: why.to_owned() });
+            |key, value: String, why: &str| changes.push(Change { lot: 0, key, value, why: why.to_owned() });
         let server = Server::of(self.witness.server(), "");
         let dialect = match server {
             Server::Lot => Some("parkdeck"),
@@ -74,6 +76,13 @@ impl Examiner {
     }
 }
 
+impl Change {
+    /// Whether it is about the account's server, and so the same for all of its lots.
+    pub fn is_of_server(&self) -> bool {
+        matches!(self.key, "dialect" | "lamps" | "ami.device")
+    }
+}
+
 /// Slots as the configuration has them: one range, or a list of ranges and numbers.
 fn written(slots: &[SlotId]) -> String {
     let short = super::plan::in_short(slots).replace('–', "-");
@@ -84,7 +93,7 @@ fn written(slots: &[SlotId]) -> String {
     }
 }
 
-/// Writes the changes into the lot of that account, and says where the old file is.
+/// Writes the changes into the lots of that account, and says where the old file is.
 ///
 /// # Errors
 /// When the file can't be read or written, or would no longer be understood.
@@ -133,8 +142,9 @@ fn backup_of(file: &Path) -> PathBuf {
 /// The text with the changes in it.
 fn edited(text: &str, index: usize, several: bool, changes: &[Change]) -> color_eyre::Result<String> {
     let mut document: DocumentMut = text.parse().wrap_err("the file can't be edited")?;
-    let lot = lot_of(&mut document, index, several).ok_or_else(|| eyre!("the file has no such account"))?;
     for change in changes {
+        let lot = lot_of(&mut document, index, several, change)
+            .ok_or_else(|| eyre!("the file has no such account or lot"))?;
         let value: Value = change.value.parse().wrap_err_with(|| change.key.to_owned())?;
         let (table, key) = match change.key.split_once('.') {
             None => (&mut *lot as &mut dyn TableLike, change.key),
@@ -158,11 +168,23 @@ fn edited(text: &str, index: usize, several: bool, changes: &[Change]) -> color_
     Ok(document.to_string())
 }
 
-fn lot_of(document: &mut DocumentMut, index: usize, several: bool) -> Option<&mut Table> {
+/// The lot that a change belongs in: its own; of several the one that says the same of the server already, else the first.
+fn lot_of<'d>(
+    document: &'d mut DocumentMut,
+    index: usize,
+    several: bool,
+    change: &Change,
+) -> Option<&'d mut Table> {
     let holder = match several || document.contains_key("accounts") {
         true => document.get_mut("accounts")?.as_array_of_tables_mut()?.get_mut(index)?,
         false => document.as_table_mut(),
     };
+    if holder.contains_key("lots") {
+        let lots = holder.get_mut("lots")?.as_array_of_tables_mut()?;
+        let key = change.key.split('.').next().unwrap_or_default();
+        let said = lots.iter().position(|lot| lot.contains_key(key)).unwrap_or(0);
+        return lots.get_mut(if change.is_of_server() { said } else { change.lot });
+    }
     holder.entry("lot").or_insert_with(|| Item::Table(Table::new())).as_table_mut()
 }
 
@@ -174,7 +196,7 @@ mod tests {
                         name = \"front\"\nslots = \"701-709\"   # nine of them\n";
 
     fn slots(value: &str) -> Vec<Change> {
-        vec![Change { key: "slots", value: value.to_owned(), why: String::new() }]
+        vec![Change { lot: 0, key: "slots", value: value.to_owned(), why: String::new() }]
     }
 
     #[test]
@@ -186,14 +208,15 @@ mod tests {
     #[test]
     fn a_key_and_a_section_that_were_missing_are_added() {
         let bare = FILE.split("\n[lot]").next().unwrap();
-        let time = [Change { key: "parking_time", value: "45".to_owned(), why: String::new() }];
+        let time = [Change { lot: 0, key: "parking_time", value: "45".to_owned(), why: String::new() }];
         let text = edited(bare, 0, false, &time).unwrap();
         assert!(text.starts_with(bare) && text.trim_end().ends_with("[lot]\nparking_time = 45"), "{text}");
     }
 
     #[test]
     fn a_key_of_the_manager_interface_goes_where_that_is_written() {
-        let device = [Change { key: "ami.device", value: "\"PJSIP/desk-7\"".to_owned(), why: String::new() }];
+        let device =
+            [Change { lot: 0, key: "ami.device", value: "\"PJSIP/desk-7\"".to_owned(), why: String::new() }];
         for (ami, after) in [
             ("[lot.ami]\nuser = \"p\"\n", "[lot.ami]\nuser = \"p\"\ndevice = \"PJSIP/desk-7\"\n"),
             (
@@ -212,6 +235,27 @@ mod tests {
                    [accounts.lot]\nslots = \"3-4\" # b's\n";
         let text = edited(two, 1, true, &slots("[\"3\", \"5-6\"]")).unwrap();
         assert_eq!(text, two.replace("\"3-4\"", "[\"3\", \"5-6\"]"));
+    }
+
+    #[test]
+    fn of_several_lots_each_has_its_own_changes_and_the_server_is_named_once() {
+        let file = "[account]\nuser = \"r\"\n[[lots]]\nslots = \"1-2\"\n[[lots]]\nslots = \"3-4\"\nlamps = \"dialog\"\n\
+                    [lots.ami]\nuser = \"p\"\n";
+        let change = |lot, key, value: &str| Change { lot, key, value: value.to_owned(), why: String::new() };
+        let changes = [
+            change(1, "slots", "\"3-9\""),
+            change(0, "dialect", "\"parkdeck\""),
+            change(0, "lamps", "\"presence\""),
+            change(0, "ami.device", "\"PJSIP/a\""),
+        ];
+        let after = edited(file, 0, false, &changes).unwrap();
+        let expected = file
+            .replace("slots = \"1-2\"\n", "slots = \"1-2\"\ndialect = \"parkdeck\"\n")
+            .replace("\"3-4\"", "\"3-9\"")
+            .replace("\"dialog\"", "\"presence\"")
+            .replace("user = \"p\"\n", "user = \"p\"\ndevice = \"PJSIP/a\"\n");
+        assert_eq!(after, expected);
+        assert!(edited(file, 0, false, &[change(2, "slots", "\"5\"")]).is_err());
     }
 
     #[test]

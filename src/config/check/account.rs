@@ -1,11 +1,12 @@
 //! The checks of one account, and that no two are the same.
 
-use super::super::raw::{RawAccount, RawLot, RawTeam};
+use super::super::raw::{RawAccount, RawTeam};
 use super::super::server::{read_proxy, read_server};
 use super::super::{
     Account, IdentitySource, KeyExchange, MAX_AUTO_ANSWERS, MAX_FURTHER_REALMS, PasswordSource, Proxy,
     SecureMedia, Server, TransportChoice,
 };
+use super::lots::{Given, Lots};
 use super::secret::Sources;
 use super::{Check, MAX_LENGTH, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
@@ -15,13 +16,13 @@ use toml::Spanned;
 const MAX_NAME: usize = 24;
 
 impl Check<'_> {
-    /// Checks one account; `place` is its path in the file, `lot` and `team` the lot and the colleagues that belong to
+    /// Checks one account; `place` is its path in the file, `lots` and `team` the lots and the colleagues that belong to
     /// it.
     pub(super) fn account(
         &mut self,
         raw: &Spanned<RawAccount>,
         place: &[&str],
-        lot: Option<&Spanned<RawLot>>,
+        lots: Given<'_>,
         team: Option<&Spanned<RawTeam>>,
     ) -> Option<Account> {
         let account = raw.get_ref();
@@ -64,10 +65,10 @@ impl Check<'_> {
             (Some(name), ["accounts", ..]) => name.as_str(),
             _ => "front",
         };
-        let empty = RawLot::default();
-        let lot_place = if let ["accounts", ..] = place { [place, &["lot"]].concat() } else { vec!["lot"] };
-        let lot = self.lot(lot.map_or(&empty, Spanned::get_ref), lot_name, &lot_place, server.as_ref());
-        let known = Account::new(account.user.get_ref(), server?, password?, lot?);
+        let lots_place: &[&str] = if let ["accounts", ..] = place { place } else { &[] };
+        let lots = self.lots(lots, lot_name, lots_place, server.as_ref());
+        let Lots { dialect, lamps, ami, lots } = lots?;
+        let known = Account::new(account.user.get_ref(), server?, password?, lots);
         Some(Account {
             name: name.unwrap_or(known.name),
             transport: account.transport.as_ref().map(|t| *t.get_ref()).unwrap_or_default(),
@@ -85,6 +86,9 @@ impl Check<'_> {
             voicemail,
             team,
             watch,
+            dialect,
+            lamps,
+            ami,
             pickup_prefix: raw_team.pickup_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
             ..known
         })

@@ -12,13 +12,15 @@ const DEFAULT_LOT: &str = "default";
 const MAX_DEVICE: usize = 128;
 
 impl Check<'_> {
-    /// Checks what a lot of that dialect says of a manager interface; `place` is the lot's path, `server` that of its account.
+    /// Checks what a lot of that dialect says of a manager interface; `place` is the lot's path, `server` that of its
+    /// account, which has so many lots.
     pub(super) fn ami(
         &mut self,
         dialect: &str,
         raw: &Spanned<RawAmi>,
         place: &[&str],
         server: Option<&Server>,
+        lots: usize,
     ) -> Option<Ami> {
         let ami = raw.get_ref();
         if dialect == "parkdeck" {
@@ -27,9 +29,7 @@ impl Check<'_> {
             self.say(raw, words, None);
         }
         self.printable(&ami.user, "a manager user");
-        if let Some(name) = &ami.lot {
-            self.printable(name, "a lot's name");
-        }
+        let names = self.ami_lots(raw, lots);
         let sources = Sources {
             what: "secret",
             file: ami.secret_file.as_ref(),
@@ -54,10 +54,38 @@ impl Check<'_> {
             user: ami.user.get_ref().clone(),
             secret: secret?,
             tls,
-            lot: ami.lot.as_ref().map_or_else(|| DEFAULT_LOT.to_owned(), |lot| lot.get_ref().clone()),
+            lots: names,
             device,
             allow_plain_login: ami.allow_plain_login.unwrap_or(false),
         })
+    }
+
+    /// What the server calls the lots: each of them one of its own.
+    fn ami_lots(&mut self, raw: &Spanned<RawAmi>, lots: usize) -> Vec<String> {
+        let Some(given) = &raw.get_ref().lot else {
+            if lots > 1 {
+                let words = format!(
+                    "what does the server call the {lots} lots? name them in their order: lot = [\"{DEFAULT_LOT}\", …]"
+                );
+                self.say(raw, words, None);
+            }
+            return vec![DEFAULT_LOT.to_owned()];
+        };
+        let names = &given.get_ref().items;
+        let unfit = |name: &&String| {
+            name.is_empty() || name.len() > super::MAX_LENGTH || name.chars().any(char::is_control)
+        };
+        if names.iter().any(|name| unfit(&name)) {
+            let words = format!("a lot's name is not empty and has at most {} bytes", super::MAX_LENGTH);
+            self.say(given, words, None);
+        } else if (1..names.len()).any(|i| names[..i].contains(&names[i])) {
+            self.say(given, "a lot is named twice", None);
+        } else if names.len() != lots {
+            let words =
+                format!("there are {lots} lots and {} names: one for each, in their order", names.len());
+            self.say(given, words, None);
+        }
+        names.clone()
     }
 
     /// A phone as Asterisk names it: technology and endpoint.

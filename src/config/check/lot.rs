@@ -2,20 +2,14 @@
 
 use super::super::meaning::nearest;
 use super::super::raw::RawLot;
-use super::super::{DIALECTS, Lot, PageVoice, Server, slot_list};
+use super::super::{DIALECTS, Lot, PageVoice, slot_list};
 use super::{Check, MAX_TIME_S};
 use crate::parking::{SlotId, Text};
 use toml::Spanned;
 
 impl Check<'_> {
-    /// Checks a lot; `name` is what it is called when the file doesn't say, `place` its path, `server` its account's.
-    pub(super) fn lot(
-        &mut self,
-        raw: &RawLot,
-        name: &str,
-        place: &[&str],
-        server: Option<&Server>,
-    ) -> Option<Lot> {
+    /// Checks a lot of a server of that dialect; `name` is what it is called when the file doesn't say.
+    pub(super) fn lot(&mut self, raw: &RawLot, name: &str, dialect: &str) -> Option<Lot> {
         let park_extension =
             raw.park_extension.as_ref().map(|e| e.get_ref().clone()).or_else(|| SlotId::new("700"))?;
         let default = ["701-709"];
@@ -44,7 +38,6 @@ impl Check<'_> {
         if let Some(time) = raw.parking_time.as_ref().filter(|time| *time.get_ref() > MAX_TIME_S) {
             self.say(time, format!("between 0 (never) and {MAX_TIME_S} seconds"), None);
         }
-        let dialect = raw.dialect.as_ref().map_or("asterisk", |name| self.dialect(name));
         if let Some(prefix) = &raw.directed_prefix {
             if SlotId::new(prefix.get_ref()).is_none() {
                 self.say(
@@ -60,22 +53,21 @@ impl Check<'_> {
                 );
             }
         }
-        let ami = raw.ami.as_ref().map(|ami| self.ami(dialect, ami, place, server));
         self.escalation(raw);
         self.page(raw, slots.as_deref().unwrap_or_default(), &park_extension);
         Some(Lot {
-            name: Text::new(raw.name.as_deref().filter(|n| !n.trim().is_empty()).unwrap_or(name)),
-            dialect: dialect.to_owned(),
-            lamps: raw.lamps,
+            name: Text::new(
+                raw.name
+                    .as_ref()
+                    .map(|n| n.get_ref().as_str())
+                    .filter(|n| !n.trim().is_empty())
+                    .unwrap_or(name),
+            ),
             park_extension,
             slots: slots.ok()?,
             list: raw.list.as_ref().map(|list| list.get_ref().clone()),
             parking_time_s: raw.parking_time.as_ref().map(|time| *time.get_ref()),
             directed_prefix: raw.directed_prefix.as_ref().map(|prefix| prefix.get_ref().clone()),
-            ami: match ami {
-                Some(ami) => Some(ami?),
-                None => None,
-            },
             escalate_s: raw.escalate.as_ref().map(|steps| steps.get_ref().clone()),
             page: raw.page.as_ref().map(|page| page.get_ref().clone()),
             page_live: raw.page_voice.as_ref().is_some_and(|voice| *voice.get_ref() == PageVoice::Live),
@@ -84,7 +76,7 @@ impl Check<'_> {
     }
 
     /// A dialect's name: one that comes with the program, or that of a file of the user's.
-    fn dialect<'n>(&mut self, name: &'n Spanned<String>) -> &'n str {
+    pub(super) fn dialect<'n>(&mut self, name: &'n Spanned<String>) -> &'n str {
         let known = || DIALECTS.iter().copied().chain(self.dialects.iter().map(String::as_str));
         let wanted = name.get_ref().as_str();
         if known().all(|there| there != wanted) {

@@ -27,13 +27,13 @@ fn several_accounts_have_names_passwords_and_lots_of_their_own() {
     let [front, yard] = config.accounts.as_slice() else { panic!("{config:?}") };
     assert_eq!((front.name.as_str(), front.label().as_str()), ("Front", "reception@pbx"));
     assert_eq!((yard.name.as_str(), yard.label().as_str()), ("Yard", "100@10.0.0.5:5080"));
-    assert_eq!((front.lot.dialect.as_str(), front.lot.slots.len()), ("asterisk", 3));
+    assert_eq!((front.dialect.as_str(), front.lots[0].slots.len()), ("asterisk", 3));
     assert_eq!(
-        (yard.lot.dialect.as_str(), yard.lot.slots.len()),
+        (yard.dialect.as_str(), yard.lots[0].slots.len()),
         ("parkdeck", 2),
         "the same numbers may be in both"
     );
-    assert_eq!((front.lot.name.as_str(), yard.lot.name.as_str()), ("Front", "Yard"));
+    assert_eq!((front.lots[0].name.as_str(), yard.lots[0].name.as_str()), ("Front", "Yard"));
     assert_eq!(yard.password, PasswordSource::Environment("B".to_owned()));
 }
 
@@ -57,29 +57,29 @@ fn the_two_forms_are_not_mixed() {
 const AMI: &str = "[lot.ami]\nuser = \"parkdeck\"\nsecret_env = \"S\"\n";
 
 fn ami(text: &str) -> Ami {
-    right(text).accounts.remove(0).lot.ami.expect("a manager interface")
+    right(text).accounts.remove(0).ami.expect("a manager interface")
 }
 
 #[test]
 fn a_manager_interface_is_where_the_server_is_unless_said_otherwise() {
-    assert_eq!(right(ONE).accounts[0].lot.ami, None);
+    assert_eq!(right(ONE).accounts[0].ami, None);
     let plain = ami(&format!("{ONE}{AMI}"));
     assert_eq!(
-        (plain.host.as_str(), plain.port, plain.tls, plain.lot.as_str()),
+        (plain.host.as_str(), plain.port, plain.tls, plain.lots[0].as_str()),
         ("pbx", 5038, false, "default")
     );
     assert_eq!(plain.secret, PasswordSource::Environment("S".to_owned()));
     assert!(!plain.allow_plain_login);
     let other = format!("{ONE}{AMI}host = \"10.0.0.9\"\ntls = true\nlot = \"front\"\n");
     let other = ami(&other);
-    assert_eq!((other.host.as_str(), other.port, other.lot.as_str()), ("10.0.0.9", 5039, "front"));
+    assert_eq!((other.host.as_str(), other.port, other.lots[0].as_str()), ("10.0.0.9", 5039, "front"));
     assert_eq!(ami(&format!("{ONE}{AMI}port = 5138\n")).port, 5138);
     assert_eq!(plain.device, None, "it is called like the user");
     let named = ami(&format!("{ONE}{AMI}device = \"PJSIP/desk-7\"\n"));
     assert_eq!(named.device.as_deref(), Some("PJSIP/desk-7"));
     let yards =
         TWO.replace("dialect = \"parkdeck\"\n", "[accounts.lot.ami]\nuser = \"p\"\nsecret_file = \"f\"\n");
-    assert_eq!(right(&yards).accounts[1].lot.ami.as_ref().map(|ami| ami.host.as_str()), Some("10.0.0.5"));
+    assert_eq!(right(&yards).accounts[1].ami.as_ref().map(|ami| ami.host.as_str()), Some("10.0.0.5"));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn slots_within_an_account_are_all_different_and_all_fit_on_one_board() {
     assert!(line == 14 && meaning.contains("702 is listed twice"), "{line}: {meaning}");
     let many = TWO.replace("701-703", "1001-1300").replace("701-702", "1001-1300");
     let (line, meaning, _) = wrong(&many);
-    assert!(line == 14 && meaning.contains("those of all accounts together"), "{line}: {meaning}");
+    assert!(line == 14 && meaning.contains("those of all lots together"), "{line}: {meaning}");
     let (line, meaning, _) = wrong(&format!("{ONE}[lot]\nlist = \"700\"\n"));
     assert!(line == 6 && meaning.contains("extension of its own"), "{line}: {meaning}");
 }
@@ -263,10 +263,10 @@ fn a_team_people_a_page_group_and_a_ladder_are_read() {
     let account = &config.accounts[0];
     assert_eq!(account.team, ["101", "105"]);
     assert_eq!((&account.watch[..], account.pickup_prefix.as_deref()), (&["104".to_owned()][..], Some("**")));
-    assert_eq!(account.lot.escalate_s.as_deref(), Some(&[30, 60][..]));
-    assert_eq!(account.lot.page.as_ref().map(ToString::to_string).as_deref(), Some("770"));
-    assert!(account.lot.page_live && !config.sound.waiting_tone);
-    assert_eq!(account.lot.comeback_prefix.as_str(), "Park-");
+    assert_eq!(account.lots[0].escalate_s.as_deref(), Some(&[30, 60][..]));
+    assert_eq!(account.lots[0].page.as_ref().map(ToString::to_string).as_deref(), Some("770"));
+    assert!(account.lots[0].page_live && !config.sound.waiting_tone);
+    assert_eq!(account.lots[0].comeback_prefix.as_str(), "Park-");
     let people: Vec<_> = config.people.iter().map(|p| (p.name.as_str(), p.number.as_str())).collect();
     assert_eq!(people, [("Dr Patel", "+441614960100"), ("Sam", "101")]);
     let several = right(&format!("{TWO}[accounts.team]\nmembers = [\"9\"]\n"));
@@ -351,4 +351,95 @@ fn a_directory_is_files_a_country_and_a_server_and_what_is_wrong_is_told() {
 
 fn with_one(more: &str) -> String {
     format!("{ONE}{more}")
+}
+
+/// Two lots of one account: line 5 begins the first, line 9 the second.
+const TWO_LOTS: &str = "[[lots]]\nname = \"front\"\npark_extension = \"700\"\nslots = \"701-709\"\n\
+                        [[lots]]\nname = \"sales\"\npark_extension = \"750\"\nslots = \"751-754\"\nparking_time = 90\n";
+
+#[test]
+fn one_account_may_have_several_lots_each_with_options_of_its_own() {
+    let config = right(&format!("{ONE}{TWO_LOTS}page = \"780\"\n"));
+    let account = &config.accounts[0];
+    let [front, sales] = account.lots.as_slice() else { panic!("{account:?}") };
+    assert_eq!((front.name.as_str(), front.park_extension.as_str(), front.slots.len()), ("front", "700", 9));
+    assert_eq!((sales.name.as_str(), sales.park_extension.as_str(), sales.slots.len()), ("sales", "750", 4));
+    assert_eq!((front.parking_time_s, sales.parking_time_s), (None, Some(90)));
+    assert!(front.page.is_none() && sales.page.is_some());
+    assert_eq!((account.dialect.as_str(), account.ami.as_ref()), ("asterisk", None));
+    let of_accounts = TWO.replacen("[accounts.lot]\n", "", 1).replacen(
+        "slots = \"701-703\"\n",
+        &TWO_LOTS.replace("[[lots]]", "[[accounts.lots]]"),
+        1,
+    );
+    let config = right(&of_accounts);
+    assert_eq!(config.accounts.iter().map(|a| a.lots.len()).collect::<Vec<_>>(), [2, 1]);
+    let ami = "[lots.ami]\nuser = \"p\"\nsecret_env = \"S\"\nlot = [\"default\", \"sales\"]\n";
+    let config = right(&format!("{ONE}{TWO_LOTS}{ami}"));
+    assert_eq!(config.accounts[0].ami.as_ref().unwrap().lots, ["default", "sales"]);
+}
+
+#[test]
+fn what_two_lots_of_an_account_can_not_share_is_said_where_it_stands() {
+    let changed = |from: &str, to: &str| format!("{ONE}{}", TWO_LOTS.replacen(from, to, 1));
+    for (text, line, words) in [
+        (format!("{ONE}[lot]\nslots = \"1-2\"\n{TWO_LOTS}"), 7, "[lot] as well as [[lots]]"),
+        (changed("\"751-754\"", "\"709-712\""), 12, "709 is a slot of lot “front” already"),
+        (changed("\"750\"", "\"700\""), 11, "700 belongs to lot “front”"),
+        (changed("\"750\"", "\"705\""), 11, "705 belongs to lot “front”"),
+        (changed("\"700\"", "\"751\""), 7, "751 belongs to lot “sales”"),
+        (changed("\"sales\"", "\"Front\""), 10, "another lot is called “Front” already"),
+        (changed("name = \"sales\"\n", ""), 9, "entry 2 of [lots] lacks “name”"),
+        (changed("park_extension = \"750\"\n", ""), 9, "entry 2 of [lots] lacks “park_extension”"),
+        (changed("slots = \"751-754\"\n", ""), 9, "entry 2 of [lots] lacks “slots”"),
+        (format!("{ONE}dialect = \"generic\"\n{TWO_LOTS}"), 5, "“dialect” belongs in [lot]"),
+        (
+            format!(
+                "{ONE}{}dialect = \"generic\"\n",
+                TWO_LOTS.replacen("\"front\"\n", "\"front\"\ndialect = \"portsip\"\n", 1)
+            ),
+            15,
+            "the first lot says “portsip”",
+        ),
+        (
+            format!(
+                "{ONE}{}lamps = \"presence\"\n",
+                TWO_LOTS.replacen("\"front\"\n", "\"front\"\nlamps = \"dialog\"\n", 1)
+            ),
+            15,
+            "one kind of lamps",
+        ),
+        (
+            format!("{ONE}{TWO_LOTS}parking_tyme = 5\n"),
+            14,
+            "there is no key “parking_tyme” in entry 2 of [lots]",
+        ),
+        (format!("{ONE}[lots]\nslots = \"1-2\"\n"), 5, "double brackets"),
+        (
+            format!("{ONE}{TWO_LOTS}[lots.ami]\nuser = \"p\"\nsecret_env = \"S\"\n"),
+            14,
+            "what does the server call the 2 lots?",
+        ),
+        (
+            format!("{ONE}{TWO_LOTS}[lots.ami]\nuser = \"p\"\nsecret_env = \"S\"\nlot = [\"a\", \"a\"]\n"),
+            17,
+            "a lot is named twice",
+        ),
+        (
+            format!("{ONE}{TWO_LOTS}[lots.ami]\nuser = \"p\"\nsecret_env = \"S\"\nlot = \"a\"\n"),
+            17,
+            "there are 2 lots and 1 names",
+        ),
+        (format!("{TWO}{TWO_LOTS}"), 16, "lots of its own, written behind it"),
+    ] {
+        let (at, meaning, _) = wrong(&text);
+        assert!(meaning.contains(words) && at == line, "{line} {words}\nis not {at} {meaning}\n{text}");
+    }
+    let nine =
+        (0..9).map(|n| format!("[[lots]]\nname = \"l{n}\"\npark_extension = \"{n}00\"\nslots = \"{n}01\"\n"));
+    let (_, meaning, _) = wrong(&format!("{ONE}{}", nine.collect::<String>()));
+    assert!(meaning.contains("at most 8 lots"), "{meaning}");
+    let large = TWO_LOTS.replace("701-709", "1001-1300").replace("751-754", "2001-2300");
+    let (line, meaning, _) = wrong(&format!("{ONE}{large}"));
+    assert!(line == 12 && meaning.contains("at most 500 slots"), "{line}: {meaning}");
 }

@@ -9,7 +9,8 @@ fn s(seconds: u64) -> Moment {
 }
 
 fn desk() -> Desk {
-    let mut desk = desk_on(NewLine { escalate_s: Some(vec![60, 120, 180]), ..ordinary() });
+    let lot = NewLot { escalate_s: Some(vec![60, 120, 180]), ..front() };
+    let mut desk = desk_on(NewLine { lots: vec![lot], ..ordinary() });
     desk.waiting_tone = true;
     desk
 }

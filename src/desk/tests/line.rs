@@ -14,9 +14,12 @@ fn line(name: &str) -> NewLine {
         answers_for: vec!["sam".into()],
         name: name.into(),
         label: format!("reception@{name}"),
-        lot_name: format!("{name} lot"),
-        slots: ["701", "702"].map(|id| SlotId::new(id).unwrap()).to_vec(),
-        abilities: Abilities { directed_park: true, ..Abilities::default() },
+        lots: vec![NewLot {
+            name: format!("{name} lot"),
+            slots: ["701", "702"].map(|id| SlotId::new(id).unwrap()).to_vec(),
+            abilities: Abilities { directed_park: true, ..Abilities::default() },
+            ..NewLot::default()
+        }],
         ..NewLine::default()
     }
 }
@@ -82,7 +85,7 @@ fn a_park_without_a_slot_is_judged_by_the_calls_own_lot() {
     }
     assert_eq!(desk.can_park(None), Err(ParkBar::LotFull), "though the other lot has room");
     lamp(&mut desk, &slot(YARD, "702"), Lamp::Free);
-    let park = Effect::Park { call, slot: None, note: Text::default(), party: jane() };
+    let park = Effect::Park { call, lot: LotId(0), slot: None, note: Text::default(), party: jane() };
     assert_eq!(desk.obey(at(1000), Command::Park { slot: None }), [park]);
     lamp(&mut desk, &slot(YARD, "702"), Lamp::Parked);
     desk.learn_on(at(1100), YARD, Event::ParkProven { call, slot: Some(slot(YARD, "702").id) });

@@ -4,9 +4,9 @@ use super::*;
 
 /// 701 to 703 on a server that verifies; told to be connected.
 fn desk() -> Desk {
-    let line = ordinary();
-    let abilities = Abilities { parking_time_s: Some(45), ..line.abilities.clone() };
-    let mut desk = desk_on(NewLine { abilities, ..line });
+    let lot = front();
+    let abilities = Abilities { parking_time_s: Some(45), ..lot.abilities.clone() };
+    let mut desk = desk_on(NewLine { lots: vec![NewLot { abilities, ..lot }], ..ordinary() });
     desk.learn(at(0), Event::ManagerTold(ManagerInterface::Connected));
     desk
 }

@@ -5,6 +5,7 @@ mod comebacks;
 mod escalation;
 mod keys;
 mod line;
+mod lots;
 mod manager_told;
 mod memory;
 mod parks;
@@ -46,7 +47,7 @@ fn arrival(call: CallId, party: Identity) -> CallArrival {
 
 /// A registered desk on that line, all its lamps free.
 fn desk_on(line: NewLine) -> Desk {
-    let slots = line.slots.clone();
+    let slots: Vec<SlotId> = line.lots.iter().flat_map(|lot| lot.slots.clone()).collect();
     let mut desk = Desk::with_lines([line]);
     desk.learn(at(0), Event::Registered);
     for id in slots {
@@ -57,12 +58,16 @@ fn desk_on(line: NewLine) -> Desk {
 
 /// The line of an ordinary desk: slots 701–703 on a server that verifies and names nobody.
 fn ordinary() -> NewLine {
-    NewLine {
-        label: "reception@pbx".into(),
-        lot_name: "front".into(),
+    NewLine { label: "reception@pbx".into(), lots: vec![front()], ..NewLine::default() }
+}
+
+/// Its lot.
+fn front() -> NewLot {
+    NewLot {
+        name: "front".into(),
         slots: ["701", "702", "703"].map(slot).to_vec(),
         abilities: Abilities { strength: Strength::Verified, ..Abilities::default() },
-        ..NewLine::default()
+        ..NewLot::default()
     }
 }
 

@@ -7,7 +7,10 @@ fn a_key_press_lights_no_lamp() {
     let mut desk = desk();
     let call = talking(&mut desk, 10, jane());
     let effects = desk.obey(at(1000), Command::Park { slot: None });
-    assert_eq!(effects, [Effect::Park { call, slot: None, note: Text::default(), party: jane() }]);
+    assert_eq!(
+        effects,
+        [Effect::Park { call, lot: LotId(0), slot: None, note: Text::default(), party: jane() }]
+    );
     assert!(desk.slots.iter().all(|s| s.lamp == Lamp::Free && s.parked.is_none()));
     assert_eq!(desk.sound_plan().spoken_to, None, "nobody is spoken to while the park is under way");
 }
@@ -114,7 +117,7 @@ fn nothing_is_ever_sent_into_a_slot_that_is_not_known_to_be_free() {
     let refused = Lamp::Refused { reason: Text::new("403") };
     for state in [Lamp::Parked, Lamp::RingingBack, Lamp::Unknown, stale, refused] {
         let mut desk = desk();
-        desk.lines[0].abilities.directed_park = true;
+        desk.lines[0].lots[0].abilities.directed_park = true;
         talking(&mut desk, 10, jane());
         lamp(&mut desk, 20, "702", state.clone());
         let effects = desk.obey(at(30), Command::Park { slot: Some(key("702")) });
@@ -141,7 +144,7 @@ fn a_full_lot_is_found_out_before_any_packet() {
 #[test]
 fn a_lamp_that_is_not_fresh_is_asked_before_anything_is_done() {
     let mut desk = desk();
-    desk.lines[0].abilities.directed_park = true;
+    desk.lines[0].lots[0].abilities.directed_park = true;
     let call = talking(&mut desk, 10, jane());
     lamp(&mut desk, 20, "702", Lamp::Stale { since: at(1), was_parked: true });
     assert_eq!(desk.obey(at(30), Command::PressSlot(key("702"))), [Effect::AskLamp(key("702"))]);
@@ -149,6 +152,7 @@ fn a_lamp_that_is_not_fresh_is_asked_before_anything_is_done() {
     let effects = lamp(&mut desk, 40, "702", Lamp::Free);
     assert!(effects.contains(&Effect::Park {
         call,
+        lot: LotId(0),
         slot: Some(slot("702")),
         note: Text::default(),
         party: jane()

@@ -109,7 +109,7 @@ proptest! {
     #[test]
     fn nobody_is_joined_and_nobody_is_dropped(steps in steps(), directed: bool) {
         let mut desk = desk();
-        desk.lines[0].abilities.directed_park = directed;
+        desk.lines[0].lots[0].abilities.directed_park = directed;
         let mut now = 100;
         for step in steps {
             now += 137;

@@ -87,7 +87,7 @@ fn memory_of_an_earlier_session_counts_only_while_the_lamp_is_lit() {
         "x",
         "front",
         first.slots.iter().map(|s| s.id.clone()).collect(),
-        first.lines[0].abilities.clone(),
+        first.lines[0].lots[0].abilities.clone(),
     );
     second.remember(LineId(0), memory);
     assert!(second.slots[0].parked.is_none(), "no lamp, no caller");

@@ -152,7 +152,7 @@ fn a_stranger_is_nobody_and_a_colleagues_name_never_replaces_our_own_knowledge()
     assert_eq!(parked(&desk, "702").note.as_str(), "bay 3");
     assert!(parked(&desk, "702").ours);
     // Nor the server's.
-    desk.lines[0].abilities.lamps_name_callers = true;
+    desk.lines[0].lots[0].abilities.lamps_name_callers = true;
     let report = LampReport { lamp: Lamp::Parked, parkee: Some(bob.clone()), ..LampReport::default() };
     desk.learn(at(70), Event::LampChanged { slot: slot("703"), report });
     told(&mut desk, 80, ann(), "703", TeamDeed::Parked, call(jane(), "x", 0));

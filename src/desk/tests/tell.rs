@@ -5,10 +5,13 @@ use super::*;
 fn desk_with(live: bool) -> Desk {
     let mut desk = desk_on(NewLine {
         label: "reception@pbx.example.com".into(),
-        slots: ["701", "702", "bay"].map(slot).to_vec(),
+        lots: vec![NewLot {
+            slots: ["701", "702", "bay"].map(slot).to_vec(),
+            page: Some(PageGroup { number: "770".into(), live }),
+            comeback_prefix: "Park-".into(),
+            ..front()
+        }],
         team: vec![Identity::new("Ann", "101"), Identity::new("Ben", "105")],
-        page: Some(PageGroup { number: "770".into(), live }),
-        comeback_prefix: "Park-".into(),
         ..ordinary()
     });
     desk.people =

@@ -25,8 +25,8 @@ impl Phone {
         let Some(attempt) = self.attempts.iter().find(|a| a.stage == Stage::Queued) else { return };
         let (call, wish) = (attempt.call, attempt.wish.clone());
         // It waited in the queue: the slot must still be free now.
-        let taken = wish.as_ref().is_some_and(|slot| self.lamp(slot) != Some(&Lamp::Free));
-        let way = self.config.dialect.way(wish.as_ref());
+        let taken = wish.slot.as_ref().is_some_and(|slot| self.lamp(slot) != Some(&Lamp::Free));
+        let way = self.config.dialect.way(wish.lot, wish.slot.as_ref());
         let up = self.legs.get(&call).is_some_and(|leg| leg.state == LegState::Up);
         let reason = match way {
             _ if taken => "the slot was taken meanwhile; nothing was sent",
@@ -108,7 +108,7 @@ impl Phone {
             self.refuse(now, call, &format!("the server refused to hold or resume the call ({reason})"));
             return true;
         }
-        match self.config.dialect.way(wish.as_ref()) {
+        match self.config.dialect.way(wish.lot, wish.slot.as_ref()) {
             Some((By::Digits, keys)) => self.press(now, call, &keys),
             Some((By::Call, code)) => self.call_code(now, call, &code),
             _ => self.refuse(now, call, "this server has no way to park there"),

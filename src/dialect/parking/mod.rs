@@ -17,7 +17,7 @@ mod proof;
 
 use super::phone::Phone;
 use super::preset::Sign;
-use crate::desk::{CallId, DialogKey, Event};
+use crate::desk::{CallId, DialogKey, Event, LotId};
 use crate::parking::{Identity, Moment, SlotId, Text};
 use crate::sip::{CallKey, ReferKey};
 use std::time::Duration;
@@ -59,6 +59,15 @@ enum Stage {
     Proven,
 }
 
+/// Where a call is to be parked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wish {
+    /// In which lot.
+    pub lot: LotId,
+    /// In which slot of it, where one is named.
+    pub slot: Option<SlotId>,
+}
+
 /// One park under way.
 pub(super) struct Attempt {
     pub call: CallId,
@@ -67,8 +76,8 @@ pub(super) struct Attempt {
     probe: Option<ReferKey>,
     /// The call to a feature code, with the media port that it has.
     errand: Option<(CallKey, u16)>,
-    /// The slot wished for.
-    wish: Option<SlotId>,
+    /// Where the operator wants it. What another lot's lamps say is no word about this park.
+    wish: Wish,
     note: Text,
     /// Who is parked: a lamp may name him.
     party: Identity,
@@ -79,6 +88,9 @@ pub(super) struct Attempt {
     or_in: Vec<SlotId>,
     /// A slot that was found taken, by somebody who may have been there before.
     found: Option<SlotId>,
+    /// A slot of another lot whose lamp lit meanwhile: where the server takes two lots' park extensions for one, he may be
+    /// there.
+    elsewhere: Option<SlotId>,
     /// The slot whose lamp lit for this park and went out again before it was proven: whoever lights it next is another.
     left: Option<SlotId>,
     /// Whether that slot's lamp names our caller.
@@ -98,7 +110,7 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    fn new(now: Moment, call: CallId, wish: Option<SlotId>, note: &Text, party: &Identity) -> Self {
+    fn new(now: Moment, call: CallId, wish: Wish, note: &Text, party: &Identity) -> Self {
         Self {
             call,
             refer: None,
@@ -111,6 +123,7 @@ impl Attempt {
             slot: None,
             or_in: Vec::new(),
             found: None,
+            elsewhere: None,
             left: None,
             named: false,
             done: false,
@@ -141,21 +154,14 @@ impl Attempt {
 
 impl Phone {
     /// Begins a park, or queues it behind the one under way.
-    pub(super) fn park(
-        &mut self,
-        now: Moment,
-        call: CallId,
-        slot: Option<SlotId>,
-        note: &Text,
-        party: &Identity,
-    ) {
+    pub(super) fn park(&mut self, now: Moment, call: CallId, wish: Wish, note: &Text, party: &Identity) {
         if self.attempts.iter().any(|a| a.call == call && (a.is_undecided() || a.stage == Stage::Queued)) {
             return;
         }
         // A new wish: what an earlier probe may still do is this attempt's matter now.
         self.attempts.retain(|a| a.call != call || a.stage == Stage::Proven);
         let busy = self.attempts.iter().any(Attempt::is_undecided);
-        self.attempts.push(Attempt::new(now, call, slot, note, party));
+        self.attempts.push(Attempt::new(now, call, wish, note, party));
         self.attempts.truncate(MAX_ATTEMPTS);
         if !busy {
             self.ask_next(now);
@@ -216,10 +222,20 @@ impl Phone {
         }
     }
 
-    /// Whether some slot has been free all the time since then: a lot with room can't have refused. One that became free
-    /// only later says nothing of what the server found when it was asked.
-    fn had_room_since(&self, then: Moment) -> bool {
-        self.watched.values().any(|watched| watched.has_been_free_since(then))
+    /// Whether some slot of that lot has been free all the time since then: a lot with room can't have refused. One that
+    /// became free only later says nothing of what the server found when it was asked, and one of another lot nothing at all.
+    fn had_room_since(&self, lot: LotId, then: Moment) -> bool {
+        let dialect = &self.config.dialect;
+        let free = |slot| self.watched.get(slot).is_some_and(|watched| watched.has_been_free_since(then));
+        let mut meant =
+            dialect.numbered_lots().filter(|(other, _)| dialect.park_alike(lot, *other)).peekable();
+        meant.peek().is_some() && meant.all(|(_, numbers)| numbers.slots.iter().any(free))
+    }
+
+    /// Whether what a slot's lamp says may be about a park in that lot.
+    fn speaks_of(&self, slot: &SlotId, lot: LotId) -> bool {
+        let dialect = &self.config.dialect;
+        dialect.lot_of(slot).is_some_and(|of_slot| dialect.park_alike(of_slot, lot))
     }
 
     /// Tells the server the note of a parked call, where it keeps any.

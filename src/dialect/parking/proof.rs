@@ -1,7 +1,7 @@
 //! Proof of a park: which sign is enough, when our leg may end, and what is done when no sign comes.
 
 use super::{Attempt, DOUBT_WITHIN, HARD_DEADLINE, Phone, Stage};
-use crate::desk::{CallId, Event};
+use crate::desk::{CallId, Event, LotId, Notice, Severity};
 use crate::dialect::preset::{By, LegEnder, Sign};
 use crate::parking::{Identity, Lamp, Moment, SlotId, Text};
 use crate::sip::message::NameAddr;
@@ -52,8 +52,11 @@ impl Phone {
             let named = self.attempts.iter().find(|a| a.slot.as_ref() == Some(slot)).map(|a| a.call);
             return named.into_iter().for_each(|call| self.judge(now, call));
         }
-        // A lamp that names somebody else is somebody else's.
-        let fits = |a: &Attempt| names.is_none_or(|who| !a.party.is_comparable() || a.party.agrees_with(who));
+        // A lamp that names somebody else is somebody else's, and so is one of another lot.
+        let fits = |a: &Attempt| {
+            self.speaks_of(slot, a.wish.lot)
+                && names.is_none_or(|who| !a.party.is_comparable() || a.party.agrees_with(who))
+        };
         // A park that waits for its lamp goes before one that was refused.
         let waits = |a: &Attempt| {
             matches!(a.stage, Stage::Asked | Stage::Accepted | Stage::LegGone) && a.left.is_none() && fits(a)
@@ -74,17 +77,29 @@ impl Phone {
             let call = attempt.call;
             return self.judge(now, call);
         }
+        let meant = self.attempts_in_lot_of(slot);
+        let undecided = |a: &&mut Attempt| a.is_undecided() && !meant.contains(&a.call);
+        for attempt in self.attempts.iter_mut().filter(undecided) {
+            attempt.elsewhere.get_or_insert_with(|| slot.clone());
+        }
         self.doubt(now, slot, names);
+    }
+
+    /// The calls whose parks may have lit that lamp, as far as the lot goes.
+    fn attempts_in_lot_of(&self, slot: &SlotId) -> Vec<CallId> {
+        self.attempts.iter().filter(|a| self.speaks_of(slot, a.wish.lot)).map(|a| a.call).collect()
     }
 
     /// A lamp that was free when it was last heard is lit now that it can be heard again. Whoever is there may have come
     /// long before our request: it is no sign of our park, but perhaps where it ended.
     pub(in crate::dialect) fn lamp_found_lit(&mut self, now: Moment, slot: &SlotId) {
-        for attempt in self.attempts.iter_mut().filter(|a| a.is_undecided()) {
+        let meant: Vec<CallId> = self.attempts_in_lot_of(slot);
+        for attempt in self.attempts.iter_mut().filter(|a| a.is_undecided() && meant.contains(&a.call)) {
             attempt.found.get_or_insert_with(|| slot.clone());
         }
         // What the lamp can't tell, the server can be asked.
-        let accepted = self.attempts.iter().find(|a| a.stage == Stage::Accepted).map(|a| a.call);
+        let accepted = |a: &&Attempt| a.stage == Stage::Accepted && meant.contains(&a.call);
+        let accepted = self.attempts.iter().find(accepted).map(|a| a.call);
         if let Some(call) = accepted.filter(|_| self.config.dialect.preset.proof.ask_twice) {
             self.send_probe(now, call);
         }
@@ -111,8 +126,10 @@ impl Phone {
 
     /// A lamp that nobody here waits for has lit so soon after a park of ours that it may be the one that we lit.
     fn doubt(&mut self, now: Moment, slot: &SlotId, names: Option<&Identity>) {
+        let meant = self.attempts_in_lot_of(slot);
         let recent = self.attempts.iter_mut().find(|a| {
-            matches!(a.stage, Stage::Proven | Stage::Probed)
+            meant.contains(&a.call)
+                && matches!(a.stage, Stage::Proven | Stage::Probed)
                 && now.saturating_sub(a.asked_at) <= DOUBT_WITHIN
                 && !a.named
                 && a.slot.as_ref() != Some(slot)
@@ -132,6 +149,7 @@ impl Phone {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call) else { return };
         let Some(slot) = attempt.slot.clone() else { return };
         let (stage, named, asked_at) = (attempt.stage, attempt.named, attempt.asked_at);
+        let lot = attempt.wish.lot;
         // A lamp may be told of late, and be somebody else's who came before us: the server must have acted as well.
         let done = attempt.done;
         let proof = &self.config.dialect.preset.proof;
@@ -153,7 +171,7 @@ impl Phone {
             (Stage::Accepted, Sign::Lamp) => match ender {
                 // The slot is told; whose it is, the server's BYE says.
                 LegEnder::Server => self.decide_by(call, now + LEG_PATIENCE),
-                LegEnder::Us if named || done && self.had_room_since(asked_at) => self.prove(now, call),
+                LegEnder::Us if named || done && self.had_room_since(lot, asked_at) => self.prove(now, call),
                 LegEnder::Us => self.decide_by(call, now + LEG_PATIENCE),
             },
             _ => {}
@@ -167,9 +185,10 @@ impl Phone {
         }
     }
 
-    /// Sends the probe. It goes to the park extension, never to a slot: should the first REFER have failed, it parks.
+    /// Sends the probe. It goes to the lot's park extension, never to a slot: should the first REFER have failed, it parks.
     fn send_probe(&mut self, now: Moment, call: CallId) {
-        let Some((By::Refer, number)) = self.config.dialect.way(None) else { return };
+        let Some(lot) = self.attempts.iter().find(|a| a.call == call).map(|a| a.wish.lot) else { return };
+        let Some((By::Refer, number)) = self.config.dialect.way(lot, None) else { return };
         let Some(key) = self.legs.get(&call).map(|l| l.key) else { return };
         let target = NameAddr::new(self.uri_of(&number));
         let referred_by = ("Referred-By".to_owned(), self.ourselves().to_string());
@@ -210,11 +229,20 @@ impl Phone {
         attempt.decide_at = attempt.asked_at.max(now) + DOUBT_WITHIN;
         attempt.ask_at = None;
         let slot = attempt.slot.clone();
+        let elsewhere = attempt.elsewhere.take().filter(|_| slot.is_none());
         let in_doubt = if attempt.named { Vec::new() } else { std::mem::take(&mut attempt.or_in) };
         let in_doubt: Vec<SlotId> = slot.iter().cloned().chain(in_doubt).collect();
         self.say(Event::ParkProven { call, slot });
         if in_doubt.len() > 1 {
             self.say(Event::ParkDoubted { slots: in_doubt });
+        }
+        // Certain that he is parked, and in no slot of the lot that was meant.
+        if let Some(lit) = elsewhere {
+            let text = format!(
+                "{lit} of another lot lit meanwhile: if that is the caller, the two lots share a park extension"
+            );
+            let text = Text::new(&text);
+            self.say(Event::Told(Notice { at: now, severity: Severity::Warning, text }));
         }
         self.hang_up(now, call);
         self.ask_next(now);
@@ -315,11 +343,12 @@ impl Phone {
     /// A park has run out of time.
     pub(super) fn decide(&mut self, now: Moment, call: CallId, stage: Stage) {
         let Some(attempt) = self.attempts.iter().find(|a| a.call == call && a.stage == stage) else { return };
-        let may_have_worked =
-            self.had_room_since(attempt.asked_at) && !attempt.refused && attempt.slot.is_some();
+        let may_have_worked = self.had_room_since(attempt.wish.lot, attempt.asked_at)
+            && !attempt.refused
+            && attempt.slot.is_some();
         let (lit, probed) = (attempt.slot.clone(), attempt.probe.is_some());
         let slot_named = self.sign() == Sign::Answer && lit.is_some();
-        let wished = attempt.wish.is_some();
+        let (wished, lot) = (attempt.wish.slot.is_some(), attempt.wish.lot);
         let proof = &self.config.dialect.preset.proof;
         let (ask_twice, ours_to_end) = (proof.ask_twice, proof.ends_leg == LegEnder::Us);
         match (stage, lit) {
@@ -341,7 +370,7 @@ impl Phone {
                 self.refuse(now, call, &text);
             }
             (Stage::Accepted, None) => {
-                let text = self.unlit();
+                let text = self.unlit(lot);
                 self.refuse(now, call, &text);
             }
             (Stage::LegGone, _) => self.lost_sight(now, call),
@@ -352,8 +381,8 @@ impl Phone {
     }
 
     /// Why no lamp may have lit.
-    fn unlit(&self) -> String {
-        match self.config.dialect.way(None) {
+    fn unlit(&self, lot: LotId) -> String {
+        match self.config.dialect.way(lot, None) {
             Some((By::Digits, keys)) => {
                 format!("no lamp lit after {keys}: the lot may be full, or you may not park here (K, k)")
             }

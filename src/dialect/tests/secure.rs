@@ -65,8 +65,7 @@ fn who_may_do_without_is_answered_in_clear_and_off_refuses_who_insists() {
 #[test]
 fn keys_that_come_near_their_end_are_replaced_by_an_offer_with_fresh_ones() {
     let wanted = MediaSecurity { exchange: KeyExchange::Sdes, ..wants(SecureMedia::Required) };
-    let mut scene =
-        Scene::registered_at(SERVER_BY_TLS, Dialect::named("asterisk", slot("700"), None).unwrap(), wanted);
+    let mut scene = Scene::registered_at(SERVER_BY_TLS, Dialect::named("asterisk", front()).unwrap(), wanted);
     let keys = Some(SdesKeys::new(&mut StdRng::seed_from_u64(3)));
     let theirs =
         LocalSecurity { sealed: true, keys, exchange: KeyExchange::Sdes, ..theirs(SecureMedia::Required) };

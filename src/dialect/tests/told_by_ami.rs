@@ -8,7 +8,7 @@ use crate::parking::Identity;
 const JANE: &str = "0161";
 
 /// Somebody parked by `by` in `id`, not vetted yet.
-fn parked(id: &str, number: &str, by: &str) -> Parked {
+pub(super) fn parked(id: &str, number: &str, by: &str) -> Parked {
     Parked {
         slot: slot(id),
         unique_id: format!("1.{id}.{number}"),
@@ -229,7 +229,7 @@ fn a_phone_that_the_server_calls_otherwise_is_ours_by_the_name_that_was_configur
         by: Identity::new("Reception", "100"),
     };
     for (configured, ours) in [(None, false), (Some("PJSIP/desk-7"), true), (Some("PJSIP/desk"), false)] {
-        let plain = Dialect::named("asterisk", slot("700"), None).unwrap();
+        let plain = Dialect::named("asterisk", front()).unwrap();
         let dialect = Dialect { device: configured.map(str::to_owned), ..plain };
         let mut scene = Scene::registered_in(dialect, crate::dialect::MediaSecurity::default());
         scene.ami(Fact::Connected(vec![]));

@@ -23,7 +23,7 @@ impl Scene {
         self.phone.perform(
             self.now,
             LineId(0),
-            Effect::Park { call: CALL, slot, note: Text::default(), party },
+            Effect::Park { call: CALL, lot: LotId(0), slot, note: Text::default(), party },
         );
         self.run(Duration::from_millis(50));
     }
@@ -231,10 +231,10 @@ fn what_a_dialect_dials_to_retrieve_is_its_own_and_a_slot_that_is_somebodys_exte
     for (dialect, number, abilities) in
         [("broadworks", "*88702", false), ("portsip", "*88702", false), ("freeswitch", "702", true)]
     {
-        let dialect = Dialect::named(dialect, slot("700"), None).unwrap();
+        let dialect = Dialect::named(dialect, front()).unwrap();
         assert_eq!(dialect.retrieve_number(&slot("702")).as_deref(), Some(number));
-        assert_eq!(dialect.abilities(None).slots_are_dialled, abilities);
-        assert!(dialect.leads_into_a_slot(number, &[slot("702")]));
+        assert_eq!(dialect.abilities(LotId(0), None).slots_are_dialled, abilities);
+        assert!(dialect.leads_into_a_slot(number));
     }
 }
 

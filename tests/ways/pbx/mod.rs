@@ -1,6 +1,10 @@
 //! A model server's SIP: it registers consoles, tells lamps, rings, answers, hangs up, and lets its rules
 //! (`asterisk.rs` …) decide what a REFER or a dialled number does. Its sound is the model: who is connected to whom.
 
+mod callers;
+mod lamps;
+mod legs;
+
 use super::model::{CallerId, JANE, Leg, Model, NOBODY, Place, Why};
 use parkdeck::parking::Moment;
 use parkdeck::sip::callpark::{self, CallPark};
@@ -75,6 +79,8 @@ pub struct Setup {
     pub slots: usize,
     /// How many slots the lot has behind those, which no lamp shows.
     pub hidden: usize,
+    /// How many of the slots, the last ones, are a lot of their own, with its own park extension (Asterisk).
+    pub second: usize,
     pub tells: Tells,
     /// Whether parties may park by feature code (Dial's `K` and `k`).
     pub feature_codes: bool,
@@ -111,6 +117,7 @@ impl Setup {
             kind,
             slots: 3,
             hidden: 0,
+            second: 0,
             tells: Tells::Identity,
             feature_codes: true,
             parking_time: Duration::from_secs(45),
@@ -381,321 +388,6 @@ impl Pbx {
             }
             _ => self.ua.answer(now, key, 200, Vec::new(), Vec::new()),
         }
-    }
-
-    /// The number of a slot.
-    pub fn number(&self, slot: usize) -> String {
-        (701 + slot).to_string()
-    }
-
-    pub fn slot_numbered(&self, number: &str) -> Option<usize> {
-        (0..self.setup.slots + self.setup.hidden).find(|slot| self.number(*slot) == number)
-    }
-
-    /// The first slot that nobody is in.
-    pub fn free_slot(&self) -> Option<usize> {
-        let free = |slot: &usize| {
-            let empty = self.model.who_is(Place::Slot(*slot)).is_none();
-            empty && !self.selves.contains_key(slot) && !self.leaving.contains(slot)
-        };
-        (0..self.setup.slots + self.setup.hidden).find(free)
-    }
-
-    /// The lamp of a slot is told once the server gets round to it.
-    pub fn lamp_changes(&mut self, now: Moment, slot: usize) {
-        self.in_future(now + LAMP_AFTER + self.setup.lamps_late, Later::Lamp(slot));
-    }
-
-    pub fn tell_lamp(&mut self, now: Moment, slot: usize) {
-        if self.model.who_is(Place::Slot(slot)).is_some() || self.selves.contains_key(&slot) {
-            self.told_lit.insert(slot);
-        } else {
-            self.told_lit.remove(&slot);
-            self.blurred.remove(&slot);
-        }
-        let watchers = self.watchers.iter().filter(|(_, watcher)| watcher.slot == slot);
-        let watchers: Vec<_> = watchers.map(|(key, _)| *key).collect();
-        watchers.into_iter().for_each(|watcher| self.tell_watcher(now, watcher, false));
-    }
-
-    /// What the server says of a slot, of its own accord or because it was `asked`.
-    fn tell_watcher(&mut self, now: Moment, key: WatcherKey, asked: bool) {
-        let Some(watcher) = self.watchers.get_mut(&key) else { return };
-        let (slot, version, callpark) = (watcher.slot, watcher.version, watcher.callpark);
-        watcher.version += 1;
-        let there = self.model.who_is(Place::Slot(slot));
-        let truth = there.is_some() || self.selves.contains_key(&slot);
-        let lit = self.lies.get(&slot).copied().unwrap_or(truth);
-        if callpark {
-            let parked = lit.then(|| there.unwrap_or(JANE)).map(|caller| Party {
-                display: Some(caller.name().to_owned()).filter(|_| caller != NOBODY),
-                uri: match caller {
-                    NOBODY => "sip:anonymous@anonymous.invalid".to_owned(),
-                    caller => format!("sip:{}@{HOST}", caller.number()),
-                },
-                ..Party::default()
-            });
-            let body = callpark::write(&CallPark { parked });
-            return self.ua.notify(now, key, callpark::CONTENT_TYPE, body);
-        }
-        let state = match (lit, self.setup.kind) {
-            // Its source has it so: early to whoever asks, confirmed when it changes.
-            (true, Kind::FreeSwitch) if asked => DialogState::Early,
-            (true, _) => DialogState::Confirmed,
-            (false, _) => DialogState::Terminated,
-        };
-        let number = self.number(slot);
-        let dialog = DialogElement { id: number.clone(), state, ..DialogElement::default() };
-        let entity = format!("sip:{number}@{HOST}");
-        let info = DialogInfo { version, full: true, entity, dialogs: vec![dialog] };
-        self.ua.notify(now, key, dialog_info::CONTENT_TYPE, dialog_info::write(&info));
-    }
-
-    fn media(&self) -> LocalMedia {
-        LocalMedia {
-            address: self.address.ip(),
-            port: 30_000,
-            codecs: vec![Codec::Pcmu],
-            redundancy: false,
-            direction: Direction::SendRecv,
-            session_id: 1,
-            version: 1,
-            security: sdp::LocalSecurity::default(),
-        }
-    }
-
-    /// A caller dials the console, or comes back to it.
-    pub fn ring(&mut self, now: Moment, caller: CallerId, console: SocketAddr, referred: bool) {
-        let Some(contact) = self.registered.get(&console).cloned() else {
-            return self.model.ends(now, caller, Why::ServersRule);
-        };
-        let mut headers = identity_of(caller);
-        if referred {
-            let user = contact.user.clone().unwrap_or_default();
-            headers.push(("Referred-By".to_owned(), format!("<sip:{user}@{HOST}>")));
-        }
-        let from = match caller {
-            NOBODY => NameAddr::new(Uri::sip("anonymous", "anonymous.invalid")).with_display("Anonymous"),
-            caller => NameAddr::new(Uri::sip(caller.number(), HOST)).with_display(caller.name()),
-        };
-        let sdp = sdp::offer(&self.media());
-        let invite = Invite {
-            account: None,
-            from: Some(from),
-            target: contact,
-            send_to: console.into(),
-            sdp,
-            headers,
-        };
-        let key = self.ua.invite(now, invite);
-        self.insert_leg(key, console, None);
-        self.model.moves(now, caller, Place::Ringing(key.number()));
-    }
-
-    fn insert_leg(&mut self, key: CallKey, console: SocketAddr, port: Option<u16>) {
-        let leg = LegState {
-            key,
-            console,
-            port,
-            failing: false,
-            refers: Vec::new(),
-            digits: String::new(),
-            held_at: None,
-        };
-        self.legs.insert(key.number(), leg);
-    }
-
-    fn answered(&mut self, now: Moment, leg: Leg, sdp: Option<Vec<u8>>) {
-        let port =
-            sdp.and_then(|sdp| sdp::accept(&self.media(), &sdp).ok()).map(|agreed| agreed.remote.port());
-        if let Some(held) = self.legs.get_mut(&leg) {
-            held.port = port;
-        }
-        if let Some(caller) = self.model.who_is(Place::Ringing(leg)) {
-            self.model.moves(now, caller, Place::With(leg));
-            self.parkings.remove(&caller);
-        }
-    }
-
-    fn dialled(&mut self, now: Moment, call: CallKey, console: SocketAddr, request: &Request) {
-        let number = request.uri.user.clone().unwrap_or_default();
-        self.invites_seen.push(number.clone());
-        let Ok((answer, agreed)) = sdp::answer(&request.body, &self.media()) else {
-            return self.ua.reject(now, call, 488, Vec::new());
-        };
-        self.insert_leg(call, console, Some(agreed.remote.port()));
-        match self.setup.kind {
-            Kind::Asterisk | Kind::AsteriskDtmf => self.asterisk_dialled(now, call, &number, answer),
-            Kind::FreeSwitch => self.freeswitch_dialled(now, call, &number, answer),
-            Kind::BroadWorks => self.broadworks_dialled(now, call, &number, answer),
-            Kind::PortSip | Kind::Generic => self.generic_dialled(now, call, &number, answer),
-        }
-    }
-
-    fn referred(&mut self, now: Moment, call: Option<CallKey>, refer: ReferKey, target: &str) {
-        let leg = call.map(CallKey::number).and_then(|leg| self.legs.get_mut(&leg));
-        let (Some(leg), None) = (leg, self.setup.refuses_refer) else {
-            let status = self.setup.refuses_refer.unwrap_or(481);
-            return self.ua.answer_refer(now, refer, status, Vec::new());
-        };
-        leg.refers.push(refer);
-        let leg = leg.key.number();
-        match self.setup.kind {
-            Kind::Asterisk | Kind::AsteriskDtmf => self.asterisk_referred(now, leg, refer, target),
-            Kind::FreeSwitch => self.freeswitch_referred(now, leg, refer, target),
-            Kind::BroadWorks => self.broadworks_referred(now, leg, refer, target),
-            Kind::PortSip | Kind::Generic => self.generic_referred(now, leg, refer, target),
-        }
-    }
-
-    /// Says who is at the other end of a leg now, if this server says such things.
-    fn identify(&mut self, now: Moment, leg: Leg) {
-        let (Some(held), Tells::Identity) = (self.legs.get(&leg), self.setup.tells) else { return };
-        if let Some(caller) = self.model.who_is(Place::With(leg)) {
-            self.ua.update(now, held.key, identity_of(caller));
-        }
-    }
-
-    pub fn identity_headers(&self, caller: CallerId) -> Vec<(String, String)> {
-        if self.setup.tells == Tells::Identity { identity_of(caller) } else { Vec::new() }
-    }
-
-    /// The server ends a leg.
-    pub fn hang_up(&mut self, now: Moment, leg: Leg) {
-        self.leave_stall(now, leg);
-        if let Some(held) = self.legs.remove(&leg) {
-            self.ua.hang_up(now, held.key);
-        }
-    }
-
-    /// An operator who parked himself is gone.
-    fn leave_stall(&mut self, now: Moment, leg: Leg) {
-        let stall = self.selves.iter().find(|(_, there)| **there == leg).map(|(stall, _)| *stall);
-        if let Some(stall) = stall {
-            self.selves.remove(&stall);
-            self.lamp_changes(now, stall);
-        }
-    }
-
-    /// As if the console had sent a BYE.
-    pub fn console_ended(&mut self, now: Moment, leg: Leg) {
-        let cause = EndCause { by: EndedBy::Remote, status: None, reason: String::new() };
-        self.leg_ended(now, leg, &cause);
-    }
-
-    /// A leg ended, by the console or for lack of one.
-    fn leg_ended(&mut self, now: Moment, leg: Leg, cause: &EndCause) {
-        let Some(held) = self.legs.remove(&leg) else { return };
-        self.leave_stall(now, leg);
-        let excused = self.excused.remove(&leg);
-        let Some(caller) = self.model.caller_of(leg) else { return };
-        let rang = self.model.place(caller) == Place::Ringing(leg);
-        let why = match cause.by {
-            _ if excused => Why::Dismissed,
-            EndedBy::Remote if rang && self.parkings.contains_key(&caller) => {
-                Why::Lost("his comeback was turned away, and no key said so")
-            }
-            EndedBy::Remote if rang => Why::ServersRule,
-            EndedBy::Remote if held.failing => Why::Lost("our leg was ended while his park failed"),
-            EndedBy::Remote => Why::Lost("his leg was ended, and no key said so"),
-            EndedBy::Local | EndedBy::Timeout => Why::ServersRule,
-        };
-        self.model.ends(now, caller, why);
-    }
-
-    /// A caller dials the console. False if he has a call already.
-    pub fn caller_dials(&mut self, now: Moment, caller: CallerId, console: SocketAddr) -> bool {
-        let idle = self.model.place(caller) == Place::Outside;
-        if idle {
-            self.parkings.remove(&caller);
-            self.ring(now, caller, console, false);
-        }
-        idle
-    }
-
-    /// The caller himself hangs up.
-    pub fn caller_hangs_up(&mut self, now: Moment, caller: CallerId) {
-        let place = self.model.place(caller);
-        if place == Place::Outside {
-            return;
-        }
-        self.model.ends(now, caller, Why::OwnWish);
-        match place {
-            // Measured: after a park that failed the server says 503, and keeps the leg for up to a minute.
-            Place::With(leg) if self.legs.get(&leg).is_some_and(|held| held.failing) => {
-                let refers = self.legs.get(&leg).map(|held| held.refers.clone()).unwrap_or_default();
-                refers.into_iter().for_each(|refer| self.ua.report_refer(now, refer, 503));
-                self.in_future(now + Duration::from_secs(60), Later::HangUp(leg));
-            }
-            Place::With(leg) | Place::Ringing(leg) => self.hang_up(now, leg),
-            Place::Slot(slot) => self.lamp_changes(now, slot),
-            Place::Outside | Place::Colleague | Place::Returning => {}
-        }
-    }
-
-    /// Puts a caller into a slot.
-    pub fn park(&mut self, now: Moment, caller: CallerId, slot: usize, parking: Parking) {
-        self.park_told(now, caller, slot, parking, Duration::ZERO);
-    }
-
-    /// The same, with a lamp that is told only so much later.
-    pub fn park_told(
-        &mut self,
-        now: Moment,
-        caller: CallerId,
-        slot: usize,
-        parking: Parking,
-        later: Duration,
-    ) {
-        if self.told_lit.contains(&slot) {
-            self.blurred.insert(slot);
-        }
-        self.model.moves(now, caller, Place::Slot(slot));
-        self.parkings.insert(caller, parking);
-        self.lamp_changes(now + later, slot);
-        self.in_future(now + self.setup.parking_time, Later::TimeUp(caller, parking.since));
-    }
-
-    fn time_up(&mut self, now: Moment, caller: CallerId, since: Moment) {
-        let there = self.parkings.get(&caller).copied().filter(|parking| parking.since == since);
-        let (Place::Slot(slot), Some(parking)) = (self.model.place(caller), there) else { return };
-        self.in_future(now + self.setup.lamps_late, Later::Lamp(slot));
-        if parking.parker.is_none() {
-            return self.model.moves(now, caller, Place::Colleague);
-        }
-        self.model.moves(now, caller, Place::Returning);
-        self.in_future(now + COMEBACK_AFTER, Later::ComesBack(caller));
-    }
-
-    fn comes_back(&mut self, now: Moment, caller: CallerId) {
-        let parking = self.parkings.get(&caller).copied();
-        let Some(parking) = parking.filter(|_| self.model.place(caller) == Place::Returning) else { return };
-        let Some(console) = parking.parker else { return };
-        self.ring(now, caller, console, parking.by_refer && self.setup.kind.is_asterisk());
-        if let Place::Ringing(leg) = self.model.place(caller) {
-            self.in_future(now + self.setup.comeback_rings, Later::StopRinging(leg));
-        }
-    }
-
-    /// The colleague takes whoever is in a slot. True if somebody was there.
-    pub fn colleague_takes(&mut self, now: Moment, slot: usize) -> bool {
-        let Some(caller) = self.model.who_is(Place::Slot(slot)) else { return false };
-        self.model.moves(now, caller, Place::Colleague);
-        self.lamp_changes(now, slot);
-        true
-    }
-
-    /// The colleague parks the caller who is with him, or who calls him now.
-    pub fn colleague_parks(&mut self, now: Moment, caller: CallerId) -> Option<usize> {
-        let slot = self.free_slot()?;
-        self.park(now, caller, slot, Parking { parker: None, by_refer: false, since: now });
-        Some(slot)
-    }
-
-    /// The leg that a console calls by that port.
-    pub fn leg_at(&self, console: SocketAddr, port: u16) -> Option<Leg> {
-        let same = |leg: &&LegState| leg.console == console && leg.port == Some(port);
-        self.legs.values().find(same).map(|leg| leg.key.number())
     }
 }
 
