@@ -13,6 +13,9 @@
 //! - *a key amid the storm*: the 500 slots' storm in real time, 2,000 NOTIFYs a second; now and then a key is pressed, and
 //!   what counts is the time until its picture is drawn, all that had come before it taken in first. One frame is 16.7 ms.
 //!
+//! - *a full house*: 200 calls, 500 slots and 50,000 people; a name is typed into the window that dials, letter by letter
+//!   and away again: from the key to its finished picture. Below 8 ms at p99.
+//!
 //! Times are of one thread by the wall clock, the storm's by the scheduler's count too. p99 suffers from neighbours:
 //! mind the load average.
 
@@ -24,12 +27,15 @@ mod desks;
 #[path = "rig/figures.rs"]
 #[allow(dead_code)]
 mod figures;
+#[path = "rig/people.rs"]
+mod people;
 
 use figures::{Samples, machine};
 use parkdeck::app::Engine;
 use parkdeck::console::{Console, draw};
-use parkdeck::desk::{Desk, LotId};
+use parkdeck::desk::{Desk, LotId, Phase};
 use parkdeck::dialect::{Dialect, LotNumbers, PhoneConfig};
+use parkdeck::directory::{Country, Directory};
 use parkdeck::media::Report;
 use parkdeck::parking::{Lamp, SlotId};
 use parkdeck::sip::dialog_info::{self, DialogElement, DialogInfo, DialogState, Party};
@@ -76,6 +82,46 @@ fn main() {
     }
     println!("\n{:<42}{:>12}{:>12}", "a key amid the storm, to its picture, ms", "p50", "p99");
     row("2,000 NOTIFYs a second, 500 slots, 200×60", &Storm::record(500).keys());
+    println!("\n{:<42}{:>12}{:>12}", "a full house: a key to its picture, ms", "p50", "p99");
+    for (width, height) in [(80, 24), (200, 60)] {
+        let [typed, moved] = full_house(width, height);
+        row(&format!("a letter of a name, {width}×{height}"), &typed);
+        row(&format!("the next call chosen, {width}×{height}"), &moved);
+    }
+}
+
+/// Types a name and takes it away again, with everything on the board that it can hold; then goes through the calls.
+fn full_house(width: u16, height: u16) -> [Samples; 2] {
+    const ROUNDS: usize = 60;
+    let mut desk = large();
+    for nth in 0..192_u64 {
+        let phase = if nth % 3 == 0 { Phase::Held } else { Phase::Ringing };
+        desks::call(&mut desk, phase, nth, &format!("Caller {nth}"), &format!("0161 496 {nth:04}"));
+    }
+    assert_eq!(desk.calls.len(), 200);
+    let (mut console, theme) = (desks::console(), desks::dark());
+    let directory = Directory::new(people::made_up(), Country::new("GB"));
+    desk.directory_size = directory.len();
+    console.set_directory(Arc::new(directory));
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut press = |console: &mut Console, desk: &mut Desk, keys: &str, samples: &mut Samples| {
+        for key in parkdeck::console::key_events(keys).unwrap() {
+            let began = Instant::now();
+            black_box(console.key(desk, key));
+            terminal.draw(|frame| draw(frame, desk, console, &theme)).unwrap();
+            samples.add(began.elapsed());
+            desk.now += Duration::from_secs(1);
+        }
+    };
+    let [mut typed, mut moved, mut unseen] = [Samples::default(), Samples::default(), Samples::default()];
+    for _ in 0..ROUNDS {
+        press(&mut console, &mut desk, "d", &mut unseen);
+        press(&mut console, &mut desk, "m u l l", &mut typed);
+        press(&mut console, &mut desk, "backspace backspace backspace", &mut typed);
+        press(&mut console, &mut desk, "esc", &mut unseen);
+        press(&mut console, &mut desk, "down down down", &mut moved);
+    }
+    [typed, moved]
 }
 
 /// Every slot taken.

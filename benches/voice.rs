@@ -6,7 +6,9 @@
 //! ms and reorders; `red=0` is a far end without RFC 2198. Both ends send reports, so that redundancy follows the loss. The first second is spared.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
-use parkdeck::media::{Codec, FRAME, FRAME_TIME, MAX_PACKET, Stream, StreamConfig};
+use parkdeck::media::{
+    Codec, FRAME, FRAME_TIME, MAX_PACKET, SLICE, SLICE_TIME, SLICES, Stream, StreamConfig,
+};
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use std::time::{Duration, Instant};
 
@@ -109,26 +111,27 @@ fn main() {
         let length = a.push(now, frame, &mut packet);
         spent += begin.elapsed();
         way.send(&setting, now, &packet[..length]);
-        let mut back = [0; FRAME];
         let length = b.push(now, &[0; FRAME], &mut packet);
         a.receive(now, there, &packet[..length]);
-        a.pull(now, &mut back);
+        (0..SLICES).for_each(|_| a.pull(now, &mut [0; SLICE]));
         if n % 12 == 0 {
             let length = a.report(now, &mut packet);
             b.receive_report(now, here, &mut packet[..length]);
             let length = b.report(now, &mut packet);
             a.receive_report(now, there, &mut packet[..length]);
         }
-        let now = now + Duration::from_millis(11);
-        for (at, packet) in way.arrived(now) {
-            b.receive(at, here, &packet);
+        for slice in 0..SLICES {
+            let now = now + Duration::from_millis(4) + SLICE_TIME * slice as u32;
+            for (at, packet) in way.arrived(now) {
+                b.receive(at, here, &packet);
+            }
+            let mut out = [0; SLICE];
+            let begin = Instant::now();
+            b.pull(now, &mut out);
+            spent += begin.elapsed();
+            heard.extend(out);
         }
-        let mut out = [0; FRAME];
-        let begin = Instant::now();
-        b.pull(now, &mut out);
-        spent += begin.elapsed();
         sum_buffer += b.figures().target_ms;
-        heard.extend(out);
     }
     let spec = hound::WavSpec {
         channels: 1,

@@ -1,7 +1,7 @@
 //! The two servers, alike: our lot and Asterisk, each with a reception at extension 100, the park extension 700 and
 //! the slots from 701 on; and a console for each.
 
-use super::board::{Board, PASSWORD_VARIABLE};
+use super::board::{Board, PASSWORD_VARIABLE, Sight};
 use super::caller::{Caller, Plan};
 use super::parkdeck;
 use super::peers::asterisk::{Asterisk, AsteriskOptions, password};
@@ -9,7 +9,7 @@ use super::peers::process::Process;
 use super::peers::{LOOPBACK, OUTSIDE, free_udp_port, wait_until};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SECRET: &str = "a secret of the benchmark";
 
@@ -104,6 +104,21 @@ impl Office {
 
     /// A console at this server's reception, without sound devices, its lamps lit.
     pub fn console(&self, codecs: &str, columns: u16, rows: u16) -> Board {
+        let mut board = self.start_console(codecs, columns, rows);
+        board.see(Duration::from_secs(10), &[("a free lamp", &|text| text.contains("701 □"))]);
+        board
+    }
+
+    /// A console of 80×24 that has just started, and when its first picture and its first lamp were seen.
+    pub fn console_from_start(&self) -> (Board, Vec<Instant>) {
+        let mut board = self.start_console("\"pcmu\"", 80, 24);
+        let sights: [(&str, Sight<'_>); 2] =
+            [("a picture", &|text| text.contains("parked")), ("a free lamp", &|text| text.contains("701 □"))];
+        let seen = board.see(Duration::from_secs(10), &sights);
+        (board, seen)
+    }
+
+    fn start_console(&self, codecs: &str, columns: u16, rows: u16) -> Board {
         let (dialect, slots) = match self {
             Self::Ours(_) => ("parkdeck", "701-712"),
             Self::Asterisk(_) => ("asterisk", "701-709"),
@@ -114,9 +129,7 @@ impl Office {
              [sound]\nenabled = false\ncodecs = [{codecs}]\n[network]\naddress = \"127.0.0.1\"\n",
             self.sip()
         );
-        let mut board = Board::start(&config, &self.password("reception"), columns, rows);
-        board.see(Duration::from_secs(10), &[("a free lamp", &|text| text.contains("701 □"))]);
-        board
+        Board::start(&config, &self.password("reception"), columns, rows)
     }
 
     /// Somebody from outside who calls `extension`.

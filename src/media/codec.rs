@@ -177,8 +177,8 @@ impl Decoder {
         }
     }
 
-    /// Makes up 20 ms.
-    pub(crate) fn conceal(&mut self, sound: &mut [i16; FRAME]) {
+    /// Makes up as much as there is room for: 20 ms, or 10 (no codec's model takes less).
+    pub(crate) fn conceal(&mut self, sound: &mut [i16]) {
         match self {
             Self::Opus(decoder) => {
                 if decoder.decode(&[], sound, false) == 0 {
@@ -187,13 +187,15 @@ impl Decoder {
             }
             Self::G711 { up, concealer, .. } => {
                 let mut narrow = [0; NARROW];
-                concealer.conceal(&mut narrow);
-                up.process(&narrow, sound);
+                let narrow = &mut narrow[..(sound.len() / NARROW_FACTOR).min(NARROW)];
+                concealer.conceal(narrow);
+                up.process(narrow, sound);
             }
             Self::G722 { up, concealer, .. } => {
                 let mut wide = [0; WIDE];
-                concealer.conceal(&mut wide);
-                up.process(&wide, sound);
+                let wide = &mut wide[..(sound.len() / WIDE_FACTOR).min(WIDE)];
+                concealer.conceal(wide);
+                up.process(wide, sound);
             }
         }
     }

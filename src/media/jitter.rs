@@ -17,6 +17,8 @@ pub(crate) const SLOTS: usize = 40;
 pub(crate) const MAX_PAYLOAD: usize = 1_275;
 /// Most sound that may wait; older sound is dropped.
 const MAX_WAIT_MS: i64 = 400;
+/// Sound that is made up at a time while nothing is there: what comes a little late is then heard a little late.
+pub(crate) const MADE_UP_MS: i64 = 10;
 /// A gap longer than this is jumped instead of being filled.
 const MAX_GAP_MS: i64 = 300;
 /// Nothing for so long: the next packet begins anew.
@@ -346,7 +348,7 @@ impl JitterBuffer {
             self.begin_anew();
             return Next::Empty { begun: false };
         }
-        self.debt += 20 * self.ticks_per_ms;
+        self.debt += MADE_UP_MS * self.ticks_per_ms;
         Next::Empty { begun: true }
     }
 

@@ -4,7 +4,8 @@
 //! [`Stream::pull`] → decoder, or concealment → frame. A bridge between two streams of one codec forwards the packet
 //! with numbers of its own and touches nothing else.
 //!
-//! Inside, sound is 48 kHz mono `i16` in frames of 20 ms ([`FRAME`]); codecs work at their own rate behind that.
+//! Inside, sound is 48 kHz mono `i16`. It is sent in frames of 20 ms ([`FRAME`]) and heard in slices of 5 ms ([`SLICE`]): a
+//! packet is heard up to a slice after it could be, and that is delay. Codecs work at their own rate behind that.
 //! [`Stream`] is one call's media; [`Command`] and [`Report`] are the plain data by which the owner of the calls
 //! speaks with the media thread of `io::sound`.
 
@@ -12,6 +13,7 @@ mod clip;
 mod codec;
 mod command;
 mod conceal;
+mod elastic;
 mod events;
 mod figures;
 mod gate;
@@ -36,6 +38,7 @@ pub use command::{
     Command, Cue, Device, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, StreamConfig,
     StreamId,
 };
+pub use elastic::{Elastic, Take};
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
 pub use quality::{DeviceDelay, OneWay, Quality, QualityMeter, opinion, rating};
@@ -49,6 +52,15 @@ use std::time::Duration;
 
 /// Samples in a frame: 20 ms at 48 kHz, mono.
 pub const FRAME: usize = 960;
+
+/// Samples that are heard at a time: 5 ms at 48 kHz, mono.
+pub const SLICE: usize = 240;
+
+/// The time one slice lasts.
+pub const SLICE_TIME: Duration = Duration::from_millis(5);
+
+/// Slices in a frame.
+pub const SLICES: usize = FRAME / SLICE;
 
 /// The sample rate of everything between the codecs and the devices, in Hz.
 pub const RATE_HZ: u32 = 48_000;

@@ -32,8 +32,8 @@ fn blackman(x: f32) -> f32 {
 }
 
 fn to_sample(value: f32) -> i16 {
-    // `as` saturates.
-    value.round() as i16
+    // `as` saturates; `round` would be a call for each sample.
+    (value + 0.5_f32.copysign(value)) as i16
 }
 
 /// A codec's rate to 48 kHz.
@@ -113,7 +113,9 @@ const REACH: usize = 16;
 /// Any ratio, which may be changed on the way (a device's clock is never quite ours).
 pub struct Resampler {
     table: Vec<[f32; REACH]>,
-    past: [f32; REACH],
+    /// The newest inputs, twice in a row, so that from `newest` on they are always in one piece, the oldest first.
+    past: [f32; 2 * REACH],
+    newest: usize,
     /// Input samples for one output sample.
     step: f64,
     /// Where the next output lies behind the newest input but `REACH / 2`, in input samples.
@@ -139,7 +141,7 @@ impl Resampler {
                 taps.map(|tap| tap / sum)
             })
             .collect();
-        Self { table, past: [0.0; REACH], step, at: 0.0 }
+        Self { table, past: [0.0; 2 * REACH], newest: 0, step, at: 0.0 }
     }
 
     /// Bends the ratio by so many parts in a million (positive: more input for each output).
@@ -149,8 +151,7 @@ impl Resampler {
 
     /// Puts one input sample in and hands out what lies before the next one.
     pub fn push(&mut self, sample: i16, mut out: impl FnMut(i16)) {
-        self.past.copy_within(1.., 0);
-        self.past[REACH - 1] = f32::from(sample);
+        self.enter(sample);
         while self.at < 1.0 {
             out(self.read());
             self.at += self.step;
@@ -161,8 +162,7 @@ impl Resampler {
     /// The next output sample, drawing as many input samples as it takes.
     pub fn draw(&mut self, mut input: impl FnMut() -> i16) -> i16 {
         while self.at >= 1.0 {
-            self.past.copy_within(1.., 0);
-            self.past[REACH - 1] = f32::from(input());
+            self.enter(input());
             self.at -= 1.0;
         }
         let out = self.read();
@@ -170,12 +170,19 @@ impl Resampler {
         out
     }
 
+    fn enter(&mut self, sample: i16) {
+        self.past[self.newest] = f32::from(sample);
+        self.past[self.newest + REACH] = f32::from(sample);
+        self.newest = (self.newest + 1) % REACH;
+    }
+
     fn read(&self) -> i16 {
         let place = (self.at as f32).clamp(0.0, 1.0) * STEPS as f32;
         let low = (place as usize).min(STEPS - 1);
         let share = place - low as f32;
         let (Some(a), Some(b)) = (self.table.get(low), self.table.get(low + 1)) else { return 0 };
-        to_sample(dot(a, &self.past) * (1.0 - share) + dot(b, &self.past) * share)
+        let past = &self.past[self.newest..self.newest + REACH];
+        to_sample(dot(a, past) * (1.0 - share) + dot(b, past) * share)
     }
 }
 

@@ -11,7 +11,7 @@ use super::jitter::{Arrival, MAX_PAYLOAD};
 use super::rtcp::Reports;
 use super::rtp::{self, Packet};
 use super::srtp::{OVERHEAD, Opened, SrtpSession};
-use super::{Codec, FRAME, MAX_PACKET, StreamConfig, StreamFigures, red};
+use super::{Codec, FRAME, MAX_PACKET, SLICE, StreamConfig, StreamFigures, red};
 use care::Care;
 use inbound::{CONCEALED_MAX, Inbound};
 use outbound::Outbound;
@@ -372,9 +372,9 @@ impl Stream {
         self.seal(out, length)
     }
 
-    /// The next 20 ms to be heard.
-    pub fn pull(&mut self, now: Duration, frame: &mut [i16; FRAME]) {
-        self.inbound.pull(now, frame, &mut self.figures);
+    /// The next 5 ms to be heard.
+    pub fn pull(&mut self, now: Duration, slice: &mut [i16; SLICE]) {
+        self.inbound.pull(now, slice, &mut self.figures);
     }
 
     /// Makes the packet for the next 20 ms in `packet`; returns its length, 0 when nothing is to be sent.

@@ -124,8 +124,8 @@ impl Pattern {
     }
 
     /// Adds the next 20 ms to a frame.
-    pub fn mix_into(&mut self, frame: &mut [i16; FRAME]) {
-        for sample in frame.iter_mut() {
+    pub fn mix_into(&mut self, sound: &mut [i16]) {
+        for sample in sound {
             if self.is_over() {
                 return;
             }

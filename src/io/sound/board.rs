@@ -1,11 +1,12 @@
-//! The streams of the media thread: their sockets, what each sends and where it is heard, and the 20 ms tick.
-//! Nothing here allocates, locks or logs.
+//! The streams of the media thread: their sockets, what each sends and where it is heard, and the tick: every
+//! 5 ms a slice is heard, every 20 ms a frame is sent. Nothing here allocates, locks or logs.
 
 use super::order::{Feed, Frame, Notice, Trash};
 use super::socket::MediaSocket;
 use super::tape::Tape;
 use crate::media::{
-    Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
+    Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, SLICE, Sink, Stream, StreamConfig, StreamId,
+    level_dbfs,
 };
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -73,7 +74,7 @@ impl Line {
 pub(super) struct Board {
     lines: Vec<Option<Line>>,
     places: HashMap<StreamId, usize>,
-    /// What each line hears in this tick.
+    /// What each line hears in this frame, slice by slice.
     heard: Vec<[i16; FRAME]>,
     packet: [u8; MAX_PACKET + 1],
     out: [u8; MAX_PACKET],
@@ -300,6 +301,9 @@ impl Board {
                 {
                     media.stop_hearing();
                 }
+                if decodes && !line.decodes {
+                    self.heard[place].fill(0);
+                }
                 line.decodes = decodes;
             }
         }
@@ -433,30 +437,37 @@ impl Board {
         self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.pending)
     }
 
-    /// One tick: hears every stream into `headset` and sends every stream its next frame.
-    pub(super) fn tick(
-        &mut self,
-        now: Duration,
-        microphone: &[i16; FRAME],
-        headset: &mut [i16; FRAME],
-        outlet: &mut impl Outlet,
-    ) {
+    /// Some stream is heard, or a cue: that happens slice by slice.
+    pub(super) fn hears(&self) -> bool {
+        !self.cue.is_over() || self.lines.iter().flatten().any(|line| line.decodes)
+    }
+
+    /// The `number`th slice of a frame: hears every stream into `headset`.
+    pub(super) fn listen(&mut self, now: Duration, number: usize, headset: &mut [i16; SLICE]) {
         headset.fill(0);
+        let slice = number * SLICE..(number + 1) * SLICE;
         for (line, heard) in self.lines.iter_mut().zip(&mut self.heard) {
             let Some(line) = line.as_mut().filter(|line| line.decodes) else { continue };
             let Some(media) = line.media.as_mut() else { continue };
+            let Some(heard) = heard.as_chunks_mut().0.get_mut(number) else { continue };
             media.pull(now, heard);
-            if let Some(tape) = line.tape.as_mut() {
+            if let Some(tape) = line.tape.as_mut()
+                && number == 0
+            {
                 tape.advance();
             }
             if line.sink == Sink::Headset {
                 mix(headset, heard);
-                if let Some(tape) = &line.tape {
-                    mix(headset, &tape.beep);
+                if let Some(beep) = line.tape.as_ref().and_then(|tape| tape.beep.get(slice.clone())) {
+                    mix(headset, beep);
                 }
             }
         }
         self.cue.mix_into(headset);
+    }
+
+    /// Once a frame: sends every stream its next one.
+    pub(super) fn say(&mut self, now: Duration, microphone: &[i16; FRAME], outlet: &mut impl Outlet) {
         let mut sound = [0; FRAME];
         for (place, line) in self.lines.iter_mut().enumerate() {
             let Some(line) = line else { continue };
@@ -521,7 +532,7 @@ impl Board {
 }
 
 /// Adds a sound to another.
-fn mix(sum: &mut [i16; FRAME], sound: &[i16; FRAME]) {
+fn mix(sum: &mut [i16], sound: &[i16]) {
     for (sum, sample) in sum.iter_mut().zip(sound) {
         *sum = sum.saturating_add(*sample);
     }

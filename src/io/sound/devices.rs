@@ -6,6 +6,7 @@ use super::card::{self, Job, Life, Refusal, Wanted};
 use super::options::{Device, Driver, SoundOptions};
 use super::order::{DeviceOrder, Wiring};
 use super::place::{Found, Place};
+use super::voice::Inlet;
 use crate::media::{Country, Report, RingPattern, Role};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
@@ -272,7 +273,7 @@ impl DeviceThread {
         let (job, ring_end) = match unit.role {
             Role::Microphone => {
                 let (producer, consumer) = rtrb::RingBuffer::new(RING);
-                (Job::Capture(producer), Some(Wiring::Capture(Some(consumer))))
+                (Job::Capture(producer), Some(Wiring::Capture(Some(Inlet::new(consumer)))))
             }
             Role::Headset => {
                 let (producer, consumer) = rtrb::RingBuffer::new(RING);

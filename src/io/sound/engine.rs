@@ -5,8 +5,11 @@ use super::devices::Wants;
 use super::handshake::{Record, Shaken};
 use super::order::{Notice, Order, Trash, Wiring};
 use super::ports::Pool;
+use super::voice::Inlet;
 use super::{QUEUE, Wake};
-use crate::media::{Country, Cover, Cue, DeviceDelay, FRAME, FRAME_TIME, Pattern, Relief, StreamId};
+use crate::media::{
+    Country, Cover, Cue, DeviceDelay, FRAME, FRAME_TIME, Pattern, Relief, SLICE, SLICE_TIME, SLICES, StreamId,
+};
 use mio::{Events, Interest, Poll, Token};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,10 +23,10 @@ pub(super) const WAKE: Token = Token(usize::MAX);
 const REPORTS: usize = 1 << (usize::BITS - 2);
 /// How often streams are reviewed.
 const REVIEW: Duration = Duration::from_millis(250);
-/// Ticks between two level reports.
+/// Frames between two level reports.
 const LEVEL_TICKS: u32 = 5;
-/// Ticks for which a tone waits until its device is open: 3 s.
-const TONE_WAIT_TICKS: u32 = 150;
+/// Slices for which a tone waits until its device is open: 3 s.
+const TONE_WAIT_TICKS: u32 = 600;
 /// Being later than this, the ticks that were missed are left out (a suspended machine).
 const TOO_LATE: Duration = Duration::from_millis(120);
 /// The last quarter of the report ring is kept for what must not be lost.
@@ -96,8 +99,7 @@ pub(super) struct Engine {
     wake: Wake,
     stop: Arc<AtomicBool>,
     origin: Instant,
-    capture: Option<rtrb::Consumer<i16>>,
-    capture_runs: bool,
+    capture: Option<Inlet>,
     playback: Option<rtrb::Producer<i16>>,
     second_ear: Option<rtrb::Producer<i16>>,
     /// There is a second ear-piece, for tones.
@@ -109,6 +111,8 @@ pub(super) struct Engine {
     tone_waited: u32,
     muted: bool,
     next_tick: Option<Duration>,
+    /// Which slice of a frame it hears.
+    slice: usize,
     relief: Relief,
     next_review: Option<Duration>,
     levels_in: u32,
@@ -139,7 +143,6 @@ impl Engine {
             stop: links.stop,
             origin: Instant::now(),
             capture: None,
-            capture_runs: false,
             playback: None,
             second_ear: None,
             has_second_ear: links.has_second_ear,
@@ -148,6 +151,7 @@ impl Engine {
             tone_waited: 0,
             muted: false,
             next_tick: None,
+            slice: 0,
             relief: Relief::default(),
             next_review: None,
             levels_in: LEVEL_TICKS,
@@ -324,9 +328,9 @@ impl Engine {
             }
             return;
         };
-        let mut frame = [0; FRAME];
-        self.tone.mix_into(&mut frame);
-        let _ = ear.push_entire_slice(&frame);
+        let mut slice = [0; SLICE];
+        self.tone.mix_into(&mut slice);
+        let _ = ear.push_entire_slice(&slice);
     }
 
     /// Tells the device thread which devices are needed.
@@ -360,12 +364,16 @@ impl Engine {
                 return;
             }
             // On the schedule's own grid, so that lateness never adds up.
-            if let Some(steps) = self.relief.tick(now - due) {
+            let last = self.slice + 1 >= SLICES;
+            if last && let Some(steps) = self.relief.tick(now - due) {
                 self.board.relieve(steps);
             }
-            let on_time = now - due < TOO_LATE;
-            self.next_tick = Some(if on_time { due } else { now } + FRAME_TIME);
+            let base = if now - due < TOO_LATE { due } else { now };
             self.tick(now);
+            // Where nothing is heard, there is only sending, once a frame.
+            let fine = !last || self.board.hears() || !self.tone.is_over();
+            self.next_tick = Some(base + if fine { SLICE_TIME } else { FRAME_TIME });
+            self.slice = if !fine { SLICES - 1 } else { (self.slice + 1) % SLICES };
         }
     }
 
@@ -374,9 +382,8 @@ impl Engine {
         let playing = |engine: &Self| (engine.board.cue.is_over(), engine.tone.is_over());
         let played = playing(self);
         self.play_apart();
-        let (mut microphone, mut headset) = ([0; FRAME], [0; FRAME]);
-        self.listen(&mut microphone);
-        self.board.tick(now, &microphone, &mut headset, &mut self.out);
+        let mut headset = [0; SLICE];
+        self.board.listen(now, self.slice, &mut headset);
         if let Some(playback) = self.playback.as_mut() {
             // The card takes it at its own pace; what it has no room for would only come later and later.
             let _ = playback.push_entire_slice(&headset);
@@ -384,8 +391,23 @@ impl Engine {
         if played != playing(self) {
             self.want();
         }
-        self.microphone_peak.add(&microphone);
         self.headset_peak.add(&headset);
+        if self.slice + 1 >= SLICES {
+            self.speak(now);
+        }
+    }
+
+    /// The last slice of a frame: the microphone's frame is taken, and every stream sent its own.
+    fn speak(&mut self, now: Duration) {
+        let mut microphone = [0; FRAME];
+        if let Some(capture) = self.capture.as_mut() {
+            capture.take(&mut microphone);
+        }
+        if self.muted {
+            microphone.fill(0);
+        }
+        self.board.say(now, &microphone, &mut self.out);
+        self.microphone_peak.add(&microphone);
         self.levels_in = self.levels_in.saturating_sub(1);
         if self.levels_in == 0 {
             self.levels_in = LEVEL_TICKS;
@@ -401,7 +423,7 @@ impl Engine {
     fn delay(&self) -> DeviceDelay {
         const PER_MS: f32 = (crate::media::RATE_HZ / 1_000) as f32;
         let (capture_ms, playback_ms) = self.wants.latencies();
-        let captured = self.capture.as_ref().map_or(0, rtrb::Consumer::slots);
+        let captured = self.capture.as_ref().map_or(0, Inlet::waiting);
         let queued = self.playback.as_ref().map_or(0, |ring| ring.buffer().capacity() - ring.slots());
         DeviceDelay {
             capture_ms: captured as f32 / PER_MS + capture_ms as f32,
@@ -414,7 +436,6 @@ impl Engine {
         while let Ok(wiring) = self.wiring.pop() {
             match wiring {
                 Wiring::Capture(new) => {
-                    self.capture_runs = false;
                     if let Some(old) = std::mem::replace(&mut self.capture, new) {
                         self.out.discard(Trash::Capture(old));
                     }
@@ -430,28 +451,6 @@ impl Engine {
                     }
                 }
             }
-        }
-    }
-
-    /// The next frame of the microphone. A little is kept in hand for the card's unevenness, and never more than that.
-    fn listen(&mut self, frame: &mut [i16; FRAME]) {
-        /// In hand before sound is taken; besides the frame that is.
-        const IN_HAND: usize = FRAME / 2;
-        /// Beyond this the oldest is left out.
-        const MOST: usize = 4 * FRAME;
-        let Some(capture) = self.capture.as_mut() else { return };
-        let waiting = capture.slots();
-        if waiting > MOST
-            && let Ok(surplus) = capture.read_chunk(waiting - FRAME - IN_HAND)
-        {
-            surplus.commit_all();
-        }
-        self.capture_runs = if self.capture_runs { waiting >= FRAME } else { waiting >= FRAME + IN_HAND };
-        if self.capture_runs {
-            let _ = capture.pop_entire_slice(frame);
-        }
-        if self.muted {
-            frame.fill(0);
         }
     }
 

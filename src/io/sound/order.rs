@@ -2,6 +2,7 @@
 //! is made and dropped on the owner's side.
 
 use super::tape::Tape;
+use super::voice::Inlet;
 use crate::media::{
     Clip, Codec, Country, Cover, Cue, Device, DeviceDelay, FRAME, Music, Pattern, Prepared, Report,
     RingPattern, Role, Sine, Sink, Source, Stream, StreamConfig, StreamFigures, StreamId,
@@ -150,7 +151,7 @@ pub(super) enum Trash {
     Prepared(Box<Prepared>),
     Feed(Feed),
     Cover(Cover),
-    Capture(rtrb::Consumer<i16>),
+    Capture(Inlet),
     Playback(rtrb::Producer<i16>),
     Tape(Box<Tape>),
 }
@@ -193,7 +194,7 @@ impl Notice {
 
 /// The device thread hands the media thread its ends of the rings; `None` takes them away.
 pub(super) enum Wiring {
-    Capture(Option<rtrb::Consumer<i16>>),
+    Capture(Option<Inlet>),
     Playback(Option<rtrb::Producer<i16>>),
     SecondEar(Option<rtrb::Producer<i16>>),
 }

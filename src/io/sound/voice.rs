@@ -1,7 +1,8 @@
-//! What the callbacks of a sound device do, sample by sample: record, play the mix, or ring. Wait-free.
+//! What the callbacks of a sound device do, sample by sample: record, play the mix, or ring; and the media thread's end of
+//! a microphone. Wait-free.
 
 use super::devices::Wants;
-use crate::media::{Country, FRAME, Pattern, RATE_HZ, Resampler, RingPattern};
+use crate::media::{Country, Elastic, FRAME, Pattern, RATE_HZ, Resampler, RingPattern, Take};
 use std::sync::Arc;
 
 /// Sound from the device to the media thread.
@@ -30,6 +31,112 @@ impl Recorder {
     }
 }
 
+/// Samples over which sound comes up after a hole, and over which it is faded across what is left out: 2.5 ms.
+const SEAM: usize = 120;
+
+/// A ring between two clocks: what is taken at one comes at the other, without holes and without growing old.
+struct Reservoir {
+    ring: rtrb::Consumer<i16>,
+    elastic: Elastic,
+    /// What was left out, faded: it comes before what is in the ring. `SEAM`: nothing.
+    seam: [i16; SEAM],
+    seam_at: usize,
+    last: i16,
+    /// How far sound has come up after a hole, in samples.
+    up: usize,
+}
+
+impl Reservoir {
+    fn new(ring: rtrb::Consumer<i16>) -> Self {
+        Self { ring, elastic: Elastic::default(), seam: [0; SEAM], seam_at: SEAM, last: 0, up: 0 }
+    }
+
+    fn waiting(&self) -> usize {
+        self.ring.slots() + SEAM - self.seam_at
+    }
+
+    /// So many samples are about to be taken; by how many parts in a million the rate is to be bent, or `None`: none are
+    /// to be taken yet.
+    fn begin(&mut self, wanted: usize) -> Option<f64> {
+        match self.elastic.look(self.waiting(), wanted) {
+            Take::Wait => None,
+            Take::Now { surplus, ppm } => {
+                self.leave_out(surplus);
+                Some(ppm)
+            }
+        }
+    }
+
+    fn leave_out(&mut self, surplus: usize) {
+        if surplus == 0 {
+            return;
+        }
+        // Nothing was heard before: then nothing is torn.
+        let seam = if self.up == 0 { 0 } else { SEAM };
+        let Ok(chunk) = self.ring.read_chunk((surplus + seam).min(self.ring.slots())) else { return };
+        let (first, second) = chunk.as_slices();
+        let at = |at: usize| {
+            first.get(at).or_else(|| second.get(at.wrapping_sub(first.len()))).copied().unwrap_or(0)
+        };
+        for place in 0..seam {
+            let share = (place + 1) as f32 / (SEAM + 1) as f32;
+            self.seam[place] =
+                (f32::from(at(place)) * (1.0 - share) + f32::from(at(surplus + place)) * share) as i16;
+        }
+        chunk.commit_all();
+        self.seam_at = SEAM - seam;
+    }
+
+    /// The next sample; where there is none, the last one dies away.
+    fn next(&mut self) -> i16 {
+        let sample = match self.seam.get(self.seam_at) {
+            Some(sample) => {
+                self.seam_at += 1;
+                Some(*sample)
+            }
+            None => self.ring.pop().ok(),
+        };
+        match sample {
+            Some(sample) if self.up >= SEAM => self.last = sample,
+            Some(sample) => {
+                self.up += 1;
+                self.last = (i32::from(sample) * self.up as i32 / SEAM as i32) as i16;
+            }
+            None => {
+                self.up = 0;
+                self.last = (i32::from(self.last) * 15 / 16) as i16;
+            }
+        }
+        self.last
+    }
+}
+
+/// The media thread's end of a microphone: frames by the computer's clock of what comes by the card's.
+pub(super) struct Inlet {
+    reservoir: Reservoir,
+    resampler: Resampler,
+}
+
+impl Inlet {
+    pub(super) fn new(ring: rtrb::Consumer<i16>) -> Self {
+        Self { reservoir: Reservoir::new(ring), resampler: Resampler::new(RATE_HZ, RATE_HZ) }
+    }
+
+    /// Samples that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.reservoir.waiting()
+    }
+
+    /// The next frame; silence where there is none yet.
+    pub(super) fn take(&mut self, frame: &mut [i16; FRAME]) {
+        let Some(ppm) = self.reservoir.begin(FRAME) else { return frame.fill(0) };
+        self.resampler.bend(RATE_HZ, RATE_HZ, ppm);
+        for sample in frame {
+            *sample = self.resampler.draw(|| self.reservoir.next());
+        }
+    }
+}
+
 /// Whatever plays: gives samples at the device's rate.
 pub(super) trait Sound: Send + 'static {
     /// A callback begins that wants so many.
@@ -38,45 +145,33 @@ pub(super) trait Sound: Send + 'static {
     fn next(&mut self) -> i16;
 }
 
-/// The headset: what the media thread mixed.
+/// The headset: what the media thread mixed, by the card's clock.
 pub(super) struct Player {
-    ring: rtrb::Consumer<i16>,
-    resampler: Option<Resampler>,
+    reservoir: Reservoir,
+    resampler: Resampler,
     runs: bool,
     rate_hz: u32,
 }
 
 impl Player {
     pub(super) fn new(ring: rtrb::Consumer<i16>, rate_hz: u32) -> Self {
-        let resampler = (rate_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, rate_hz));
-        Self { ring, resampler, runs: false, rate_hz }
+        let resampler = Resampler::new(RATE_HZ, rate_hz);
+        Self { reservoir: Reservoir::new(ring), resampler, runs: false, rate_hz }
     }
 }
 
 impl Sound for Player {
     fn begin(&mut self, count: usize) {
-        // The media thread brings a frame at a time; the callback takes its period. What is in hand covers both.
-        let period = (count as u64 * u64::from(RATE_HZ) / u64::from(self.rate_hz.max(1))) as usize;
-        let waiting = self.ring.slots();
-        let in_hand = FRAME + period;
-        if waiting > in_hand + 2 * FRAME
-            && let Ok(surplus) = self.ring.read_chunk(waiting - in_hand)
-        {
-            surplus.commit_all();
+        let wanted = count as u64 * u64::from(RATE_HZ) / u64::from(self.rate_hz.max(1));
+        let bend = self.reservoir.begin(wanted as usize);
+        self.runs = bend.is_some();
+        if let Some(ppm) = bend {
+            self.resampler.bend(RATE_HZ, self.rate_hz, ppm);
         }
-        self.runs = if self.runs { waiting > 0 } else { waiting >= in_hand };
     }
 
     fn next(&mut self) -> i16 {
-        if !self.runs {
-            return 0;
-        }
-        let ring = &mut self.ring;
-        let mut pop = || ring.pop().unwrap_or(0);
-        match &mut self.resampler {
-            Some(resampler) => resampler.draw(pop),
-            None => pop(),
-        }
+        if self.runs { self.resampler.draw(|| self.reservoir.next()) } else { 0 }
     }
 }
 
@@ -117,33 +212,75 @@ impl Sound for Ringer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::{SLICE, SLICES, Sine};
 
     #[test]
     fn the_player_waits_for_enough_and_then_plays_without_a_hole() {
         let (mut media, ring) = rtrb::RingBuffer::new(8_192);
         let mut player = Player::new(ring, RATE_HZ);
         let mut heard = Vec::new();
-        for tick in 0..50_i16 {
-            media.push_entire_slice(&[tick + 1; FRAME]).unwrap();
-            for _ in 0..3 {
-                player.begin(320);
-                heard.extend((0..320).map(|_| player.next()));
-            }
+        for tick in 0..400_i16 {
+            media.push_entire_slice(&[1_000 + tick; SLICE]).unwrap();
+            player.begin(SLICE);
+            heard.extend((0..SLICE).map(|_| player.next()));
         }
         let start = heard.iter().position(|s| *s != 0).unwrap();
-        assert!(start <= 2 * FRAME);
-        assert!(heard[start..].windows(2).all(|w| w[1] - w[0] == 0 || w[1] - w[0] == 1), "a hole or a leap");
+        assert!(start <= 2 * SLICE, "{start}");
+        let heard = &heard[start + SEAM + 16..];
+        assert!(heard.windows(2).all(|w| (w[1] - w[0]).abs() <= 2), "a hole or a leap");
+        assert!(player.reservoir.waiting() <= SLICE, "{}", player.reservoir.waiting());
     }
 
     #[test]
-    fn sound_that_piles_up_is_dropped_and_never_gets_old() {
-        let (mut media, ring) = rtrb::RingBuffer::new(8_192);
-        let mut player = Player::new(ring, 44_100);
-        for _ in 0..8 {
-            media.push_entire_slice(&[1; FRAME]).unwrap();
+    fn sound_that_piles_up_is_left_out_without_a_click_and_never_gets_old() {
+        let (mut media, ring) = rtrb::RingBuffer::new(16_384);
+        let mut player = Player::new(ring, RATE_HZ);
+        let mut sine = Sine::new(200, -10.0);
+        let mut steepest = 0;
+        let mut last = 0;
+        for tick in 0..600 {
+            let mut frame = [0; FRAME];
+            // The card stands still for 200 ms.
+            for _ in 0..if tick == 100 { 10 } else { 1 } {
+                sine.fill(&mut frame);
+                media.push_entire_slice(&frame).unwrap();
+            }
+            for _ in 0..SLICES {
+                player.begin(SLICE);
+                for _ in 0..SLICE {
+                    let sample = i32::from(player.next());
+                    steepest = steepest.max((sample - last).abs());
+                    last = sample;
+                }
+            }
         }
-        player.begin(441);
-        assert!(player.ring.slots() <= 2 * FRAME);
+        assert!(player.reservoir.waiting() <= 2 * FRAME, "{}", player.reservoir.waiting());
+        assert!(steepest < 600, "a click: {steepest}");
+    }
+
+    #[test]
+    fn a_microphone_that_stutters_fades_and_comes_up_again() {
+        let (mut card, ring) = rtrb::RingBuffer::new(8_192);
+        let mut inlet = Inlet::new(ring);
+        let mut frame = [1; FRAME];
+        inlet.take(&mut frame);
+        assert_eq!(frame, [0; FRAME], "nothing has come");
+        let mut heard = Vec::new();
+        for tick in 0..20 {
+            // 5 ms come late once.
+            let count = match tick {
+                10 => FRAME - SLICE,
+                0 | 11 => FRAME + SLICE,
+                _ => FRAME,
+            };
+            card.push_entire_slice(&vec![8_000; count]).unwrap();
+            inlet.take(&mut frame);
+            heard.extend(frame);
+        }
+        let steepest = heard.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap();
+        assert!(steepest <= 700, "a click: {steepest}");
+        assert!(heard[18 * FRAME..].iter().all(|sample| *sample >= 7_990));
+        assert!(inlet.waiting() >= SLICE / 2, "more is in hand than before");
     }
 
     #[test]

@@ -43,7 +43,12 @@ impl Play {
                 self.buffer.fill(ticks.min(frame), false);
                 "pause".to_owned()
             }
-            Next::Empty { .. } => "-".to_owned(),
+            Next::Empty { begun } => {
+                // Half a frame is made up; when that has been heard, the other half.
+                let half = Duration::from_millis(at_ms + MADE_UP_MS as u64);
+                assert!(!begun || matches!(self.buffer.next(half), Next::Empty { .. }));
+                "-".to_owned()
+            }
         };
         self.heard.push(said);
     }

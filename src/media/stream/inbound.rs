@@ -1,20 +1,22 @@
-//! What the far end sends: from the jitter buffer by decoding, filling gaps and stretching to frames.
+//! What the far end sends: from the jitter buffer by decoding, filling gaps and stretching to slices.
 
 use crate::media::codec::{Decoder, LONGEST};
-use crate::media::jitter::{JitterBuffer, Next};
+use crate::media::jitter::{JitterBuffer, MADE_UP_MS, Next};
 use crate::media::level::Meter;
 use crate::media::pace::{Change, Pace};
 use crate::media::stretch::Where;
-use crate::media::{FRAME, RATE_HZ, Resampler, StreamConfig, StreamFigures, events, stretch};
+use crate::media::{FRAME, RATE_HZ, Resampler, SLICE, StreamConfig, StreamFigures, events, stretch};
 use std::time::Duration;
 
 /// Decoded sound that can wait: the longest packet twice over.
 const SOUND: usize = 2 * LONGEST;
-/// Frames made up in a row before it is silence, without asking the codec any more: half a second.
-pub(super) const CONCEALED_MAX: u32 = 25;
-/// Samples that a bent rate may use up beyond a frame.
+/// Samples made up at a time while nothing is there.
+const MADE_UP: usize = MADE_UP_MS as usize * RATE_HZ as usize / 1_000;
+/// Pieces made up in a row before it is silence, without asking the codec any more: half a second.
+pub(super) const CONCEALED_MAX: u32 = 50;
+/// Samples that a bent rate may use up beyond a slice.
 const SPARE: usize = 4;
-/// Samples that are kept decoded ahead, for a bent rate to play with.
+/// Samples of silence before the first packet's sound, so that the next packet need not be there at once.
 const AHEAD: usize = 3 * RATE_HZ as usize / 1_000;
 
 /// What the far end sends.
@@ -55,35 +57,37 @@ impl Inbound {
         }
     }
 
-    /// The next 20 ms to be heard.
-    pub(super) fn pull(&mut self, now: Duration, frame: &mut [i16; FRAME], figures: &mut StreamFigures) {
+    /// The next 5 ms to be heard.
+    pub(super) fn pull(&mut self, now: Duration, slice: &mut [i16; SLICE], figures: &mut StreamFigures) {
         let change = match self.jitter.delay_us(now) {
             Some(delay) => self.pace.look(delay, self.jitter.target_us(), micros(self.sound_length)),
             None => Change::Bend(self.pace.drift_ppm()),
         };
-        while self.sound_length < FRAME {
+        while self.sound_length < SLICE {
             self.fill(now, figures);
         }
         let mut ppm = match change {
             Change::Bend(ppm) => ppm,
+            // Periods are looked for where a whole packet's sound is at hand.
+            _ if self.sound_length < FRAME => self.pace.drift_ppm(),
             Change::Shorten(by_us, place) => self.shorten(now, by_us, place, figures),
             Change::Lengthen(by_us, place) => self.lengthen(by_us, place, figures),
         };
-        if ppm > 0.0 && self.sound_length < FRAME + SPARE {
+        if ppm > 0.0 && self.sound_length < SLICE + SPARE {
             if self.jitter.has_next() {
                 self.fill(now, figures);
             } else {
                 ppm = 0.0;
             }
         }
-        self.hand_out(ppm, frame);
-        self.meter.measure(frame);
+        self.hand_out(ppm, slice);
+        self.meter.measure(slice);
     }
 
-    fn hand_out(&mut self, ppm: f64, frame: &mut [i16; FRAME]) {
+    fn hand_out(&mut self, ppm: f64, slice: &mut [i16; SLICE]) {
         self.resampler.bend(RATE_HZ, RATE_HZ, ppm);
         let mut used = 0;
-        for sample in frame.iter_mut() {
+        for sample in slice.iter_mut() {
             *sample = self.resampler.draw(|| {
                 let next = if used < self.sound_length { self.sound[used] } else { 0 };
                 used += 1;
@@ -109,7 +113,7 @@ impl Inbound {
                     return;
                 }
                 figures.concealed += 1;
-                self.conceal();
+                self.conceal(FRAME);
             }
             Next::Lost { after, ticks } => {
                 let per_sample = self.jitter.ticks_per_ms() as usize;
@@ -125,8 +129,8 @@ impl Inbound {
                 self.jitter.fill((filled.samples * per_sample / 48) as i64, true);
             }
             Next::Pause { ticks } => {
-                let frame = (FRAME / 48) as i64 * self.jitter.ticks_per_ms();
-                self.jitter.fill(ticks.min(frame), false);
+                let piece = MADE_UP_MS * self.jitter.ticks_per_ms();
+                self.jitter.fill(ticks.min(piece), false);
                 self.conceal_waiting();
             }
             Next::Begin => {
@@ -135,7 +139,8 @@ impl Inbound {
                 self.append_scratch(AHEAD);
             }
             Next::Empty { begun } => {
-                if begun && self.concealed_in_row < CONCEALED_MAX {
+                // Two pieces are a frame.
+                if begun && self.concealed_in_row < CONCEALED_MAX && self.concealed_in_row.is_multiple_of(2) {
                     figures.concealed += 1;
                 }
                 self.conceal_waiting();
@@ -148,7 +153,7 @@ impl Inbound {
         while self.sound_length < FRAME + stretch::LONGEST && self.jitter.has_next() {
             self.fill(now, figures);
         }
-        let most = samples(by_us).min(self.sound_length - FRAME);
+        let most = samples(by_us).min(self.sound_length - SLICE);
         let gone = stretch::shorten(&mut self.sound[..self.sound_length], most, place);
         self.sound_length -= gone;
         self.stretched(-micros(gone), figures)
@@ -203,18 +208,16 @@ impl Inbound {
     fn conceal_waiting(&mut self) {
         if self.concealed_in_row < CONCEALED_MAX {
             self.concealed_in_row += 1;
-            self.conceal();
+            self.conceal(MADE_UP);
         } else {
-            self.scratch[..FRAME].fill(0);
-            self.append_scratch(FRAME);
+            self.scratch[..MADE_UP].fill(0);
+            self.append_scratch(MADE_UP);
         }
     }
 
-    fn conceal(&mut self) {
-        let mut made_up = [0; FRAME];
-        self.decoder.conceal(&mut made_up);
-        self.scratch[..FRAME].copy_from_slice(&made_up);
-        self.append_scratch(FRAME);
+    fn conceal(&mut self, count: usize) {
+        self.decoder.conceal(&mut self.scratch[..count]);
+        self.append_scratch(count);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Two streams that talk to each other over a network of our choosing.
 
 use super::*;
-use crate::media::FRAME_TIME;
 use crate::media::level::{level_dbfs, tone_level_dbfs};
 use crate::media::tone::Sine;
+use crate::media::{FRAME_TIME, SLICE_TIME, SLICES};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::f32::consts::TAU;
 
@@ -46,6 +46,16 @@ impl Network {
         }
     }
 
+    /// Brings what arrives in the 20 ms from `start` on, and hears them.
+    fn hear(&mut self, stream: &mut Stream, start: Duration, frame: &mut [i16; FRAME]) {
+        for (at, slice) in slices(start) {
+            for (arrived, packet) in self.arrived(at) {
+                stream.receive(arrived, A.parse().unwrap(), &packet);
+            }
+            stream.pull(at, slice_of(frame, slice));
+        }
+    }
+
     fn arrived(&mut self, now: Duration) -> Vec<(Duration, Vec<u8>)> {
         let (mut here, away): (Vec<_>, Vec<_>) = self.on_the_way.drain(..).partition(|(at, _)| *at <= now);
         self.on_the_way = away;
@@ -54,8 +64,29 @@ impl Network {
     }
 }
 
+/// The level of 400 Hz, by half seconds: over longer ones a bent rate is another frequency.
+fn tone_left(heard: &[i16]) -> f32 {
+    let halves = heard.chunks_exact(24_000).map(|half| tone_level_dbfs(half, 48_000, 400.0));
+    let count = halves.len() as f32;
+    halves.sum::<f32>() / count
+}
+
 fn tick(n: u64) -> Duration {
     FRAME_TIME * n as u32
+}
+
+/// When the slices of 20 ms from `start` on are heard.
+fn slices(start: Duration) -> impl Iterator<Item = (Duration, usize)> {
+    (0..SLICES).map(move |slice| (start + Duration::from_millis(4) + SLICE_TIME * slice as u32, slice))
+}
+
+fn slice_of(frame: &mut [i16; FRAME], slice: usize) -> &mut [i16; SLICE] {
+    frame.as_chunks_mut().0.get_mut(slice).unwrap()
+}
+
+/// Hears 20 ms.
+fn hear(stream: &mut Stream, start: Duration, frame: &mut [i16; FRAME]) {
+    slices(start).for_each(|(at, slice)| stream.pull(at, slice_of(frame, slice)));
 }
 
 /// Sends a 400 Hz tone for `frames` and returns what is heard.
@@ -68,11 +99,7 @@ fn hear_through(codec: Codec, network: &mut Network, frames: u64) -> (Vec<i16>, 
         sine.fill(&mut frame);
         let length = a.push(tick(n), &frame, &mut packet);
         network.send(tick(n), &packet[..length]);
-        let now = tick(n) + Duration::from_millis(11);
-        for (at, packet) in network.arrived(now) {
-            b.receive(at, A.parse().unwrap(), &packet);
-        }
-        b.pull(now, &mut frame);
+        network.hear(&mut b, tick(n), &mut frame);
         heard.extend(frame);
     }
     (heard, b.figures())
@@ -102,9 +129,9 @@ fn loss_jitter_reordering_and_duplicates_leave_the_tone_whole() {
         for seed in 0..5 {
             let (heard, figures) = hear_through(codec, &mut Network::new(seed, 5, 45), 500);
             let heard = &heard[25 * FRAME..];
-            let level = tone_level_dbfs(heard, 48_000, 400.0);
+            let level = tone_left(heard);
             assert!((level_dbfs(heard) - -15.0).abs() < 1.5, "{codec:?} seed {seed}: {}", level_dbfs(heard));
-            assert!(level > -22.0, "{codec:?} seed {seed}: {level} dB of the tone are left");
+            assert!(level > -18.0, "{codec:?} seed {seed}: {level} dB of the tone are left");
             assert!(figures.buffer_ms < 120.0, "{codec:?} seed {seed}: {} ms wait", figures.buffer_ms);
             assert!(figures.late < 25, "{codec:?} seed {seed}: {figures:?}");
             assert!(figures.reordered > 20 && figures.duplicates > 0);
@@ -134,11 +161,7 @@ fn forward_error_correction_brings_most_lost_frames_back() {
         voice(n, &mut frame);
         let length = a.push(tick(n), &frame, &mut packet);
         network.send(tick(n), &packet[..length]);
-        let now = tick(n) + Duration::from_millis(11);
-        for (at, packet) in network.arrived(now) {
-            b.receive(at, A.parse().unwrap(), &packet);
-        }
-        b.pull(now, &mut frame);
+        network.hear(&mut b, tick(n), &mut frame);
     }
     let figures = b.figures();
     assert!(figures.lost > 60, "{figures:?}");
@@ -164,17 +187,13 @@ fn packets_sent_again_beside_new_ones_fill_the_gaps_whole() {
             sine.fill(&mut frame);
             let length = a.push(tick(n), &frame, &mut packet);
             network.send(tick(n), &packet[..length]);
-            let now = tick(n) + Duration::from_millis(11);
-            for (at, packet) in network.arrived(now) {
-                b.receive(at, A.parse().unwrap(), &packet);
-            }
-            b.pull(now, &mut frame);
+            network.hear(&mut b, tick(n), &mut frame);
             heard.extend(frame);
         }
         let figures = b.figures();
         assert!(figures.lost > 30, "{codec:?}: what was lost counts as lost: {figures:?}");
         assert!(figures.recovered * 100 >= figures.lost * 90, "{codec:?}: {figures:?}");
-        let level = tone_level_dbfs(&heard[50 * FRAME..], 48_000, 400.0);
+        let level = tone_left(&heard[50 * FRAME..]);
         assert!((level - -15.0).abs() < 1.0, "{codec:?}: {level} dB");
     }
 }
@@ -186,14 +205,15 @@ fn a_senders_clock_that_runs_otherwise_is_followed_without_a_gap() {
         let (mut sine, mut frame, mut packet) = (Sine::new(400, -15.0), [0; FRAME], [0; 1_472]);
         let mut sent = 0_u64;
         for n in 0..4_000 {
-            let now = tick(n) + Duration::from_millis(11);
-            while sent * 20_000 * 1_000_000 <= now.as_micros() as u64 * (1_000_000 + ppm).unsigned_abs() {
-                sine.fill(&mut frame);
-                let length = a.push(tick(sent), &frame, &mut packet);
-                b.receive(now, A.parse().unwrap(), &packet[..length]);
-                sent += 1;
+            for (at, slice) in slices(tick(n)) {
+                while sent * 20_000 * 1_000_000 <= at.as_micros() as u64 * (1_000_000 + ppm).unsigned_abs() {
+                    sine.fill(&mut frame);
+                    let length = a.push(tick(sent), &frame, &mut packet);
+                    b.receive(at, A.parse().unwrap(), &packet[..length]);
+                    sent += 1;
+                }
+                b.pull(at, slice_of(&mut frame, slice));
             }
-            b.pull(now, &mut frame);
         }
         let figures = b.figures();
         assert_eq!((figures.concealed, figures.late, figures.lost), (0, 0, 0), "{ppm} ppm: {figures:?}");
@@ -217,14 +237,10 @@ fn delay_grows_with_jitter_and_shrinks_when_it_is_over() {
             sine.fill(&mut frame);
             let length = a.push(tick(n), &frame, &mut packet);
             network.send(tick(n), &packet[..length]);
-            let now = tick(n) + Duration::from_millis(11);
-            for (at, packet) in network.arrived(now) {
-                b.receive(at, A.parse().unwrap(), &packet);
-            }
             if n < 250 {
                 shaken = shaken.max(b.figures().buffer_ms);
             }
-            b.pull(now, &mut frame);
+            network.hear(&mut b, tick(n), &mut frame);
         }
         let figures = b.figures();
         assert!(shaken >= 60.0, "{codec:?}: {shaken}");
@@ -257,7 +273,7 @@ fn packets_of_other_lengths_play_whole() {
                 sent_ticks += payload.len();
                 sequence += 1;
             }
-            b.pull(tick(n as u64) + Duration::from_millis(19), &mut frame);
+            hear(&mut b, tick(n as u64), &mut frame);
             loud += usize::from(level_dbfs(&frame) > -30.0);
         }
         assert!(loud >= 190, "{} ms: {loud} of 200 frames sound", 10 * frames_in_packet);
@@ -342,7 +358,7 @@ fn a_new_ssrc_and_a_new_codec_play_at_once() {
             sine.fill(&mut frame);
             let length = a.push(tick(n), &frame, &mut packet);
             b.receive(tick(n), A.parse().unwrap(), &packet[..length]);
-            b.pull(tick(n) + Duration::from_millis(19), &mut frame);
+            hear(&mut b, tick(n), &mut frame);
             quiet += usize::from(level_dbfs(&frame) < -40.0);
             n += 1;
         }
@@ -374,7 +390,7 @@ fn a_forwarded_stream_keeps_its_gaps_and_follows_our_own_sound() {
         let read = rtp::read(&onward[..length]).unwrap();
         seen.push((read.sequence, read.timestamp));
         phone.receive(tick(n), A.parse().unwrap(), &onward[..length]);
-        phone.pull(tick(n) + Duration::from_millis(19), &mut frame);
+        hear(&mut phone, tick(n), &mut frame);
     }
     let (sequence, timestamp) = seen[0];
     for (at, (s, t)) in seen.iter().enumerate() {
@@ -420,7 +436,7 @@ fn a_flood_of_garbage_from_the_right_place_is_survived() {
             let length = random.next_u32() as usize % bytes.len();
             b.receive(tick(n), A.parse().unwrap(), &bytes[..length]);
         }
-        b.pull(tick(n), &mut frame);
+        hear(&mut b, tick(n), &mut frame);
     }
     assert!(b.figures().buffer_ms <= 640.0);
 }
@@ -442,7 +458,7 @@ fn comfort_noise_is_no_loss_and_no_refusal() {
         };
         let length = rtp::write(&mut packet, &head);
         b.receive(tick(n.into()), A.parse().unwrap(), &packet[..length]);
-        b.pull(tick(n.into()) + Duration::from_millis(19), &mut frame);
+        hear(&mut b, tick(n.into()), &mut frame);
     }
     assert_eq!((b.figures().lost, b.figures().refused, b.figures().packets), (0, 0, 50));
 }
@@ -487,10 +503,7 @@ mod covered {
                 sine.fill(&mut frame);
                 let length = a.push(tick(n), &frame, &mut packet);
                 network.send(tick(n), &packet[..length]);
-                for (at, packet) in network.arrived(tick(n)) {
-                    b.receive(at, A.parse().unwrap(), &packet);
-                }
-                b.pull(tick(n), &mut frame);
+                network.hear(&mut b, tick(n), &mut frame);
                 heard.extend(frame);
             }
             let level = level_dbfs(&heard[25 * FRAME..]);
@@ -520,7 +533,7 @@ mod covered {
                     b.receive(tick(n), from.parse().unwrap(), &bad);
                 }
                 b.receive(tick(n), A.parse().unwrap(), &packet[..length]);
-                b.pull(tick(n) + Duration::from_millis(19), &mut frame);
+                hear(&mut b, tick(n), &mut frame);
                 loud += usize::from(level_dbfs(&frame) > -20.0);
             }
             let figures = b.figures();
@@ -611,7 +624,7 @@ mod covered {
             lot_in.count(&mut admitted);
             let length = lot_out.forward(tick(n), &admitted, &mut onward);
             phone.receive(tick(n), A.parse().unwrap(), &onward[..length]);
-            phone.pull(tick(n) + Duration::from_millis(19), &mut frame);
+            hear(&mut phone, tick(n), &mut frame);
         }
         assert_eq!((phone.figures().packets, phone.figures().forged), (100, 0));
         assert!(level_dbfs(&frame) > -20.0);
