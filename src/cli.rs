@@ -1,7 +1,7 @@
 //! The commands of the binary: arguments in, an exit code out.
 
 use crate::app::control::{self, Verb, client};
-use crate::app::{check, console, dialects, doctor, history, import, log, lot, lot_keeper, trace};
+use crate::app::{check, console, dialects, doctor, history, import, log, lot, lot_keeper, trace, wallboard};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -18,8 +18,8 @@ use tracing_appender::non_blocking::NonBlockingBuilder;
 #[derive(Parser)]
 #[command(version, about, after_help = EXAMPLES)]
 struct Cli {
-    /// The console's configuration file.
-    #[arg(long, value_name = "FILE", env = crate::config::paths::CONFIG_VARIABLE)]
+    /// The configuration file: the console's (else PARKDECK_CONFIG names it), or the lot's with `lot`.
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
@@ -32,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   parkdeck check                      is the configuration right?
   parkdeck doctor                     is the server's, too? Registers, and makes a test call if you agree
   parkdeck lot --config lot.toml      a park server for a small office
+  parkdeck wallboard                  who waits where, large, for a screen on the wall
   parkdeck status                     what is on the board of the running console
   parkdeck call 101                   have it call somebody; also answer, park, retrieve, transfer …
   parkdeck report --since yesterday   what the shift was like";
@@ -57,13 +58,9 @@ enum Command {
         silent: bool,
     },
     /// The park server alone.
-    #[command(args_conflicts_with_subcommands = true)]
     Lot {
         #[command(subcommand)]
         task: Option<LotTask>,
-        /// Its configuration file.
-        #[arg(long = "config", value_name = "FILE", id = "lot_config")]
-        config: Option<PathBuf>,
     },
     /// Read every configuration file strictly and say what is wrong.
     Check {
@@ -152,6 +149,13 @@ enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Show the running console's slots and waits large, for a whole room. It can do nothing; callers are masked
+    /// (`[wallboard] callers`).
+    Wallboard {
+        /// Those of a running demo.
+        #[arg(long)]
+        demo: bool,
+    },
     /// Have the running console call somebody.
     Call {
         /// Number or address.
@@ -236,11 +240,7 @@ enum LotTask {
         files: Vec<PathBuf>,
     },
     /// Have the running lot read its configuration again; a bad one is refused, and the old one runs on.
-    Reload {
-        /// Its configuration file.
-        #[arg(long = "config", value_name = "FILE", id = "reload_config")]
-        config: Option<PathBuf>,
-    },
+    Reload,
 }
 
 const IMPORT_EXAMPLE: &str = "Example:
@@ -295,20 +295,22 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
-    let named = cli.config.map(std::ffi::OsString::from);
-    let paths = Paths::find(|name| match name {
-        crate::config::paths::CONFIG_VARIABLE => named.clone(),
-        name => std::env::var_os(name),
+    let config = cli.config;
+    // Of the two files that there are, `--config` names the one that the command is about.
+    let named = config.clone().filter(|_| !matches!(cli.command, Some(Command::Lot { .. })));
+    let paths = Paths::find(|name| match (name, &named) {
+        (crate::config::paths::CONFIG_VARIABLE, Some(named)) => Some(named.clone().into()),
+        (name, _) => std::env::var_os(name),
     })
     .ok_or_else(|| eyre!("there is no home directory to keep files in"))?;
     match cli.command {
         None => board(&paths),
         Some(Command::Demo { seed, silent }) => {
             let _log = log_to(&paths.log, "info");
-            demo::run(seed, silent, Some(paths.log.clone()))?;
+            demo::run(seed, silent, Some(control::demo_socket(&paths.state)), Some(paths.log.clone()))?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Lot { task: Some(LotTask::Import { files }), .. }) => {
+        Some(Command::Lot { task: Some(LotTask::Import { files }) }) => {
             let imported = import::read(&files)?;
             say(&imported.toml)?;
             for remark in &imported.remarks {
@@ -316,13 +318,13 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Lot { config, task: None }) => {
+        Some(Command::Lot { task: None }) => {
             let file = config.unwrap_or(paths.lot_config);
             log_to_stderr(lot::read(&file).map(|config| config.log.format).unwrap_or_default());
             lot::run(&file, &paths.state)?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Lot { task: Some(LotTask::Reload { config }), .. }) => {
+        Some(Command::Lot { task: Some(LotTask::Reload) }) => {
             lot_keeper::reload(&config.unwrap_or(paths.lot_config), &paths.state)?;
             say("reloaded\n")?;
             Ok(ExitCode::SUCCESS)
@@ -366,6 +368,7 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             history::shift(&paths.journal, &which.wish(None, false), &mut std::io::stdout().lock())?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Wallboard { demo }) => wallboard(&paths, demo),
         Some(Command::Status { json, watch }) => status(&paths, json, watch),
         Some(Command::Call { to }) => tell(&paths, |_| Ok(Verb::Dial { to })),
         Some(Command::Open { link }) => tell(&paths, |_| Ok(Verb::Offer { to: link })),
@@ -425,6 +428,19 @@ fn status(paths: &Paths, json: bool, watch: bool) -> color_eyre::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
+/// Shows the running console's slots and waits.
+fn wallboard(paths: &Paths, demo: bool) -> color_eyre::Result<ExitCode> {
+    let config = match load::console(&paths.config) {
+        Ok(config) => Some(config),
+        Err(LoadError::Absent { .. }) if !paths.config_is_named => None,
+        Err(error) => return Err(error.into()),
+    };
+    let socket = if demo { control::demo_socket(&paths.state) } else { control::socket(&paths.state) };
+    let start = wallboard::Start::new(socket, config.as_ref(), &paths.config, paths.log.clone());
+    wallboard::run(&start)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn say(text: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(text.as_bytes())
 }
@@ -464,8 +480,10 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
         journal: Some(paths.journal.clone()),
         socket: Some(control::socket(&paths.state)),
         themes: Some(base.join("themes")),
+        config_file: Some(paths.config.clone()),
         log: Some(log),
         greeting: None,
+        tour: false,
     };
     console::run(start)?;
     Ok(ExitCode::SUCCESS)

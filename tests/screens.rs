@@ -13,5 +13,7 @@ mod people;
 mod pictures;
 #[path = "screens/promises.rs"]
 mod promises;
+#[path = "screens/settings.rs"]
+mod settings;
 #[path = "screens/team.rs"]
 mod team;

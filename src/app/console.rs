@@ -1,19 +1,22 @@
 //! The console's event loop: one `select!`, one order of events. The engine decides, this loop only carries.
 
+mod adopt;
+
 use super::ami::Interfaces;
 use super::control::{Asked, Reply, Server, Verb, View};
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::hooks::Hooks;
+use super::keeping::Keeping;
 use super::people::{People, Sources};
 use super::records::Records;
-use super::screen::{self, ScreenLink};
+use super::screen::{self, BoardLink, Keyed, ScreenLink};
 use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
 use super::settings::{first_desk, phone_configs, recordings, start_sound};
 use super::theme::{fitted, theme};
 use super::trace::{self, Recorder};
 use crate::config::{self, Config};
 use crate::console::{Console, Keymap};
-use crate::desk::{Command, Desk, History, LineId, Notice, Severity};
+use crate::desk::{Command, Desk, History, KeyTimes, LineId, ListedDevice, Notice, Severity};
 use crate::dialect::Dialect;
 use crate::io::clock::Clock;
 use crate::io::net::{Net, NetEvent};
@@ -25,7 +28,7 @@ use crate::sip::{Peer, Secured, Transport};
 use color_eyre::eyre::{Context, eyre};
 use secrecy::SecretString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -63,10 +66,15 @@ pub struct Start {
     pub journal: Option<PathBuf>,
     /// The folder of the user's own themes.
     pub themes: Option<PathBuf>,
+    /// The file that the configuration was read from; `None`: there is none (the demo), and what is changed on the board
+    /// lasts until the end.
+    pub config_file: Option<PathBuf>,
     /// Where stray output goes while the screen is up.
     pub log: Option<PathBuf>,
     /// Said in the first seconds.
     pub greeting: Option<String>,
+    /// Begin with the first day's tour.
+    pub tour: bool,
 }
 
 /// Runs the console until the operator leaves. Blocks.
@@ -86,20 +94,25 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config, &start.dialects)));
     let notify = screen::terminal_notify(start.config.outside.notify);
     let clock = Clock::start();
-    let people = People::start(Sources {
-        directory: start.config.directory.clone(),
-        password: start.ldap_password.clone(),
-        tls: start.config.tls.clone(),
-        people: start.config.people.clone(),
-        base: start.base.clone().unwrap_or_default(),
-    });
+    let sources = sources(&start.config, start.ldap_password.clone(), start.base.as_deref());
+    let people = People::start(sources);
     let directory = people.directory.clone();
     let (calls, history) = watch::channel(Arc::new(History::default()));
-    let console = Console::new(keymap);
+    let file = start.config_file.clone();
+    let keeping = Keeping::start(start.config.clone(), start.ldap_password.clone(), file.clone());
+    let (adopted, config) = watch::channel(Arc::new(start.config.clone()));
+    let changes = keeping.changes.clone();
+    let board = BoardLink { config, changes, themes: start.themes.clone(), file };
+    let mut console = Console::new(keymap);
+    if start.tour {
+        console.begin_tour();
+    }
     let thread = std::thread::Builder::new().name("screen".into()).spawn(move || {
-        screen::run(screen, console, &theme, ScreenLink { desk, directory, history, commands, notify, clock })
+        let link = ScreenLink { desk, directory, history, commands, notify, clock };
+        screen::run(screen, console, theme, link, board)
     })?;
-    let served = runtime.block_on(Carrier::serve(start, clock, signals, commanded, shown, people, calls));
+    let board = Board { commanded, shown, calls, adopted, keeping };
+    let served = runtime.block_on(Carrier::serve(start, clock, signals, board, people));
     // A name that is still being looked up must not keep us.
     runtime.shutdown_background();
     // Here and not in the screen's thread: that one may be stuck in a terminal that no longer reads.
@@ -110,6 +123,17 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
         false => Ok(()),
     };
     served.and(drawn.wrap_err("the terminal could not be drawn on"))
+}
+
+/// What the directory is made of.
+fn sources(config: &Config, password: Option<SecretString>, base: Option<&Path>) -> Sources {
+    Sources {
+        directory: config.directory.clone(),
+        password,
+        tls: config.tls.clone(),
+        people: config.people.clone(),
+        base: base.unwrap_or(Path::new("")).to_owned(),
+    }
 }
 
 fn ended_within<T>(thread: &std::thread::JoinHandle<T>, patience: Duration) -> bool {
@@ -138,6 +162,20 @@ async fn next_asked(control: &mut Option<Server>) -> Asked {
     }
 }
 
+/// The engine's ends of what it shares with the board.
+struct Board {
+    /// What the operator says.
+    commanded: mpsc::Receiver<Keyed>,
+    /// Where the desk is shown.
+    shown: watch::Sender<Arc<Desk>>,
+    /// Where the calls of these days are shown.
+    calls: watch::Sender<Arc<History>>,
+    /// Where the configuration in force is shown.
+    adopted: watch::Sender<Arc<Config>>,
+    /// Who keeps it.
+    keeping: Keeping,
+}
+
 /// Carries bytes, commands and reports to the engine and its answers away.
 struct Carrier {
     engine: Engine,
@@ -157,6 +195,18 @@ struct Carrier {
     records: Records,
     hooks: Hooks,
     control: Option<Server>,
+    /// The configuration in force, where it is shown, and who keeps it.
+    config: Arc<Config>,
+    adopted: watch::Sender<Arc<Config>>,
+    keeping: Keeping,
+    base: Option<PathBuf>,
+    /// Sound devices are being looked for.
+    listing: JoinSet<Vec<ListedDevice>>,
+    /// How long keys took to the packets that they caused.
+    key_times: KeyTimes,
+    /// Whether it was night by the configured hours when they were last looked at, and when they are looked at next.
+    night_by_hours: Option<bool>,
+    hours_due: Moment,
     /// The newest notice that watchers were told of.
     told: Option<Notice>,
     leaving: Option<Moment>,
@@ -167,11 +217,10 @@ impl Carrier {
         start: Start,
         clock: Clock,
         mut signals: Signals,
-        mut commanded: mpsc::Receiver<Command>,
-        shown: watch::Sender<Arc<Desk>>,
+        board: Board,
         people: People,
-        calls: watch::Sender<Arc<History>>,
     ) -> color_eyre::Result<()> {
+        let Board { mut commanded, shown, calls, adopted, keeping } = board;
         let found = tokio::select! {
             found = find_servers(&start.config, first_desk(&start.config, &start.dialects), &clock, &mut commanded, &shown) => found,
             () = signals.come() => None,
@@ -225,7 +274,7 @@ impl Carrier {
         };
         let network = start.config.network.clone();
         let ami = Interfaces::new(&start.config, start.ami_secrets);
-        let (accounts, lookups) = (start.config.accounts, JoinSet::new());
+        let (accounts, lookups) = (start.config.accounts.clone(), JoinSet::new());
         let mut carrier = Self {
             engine,
             net,
@@ -243,6 +292,14 @@ impl Carrier {
             records: opened.records,
             hooks,
             control,
+            config: Arc::new(start.config),
+            adopted,
+            keeping,
+            base: start.base,
+            listing: JoinSet::new(),
+            key_times: KeyTimes::default(),
+            night_by_hours: None,
+            hours_due: Moment::ZERO,
             told: None,
             leaving: None,
         };
@@ -256,14 +313,15 @@ impl Carrier {
     async fn run(
         &mut self,
         mut signals: Signals,
-        mut commanded: mpsc::Receiver<Command>,
+        mut commanded: mpsc::Receiver<Keyed>,
         heard: Arc<Notify>,
     ) -> color_eyre::Result<()> {
         #[cfg(debug_assertions)]
         panic_on_request("engine");
         while self.leaving.is_none_or(|until| self.clock.now() < until) {
-            let wake =
-                [self.engine.next_wake(), self.ami.next_wake(), self.leaving].into_iter().flatten().min();
+            self.follow_the_hours();
+            let wakes = [self.engine.next_wake(), self.ami.next_wake(), self.leaving, self.hours_wake()];
+            let wake = wakes.into_iter().flatten().min();
             let wake = wake.map(|at| tokio::time::Instant::from_std(self.clock.instant(at)));
             let sleep = async {
                 match wake {
@@ -274,7 +332,7 @@ impl Carrier {
             tokio::select! {
                 biased;
                 command = commanded.recv() => match command {
-                    Some(command) => self.engine.obey(self.clock.now(), command),
+                    Some(keyed) => self.obey(keyed),
                     // The screen's thread is gone: nobody can see the calls any more.
                     None => self.leave(),
                 },
@@ -291,6 +349,10 @@ impl Carrier {
                 }
                 event = self.ami.next() => self.ami.take(self.clock.now(), event),
                 Some(found) = self.lookups.join_next() => self.take_servers(found).await,
+                Some(news) = self.keeping.news.recv() => self.take_news(news),
+                Some(listed) = self.listing.join_next() => {
+                    self.engine.devices_listed(self.clock.now(), listed.unwrap_or_default());
+                }
                 () = sleep => {
                     self.engine.wake(self.clock.now());
                     self.ami.wake(self.clock.now());
@@ -305,6 +367,18 @@ impl Carrier {
         // What was said last goes out before the connections end.
         tokio::join!(self.net.finish(), self.ami.finish());
         Ok(())
+    }
+
+    /// Does what the operator said. What goes out at once, the key has caused: all else was sent before.
+    fn obey(&mut self, keyed: Keyed) {
+        self.engine.obey(self.clock.now(), keyed.command);
+        if self.send() > 0 {
+            let now = self.clock.now();
+            self.key_times.add(now.saturating_sub(keyed.at));
+            if let Some(figures) = self.key_times.figures() {
+                self.engine.keys_timed(now, figures);
+            }
+        }
     }
 
     /// Takes what the network brought and what waits behind it.
@@ -449,6 +523,7 @@ impl Carrier {
             match deed {
                 Deed::SaveMemory => self.save(),
                 Deed::FindServers(line) => self.look_up(line, Duration::ZERO),
+                Deed::ListDevices => self.list_devices(),
                 Deed::Leave => self.leave(),
             }
         }
@@ -459,8 +534,11 @@ impl Carrier {
         self.show();
     }
 
-    fn send(&mut self) {
+    /// Sends what the engine has to send; how many messages that were.
+    fn send(&mut self) -> usize {
+        let mut sent = 0;
         while let Some(transmit) = self.engine.poll_transmit() {
+            sent += 1;
             if let Some(trace) = &mut self.trace {
                 trace.sent(&self.clock, &transmit);
             }
@@ -472,6 +550,7 @@ impl Carrier {
             }
             self.net.close(peer);
         }
+        sent
     }
 
     /// Puts the desk where the screen finds it, if anything but the time has changed: most datagrams, timers and sound

@@ -5,7 +5,8 @@ use super::announce;
 use super::sound::{self, SoundDirector};
 use crate::ami::Fact;
 use crate::desk::{
-    CallId, Command, Desk, Effect, Entry, Event, Known, LineId, Notice, ParkedCall, Severity, SoundState,
+    CallId, Command, Desk, Effect, Entry, Event, KeyToWire, Known, LineId, ListedDevice, Notice, ParkedCall,
+    Settings, Severity, SoundDeed, SoundState,
 };
 use crate::dialect::{PhoneConfig, Said, Switchboard};
 use crate::directory::Directory;
@@ -25,6 +26,8 @@ pub enum Deed {
     SaveMemory,
     /// Look up where the server of this line is, and tell it with [`Engine::set_servers`].
     FindServers(LineId),
+    /// Find out which sound devices there are, and tell with [`Engine::devices_listed`].
+    ListDevices,
     /// End the program.
     Leave,
 }
@@ -188,6 +191,23 @@ impl Engine {
         self.learn(now, Event::SoundChanged(sound));
     }
 
+    /// The sound devices there are.
+    pub fn devices_listed(&mut self, now: Moment, devices: Vec<ListedDevice>) {
+        self.learn(now, Event::DevicesListed(devices));
+        self.settle(now);
+    }
+
+    /// Another configuration, as far as the desk takes it over while it runs.
+    pub fn settings_changed(&mut self, now: Moment, settings: Settings) {
+        self.learn(now, Event::SettingsChanged(settings));
+        self.settle(now);
+    }
+
+    /// How long keys took to the packets that they caused.
+    pub fn keys_timed(&mut self, now: Moment, figures: KeyToWire) {
+        self.learn(now, Event::KeysTimed(figures));
+    }
+
     /// Another directory: everybody on the board is named anew.
     pub fn set_directory(&mut self, now: Moment, directory: Arc<Directory>) {
         self.learn(now, Event::DirectoryChanged { people: directory.len() });
@@ -267,6 +287,7 @@ impl Engine {
             match effect {
                 Effect::SaveMemory => self.deeds.push_back(Deed::SaveMemory),
                 Effect::Leave => self.deeds.push_back(Deed::Leave),
+                Effect::Sound(SoundDeed::ListDevices) => self.deeds.push_back(Deed::ListDevices),
                 Effect::Sound(deed) => self.sound.perform(deed),
                 Effect::Announce { call, slot } => self.announce(now, call, &slot),
                 effect => {
@@ -301,9 +322,10 @@ impl Engine {
     fn line_of(&self, effect: &Effect) -> LineId {
         match effect {
             Effect::AskLamp(slot) | Effect::TellNote { slot, .. } => slot.line,
-            Effect::TellTeam { line, .. } | Effect::SendMessage { line, .. } | Effect::Page { line, .. } => {
-                *line
-            }
+            Effect::TellTeam { line, .. }
+            | Effect::SendMessage { line, .. }
+            | Effect::Page { line, .. }
+            | Effect::Register { line } => *line,
             effect => {
                 effect.call().and_then(|call| self.desk.call(call)).map_or(LineId::default(), |c| c.line)
             }

@@ -47,11 +47,14 @@ impl Hooks {
         }
     }
 
+    /// Those of another configuration from now on. What was told already isn't told again.
+    pub fn renew(&mut self, outside: &Outside) {
+        self.programs.clone_from(&outside.hooks);
+        self.notify = outside.notify == Notify::NotifySend;
+    }
+
     /// Runs what is wanted for what is new.
     pub fn take(&mut self, entries: &[Entry]) {
-        if self.programs.is_empty() && !self.notify {
-            return;
-        }
         for entry in entries {
             for event in self.events(entry) {
                 if let Some(program) = self.programs.get(&event) {

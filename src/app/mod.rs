@@ -11,6 +11,7 @@ pub mod engine;
 pub mod history;
 mod hooks;
 pub mod import;
+mod keeping;
 pub mod log;
 pub mod lot;
 pub mod lot_keeper;
@@ -23,5 +24,6 @@ mod settings;
 pub mod sound;
 mod theme;
 pub mod trace;
+pub mod wallboard;
 
 pub use engine::{Deed, Engine};

@@ -11,8 +11,10 @@ use crate::parking::{Identity, Text};
 use secrecy::{ExposeSecret, SecretString};
 use std::fs::{File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{mpsc, watch};
 
@@ -43,25 +45,33 @@ pub struct People {
     pub directory: watch::Receiver<Arc<Directory>>,
     /// For the operator, a line each.
     pub complaints: mpsc::Receiver<String>,
+    sources: Sender<Sources>,
 }
 
 impl People {
-    /// Begins to read. The thread ends when both ends of this are gone.
+    /// Begins to read. The thread ends when this is gone.
     pub fn start(sources: Sources) -> Self {
         let (tell, directory) = watch::channel(Arc::new(Directory::default()));
         let (complain, complaints) = mpsc::channel(COMPLAINTS_MAX);
         let keeper =
             Keeper { sources, tell, complain, stamps: Vec::new(), from_server: Vec::new(), due: None };
-        let thread = std::thread::Builder::new().name("directory".into()).spawn(move || keeper.run());
+        let (renew, renewed) = std::sync::mpsc::channel();
+        let thread = std::thread::Builder::new().name("directory".into()).spawn(move || keeper.run(&renewed));
         if let Err(error) = thread {
             tracing::error!(%error, "the directory's thread");
         }
-        Self { directory, complaints }
+        Self { directory, complaints, sources: renew }
+    }
+
+    /// Reads it from elsewhere from now on. What was known stays until that is read.
+    pub fn renew(&self, sources: Sources) {
+        // Without its thread there is no directory, which was said.
+        let _ = self.sources.send(sources);
     }
 }
 
 /// A file as it was when it was last read.
-type Stamp = Option<(SystemTime, u64)>;
+pub(super) type Stamp = Option<(SystemTime, u64, u64)>;
 
 struct Keeper {
     sources: Sources,
@@ -74,8 +84,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn run(mut self) {
-        let watched = !self.sources.directory.files.is_empty() || self.sources.directory.ldap.is_some();
+    fn run(mut self, renewed: &Receiver<Sources>) {
         let mut first = true;
         loop {
             let asked = self.ask_server();
@@ -85,10 +94,24 @@ impl Keeper {
                 self.read(first);
                 first = false;
             }
-            if !watched || self.tell.is_closed() {
+            if self.tell.is_closed() {
                 return;
             }
-            std::thread::sleep(LOOK);
+            // Where there is nothing to look at, it waits for other sources.
+            let directory = &self.sources.directory;
+            let watched = !directory.files.is_empty() || directory.ldap.is_some();
+            let renewed = match watched {
+                true => renewed.recv_timeout(LOOK),
+                false => renewed.recv().map_err(RecvTimeoutError::from),
+            };
+            match renewed {
+                Ok(sources) => {
+                    (self.sources, first) = (sources, true);
+                    (self.from_server, self.due) = (Vec::new(), None);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 
@@ -199,9 +222,10 @@ fn name(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn stamp(file: &Path) -> Stamp {
+pub(super) fn stamp(file: &Path) -> Stamp {
     let told: Metadata = std::fs::metadata(file).ok()?;
-    Some((told.modified().ok()?, told.len()))
+    // Another file under the same name may be as long, and come from the same moment.
+    Some((told.modified().ok()?, told.len(), told.ino()))
 }
 
 /// Reads one directory file.

@@ -2,17 +2,21 @@
 //! this thread, never a call.
 
 use super::records::wall_ms;
-use crate::config;
+use super::theme::{fitted, names, theme};
+use crate::config::{self, Change, Config};
 use crate::console::{self, Console, Theme};
 use crate::desk::{Command, Desk, History};
 use crate::directory::Directory;
 use crate::io::clock::Clock;
 use crate::io::terminal::{Notify, Screen};
+use crate::parking::Moment;
 use crossterm::event::{Event, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use jiff::tz::TimeZone;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -25,11 +29,32 @@ pub struct ScreenLink {
     /// The newest calls.
     pub history: watch::Receiver<Arc<History>>,
     /// Where commands go. Bounded: keys pressed while the engine is stuck are dropped, not hoarded.
-    pub commands: mpsc::Sender<Command>,
+    pub commands: mpsc::Sender<Keyed>,
     /// How the desktop is told of a ringing call.
     pub notify: Notify,
     /// The engine's clock: waits count on between its words.
     pub clock: Clock,
+}
+
+/// A command, and when the key was pressed that gave it.
+#[derive(Clone, Debug)]
+pub struct Keyed {
+    /// What the operator said.
+    pub command: Command,
+    /// When this program had the key in hand.
+    pub at: Moment,
+}
+
+/// What the board alone needs besides: the configuration, and how to change it.
+pub struct BoardLink {
+    /// The configuration in force.
+    pub config: watch::Receiver<Arc<Config>>,
+    /// What the operator changes of it.
+    pub changes: SyncSender<Change>,
+    /// The folder of the user's own themes.
+    pub themes: Option<PathBuf>,
+    /// Where changes are kept; `None`: they last until the end.
+    pub file: Option<PathBuf>,
 }
 
 /// How often at most the picture is drawn in the long run.
@@ -54,18 +79,78 @@ impl Pace {
 ///
 /// # Errors
 /// When the terminal can't be drawn on.
-pub fn run(mut screen: Screen, mut console: Console, theme: &Theme, link: ScreenLink) -> io::Result<()> {
+pub fn run(
+    mut screen: Screen,
+    mut console: Console,
+    theme: Theme,
+    link: ScreenLink,
+    board: BoardLink,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(&mut screen, &mut console, theme, link))
+    let worn = board.config.borrow().screen.theme.clone();
+    let mut look = Look { theme, worn, board };
+    console.configure(Arc::clone(&look.board.config.borrow_and_update()), look.board.file.is_some());
+    runtime.block_on(serve(&mut screen, &mut console, &mut look, link))
+}
+
+/// The theme that is worn, and where others come from.
+struct Look {
+    theme: Theme,
+    /// Its name.
+    worn: Option<String>,
+    board: BoardLink,
+}
+
+impl Look {
+    /// Wears the theme that the console shows now: the configured one, or one that is tried on.
+    fn dress(&mut self, console: &mut Console, now: Moment) {
+        let wanted = console.theme_shown();
+        if wanted == self.worn.as_deref() {
+            return;
+        }
+        let wanted = wanted.map(str::to_owned);
+        match theme(wanted.as_deref(), self.board.themes.as_deref()) {
+            Ok(theme) => self.theme = fitted(theme),
+            Err(error) => console.show_hint(now, &error.to_string()),
+        }
+        self.worn = wanted;
+    }
+
+    /// Takes over another configuration.
+    fn adopt(&mut self, console: &mut Console, screen: &mut Screen, now: Moment) -> io::Result<Notify> {
+        let config = Arc::clone(&self.board.config.borrow_and_update());
+        screen.set_mouse(config.screen.mouse)?;
+        let notify = terminal_notify(config.outside.notify);
+        console.configure(config, self.board.file.is_some());
+        // Its file may be another one under the same name.
+        self.worn = None;
+        if console.theme_shown().is_none() {
+            self.theme = fitted(Theme::named("dark").unwrap_or_default());
+        }
+        self.dress(console, now);
+        Ok(notify)
+    }
+
+    /// What the operator changed goes to whoever keeps the configuration; and a list of themes to whoever opens it.
+    fn pass_on(&self, console: &mut Console, now: Moment) {
+        for change in console.take_changes() {
+            if self.board.changes.try_send(change).is_err() {
+                console.show_hint(now, "the disk is slow: that change was not kept");
+            }
+        }
+        if console.wants_themes() {
+            console.set_themes(names(self.board.themes.as_deref()));
+        }
+    }
 }
 
 async fn serve(
     screen: &mut Screen,
     console: &mut Console,
-    theme: &Theme,
+    look: &mut Look,
     link: ScreenLink,
 ) -> io::Result<()> {
-    let ScreenLink { mut desk, mut directory, mut history, commands, notify, clock } = link;
+    let ScreenLink { mut desk, mut directory, mut history, commands, mut notify, clock } = link;
     let mut keys = EventStream::new();
     let mut seen = newest(&mut desk);
     let mut pace = Pace { next: Duration::ZERO };
@@ -85,7 +170,9 @@ async fn serve(
             console.set_clock(&local_time());
             console.set_wall(wall_ms(), TimeZone::system());
             console.set_area(screen.size()?.into());
-            screen.draw(|frame| console::draw(frame, &seen, console, theme))?;
+            look.dress(console, now);
+            console.follow(&seen);
+            screen.draw(|frame| console::draw(frame, &seen, console, &look.theme))?;
             #[cfg(debug_assertions)]
             super::console::panic_on_request("screen");
             pace.drawn(now);
@@ -99,6 +186,7 @@ async fn serve(
                     // A key means what the picture showed when it was pressed.
                     seen.now = clock.now();
                     take_key(console, &seen, &event, screen, &commands)?;
+                    look.pass_on(console, seen.now);
                     due = true;
                 }
                 // The terminal is gone: the engine hears of it when `commands` closes.
@@ -114,6 +202,10 @@ async fn serve(
             Ok(()) = directory.changed() => console.set_directory(Arc::clone(&directory.borrow_and_update())),
             Ok(()) = history.changed() => {
                 console.set_history(Arc::clone(&history.borrow_and_update()));
+                due = true;
+            }
+            Ok(()) = look.board.config.changed() => {
+                notify = look.adopt(console, screen, clock.now())?;
                 due = true;
             }
             () = tokio::time::sleep(wait) => due = true,
@@ -146,7 +238,7 @@ fn take_key(
     desk: &Desk,
     event: &Event,
     screen: &mut Screen,
-    commands: &mpsc::Sender<Command>,
+    commands: &mpsc::Sender<Keyed>,
 ) -> io::Result<()> {
     let said = match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => console.key(desk, *key),
@@ -162,7 +254,7 @@ fn take_key(
     };
     for command in said {
         // Full only while the engine is stuck; then the key is lost and the screen shows that nothing happened.
-        let _ = commands.try_send(command);
+        let _ = commands.try_send(Keyed { command, at: desk.now });
     }
     if let Some(text) = console.copy_request() {
         screen.copy(&text)?;

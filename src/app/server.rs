@@ -1,7 +1,8 @@
 //! The way to the servers: found by name, bound towards, tried again until it works; and the signals that end the wait.
 
+use super::screen::Keyed;
 use crate::config::{self, Account, Config, Proxy, Server, Tls, TransportChoice};
-use crate::desk::{Command, Desk, Effect, Event, LineId};
+use crate::desk::{Desk, Effect, Event, LineId};
 use crate::io::clock::{Clock, entropy};
 use crate::io::names::{self, Wanted};
 use crate::io::net::{self, Net, NetOptions};
@@ -49,7 +50,7 @@ pub(super) async fn find_servers(
     config: &Config,
     mut desk: Desk,
     clock: &Clock,
-    commanded: &mut mpsc::Receiver<Command>,
+    commanded: &mut mpsc::Receiver<Keyed>,
     shown: &watch::Sender<Arc<Desk>>,
 ) -> Option<Found> {
     loop {
@@ -79,11 +80,11 @@ pub(super) async fn find_servers(
 async fn leave_asked(
     desk: &mut Desk,
     clock: &Clock,
-    commanded: &mut mpsc::Receiver<Command>,
+    commanded: &mut mpsc::Receiver<Keyed>,
     shown: &watch::Sender<Arc<Desk>>,
 ) {
     // No more commands: the screen's thread is gone.
-    while let Some(command) = commanded.recv().await {
+    while let Some(Keyed { command, .. }) = commanded.recv().await {
         let now = clock.now();
         for effect in desk.obey(now, command) {
             match effect {

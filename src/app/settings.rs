@@ -1,11 +1,11 @@
 //! The configuration in the words of desk, phone and sound.
 
 use crate::config::{self, Config};
-use crate::desk::{Desk, LotId, NewLine, NewLot, PageGroup, Routes};
+use crate::desk::{Desk, LotId, NewLine, NewLot, PageGroup, Routes, Settings, SoundRole};
 use crate::dialect::{Dialect, MediaSecurity, PhoneConfig};
 use crate::io::clock::{entropy, key_entropy};
 use crate::io::sound::{Device, Driver, Format, MediaEngine, MediaHandle, Recordings, SoundOptions};
-use crate::media::Country;
+use crate::media::{self, Country};
 use crate::parking::{Identity, Text};
 use crate::sip::digest::Algorithm;
 use crate::sip::message::{NameAddr, Uri};
@@ -43,9 +43,8 @@ pub(super) fn first_desk(config: &Config, dialects: &[Dialect]) -> Desk {
         }
     };
     let mut desk = Desk::with_lines(config.accounts.iter().zip(dialects).map(line));
-    desk.people.clone_from(&config.people);
-    desk.waiting_tone = config.sound.waiting_tone;
-    desk.routes = routes(&config.calls);
+    let Settings { routes, people, waiting_tone } = desk_settings(config);
+    (desk.routes, desk.people, desk.waiting_tone) = (routes, people, waiting_tone);
     desk
 }
 
@@ -58,6 +57,34 @@ fn new_lot(dialect: &Dialect, id: LotId, lot: &config::Lot) -> NewLot {
         page: lot.page.as_ref().map(|page| PageGroup { number: page.to_string(), live: lot.page_live }),
         escalate_s: lot.escalate_s.clone(),
         comeback_prefix: lot.comeback_prefix.to_string(),
+    }
+}
+
+/// What the desk takes over while it runs.
+pub(super) fn desk_settings(config: &Config) -> Settings {
+    Settings {
+        routes: routes(&config.calls),
+        people: config.people.clone(),
+        waiting_tone: config.sound.waiting_tone,
+    }
+}
+
+/// The configured device for a role.
+pub(super) fn device(sound: &config::Sound, role: SoundRole) -> Device {
+    match (sound.enabled, sound.device(role)) {
+        (false, _) => Device::Off,
+        (true, Some(name)) => Device::Named(name.to_owned()),
+        (true, None) if role == SoundRole::SecondEar => Device::Off,
+        (true, None) => Device::Default,
+    }
+}
+
+/// By which sound system devices are reached.
+pub(super) fn driver(driver: config::Driver) -> Driver {
+    match driver {
+        config::Driver::Auto => Driver::Auto,
+        config::Driver::Pulse => Driver::Pulse,
+        config::Driver::System => Driver::Native,
     }
 }
 
@@ -120,11 +147,7 @@ pub(super) fn start_sound(
     other: Option<IpAddr>,
     heard: Arc<Notify>,
 ) -> (Option<MediaHandle>, Option<String>) {
-    let device = |name: &Option<String>| match name {
-        _ if !config.sound.enabled => Device::Off,
-        Some(name) => Device::Named(name.clone()),
-        None => Device::Default,
-    };
+    let device = |role| device(&config.sound, role);
     let options = SoundOptions {
         address: media_bind(address, config.network.address),
         // Which family the next server will be of is known only where we speak with this computer alone.
@@ -132,24 +155,20 @@ pub(super) fn start_sound(
         ports: config.network.rtp_ports.map(|(first, last)| first..=last),
         spare: SPARE_PORTS,
         streams_max: crate::desk::MAX_CALLS,
-        driver: match config.sound.driver {
-            config::Driver::Auto => Driver::Auto,
-            config::Driver::Pulse => Driver::Pulse,
-            config::Driver::System => Driver::Native,
-        },
-        microphone: device(&config.sound.headset_in),
-        headset: device(&config.sound.headset_out),
-        ringer: device(&config.sound.ringer),
-        second_ear: match &config.sound.second_ear {
-            Some(name) if config.sound.enabled => Device::Named(name.clone()),
-            _ => Device::Off,
-        },
+        driver: driver(config.sound.driver),
+        microphone: device(SoundRole::Microphone),
+        headset: device(SoundRole::Headset),
+        ringer: device(SoundRole::Ringer),
+        second_ear: device(SoundRole::SecondEar),
         country: country(config.sound.country.as_deref()),
         recordings,
         seed: entropy(),
     };
     match MediaEngine::start(options, move || heard.notify_one()) {
-        Ok(handle) => (Some(handle), None),
+        Ok(mut handle) => {
+            handle.send(media::Command::RingVolume { percent: config.sound.ring_volume });
+            (Some(handle), None)
+        }
         Err(error) => (None, Some(error.to_string())),
     }
 }

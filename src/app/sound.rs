@@ -101,6 +101,9 @@ impl SoundDirector {
             self.commands.push_back(Command::Play { cue: Cue::Off });
         }
         self.route(&before, &plan);
+        if before.tried != plan.tried {
+            self.commands.push_back(Command::Try { on: plan.tried });
+        }
         if before.ring != plan.ring {
             let pattern = match plan.ring {
                 RingTone::Silent => RingPattern::Off,
@@ -162,6 +165,8 @@ impl SoundDirector {
     pub fn perform(&mut self, deed: SoundDeed) {
         match deed {
             SoundDeed::TakeDevice => self.commands.push_back(Command::TakeOffered),
+            // Asking takes long: the program around does it.
+            SoundDeed::ListDevices => {}
             SoundDeed::Record { call, label } => {
                 let (stream, label) = (stream(call), label.to_string());
                 self.commands.push_back(Command::Record { stream, label });

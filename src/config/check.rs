@@ -18,7 +18,7 @@ use super::raw::{RawConfig, RawSound, RawTls, remedy};
 use super::strict::Reading;
 use super::{
     Account, COUNTRIES, Config, Journal, Log, MAX_ACCOUNTS, Network, OwnCertificate, Recording, Screen,
-    Sound, Tls,
+    Sound, Tls, Wallboard,
 };
 use crate::desk::MAX_SLOTS;
 use std::path::PathBuf;
@@ -85,6 +85,7 @@ impl Check<'_> {
             directory: directory?,
             calls,
             outside,
+            wallboard: Wallboard { callers: raw.wallboard.callers },
             journal: Journal {
                 enabled: raw.journal.enabled.unwrap_or(true),
                 keep_days: raw.journal.keep_days.unwrap_or(Journal::default().keep_days),
@@ -224,12 +225,18 @@ impl Check<'_> {
                 self.say(codecs, "a codec is listed twice", None);
             }
         }
+        if let Some(volume) = raw.ring_volume.as_ref().filter(|volume| *volume.get_ref() > 100) {
+            self.say(volume, "the volume is a number of percent, from 0 to 100", None);
+        }
         let device = |name: &Option<String>| name.clone().filter(|n| !n.is_empty() && n != "default");
         Sound {
             enabled: raw.enabled.unwrap_or(default.enabled),
             headset_in: device(&raw.headset_in),
             headset_out: device(&raw.headset_out),
             ringer: device(&raw.ringer),
+            ring_volume: raw.ring_volume.as_ref().map_or(default.ring_volume, |volume| {
+                u8::try_from(*volume.get_ref()).unwrap_or(100).min(100)
+            }),
             second_ear: device(&raw.second_ear),
             driver: raw.driver,
             country: self.country(raw.country.as_ref()),

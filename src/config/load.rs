@@ -36,7 +36,15 @@ pub enum LoadError {
 /// # Errors
 /// See [`LoadError`].
 pub fn console(path: &Path) -> Result<Config, LoadError> {
-    Ok(Config::parse_with(&text(path)?, &path.display().to_string(), &own_dialects(path))?)
+    Ok(parse(&text(path)?, path)?)
+}
+
+/// Reads a text as if it stood in that console's file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    Config::parse_with(text, &path.display().to_string(), &own_dialects(path))
 }
 
 /// Where the user's own dialects are: beside the console's file.

@@ -1,12 +1,14 @@
 //! TOML to types: strict, with line, column, meaning and "did you mean" for everything that is wrong at once.
 //!
 //! [`Config`] is the console's file; [`read`] reads any other type as strictly (the lot's file). Parsing is pure;
-//! only [`load`](mod@load) and [`secret`] touch files, environment and processes, and [`paths`] asks where files belong.
+//! only [`load`](mod@load), [`save`] and [`secret`] touch files, environment and processes, and [`paths`] asks where files belong.
 
 mod account;
 mod calls;
+mod change;
 mod check;
 mod directory;
+mod hours;
 pub mod load;
 mod mask;
 mod meaning;
@@ -14,6 +16,7 @@ mod outside;
 pub mod paths;
 mod problem;
 mod raw;
+pub mod save;
 pub mod secret;
 mod server;
 mod slots;
@@ -27,12 +30,15 @@ pub use account::{
     TransportChoice,
 };
 pub use calls::Calls;
+pub use change::Change;
 pub use directory::{Directory, Ldap, MAX_DIRECTORY_FILES};
-pub use outside::{HookEvent, Notify, Outside};
+pub use hours::{MAX_NIGHT_HOURS, NightHours};
+pub use outside::{CallersShown, HookEvent, Notify, Outside, Wallboard};
 pub use problem::{ConfigError, MAX_PROBLEMS, Problem};
 pub use slots::slot_list;
 pub use strict::{MAX_FILE, read};
 
+use crate::desk::SoundRole;
 use crate::parking::Identity;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -80,6 +86,8 @@ pub struct Config {
     pub calls: Calls,
     /// What other programs hear and may do.
     pub outside: Outside,
+    /// What a wallboard shows.
+    pub wallboard: Wallboard,
 }
 
 impl Config {
@@ -147,6 +155,8 @@ pub struct Sound {
     pub headset_out: Option<String>,
     /// Where it rings.
     pub ringer: Option<String>,
+    /// How loud, in percent.
+    pub ring_volume: u8,
     /// For tones that don't belong to the conversation; `None`: they are heard in the headset.
     pub second_ear: Option<String>,
     /// By which sound system devices are reached.
@@ -168,11 +178,34 @@ impl Default for Sound {
             headset_in,
             headset_out,
             ringer,
+            ring_volume: 100,
             second_ear: None,
             driver: Driver::Auto,
             country: None,
             codecs,
             waiting_tone: true,
+        }
+    }
+}
+
+impl Sound {
+    /// The device for a role, as it is named; `None`: the system's default, and no second ear.
+    pub fn device(&self, role: SoundRole) -> Option<&str> {
+        match role {
+            SoundRole::Microphone => self.headset_in.as_deref(),
+            SoundRole::Headset => self.headset_out.as_deref(),
+            SoundRole::Ringer => self.ringer.as_deref(),
+            SoundRole::SecondEar => self.second_ear.as_deref(),
+        }
+    }
+
+    /// The same, to be named anew.
+    pub(super) fn device_mut(&mut self, role: SoundRole) -> &mut Option<String> {
+        match role {
+            SoundRole::Microphone => &mut self.headset_in,
+            SoundRole::Headset => &mut self.headset_out,
+            SoundRole::Ringer => &mut self.ringer,
+            SoundRole::SecondEar => &mut self.second_ear,
         }
     }
 }

@@ -34,6 +34,26 @@ pub enum Notify {
     NotifySend,
 }
 
+/// What a wallboard shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wallboard {
+    /// How much of callers.
+    pub callers: CallersShown,
+}
+
+/// How much of a caller is shown where everybody can read it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallersShown {
+    /// Initials, and the last digits of the number. No notes.
+    #[default]
+    Masked,
+    /// Nothing but that somebody waits.
+    Hidden,
+    /// Name, number and note.
+    Shown,
+}
+
 /// What a hook is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HookEvent {

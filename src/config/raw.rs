@@ -4,8 +4,8 @@
 use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
-    Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, Notify, PageVoice, RecordingFormat,
-    SecureMedia, Trace, TransportChoice,
+    CallersShown, Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, Notify, PageVoice,
+    RecordingFormat, SecureMedia, Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -51,6 +51,8 @@ pub(super) struct RawConfig {
     #[serde(default)]
     pub control: RawControl,
     #[serde(default)]
+    pub wallboard: RawWallboard,
+    #[serde(default)]
     pub hooks: BTreeMap<String, Spanned<OneOrMany>>,
 }
 
@@ -58,6 +60,7 @@ pub(super) struct RawConfig {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawCalls {
     pub night: Option<Spanned<String>>,
+    pub night_hours: Option<Spanned<OneOrMany>>,
     pub busy: Option<Spanned<String>>,
     pub overflow: Option<Spanned<String>>,
     pub overflow_after: Option<Spanned<u32>>,
@@ -70,6 +73,12 @@ pub(super) struct RawCalls {
 pub(super) struct RawControl {
     pub socket: Option<bool>,
     pub notify: Option<Notify>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWallboard {
+    pub callers: CallersShown,
 }
 
 #[derive(Default, Deserialize)]
@@ -186,6 +195,7 @@ pub(super) struct RawSound {
     pub headset_in: Option<String>,
     pub headset_out: Option<String>,
     pub ringer: Option<String>,
+    pub ring_volume: Option<Spanned<u32>>,
     pub second_ear: Option<String>,
     pub driver: Driver,
     pub country: Option<Spanned<String>>,
@@ -255,7 +265,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// Which keys belong where, to say so when one stands elsewhere. (`name` is at home in two places.)
-const KEYS: [(&str, &[&str]); 19] = [
+const KEYS: [(&str, &[&str]); 20] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
     ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
@@ -264,15 +274,16 @@ const KEYS: [(&str, &[&str]); 19] = [
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
     ("team", &["members", "watch", "pickup_prefix"]),
     ("sound", &["headset_in", "headset_out", "ringer", "second_ear", "driver", "country"]),
-    ("sound", &["enabled", "codecs", "waiting_tone"]),
+    ("sound", &["enabled", "codecs", "waiting_tone", "ring_volume"]),
     ("recording", &["folder", "format", "tone"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),
     ("tls", &["ca_file", "certificate_file", "key_file", "verify"]),
     ("log", &["trace", "level"]),
     ("journal", &["keep_days"]),
-    ("calls", &["night", "busy", "overflow", "overflow_after", "voicemail_prefix"]),
+    ("calls", &["night", "night_hours", "busy", "overflow", "overflow_after", "voicemail_prefix"]),
     ("control", &["socket", "notify"]),
+    ("wallboard", &["callers"]),
     ("directory", &["files", "country", "ldap"]),
     ("directory.ldap", &["url", "base", "filter", "refresh", "allow_plain"]),
 ];

@@ -96,7 +96,7 @@ fn bits(digit: char, row: usize) -> u8 {
 }
 
 /// Five rows, two columns for a bit.
-fn tall(digits: &str) -> Vec<String> {
+pub(super) fn tall(digits: &str) -> Vec<String> {
     let row = |row| {
         let digit = |d| (0..3).map(move |bit| if bits(d, row) & (4 >> bit) != 0 { "██" } else { "  " });
         digits.chars().map(|d| digit(d).chain([" "]).collect::<String>()).collect()
@@ -105,7 +105,7 @@ fn tall(digits: &str) -> Vec<String> {
 }
 
 /// Three rows of half blocks, one column for a bit.
-fn short(digits: &str) -> Vec<String> {
+pub(super) fn short(digits: &str) -> Vec<String> {
     let row = |row: usize| {
         let half = |d, bit: u8| match (bits(d, row * 2) & (4 >> bit), bits(d, row * 2 + 1) & (4 >> bit)) {
             (0, 0) => ' ',

@@ -82,6 +82,10 @@ pub enum Deed {
     Journal,
     /// What today was like so far.
     Report,
+    /// Headset, ringer, theme, keys and the rest.
+    Settings,
+    /// Begin the tour, or end it.
+    Tour,
     /// All keys, with search.
     Help,
     /// All commands by name.
@@ -205,6 +209,16 @@ pub struct CommandRow {
     pub repeats: bool,
     /// Whether a second press of the same key at once is taken for a slip: it would act on the next caller.
     pub once: bool,
+    /// What other programs ask for over the control socket to have the same done: `{"do":"…"}`.
+    pub outside: &'static [&'static str],
+}
+
+impl CommandRow {
+    /// The same, which other programs can ask for by these names.
+    const fn outside(mut self, names: &'static [&'static str]) -> Self {
+        self.outside = names;
+        self
+    }
 }
 
 /// A command that changes a call and must not be done twice by a slip.
@@ -215,7 +229,7 @@ const fn once(
     when: When,
     about: &'static str,
 ) -> CommandRow {
-    CommandRow { name, keys, about, when, deed, repeats: false, once: true }
+    CommandRow { name, keys, about, when, deed, repeats: false, once: true, outside: &[] }
 }
 
 /// A command that may be given twice in a row.
@@ -226,7 +240,7 @@ const fn plain(
     when: When,
     about: &'static str,
 ) -> CommandRow {
-    CommandRow { name, keys, about, when, deed, repeats: false, once: false }
+    CommandRow { name, keys, about, when, deed, repeats: false, once: false, outside: &[] }
 }
 
 /// A command that only moves about.
@@ -237,7 +251,7 @@ const fn moves(
     when: When,
     about: &'static str,
 ) -> CommandRow {
-    CommandRow { name, keys, about, when, deed, repeats: true, once: false }
+    CommandRow { name, keys, about, when, deed, repeats: true, once: false, outside: &[] }
 }
 
 const SLOT: &str = "the slot's key: park there, take from there, or ask";
@@ -247,15 +261,25 @@ const COLLEAGUE: &str = "a colleague: pick up there, hand over to, or call";
 const TABLE: &[CommandRow] = &[
     once(
         "answer",
-        &["enter"],
+        &["enter", "space"],
         Deed::Enter,
         When::Answerable,
         "answer the chosen or longest ringing call; resume a held one",
-    ),
-    once("hang-up", &["x"], Deed::HangUp, When::CallInHand, "hang up; a ringing call is turned away as busy"),
-    plain("hold", &["h"], Deed::Hold, When::CallInHand, "hold the call in hand, or resume it"),
-    plain("mute", &["m"], Deed::Mute, When::Always, "mute or unmute the microphone"),
-    once("park", &["p"], Deed::Park, When::CallUp, "park the call in hand on the next free slot"),
+    )
+    .outside(&["answer", "resume"]),
+    once(
+        "hang-up",
+        &["x", "delete"],
+        Deed::HangUp,
+        When::CallInHand,
+        "hang up; a ringing call is turned away as busy",
+    )
+    .outside(&["hang_up"]),
+    plain("hold", &["h"], Deed::Hold, When::CallInHand, "hold the call in hand, or resume it")
+        .outside(&["hold"]),
+    plain("mute", &["m"], Deed::Mute, When::Always, "mute or unmute the microphone").outside(&["mute"]),
+    once("park", &["p"], Deed::Park, When::CallUp, "park the call in hand on the next free slot")
+        .outside(&["park"]),
     plain("park-on", &["P"], Deed::ParkOn, When::Slots, "ask which slot, then press its key"),
     once("slot-1", &["1"], Deed::Slot(0), When::Slots, SLOT),
     once("slot-2", &["2"], Deed::Slot(1), When::Slots, SLOT),
@@ -281,18 +305,23 @@ const TABLE: &[CommandRow] = &[
         Deed::RetrieveLongest,
         When::SomebodyParked,
         "take the parked caller who has waited longest",
-    ),
+    )
+    .outside(&["retrieve"]),
     once(
         "undo",
         &["u"],
         Deed::Undo,
         When::JustParked,
         "take back the last park: exactly that caller, or none",
-    ),
-    plain("note", &["n"], Deed::Note, When::SomebodyKnown, "write a note that stays with the caller"),
-    plain("dial", &["d", "/"], Deed::Dial, When::Always, "dial a number, or somebody by name"),
+    )
+    .outside(&["undo"]),
+    plain("note", &["n"], Deed::Note, When::SomebodyKnown, "write a note that stays with the caller")
+        .outside(&["note"]),
+    plain("dial", &["d", "/"], Deed::Dial, When::Always, "dial a number, or somebody by name")
+        .outside(&["dial"]),
     once("voicemail", &["v"], Deed::Voicemail, When::Mailbox, "call the mailbox"),
-    plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over, or send a ringing one on"),
+    plain("transfer", &["t"], Deed::Transfer, When::CallUp, "hand the caller over, or send a ringing one on")
+        .outside(&["transfer", "redirect"]),
     once("join", &["b"], Deed::Join, When::Consulting, "bring the caller and whoever was asked together"),
     plain("swap", &["w"], Deed::Swap, When::Consulting, "from the caller to whoever was asked, and back"),
     once(
@@ -308,8 +337,10 @@ const TABLE: &[CommandRow] = &[
         Deed::DoNotDisturb,
         When::Always,
         "take no new calls, or take them again",
-    ),
-    plain("night", &["N"], Deed::Night, When::NightRoute, "send new callers where they go at night, or not"),
+    )
+    .outside(&["do_not_disturb"]),
+    plain("night", &["N"], Deed::Night, When::NightRoute, "send new callers where they go at night, or not")
+        .outside(&["night"]),
     once(
         "transfer-named",
         &["T"],
@@ -317,7 +348,7 @@ const TABLE: &[CommandRow] = &[
         When::NoteNames,
         "hand the caller over to whom the note names",
     ),
-    plain("keypad", &["#"], Deed::Keypad, When::CallInHand, "send digits into the call"),
+    plain("keypad", &["#"], Deed::Keypad, When::CallInHand, "send digits into the call").outside(&["digits"]),
     moves("next", &["down", "j"], Deed::Down, When::Calls, "choose the next call, or the slot below"),
     moves("previous", &["up", "k"], Deed::Up, When::Calls, "choose the call before, or the slot above"),
     moves("left", &["left"], Deed::Left, When::Slots, "choose the slot to the left"),
@@ -377,6 +408,8 @@ const TABLE: &[CommandRow] = &[
     ),
     plain("journal", &["J"], Deed::Journal, When::Always, "calls so far: search, call back, missed ones"),
     plain("report", &["R"], Deed::Report, When::Always, "what today was like: calls, waits, parked callers"),
+    plain("settings", &[","], Deed::Settings, When::Always, "headset, ringer, theme, keys, night, accounts"),
+    plain("tour", &["ctrl-t"], Deed::Tour, When::Always, "the first day's tour: begin it, or end it"),
     plain("help", &["?"], Deed::Help, When::Always, "all keys, with search"),
     plain("palette", &[":"], Deed::Palette, When::Always, "all commands by name"),
     moves("close", &["esc"], Deed::Close, When::Always, "close what is open; back to the calls"),

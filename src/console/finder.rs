@@ -2,7 +2,8 @@
 
 use super::overlay::dialled;
 use super::paint::Canvas;
-use crate::desk::{Desk, History};
+use super::staff;
+use crate::desk::{Colleague, Desk, History, LineId};
 use crate::directory::{Directory, Hit, Kind, fold};
 use ratatui::layout::{Position, Rect};
 
@@ -22,6 +23,17 @@ pub(super) struct Found {
     pub number: String,
     /// `work`, `mobile` …
     pub kind: &'static str,
+}
+
+impl Found {
+    /// What his phone does, where it is watched by the line that a call would go by: glyph, word and scope.
+    fn doing(&self, desk: &Desk, line: LineId) -> Option<(&'static str, &'static str, &'static str)> {
+        let number = dialled(&self.number);
+        let is_his = |one: &&Colleague| one.line == line && one.who.number.as_str() == number;
+        let lamp = &desk.staff.iter().find(is_his)?.lamp;
+        let (glyph, scope) = staff::look(lamp);
+        Some((glyph, lamp.word(), scope))
+    }
 }
 
 /// What was found for what was typed, and which row is chosen; none: what was typed itself.
@@ -75,8 +87,9 @@ impl Finder {
         (list.contains(position) && row < self.rows.len()).then_some(row)
     }
 
-    /// Draws the rows.
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, inside: Rect) {
+    /// Draws the rows; a call would go by `line`.
+    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, desk: &Desk, line: LineId, inside: Rect) {
+        let by = line;
         for ((nth, row), y) in self.rows.iter().enumerate().zip(inside.y..inside.bottom()) {
             let line = Rect { y, height: 1, ..inside };
             let chosen = self.chosen == Some(nth);
@@ -87,6 +100,9 @@ impl Finder {
             let mut pen = canvas.line(line, y);
             pen.say(if chosen { "▸ " } else { "  " }, "overlay.key");
             pen.right(9, row.kind, "dim");
+            if let Some((glyph, word, scope)) = row.doing(desk, by) {
+                pen.right(10, &format!("{glyph} {word}"), scope);
+            }
             pen.right(20, &row.number, "call.facts");
             let name = if row.about.is_empty() { pen.room() } else { 24.min(pen.room()) };
             pen.column(name, &row.name, "overlay.title");

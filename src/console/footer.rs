@@ -46,7 +46,7 @@ impl Hints<'_> {
 fn hints(desk: &Desk, console: &Console) -> Vec<Hint> {
     let mut hints = Hints { console, all: Vec::new() };
     if let Some(overlay) = &console.overlay {
-        overlay_hints(&mut hints, overlay, desk.lines.len() > 1);
+        overlay_hints(&mut hints, desk, overlay);
         return hints.all;
     }
     if console.slots_chosen(desk) {
@@ -59,7 +59,8 @@ fn hints(desk: &Desk, console: &Console) -> Vec<Hint> {
     hints.all
 }
 
-fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
+fn overlay_hints(hints: &mut Hints<'_>, desk: &Desk, overlay: &Overlay) {
+    let several = desk.lines.len() > 1;
     match overlay {
         Overlay::Prompt(Prompt { asks: Asks::Nothing { .. }, .. }) => {}
         Overlay::Prompt(prompt) => hints.key(
@@ -95,6 +96,11 @@ fn overlay_hints(hints: &mut Hints<'_>, overlay: &Overlay, several: bool) {
             hints.key("↑ ↓", "choose · type to search");
         }
         Overlay::Report { .. } => hints.key("↑ ↓", "scroll"),
+        Overlay::Settings(window) => {
+            for (key, words) in window.hints(desk) {
+                hints.key(key, words);
+            }
+        }
         Overlay::Quality => {}
         Overlay::Quit => {
             hints.deed(Deed::Quit, "leave");

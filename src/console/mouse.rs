@@ -6,7 +6,7 @@ use super::keys::Chord;
 use super::layout::{self, Places, StaffGrid};
 use super::overlay::Overlay;
 use super::state::Console;
-use super::{slots, top, windows};
+use super::{slots, top, tour, windows};
 use crate::desk::{Command, Desk};
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
@@ -38,7 +38,8 @@ impl Console {
             return Vec::new();
         }
         let calls = layout::call_rows(desk, places.calls);
-        let undo = match banner::place(desk, calls.below()) {
+        let (_, free) = tour::place(self.tour.as_ref(), calls.below());
+        let undo = match banner::place(desk, free) {
             Banner::Large(area) => area.contains(position),
             Banner::Line => places.notices.y == position.y,
             Banner::None => false,
@@ -69,8 +70,16 @@ impl Console {
     fn click_overlay(&mut self, desk: &Desk, places: &Places, position: Position) -> Vec<Command> {
         let area = windows::place(self, desk, places);
         if !area.contains(position) {
-            self.close();
-            return Vec::new();
+            return self.close(desk);
+        }
+        let Self { overlay, kept, .. } = self;
+        if let Some(Overlay::Settings(window)) = overlay
+            && let Some((nth, first)) = window.row_at(area, position)
+        {
+            return match window.click(desk, kept, nth, first) {
+                true => self.key(desk, KeyEvent::from(KeyCode::Enter)),
+                false => Vec::new(),
+            };
         }
         if let Some(Overlay::Palette { chosen, .. }) = &mut self.overlay
             && let Some(row) = windows::palette_at(area, *chosen, position)

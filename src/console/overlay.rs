@@ -5,6 +5,7 @@ use super::commands::{CommandRow, Deed, command_table};
 use super::finder::Finder;
 use super::journal::JournalWindow;
 use super::keymap::Keymap;
+use super::settings::SettingsWindow;
 use super::tell::Tell;
 use crate::desk::{Call, CallId, Command, Desk, History, Slot, SlotKey};
 use crate::directory::Directory;
@@ -55,6 +56,8 @@ pub(super) enum Overlay {
         /// First line shown.
         first: usize,
     },
+    /// Headset, ringer, theme, keys and the rest.
+    Settings(SettingsWindow),
     /// How the call in hand sounds.
     Quality,
     /// "2 calls would be lost".
@@ -326,8 +329,8 @@ impl Overlay {
                 report_key(first, lines.len(), key);
                 Outcome::Stays
             }
-            // Its keys need the history: see `Console::key`.
-            Self::Journal(_) => Outcome::Stays,
+            // Their keys need more than the desk: see `Console::key`.
+            Self::Journal(_) | Self::Settings(_) => Outcome::Stays,
             Self::Quality | Self::Quit => Outcome::Closes,
         }
     }
@@ -344,7 +347,12 @@ impl Overlay {
             }
             Self::Tell(tell) => paste_line(&mut tell.input, pasted, MAX_NUMBER),
             Self::Journal(journal) => paste_line(&mut journal.search, pasted, MAX_SEARCH),
-            Self::Keypad(_) | Self::Accounts { .. } | Self::Report { .. } | Self::Quality | Self::Quit => {}
+            Self::Keypad(_)
+            | Self::Accounts { .. }
+            | Self::Report { .. }
+            | Self::Settings(_)
+            | Self::Quality
+            | Self::Quit => {}
         }
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area
         | Overlay::Accounts { .. }
         | Overlay::Journal(_)
         | Overlay::Report { .. }
+        | Overlay::Settings(_)
         | Overlay::Quality
         | Overlay::Tell(_) => {}
     }
@@ -148,7 +149,11 @@ fn draw_prompt(canvas: &mut Canvas<'_>, desk: &Desk, prompt: &Prompt, area: Rect
     let mut pen = canvas.line(inside, inside.y + 1);
     pen.say(&advice(desk, prompt), "dim");
     let list = Rect { y: inside.y + 2, height: inside.height.saturating_sub(2), ..inside };
-    prompt.finder.draw(canvas, list);
+    let of = match prompt.asks {
+        Asks::Transfer(call) | Asks::Redirect(call) => desk.call(call).map(|call| call.line),
+        _ => None,
+    };
+    prompt.finder.draw(canvas, desk, of.unwrap_or_else(|| desk.line_out()), list);
 }
 
 /// What can be typed.

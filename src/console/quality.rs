@@ -31,14 +31,31 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect) {
 }
 
 fn told(desk: &Desk) -> Vec<(String, &'static str)> {
-    let Some(call) = call(desk) else { return vec![("no call: nothing to measure".into(), "overlay")] };
+    let Some(call) = call(desk) else {
+        let mut lines = vec![("no call: nothing to measure".into(), "overlay")];
+        lines.extend(keys(desk).map(|text| (text, "overlay")));
+        return lines;
+    };
     let mut lines = vec![(call.party.label().to_owned(), "overlay.title")];
     match &call.quality {
         None => lines.push(("no sound yet".into(), "overlay")),
         Some(quality) => lines.extend(figures(quality)),
     }
     lines.push((devices(desk), "overlay"));
+    lines.extend(keys(desk).map(|text| (text, "overlay")));
     lines
+}
+
+/// How long keys took to the packets that they caused.
+fn keys(desk: &Desk) -> Option<String> {
+    let times = desk.key_to_wire?;
+    let ms = |us: u32| format!("{}.{:02} ms", us / 1_000, us % 1_000 / 10);
+    let keys = if times.keys == 1 { "1 key".to_owned() } else { format!("{} keys", times.keys) };
+    Some(format!(
+        "key to wire half within {} · 99 % within {} ({keys})",
+        ms(times.median_us),
+        ms(times.p99_us)
+    ))
 }
 
 fn figures(quality: &Quality) -> Vec<(String, &'static str)> {

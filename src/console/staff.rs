@@ -52,7 +52,8 @@ fn rest(hidden: &[Colleague]) -> String {
     format!("… {} more{ringing}", hidden.len())
 }
 
-fn look(lamp: &StaffLamp) -> (&'static str, &'static str) {
+/// Glyph and scope of a colleague's lamp.
+pub(super) fn look(lamp: &StaffLamp) -> (&'static str, &'static str) {
     match lamp {
         StaffLamp::Free => ("○", "lamp.free"),
         StaffLamp::Ringing => ("◌", "lamp.back"),

@@ -6,7 +6,10 @@ use super::keymap::Keymap;
 use super::keys::Chord;
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
+use super::settings::{Kept, SettingsWindow};
 use super::tell::Tell;
+use super::theme::THEMES;
+use super::tour::Tour;
 use crate::desk::{
     CallId, Command, Desk, History, LotKey, Phase, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp,
 };
@@ -50,8 +53,10 @@ pub struct Console {
     focused_at: Moment,
     cursor: Option<SlotKey>,
     pub(super) overlay: Option<Overlay>,
-    hint: Option<(String, Moment)>,
+    pub(super) hint: Option<(String, Moment)>,
     last: Option<(Chord, Moment)>,
+    /// Who waits on hold and was about to be hung up on, and when that was asked.
+    hang_up_asked: Option<(CallId, Moment)>,
     clock: Text,
     copy: Option<String>,
     area: Rect,
@@ -65,6 +70,8 @@ pub struct Console {
     rung: CallId,
     wall_ms: u64,
     zone: TimeZone,
+    pub(super) kept: Kept,
+    pub(super) tour: Option<Tour>,
 }
 
 impl Console {
@@ -78,6 +85,7 @@ impl Console {
             overlay: None,
             hint: None,
             last: None,
+            hang_up_asked: None,
             clock: Text::default(),
             copy: None,
             area: Rect::new(0, 0, SMALLEST.0, SMALLEST.1),
@@ -88,6 +96,8 @@ impl Console {
             rung: CallId(0),
             wall_ms: 0,
             zone: TimeZone::UTC,
+            kept: Kept { themes: THEMES.iter().map(|name| (*name).to_owned()).collect(), ..Kept::default() },
+            tour: None,
         }
     }
 
@@ -191,6 +201,9 @@ impl Console {
         if deed == Some(Deed::Quit) && matches!(self.overlay, None | Some(Overlay::Quit)) {
             return if slip { Vec::new() } else { self.quit(desk) };
         }
+        if matches!(self.overlay, Some(Overlay::Settings(_))) {
+            return self.settings_key(desk, key, held_down);
+        }
         if let Some(overlay) = &mut self.overlay {
             let interrupted = Chord::read("ctrl-c") == Some(chord);
             let key = if interrupted { KeyCode::Esc.into() } else { key };
@@ -286,7 +299,7 @@ impl Console {
     pub(super) fn act(&mut self, desk: &Desk, deed: Deed) -> Vec<Command> {
         match deed {
             Deed::Enter => self.enter(desk),
-            Deed::HangUp => vec![Command::HangUp],
+            Deed::HangUp => self.hang_up(desk),
             Deed::Hold => vec![Command::Hold],
             Deed::Mute => vec![Command::Mute],
             Deed::Park => vec![self.cursor_lot(desk).map_or(Command::Park { slot: None }, Command::ParkIn)],
@@ -314,10 +327,35 @@ impl Console {
             Deed::NextLot => vec![Command::ChooseLot(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
             Deed::Quit => self.quit(desk),
+            Deed::Settings => {
+                self.kept.themes_wanted = true;
+                self.kept.recent.clear();
+                self.overlay = Some(Overlay::Settings(SettingsWindow::default()));
+                SettingsWindow::opening(desk)
+            }
             _ => {
                 self.open(desk, deed);
                 Vec::new()
             }
+        }
+    }
+
+    /// Hangs up. Whoever waits on hold hears nothing of it coming: that is asked first.
+    fn hang_up(&mut self, desk: &Desk) -> Vec<Command> {
+        let waits = desk.hand().filter(|call| matches!(call.phase, Phase::Held | Phase::Holding));
+        let asked = self.hang_up_asked.take();
+        match waits {
+            Some(call)
+                if asked
+                    .is_none_or(|(of, at)| of != call.id || desk.now.saturating_sub(at) >= HINT_LASTS) =>
+            {
+                self.hang_up_asked = Some((call.id, desk.now));
+                let key = self.keymap.key_of(Deed::HangUp).unwrap_or_default();
+                let text = format!("{} waits on hold: {key} again hangs up", desk.label(&call.party));
+                self.show_hint(desk.now, &text);
+                Vec::new()
+            }
+            _ => vec![Command::HangUp],
         }
     }
 
@@ -351,6 +389,10 @@ impl Console {
                 self.overlay = Some(Overlay::Journal(JournalWindow::new(&self.history)));
             }
             Deed::Report => self.open_report(),
+            Deed::Tour => match self.tour.take() {
+                Some(_) => self.show_hint(desk.now, "the tour is over"),
+                None => self.begin_tour(),
+            },
             Deed::Help => self.overlay = Some(Overlay::Help { search: Input::default(), first: 0 }),
             Deed::Palette => self.overlay = Some(Overlay::Palette { search: Input::default(), chosen: 0 }),
             _ => self.focus = Focus::Calls,
@@ -545,8 +587,11 @@ impl Console {
     }
 
     /// Closes what is open.
-    pub(super) fn close(&mut self) {
-        self.overlay = None;
+    pub(super) fn close(&mut self, desk: &Desk) -> Vec<Command> {
+        match self.overlay.take() {
+            Some(Overlay::Settings(_)) => SettingsWindow::closing(desk),
+            _ => Vec::new(),
+        }
     }
 
     /// Gives the keys back to the calls.

@@ -7,6 +7,7 @@ use super::overlay::{Overlay, help_rows, palette_rows};
 use super::paint::{Canvas, columns};
 use super::prompts;
 use super::quality;
+use super::settings;
 use super::state::Console;
 use super::tell;
 use crate::desk::Desk;
@@ -33,6 +34,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
         Some(Overlay::Report { lines, first }) => {
             journal::draw_report(canvas, lines, *first, place(console, desk, places));
         }
+        Some(Overlay::Settings(window)) => {
+            let area = place(console, desk, places);
+            settings::draw(canvas, desk, window, &console.kept, &console.keymap, area);
+        }
         Some(Overlay::Quality) => quality::draw(canvas, desk, place(console, desk, places)),
         Some(Overlay::Tell(window)) => tell::draw(canvas, desk, window, place(console, desk, places)),
         Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, desk, places)),
@@ -43,14 +48,15 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
 pub(super) fn place(console: &Console, desk: &Desk, places: &Places) -> Rect {
     let board = places.frame;
     match &console.overlay {
-        Some(Overlay::Help { .. }) => window(board, 100, 46),
+        Some(Overlay::Help { .. }) => window(board, 100, 60),
         Some(Overlay::Palette { .. }) => window(board, 84, 20),
         Some(Overlay::Accounts { .. }) => window(board, 100, 40),
         Some(Overlay::Journal(_)) => window(board, 120, 40),
         Some(Overlay::Report { lines, .. }) => {
             window(board, 78, u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2))
         }
-        Some(Overlay::Quality) => window(board, 78, 12),
+        Some(Overlay::Settings(settings)) => window(board, 84, settings.height(desk, &console.kept)),
+        Some(Overlay::Quality) => window(board, 78, 13),
         Some(Overlay::Tell(tell)) => window(board, 84, tell.height(desk)),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {
@@ -156,7 +162,7 @@ fn palette(canvas: &mut Canvas<'_>, console: &Console, search: &Input, chosen: u
         let mut pen = canvas.line(line, y);
         pen.say(if nth == chosen { "▸ " } else { "  " }, "overlay.key");
         pen.column(18, row.name, "overlay.title");
-        pen.right(10, &console.keymap.keys_of(row.deed), "overlay.key");
+        pen.right(12, &console.keymap.keys_of(row.deed), "overlay.key");
         pen.say(row.about, "overlay");
     }
     if rows.is_empty() {

@@ -43,12 +43,17 @@ pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
     }
 }
 
-/// Runs the demo until the operator leaves. Blocks. `seed` decides who calls when; `silent`: no sound device; `log`:
-/// where stray output goes while the screen is up.
+/// Runs the demo until the operator leaves. Blocks. `seed` decides who calls when; `silent`: no sound device; `socket`:
+/// where other programs reach it; `log`: where stray output goes while the screen is up.
 ///
 /// # Errors
 /// What keeps it from starting, in words.
-pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre::Result<()> {
+pub fn run(
+    seed: Option<u64>,
+    silent: bool,
+    socket: Option<PathBuf>,
+    log: Option<PathBuf>,
+) -> color_eyre::Result<()> {
     let seed = seed.unwrap_or_else(|| entropy() % 10_000);
     let users = users(entropy());
     let house = House::open(&users)?;
@@ -76,10 +81,12 @@ pub fn run(seed: Option<u64>, silent: bool, log: Option<PathBuf>) -> color_eyre:
         passwords: vec![password],
         memory: None,
         journal: None,
-        socket: None,
+        socket,
         themes: None,
+        config_file: None,
         log,
         greeting: Some(greeting),
+        tour: true,
     };
     let left = console::run(start);
     show.end();
@@ -109,6 +116,7 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         realm: Some(LotConfig::default().realm),
         team: vec![COLLEAGUE.to_owned()],
         dialect: "parkdeck".to_owned(),
+        watch: vec![COLLEAGUE.to_owned()],
         ..Account::new(RECEPTION_USER, server, password, vec![lot])
     };
     Config {
@@ -125,6 +133,7 @@ fn console_config(lot: SocketAddr, parking: &ParkingConfig, slots: Vec<SlotId>, 
         journal: crate::config::Journal::default(),
         calls: crate::config::Calls::default(),
         outside: crate::config::Outside::default(),
+        wallboard: crate::config::Wallboard::default(),
     }
 }
 

@@ -42,6 +42,8 @@ pub enum Command {
     ChooseLot(Option<LotKey>),
     /// Let new calls go out by this line, or by the next one.
     ChooseLine(Option<LineId>),
+    /// Register this line again at once.
+    Register(LineId),
     /// Call this number or URI.
     Dial(String),
     /// Call the mailbox: of the line that has new messages, else of the one that new calls go out by.

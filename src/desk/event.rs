@@ -318,6 +318,12 @@ pub enum Event {
     },
     /// Headset or ringer changed.
     SoundChanged(super::SoundState),
+    /// The sound devices there are.
+    DevicesListed(Vec<super::ListedDevice>),
+    /// The configuration is another one.
+    SettingsChanged(super::Settings),
+    /// How long keys took to the packets that they caused, so far.
+    KeysTimed(super::KeyToWire),
     /// What the directory knows of a number on the board.
     Named {
         /// The number.
@@ -406,6 +412,11 @@ pub enum Effect {
         /// `0-9 * # A-D`.
         digit: char,
     },
+    /// Register again at once.
+    Register {
+        /// Which line.
+        line: LineId,
+    },
     /// Tell the server the note of a parked call, where it keeps notes.
     TellNote {
         /// The slot.
@@ -477,6 +488,7 @@ impl Effect {
             Self::Sound(deed) => deed.call(),
             // The page is nobody's call yet: its line says who makes it.
             Self::Page { .. } | Self::TellTeam { .. } | Self::SendMessage { .. } => None,
+            Self::Register { .. } => None,
             Self::AskLamp(_) | Self::TellNote { .. } | Self::SaveMemory | Self::Leave => None,
         }
     }

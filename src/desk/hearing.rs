@@ -1,8 +1,14 @@
 //! What the operator wishes of headset and sound, beside the calls themselves, and what the sound threads do about it.
 
-use super::{Call, CallId, Desk, Effect, Severity};
+use super::{Call, CallId, Desk, Effect, ListedDevice, MAX_DEVICES, Severity, SoundRole};
 use crate::parking::{Moment, Text};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a tone sounds that is tested.
+const TEST_LASTS: Duration = Duration::from_secs(3);
+/// How long microphone and ear stay open for trying, unless the operator goes on.
+const TRY_LASTS: Duration = Duration::from_secs(60);
 
 /// A wish about sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +19,12 @@ pub enum SoundWish {
     Record,
     /// Join the call in hand and the one on hold, or take them apart.
     Conference,
+    /// Find out which devices there are.
+    ListDevices,
+    /// Open microphone and ear without a call for a while, to see the meters move; or close them.
+    Try(bool),
+    /// Play a tone where this device plays.
+    Test(SoundRole),
 }
 
 /// What the sound threads are to do.
@@ -20,6 +32,8 @@ pub enum SoundWish {
 pub enum SoundDeed {
     /// Take the devices that were offered.
     TakeDevice,
+    /// Find out which devices there are.
+    ListDevices,
     /// Record this call.
     Record {
         /// Which.
@@ -52,7 +66,7 @@ impl SoundDeed {
     /// The call that it is about, if it is about one.
     pub(super) fn call(&self) -> Option<CallId> {
         match self {
-            Self::TakeDevice => None,
+            Self::TakeDevice | Self::ListDevices => None,
             Self::Record { call, .. } | Self::StopRecording { call } => Some(*call),
         }
     }
@@ -64,7 +78,52 @@ impl Desk {
             SoundWish::TakeDevice => self.take_device(),
             SoundWish::Record => self.toggle_recording(),
             SoundWish::Conference => self.toggle_conference(),
+            SoundWish::ListDevices => vec![Effect::Sound(SoundDeed::ListDevices)],
+            SoundWish::Try(on) => {
+                self.sound.tried_until = on.then_some(self.now + TRY_LASTS);
+                Vec::new()
+            }
+            SoundWish::Test(role) => self.test_sound(role),
         }
+    }
+
+    /// A tone to hear whether a device is the right one. Never into a conversation.
+    fn test_sound(&mut self, role: SoundRole) -> Vec<Effect> {
+        if self.sound.off {
+            return self.nothing("sound is switched off: enabled = false in [sound]");
+        }
+        if role != SoundRole::Ringer && self.hand().is_some_and(Call::is_audible) {
+            return self.nothing("not into a conversation: hold or park the call first");
+        }
+        if role == SoundRole::Microphone {
+            return self.nothing("speak: the meter shows what the microphone hears");
+        }
+        self.sound.tested = Some((role, self.now + TEST_LASTS));
+        Vec::new()
+    }
+
+    /// Whether the tone of this device is being tested.
+    pub(super) fn tests(&self, role: SoundRole) -> bool {
+        self.sound.tested.is_some_and(|(tested, until)| tested == role && self.now < until)
+    }
+
+    /// What was tried or tested for long enough ends.
+    pub(super) fn end_sound_tests(&mut self) {
+        let now = self.now;
+        self.sound.tried_until.take_if(|until| now >= *until);
+        self.sound.tested.take_if(|(_, until)| now >= *until);
+    }
+
+    /// When one of those is to end.
+    pub(super) fn sound_test_deadline(&self) -> Option<Moment> {
+        [self.sound.tried_until, self.sound.tested.map(|(_, until)| until)].into_iter().flatten().min()
+    }
+
+    /// The devices there are.
+    pub(super) fn devices_listed(&mut self, mut devices: Vec<ListedDevice>) -> Vec<Effect> {
+        devices.truncate(MAX_DEVICES);
+        self.sound.devices = devices;
+        Vec::new()
     }
 
     /// The yes without which no other device is used.
@@ -185,5 +244,42 @@ mod tests {
         desk.obey(Moment::ZERO, wish.clone());
         let stop = [Effect::Sound(SoundDeed::StopRecording { call })];
         assert_eq!(desk.obey(Moment::ZERO, wish), stop);
+    }
+
+    #[test]
+    fn a_tone_is_tested_for_a_moment_and_never_in_a_conversation() {
+        let mut desk = Desk::new("a", "", Vec::new(), Abilities::default());
+        let test = |role| Command::Sound(SoundWish::Test(role));
+        desk.obey(Moment::ZERO, test(SoundRole::Ringer));
+        assert_eq!(desk.sound_plan().ring, crate::desk::RingTone::Call);
+        assert_eq!(desk.next_deadline(), Some(TEST_LASTS));
+        desk.learn(TEST_LASTS, Event::Ticked);
+        assert_eq!((desk.sound_plan(), desk.next_deadline()), (crate::desk::SoundPlan::default(), None));
+        desk.obey(TEST_LASTS, test(SoundRole::Headset));
+        assert!(desk.sound_plan().ring_back);
+        desk.obey(TEST_LASTS, Command::Dial("101".to_owned()));
+        let call = desk.in_hand.unwrap();
+        desk.learn(TEST_LASTS, Event::CallAnswered { call });
+        assert!(!desk.sound_plan().ring_back, "somebody is heard now");
+        desk.sound.tested = None;
+        desk.obey(TEST_LASTS, test(SoundRole::Headset));
+        assert_eq!(desk.sound.tested, None);
+        assert!(desk.notices.back().unwrap().text.as_str().contains("not into a conversation"));
+    }
+
+    #[test]
+    fn the_microphone_is_open_without_a_call_only_while_it_is_tried() {
+        let mut desk = Desk::new("a", "", Vec::new(), Abilities::default());
+        let wish = |on| Command::Sound(SoundWish::Try(on));
+        desk.obey(Moment::ZERO, wish(true));
+        assert!(desk.sound_plan().tried);
+        desk.obey(Moment::ZERO, wish(false));
+        assert!(!desk.sound_plan().tried);
+        desk.obey(Moment::ZERO, wish(true));
+        desk.learn(TRY_LASTS, Event::Ticked);
+        assert!(
+            !desk.sound_plan().tried && desk.sound.tried_until.is_none(),
+            "forgotten, it closes by itself"
+        );
     }
 }

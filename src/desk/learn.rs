@@ -99,6 +99,12 @@ impl Desk {
                 self.sound = super::SoundState { muted, ..sound };
                 Vec::new()
             }
+            Event::DevicesListed(devices) => self.devices_listed(devices),
+            Event::SettingsChanged(settings) => self.settings_changed(settings),
+            Event::KeysTimed(figures) => {
+                self.key_to_wire = Some(figures);
+                Vec::new()
+            }
             Event::Told(notice) => {
                 self.say(notice.severity, notice.text.as_str());
                 Vec::new()
@@ -120,7 +126,8 @@ impl Desk {
         let departed = self.departed.iter().filter_map(|d| d.tell_at);
         let claims = self.slots.iter().filter_map(|s| s.claimed(self.now).map(|claim| claim.until));
         let undo = self.undo.as_ref().map(|u| u.until);
-        let others = [undo, self.page_deadline(), self.next_step(), self.overflow_deadline()];
+        let tests = self.sound_test_deadline();
+        let others = [undo, self.page_deadline(), self.next_step(), self.overflow_deadline(), tests];
         asking
             .chain(remarks)
             .chain(departed)
@@ -311,6 +318,7 @@ impl Desk {
         for slot in &mut self.slots {
             slot.claim.take_if(|claim| now >= claim.until);
         }
+        self.end_sound_tests();
         self.outdate_lamps();
         self.tell_of_departed();
         let mut overdue = Vec::new();

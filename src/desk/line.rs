@@ -273,6 +273,14 @@ impl Desk {
         with_news.or(out).or(any)
     }
 
+    /// Registers a line again, as the operator wishes.
+    pub(super) fn register(&mut self, id: LineId) -> Vec<super::Effect> {
+        let Some(line) = self.line(id) else { return Vec::new() };
+        let text = format!("{} registers again", line.account.called());
+        self.say(Severity::Info, &text);
+        vec![super::Effect::Register { line: id }]
+    }
+
     /// Puts another line in hand: this one, or the next in the row.
     pub(super) fn choose_line(&mut self, line: Option<LineId>) -> Vec<super::Effect> {
         if self.lines.len() < 2 {

@@ -15,6 +15,7 @@ mod freshness;
 mod hearing;
 mod hearsay;
 mod history;
+mod key_to_wire;
 mod lamp_told;
 mod learn;
 mod line;
@@ -34,6 +35,7 @@ mod rush;
 #[cfg(test)]
 mod rush_tests;
 mod security;
+mod settings;
 mod shift;
 mod slot;
 mod sound;
@@ -51,6 +53,7 @@ pub use event::{CallArrival, Effect, Event, LampReport, Messages};
 pub use freshness::Freshness;
 pub use hearing::{Recording, SoundDeed, SoundWish};
 pub use history::{History, MAX_HISTORY};
+pub use key_to_wire::{KeyTimes, KeyToWire};
 pub use line::{
     Account, Line, LineId, MAX_LINES, ManagerInterface, NewLine, Protection, Registration, SlotKey, Way,
 };
@@ -64,9 +67,10 @@ pub use record::{CallRecord, CallWay, Entry, Fate, Outcome, ParkRecord, RecordId
 pub use remote::{Offer, Wish};
 pub use rush::{Presence, Routes};
 pub use security::{MediaCover, Security, SignallingCover};
+pub use settings::Settings;
 pub use shift::{Hour, ShiftReport, Waits};
 pub use slot::{Asking, AskingFor, Claim, DialogKey, ParkedCall, Slot};
-pub use sound::{RingTone, SoundPlan, SoundState};
+pub use sound::{ListedDevice, MAX_DEVICES, RingTone, SoundPlan, SoundRole, SoundState};
 pub use staff::{Availability, Colleague, MAX_STAFF, StaffLamp};
 pub use team::{MAX_TOLD_AT_ONCE, TeamDeed, TeamNews, ToldCall};
 pub use tell::{MAX_PEOPLE, MAX_TOLD};
@@ -164,6 +168,9 @@ pub struct Desk {
     /// Whether an idle headset hears a tone when a parked call waits too long.
     #[serde(default)]
     pub waiting_tone: bool,
+    /// How long keys took to the packets that they caused; `None` before the first.
+    #[serde(default)]
+    pub key_to_wire: Option<KeyToWire>,
     /// The two calls that are joined to a three-way call, or about to be.
     #[serde(default)]
     conference: Option<Conference>,

@@ -38,6 +38,7 @@ impl Desk {
             Command::RetrieveLongestIn(lot) => self.retrieve_longest(Some(lot)),
             Command::ChooseLot(lot) => self.choose_lot(lot),
             Command::ChooseLine(line) => self.choose_line(line),
+            Command::Register(line) => self.register(line),
             Command::Dial(to) => self.dial(&to),
             Command::CallVoicemail => self.call_voicemail(),
             Command::SendDigit(digit) => self.send_digit(digit),

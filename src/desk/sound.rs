@@ -1,7 +1,7 @@
 //! Which call is heard, which one is spoken to and what rings: derived from the desk, never stored.
 
 use super::{CallId, Desk, Phase};
-use crate::parking::Text;
+use crate::parking::{Moment, Text};
 use serde::{Deserialize, Serialize};
 
 /// Headset and ringer as last reported.
@@ -26,6 +26,59 @@ pub struct SoundState {
     pub muted: bool,
     /// Whether sound is switched off by configuration: nothing is missing then.
     pub off: bool,
+    /// The devices there are, as far as somebody asked; at most [`MAX_DEVICES`].
+    #[serde(default)]
+    pub devices: Vec<ListedDevice>,
+    /// Until when microphone and ear are open without a call, so that the operator sees the meters move.
+    #[serde(default)]
+    pub tried_until: Option<Moment>,
+    /// What plays a tone to be tested, and until when.
+    #[serde(default)]
+    pub tested: Option<(SoundRole, Moment)>,
+}
+
+/// The most devices that are listed.
+pub const MAX_DEVICES: usize = 64;
+
+/// What a sound device is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SoundRole {
+    /// The headset's microphone.
+    Microphone,
+    /// The headset's ear-piece.
+    Headset,
+    /// Where it rings.
+    Ringer,
+    /// The second ear-piece, for tones.
+    SecondEar,
+}
+
+impl SoundRole {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Microphone, Self::Headset, Self::Ringer, Self::SecondEar];
+
+    /// What people call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Microphone => "microphone",
+            Self::Headset => "ear-piece",
+            Self::Ringer => "ringer",
+            Self::SecondEar => "second ear",
+        }
+    }
+}
+
+/// A sound device that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedDevice {
+    /// Its name as the system gives it.
+    pub name: Text,
+    /// It records; else it plays.
+    pub records: bool,
+    /// It is no microphone: it records what a speaker plays.
+    pub monitor: bool,
+    /// It is heard in the room.
+    pub loud: bool,
 }
 
 /// What the ringer plays.
@@ -57,6 +110,9 @@ pub struct SoundPlan {
     /// Whether the idle headset hears that a parked call waits too long. Never while anything else is heard.
     #[serde(default)]
     pub waiting_tone: bool,
+    /// Whether microphone and ear are open although there is no call.
+    #[serde(default)]
+    pub tried: bool,
 }
 
 impl Desk {
@@ -72,6 +128,7 @@ impl Desk {
             (RingTone::Comeback, _) | (_, Some(_)) => RingTone::Comeback,
             _ => RingTone::Call,
         });
+        let tests = |role| self.tests(role);
         SoundPlan {
             heard: hand.map(|c| c.id),
             spoken_to: hand
@@ -80,9 +137,13 @@ impl Desk {
             joined: self
                 .three_way()
                 .map(|three| if self.in_hand == Some(three.first) { three.second } else { three.first }),
-            ring_back: hand.is_some_and(|c| c.phase == Phase::RingingThere),
-            ring,
-            waiting_tone: self.tone_until.is_some_and(|until| self.now < until) && self.headset_is_idle(),
+            ring_back: hand.is_some_and(|c| c.phase == Phase::RingingThere)
+                || (hand.is_none() && tests(SoundRole::Headset)),
+            ring: if ring == RingTone::Silent && tests(SoundRole::Ringer) { RingTone::Call } else { ring },
+            waiting_tone: (self.tone_until.is_some_and(|until| self.now < until)
+                || tests(SoundRole::SecondEar))
+                && self.headset_is_idle(),
+            tried: self.sound.tried_until.is_some_and(|until| self.now < until),
         }
     }
 }

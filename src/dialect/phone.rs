@@ -191,6 +191,16 @@ impl Phone {
         self.tell_way();
     }
 
+    /// Registers again, as the operator wishes. Where the server is not known yet, it is looked up again.
+    fn register(&mut self, now: Moment) {
+        if self.located {
+            self.ua.register(now, self.account);
+            self.next_probe = Some(now);
+        } else {
+            self.said.push_back(Said::ServersWanted);
+        }
+    }
+
     /// The account has servers, or others than before.
     pub(super) fn servers_found(&mut self, now: Moment) {
         if !self.located {
@@ -259,6 +269,7 @@ impl Phone {
             Effect::TellTeam { to, news, .. } => self.tell_team(now, to.as_ref(), &news),
             Effect::SendMessage { to, text, .. } => self.send_message(now, to, &text),
             Effect::Page { call, to, .. } => self.page(now, call, &to),
+            Effect::Register { .. } => self.register(now),
             Effect::Announce { .. } | Effect::Sound(_) | Effect::SaveMemory | Effect::Leave => {}
         }
     }

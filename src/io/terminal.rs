@@ -58,6 +58,7 @@ const NOTIFY_MAX: usize = 200;
 pub struct Screen {
     /// A picture goes out whole: standard output by itself writes every kilobyte.
     terminal: ratatui::Terminal<CrosstermBackend<BufWriter<io::Stdout>>>,
+    mouse: bool,
 }
 
 impl Screen {
@@ -80,7 +81,7 @@ impl Screen {
         }
         let stdout = BufWriter::with_capacity(PICTURE, stdout);
         let terminal = ratatui::Terminal::new(CrosstermBackend::new(stdout))?;
-        Ok(Self { terminal })
+        Ok(Self { terminal, mouse })
     }
 
     /// Draws a picture; nothing once the screen was given back.
@@ -124,6 +125,21 @@ impl Screen {
             execute!(io::stdout(), crossterm::style::Print(sequence))?;
         }
         Ok(())
+    }
+
+    /// Switches the mouse on or off.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn set_mouse(&mut self, on: bool) -> io::Result<()> {
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        if !TAKEN.load(Ordering::SeqCst) || std::mem::replace(&mut self.mouse, on) == on {
+            return Ok(());
+        }
+        match on {
+            true => execute!(io::stdout(), EnableMouseCapture),
+            false => execute!(io::stdout(), DisableMouseCapture),
+        }
     }
 
     /// Its size now.

@@ -238,6 +238,16 @@ pub enum Command {
         /// From now on.
         pattern: RingPattern,
     },
+    /// How loud the ringer rings from now on.
+    RingVolume {
+        /// In percent of its full loudness.
+        percent: u8,
+    },
+    /// Keeps microphone and headset open without a stream, so that [`Report::Levels`] come; or no longer.
+    Try {
+        /// Open or not.
+        on: bool,
+    },
     /// Mutes the microphone for all streams.
     Mute {
         /// Muted or not.

@@ -82,3 +82,22 @@ fn a_caller_has_the_directorys_name_and_the_networks_beside_it() {
     desk.learn(now, Event::DirectoryChanged { people: 0 });
     assert_eq!(desk.label(&party), "ACME SWITCHBOARD", "what the network says is never overwritten");
 }
+
+#[test]
+fn what_a_watched_colleague_does_stands_in_his_row_before_any_key_hands_over() {
+    let (mut desk, mut console) = known();
+    let who = parkdeck::parking::Identity::new("Sam", "101");
+    let (line, since, caller) = (LineId(0), ago(9), parkdeck::parking::Identity::default());
+    desk.staff = vec![Colleague { line, who, lamp: StaffLamp::Talking, since, caller }];
+    for keys in ["t s a m", "d s a m"] {
+        let mut fresh = console.clone();
+        type_keys(&mut fresh, &mut desk.clone(), keys);
+        let shown = screen(&desk, &fresh, &dark(), 80, 24);
+        let rows: Vec<&str> = shown.lines().filter(|line| line.contains("Sam Hill")).collect();
+        let of_extension = rows.iter().filter(|row| row.contains("● talking")).count();
+        assert_eq!(of_extension, 1, "his phone, and not his mobile:\n{shown}");
+    }
+    desk.staff[0].lamp = StaffLamp::Free;
+    type_keys(&mut console, &mut desk.clone(), "t s a m");
+    assert!(screen(&desk, &console, &dark(), 80, 24).contains("○ free"));
+}

@@ -380,3 +380,35 @@ fn a_screen_too_small_says_so_and_keeps_what_matters() {
         );
     }
 }
+
+#[test]
+fn the_settings_show_what_is_in_force_and_what_moves() {
+    let text = "[account]\nuser = \"a\"\nserver = \"pbx.test\"\npassword_env = \"P\"\n[lot]\nslots = \"701\"\n[sound]\n\
+                ringer = \"Built-in Audio\"\nring_volume = 70\n[calls]\nnight = \"105\"\nnight_hours = \"18:00-08:00\"\n";
+    let config = std::sync::Arc::new(parkdeck::config::Config::parse(text, "x").unwrap());
+    let mut desk = board(6);
+    desk.routes.night = Text::new("105");
+    let device =
+        |name: &str, records, monitor, loud| ListedDevice { name: Text::new(name), records, monitor, loud };
+    desk.sound.devices = vec![
+        device("Jabra Evolve2 65", true, false, false),
+        device("Monitor of Built-in Audio", true, true, false),
+        device("Jabra Evolve2 65", false, false, false),
+        device("Built-in Audio", false, false, true),
+    ];
+    desk.sound.microphone = Some(Ok(Text::new("Jabra Evolve2 65")));
+    for (name, keys) in [
+        ("settings_80", ","),
+        ("settings_microphone_80", ", enter down"),
+        ("settings_keys_80", ", down down down down down down enter p a r k"),
+    ] {
+        let mut console = console();
+        console.configure(config.clone(), true);
+        type_keys(&mut console, &mut desk.clone(), keys);
+        picture!(name, screen(&desk, &console, &dark(), 80, 24));
+    }
+    let mut console = console();
+    console.begin_tour();
+    console.follow(&desk);
+    picture!("tour_80", screen(&desk, &console, &dark(), 80, 24));
+}

@@ -14,7 +14,7 @@ use std::time::Duration;
 #[test]
 fn every_meaning_of_a_colour_is_also_in_the_text() {
     for desk in [busy(), lamps(), full(), just_parked(), board(12)] {
-        for keys in ["", "?", ":", "q", "n", "tab"] {
+        for keys in ["", "?", ":", "q", "n", "tab", ",", "t", "A"] {
             let (mut console, mut typed) = (console(), desk.clone());
             type_keys(&mut console, &mut typed, keys);
             for (width, height) in [(80, 24), (160, 50)] {
@@ -47,6 +47,39 @@ fn no_two_lamp_states_read_alike() {
     for glyph in ["□ free", "◐ asking", "■ 00:12", "◉ 04:05", "? unknown", "? stale 00:35", "✕ refused"]
     {
         assert!(shown.contains(glyph), "{glyph}");
+    }
+}
+
+#[test]
+fn no_two_states_of_a_colleague_read_alike() {
+    let mut desk = board(6);
+    let lamps = [
+        StaffLamp::Unknown,
+        StaffLamp::Free,
+        StaffLamp::Ringing,
+        StaffLamp::Talking,
+        StaffLamp::Held,
+        StaffLamp::Away,
+        StaffLamp::Stale { since: ago(9) },
+        StaffLamp::Refused { reason: Text::new("403") },
+    ];
+    let colleague = |lamp: &StaffLamp| Colleague {
+        line: LineId(0),
+        who: Identity::new("Sam", "101"),
+        lamp: lamp.clone(),
+        since: ago(9),
+        caller: Identity::default(),
+    };
+    desk.staff = lamps.iter().map(colleague).collect();
+    let mono = Theme::named("mono").unwrap();
+    let shown = screen(&desk, &console(), &mono, 160, 50);
+    let cell = |nth: usize| {
+        let (_, after) = shown.split_once(&format!("F{nth} ")).unwrap();
+        after.chars().take(20).collect::<String>()
+    };
+    let cells: Vec<String> = (1..=lamps.len()).map(cell).collect();
+    for (nth, cell) in cells.iter().enumerate() {
+        assert!(cell.contains("Sam") && !cells[..nth].contains(cell), "{cells:#?}");
     }
 }
 
@@ -179,6 +212,33 @@ prop_compose! {
     }
 }
 
+/// A name in letters that are wide, run from right to left, combine, or are put together of several.
+fn name_of_any_script() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        "王芳",
+        "李小龙",
+        "김철수",
+        "محمد",
+        "علي",
+        "שרה",
+        "लक्ष्मी",
+        "e\u{301}va",
+        "Ж",
+        "Jane",
+        "👩‍👩‍👧",
+        "🇬🇧",
+        "ﬁ",
+        "ก้",
+        "…",
+        "■",
+        "│",
+        "\u{202e}evil",
+        "\u{200b}",
+        "Featherstonehaugh-Venkataraghavan",
+    ]);
+    prop::collection::vec(part, 1..5).prop_map(|parts| parts.join(" "))
+}
+
 /// One thing an operator, a terminal or a cat can do.
 #[derive(Clone, Debug)]
 enum Act {
@@ -190,7 +250,7 @@ enum Act {
 
 fn act() -> impl Strategy<Value = Act> {
     let code = prop_oneof![
-        6 => prop::sample::select("1234567890pPrxhmndtuckjq?:#abc*ü李 ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        6 => prop::sample::select("1234567890pPrxhmndtuckjq?:#abc*,y ü李 ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         4 => prop::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Up, KeyCode::Down, KeyCode::Left,
             KeyCode::Right, KeyCode::Home, KeyCode::End, KeyCode::PageDown, KeyCode::PageUp, KeyCode::Backspace,
@@ -264,6 +324,41 @@ proptest! {
         for (width, height) in sizes.into_iter().chain([(1, 1), (2, 1), (1, 9), (80, 24), (81, 25), (200, 60)]) {
             let shown = screen(&desk, &console, &theme, width, height);
             prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n'));
+        }
+    }
+
+    #[test]
+    fn whatever_people_are_called_the_columns_stand(
+        names in prop::collection::vec(name_of_any_script(), 20),
+        (width, height) in (80u16..=300, 24u16..=100),
+        several in any::<bool>(),
+    ) {
+        let mut names = names.iter().cycle();
+        let mut name = || names.next().cloned().unwrap_or_default();
+        let mut desk = if several { two_lots() } else { busy() };
+        for call in &mut desk.calls {
+            (call.party, call.note) = (Identity::new(&name(), "0161 496 0100"), Text::new(&name()));
+        }
+        for slot in &mut desk.slots {
+            if let Some(parked) = &mut slot.parked {
+                parked.parkee = Identity::new(&name(), "0161 496 0100");
+                (parked.parker, parked.note) = (Identity::new(&name(), ""), Text::new(&name()));
+            }
+        }
+        let mut terminal = ratatui::Terminal::new(ratatui::backend::TestBackend::new(width, height)).unwrap();
+        let (console, theme) = (console(), dark());
+        terminal.draw(|frame| parkdeck::console::draw(frame, &desk, &console, &theme)).unwrap();
+        let buffer = terminal.backend().buffer();
+        let divider = 1 + (35 + (width - 80) * 2 / 5).min(90);
+        for y in 1..height - 3 {
+            for (x, allowed) in [(0, "┌│└"), (divider, "┬│┴"), (width - 1, "┐│┘")] {
+                let there = buffer[(x, y)].symbol();
+                prop_assert!(allowed.contains(there), "“{there}” at {x},{y} of {width}×{height}");
+            }
+        }
+        for call in desk.calls.iter().filter(|call| !call.party.name.is_empty()) {
+            let first: String = call.party.name.as_str().chars().take(1).collect();
+            prop_assert!(screen(&desk, &console, &theme, width, height).contains(&first), "{first}");
         }
     }
 

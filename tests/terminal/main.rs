@@ -10,6 +10,7 @@
 //! | `server` | servers that are away, unknown, or refuse us |
 //! | `hostile` | garbage, names with teeth, a terminal that no longer reads |
 //! | `looks` | sizes, themes, NO_COLOR |
+//! | `settings` | what is changed while the console runs; the wallboard |
 //! | `show` | the demo, played by keys |
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what helps a test may fail it")]
@@ -25,5 +26,6 @@ mod looks;
 mod restore;
 mod rig;
 mod server;
+mod settings;
 mod show;
 mod speaker;

@@ -84,6 +84,9 @@ fn hold_mute_and_digits_show_at_once() {
     terminal.wait_text("0-9 * # A-D send", SOON);
     terminal.keys("12#<esc>");
     terminal.wait_gone("0-9 * # A-D send", SOON);
+    // Answer, hold and resume each caused a packet; how long that took was measured.
+    terminal.keys("Q");
+    terminal.wait_line(&["key to wire", "ms", "(3 keys)"], SOON);
     leave(terminal);
 }
 

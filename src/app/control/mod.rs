@@ -12,7 +12,7 @@ mod view;
 
 pub use protocol::{Reply, Request, Verb};
 pub(super) use server::{Asked, Server};
-pub use view::{CallView, SlotView, View};
+pub use view::{AccountView, CallView, ParkedView, SlotView, View};
 
 use std::path::{Path, PathBuf};
 
@@ -28,4 +28,9 @@ pub fn socket(state: &Path) -> PathBuf {
         Some(dir) => dir.join("parkdeck").join("control.sock"),
         None => state.join("control.sock"),
     }
+}
+
+/// Where the demo's console listens: beside the real one, and in nobody's way.
+pub fn demo_socket(state: &Path) -> PathBuf {
+    socket(state).with_file_name("demo.sock")
 }

@@ -55,6 +55,24 @@ fn every_example_of_the_description_is_understood() {
 }
 
 #[test]
+fn what_can_be_asked_for_is_what_the_table_of_commands_says_and_is_described() {
+    let description = include_str!("../../../assets/control.md");
+    let described: std::collections::BTreeSet<&str> = description
+        .lines()
+        .filter_map(|line| line.strip_prefix("{\"do\":\"")?.split('"').next())
+        // These ask, or show a number: nothing is done to a call.
+        .filter(|name| !["status", "watch", "offer"].contains(name))
+        .collect();
+    let table = crate::console::command_table().iter().flat_map(|row| row.outside.iter().copied());
+    assert_eq!(table.collect::<std::collections::BTreeSet<_>>(), described);
+    let unknown = serde_json::from_str::<Request>("{\"do\":\"x\"}").unwrap_err().to_string();
+    for name in described.iter().chain(&["status", "watch", "offer"]) {
+        assert!(unknown.contains(&format!("`{name}`")), "{name} is not understood: {unknown}");
+    }
+    assert_eq!(unknown.matches("`, `").count() + 1, described.len() + 3, "{unknown}");
+}
+
+#[test]
 fn a_command_is_about_the_call_it_names_and_the_hand_stays_where_it_is() {
     let mut desk = desk();
     let now = Duration::from_secs(6);

@@ -3,12 +3,11 @@
 
 use super::advice::Server;
 use super::examiner::Examiner;
-use crate::config::Config;
+use crate::config::{Config, save};
 use crate::dialect::Preset;
 use crate::parking::SlotId;
 use color_eyre::eyre::{Context, eyre};
 use serde::Serialize;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
@@ -106,25 +105,8 @@ pub fn write(file: &Path, index: usize, several: bool, changes: &[Change]) -> co
         .map_err(|error| eyre!("what was found doesn't fit into the file, nothing was written: {error}"))?;
     let backup = backup_of(&file);
     std::fs::copy(&file, &backup).wrap_err_with(|| backup.display().to_string())?;
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let fresh = folder.join(format!(".{name}.new"));
-    let exchanged = exchange(&file, &fresh, &after);
-    if exchanged.is_err() {
-        let _ = std::fs::remove_file(&fresh);
-    }
-    exchanged.wrap_err_with(|| file.display().to_string())?;
+    save::exchange(&file, &after).wrap_err_with(|| file.display().to_string())?;
     Ok(backup)
-}
-
-/// The new text beside the old, safe on disk, then in its place in one step.
-fn exchange(file: &Path, fresh: &Path, text: &str) -> std::io::Result<()> {
-    let permissions = std::fs::metadata(file)?.permissions();
-    let mut written = std::fs::File::create(fresh)?;
-    written.set_permissions(permissions)?;
-    written.write_all(text.as_bytes())?;
-    written.sync_all()?;
-    std::fs::rename(fresh, file)
 }
 
 /// `config.toml.bak`, or with a number where that exists.

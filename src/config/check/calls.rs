@@ -1,7 +1,7 @@
 //! The checks of where callers are sent.
 
-use super::super::Calls;
 use super::super::raw::RawCalls;
+use super::super::{Calls, MAX_NIGHT_HOURS, NightHours};
 use super::{Check, MAX_TIME_S};
 use toml::Spanned;
 
@@ -28,10 +28,12 @@ impl Check<'_> {
         {
             self.say(prefix, "the prefix is what is dialled before the extension: digits, “*” or “#”", None);
         }
+        let night_hours = self.night_hours(raw);
         let text =
             |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.get_ref().trim().to_owned());
         Calls {
             night: text(&raw.night),
+            night_hours,
             busy: text(&raw.busy),
             overflow: text(&raw.overflow),
             overflow_after_s: raw
@@ -41,5 +43,23 @@ impl Check<'_> {
             voicemail: text(&raw.voicemail),
             voicemail_prefix: text(&raw.voicemail_prefix),
         }
+    }
+
+    fn night_hours(&mut self, raw: &RawCalls) -> Vec<NightHours> {
+        let Some(hours) = &raw.night_hours else { return Vec::new() };
+        let mut read = Vec::new();
+        for span in hours.get_ref().items.iter().take(MAX_NIGHT_HOURS) {
+            match NightHours::read(span) {
+                Ok(span) => read.push(span),
+                Err(why) => self.say(hours, why, None),
+            }
+        }
+        if hours.get_ref().items.len() > MAX_NIGHT_HOURS {
+            self.say(hours, format!("at most {MAX_NIGHT_HOURS} spans of night hours"), None);
+        }
+        if raw.night.is_none() {
+            self.say(hours, "where do callers go at night? add night = \"…\"", None);
+        }
+        read
     }
 }

@@ -443,3 +443,26 @@ fn what_two_lots_of_an_account_can_not_share_is_said_where_it_stands() {
     let (line, meaning, _) = wrong(&format!("{ONE}{large}"));
     assert!(line == 12 && meaning.contains("at most 500 slots"), "{line}: {meaning}");
 }
+
+#[test]
+fn what_the_board_can_set_is_checked_like_the_rest() {
+    let all = "[calls]\nnight = \"105\"\nnight_hours = [\"mon-fri 18:00-08:00\", \"sun\"]\n[sound]\nring_volume = 40\n\
+               [wallboard]\ncallers = \"hidden\"\n";
+    let config = right(&format!("{ONE}{all}"));
+    assert_eq!((config.sound.ring_volume, config.wallboard.callers), (40, CallersShown::Hidden));
+    assert_eq!((config.calls.is_night(6, 0), config.calls.is_night(0, 720)), (Some(true), Some(false)));
+    assert_eq!(right(ONE).calls.is_night(6, 0), None);
+    for (more, line, part) in [
+        ("[calls]\nnight_hours = \"18:00-08:00\"\n", 6, "where do callers go at night"),
+        ("[calls]\nnight = \"1\"\nnight_hours = \"18-08\"\n", 7, "“18” is no day"),
+        ("[sound]\nring_volume = 101\n", 6, "from 0 to 100"),
+        ("[calls]\nring_volume = 10\n", 6, "belongs in [sound]"),
+    ] {
+        let (at, meaning, _) = wrong(&format!("{ONE}{more}"));
+        assert!(at == line && meaning.contains(part), "{at}: {meaning}");
+    }
+    let (_, _, meant) = wrong(&format!("{ONE}[wallboard]\ncallers = \"maskd\"\n"));
+    assert_eq!(meant.as_deref(), Some("\"masked\""));
+    let (_, _, meant) = wrong(&format!("{ONE}[wallbord]\ncallers = \"masked\"\n"));
+    assert!(meant.is_some_and(|meant| meant.contains("wallboard")));
+}

@@ -79,6 +79,8 @@ pub(super) struct Board {
     packet: [u8; MAX_PACKET + 1],
     out: [u8; MAX_PACKET],
     pub cue: Pattern,
+    /// Microphone and headset are wanted without a stream, for their meters.
+    pub tried: bool,
     /// Steps by which encoding is cheaper than it could be.
     relief: u8,
 }
@@ -93,6 +95,7 @@ impl Board {
             packet: [0; MAX_PACKET + 1],
             out: [0; MAX_PACKET],
             cue: Pattern::OFF,
+            tried: false,
             relief: 0,
         }
     }
@@ -409,7 +412,7 @@ impl Board {
         let lines = || self.lines.iter().flatten().filter(|line| line.media.is_some());
         let microphone = lines().any(|line| matches!(line.feed, Feed::Headset | Feed::Joined(_)));
         let headset = !self.cue.is_over() || lines().any(|line| line.sink == Sink::Headset);
-        (microphone, headset)
+        (microphone || self.tried, headset || self.tried)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -422,7 +425,7 @@ impl Board {
             let Some(media) = &line.media else { return false };
             line.decodes || (media.config().send && !line.passes) || media.is_dialling()
         };
-        !self.cue.is_over() || self.lines.iter().flatten().any(busy)
+        self.tried || !self.cue.is_over() || self.lines.iter().flatten().any(busy)
     }
 
     pub(super) fn pending(&self) -> bool {

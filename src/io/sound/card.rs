@@ -225,3 +225,32 @@ pub fn device_names(driver: Driver) -> (Vec<String>, Vec<String>) {
     };
     (names(true), names(false))
 }
+
+/// A sound device that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedDevice {
+    /// Its name, by which it can be chosen.
+    pub name: String,
+    /// It records; else it plays.
+    pub records: bool,
+    /// It is no microphone: it records what a speaker plays.
+    pub monitor: bool,
+    /// It is heard in the room.
+    pub loud: bool,
+}
+
+/// All devices there are, those that record first. Takes its time, as [`device_names`] does.
+pub fn devices_there(driver: Driver) -> Vec<ListedDevice> {
+    let wanted = Wanted { driver, choice: Device::Default, pinned: None };
+    let system = wanted.systems().first().copied().unwrap_or(System::Native);
+    let listed = |records| {
+        let there = devices(system, records).into_iter();
+        there.map(move |Found { label, monitor, loud, .. }| ListedDevice {
+            name: label,
+            records,
+            monitor,
+            loud,
+        })
+    };
+    listed(true).chain(listed(false)).collect()
+}

@@ -40,6 +40,8 @@ pub(super) struct Wants {
     microphone: AtomicBool,
     headset: AtomicBool,
     ring: AtomicU8,
+    /// Percent that the ringer is quieter than it could be.
+    ring_softer: AtomicU8,
     second_ear: AtomicBool,
     /// What microphone and headset keep themselves, in ms.
     latencies: [AtomicU32; 2],
@@ -67,6 +69,17 @@ impl Wants {
             RingPattern::Comeback => 2,
         };
         self.ring.swap(code, Ordering::AcqRel) != code
+    }
+
+    /// How loud the ringer rings, in percent.
+    pub(super) fn ring_volume(&self, percent: u8) {
+        self.ring_softer.store(100u8.saturating_sub(percent), Ordering::Relaxed);
+    }
+
+    /// What a sample of the ringer is multiplied by, in 1/32768: the ear hears half the percent as half as loud.
+    pub(super) fn ring_gain(&self) -> i32 {
+        let percent = 100 - i32::from(self.ring_softer.load(Ordering::Relaxed).min(100));
+        32_768 * percent * percent / 10_000
     }
 
     /// What microphone and headset keep themselves, in ms.

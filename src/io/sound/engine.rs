@@ -265,6 +265,7 @@ impl Engine {
                 }
             }
             Order::Mute { on } => self.muted = on,
+            Order::Try { on } => self.board.tried = on,
             Order::Tape { stream, tape } => self.board.record(stream, tape, &mut self.out),
             Order::Play { cue } => self.play(cue),
             Order::SecondEar { there } => (self.has_second_ear, self.tone) = (there, Pattern::OFF),

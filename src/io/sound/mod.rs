@@ -16,7 +16,7 @@ mod socket;
 mod tape;
 mod voice;
 
-pub use card::device_names;
+pub use card::{ListedDevice, device_names, devices_there};
 pub use options::{Device, Driver, Format, Recordings, SoundOptions};
 
 use crate::media::{
@@ -216,7 +216,12 @@ impl MediaHandle {
                 Order::Close { stream }
             }
             Command::Ring { pattern } => Order::Ring { pattern },
+            Command::RingVolume { percent } => {
+                self.wants.ring_volume(percent);
+                return None;
+            }
             Command::Mute { on } => Order::Mute { on },
+            Command::Try { on } => Order::Try { on },
             Command::Play { cue } => Order::Play { cue },
             Command::Record { stream, label } => {
                 self.known.get(&stream)?;

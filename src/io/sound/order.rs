@@ -51,6 +51,10 @@ pub(super) enum Order {
     Mute {
         on: bool,
     },
+    /// Keeps the headset open without a stream.
+    Try {
+        on: bool,
+    },
     Play {
         cue: Cue,
     },

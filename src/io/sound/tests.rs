@@ -661,3 +661,13 @@ fn a_recording_has_both_sides_and_is_whole_when_the_call_ends() {
     );
     assert!(level(0, 1_200.0) < -40.0 && level(1, 600.0) < -40.0, "each side on its own track");
 }
+
+#[test]
+fn microphone_and_headset_are_wanted_without_a_stream_only_while_they_are_tried() {
+    let mut board = board::Board::new(2);
+    assert_eq!((board.wants(), board.ticks()), ((false, false), false));
+    board.tried = true;
+    assert_eq!((board.wants(), board.ticks()), ((true, true), true));
+    board.tried = false;
+    assert_eq!((board.wants(), board.ticks()), ((false, false), false));
+}

@@ -181,18 +181,22 @@ pub(super) struct Ringer {
     country: &'static Country,
     rings: RingPattern,
     pattern: Pattern,
+    /// In 1/32768.
+    gain: i32,
     resampler: Option<Resampler>,
 }
 
 impl Ringer {
     pub(super) fn new(wants: Arc<Wants>, country: &'static Country, rate_hz: u32) -> Self {
         let resampler = (rate_hz != RATE_HZ).then(|| Resampler::new(RATE_HZ, rate_hz));
-        Self { wants, country, rings: RingPattern::Off, pattern: Pattern::OFF, resampler }
+        let gain = wants.ring_gain();
+        Self { wants, country, rings: RingPattern::Off, pattern: Pattern::OFF, gain, resampler }
     }
 }
 
 impl Sound for Ringer {
     fn begin(&mut self, _: usize) {
+        self.gain = self.wants.ring_gain();
         let wanted = self.wants.pattern();
         if wanted != self.rings {
             self.rings = wanted;
@@ -201,10 +205,12 @@ impl Sound for Ringer {
     }
 
     fn next(&mut self) -> i16 {
-        let pattern = &mut self.pattern;
+        let (pattern, gain) = (&mut self.pattern, self.gain);
+        // At most full loudness, so it fits again.
+        let mut sample = || ((i32::from(pattern.sample()) * gain) >> 15) as i16;
         match &mut self.resampler {
-            Some(resampler) => resampler.draw(|| pattern.sample()),
-            None => pattern.sample(),
+            Some(resampler) => resampler.draw(sample),
+            None => sample(),
         }
     }
 }
@@ -307,5 +313,21 @@ mod tests {
         assert!(loud(RingPattern::Comeback));
         assert!(loud(RingPattern::Call));
         assert!(!loud(RingPattern::Off));
+    }
+
+    #[test]
+    fn the_ringer_is_as_loud_as_wanted_from_the_next_callback_on() {
+        let wants = Arc::new(Wants::default());
+        let mut ringer = Ringer::new(wants.clone(), Country::INTERNATIONAL, RATE_HZ);
+        wants.ring(RingPattern::Call);
+        let mut peak = |percent| {
+            wants.ring_volume(percent);
+            ringer.begin(4_800);
+            (0..4_800).map(|_| i32::from(ringer.next()).abs()).max().unwrap_or(0)
+        };
+        peak(100);
+        let (full, half, off) = (peak(100), peak(50), peak(0));
+        assert!(full > 1_000 && off == 0);
+        assert!((half * 4).abs_diff(full) < 64, "{half} of {full}");
     }
 }
