@@ -1,6 +1,6 @@
 //! The words that are spoken to a page group and to whoever parks: recordings of our own, or an administrator's.
 
-use super::lot::samples_of;
+use super::lot_sounds::{read_file, samples_of};
 use crate::lot::Words;
 use crate::media::{Clip, RATE_HZ, resample};
 use crate::parking::SlotId;
@@ -42,7 +42,7 @@ pub fn words(folder: Option<&Path>) -> color_eyre::Result<Words> {
             return at_our_rate(own);
         };
         let told = || format!("prompt {}", file.display());
-        at_our_rate(&std::fs::read(&file).wrap_err_with(told)?).wrap_err_with(told)
+        at_our_rate(&read_file(&file).wrap_err_with(told)?).wrap_err_with(told)
     };
     let mut words = Words { parked_on: word(PARKED_ON.0, PARKED_ON.1)?, ..Words::default() };
     for (letter, name, own) in LETTERS {

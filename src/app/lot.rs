@@ -2,6 +2,8 @@
 
 use super::lot_keeper::{self, Bound, Keeper};
 use super::lot_metrics::{self, Tally};
+pub use super::lot_sounds::{LotMusic, LotSounds, load_sounds, read_sound, samples_of};
+use super::lot_sounds::{SoundFile, sound_files};
 use super::trace::{LOT_FILE_NAME, Recorder};
 use crate::config::load;
 use crate::config::{ConfigError, secret};
@@ -9,18 +11,16 @@ use crate::io::clock::{Clock, entropy, key_entropy};
 use crate::io::metrics::{Asked, Metrics};
 use crate::io::names::{self, NameError, Wanted};
 use crate::io::net::{Net, NetEvent, NetOptions};
-use crate::io::sound::{MediaEngine, MediaHandle, SoundOptions};
-use crate::io::tls::{TlsName, TlsServer, TlsServerFiles};
+use crate::io::sound::{Format, MediaEngine, MediaHandle, Recordings, SoundOptions};
+use crate::io::tls::{TlsClient, TlsClientFiles, TlsName, TlsServer, TlsServerFiles};
 pub use crate::lot::config::LogFormat;
 use crate::lot::config::{LogConfig, Trace};
-use crate::lot::{Lot, LotConfig, TrunkLookup, Words};
-use crate::media::{Clip, Music};
+use crate::lot::{Lot, LotConfig, TrunkLookup};
 use crate::sip::{Peer, Transport};
-use color_eyre::eyre::{Context, eyre};
+use color_eyre::eyre::Context;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -31,40 +31,6 @@ const EVENTS_IN_A_ROW: usize = 256;
 const SPARE_PORTS: usize = 64;
 /// Media streams at a time, two a call.
 const STREAMS_MAX: usize = 2048;
-/// The longest music that is loaded, in samples (10 minutes at 48 kHz).
-const MUSIC_MAX: usize = 10 * 60 * 48_000;
-
-/// A piece of music for one lot, or for held calls (`lot: None`).
-pub struct LotMusic {
-    /// The lot's name.
-    pub lot: Option<String>,
-    /// Encoded and ready.
-    pub music: Music,
-}
-
-/// Everything that the lot lets people hear.
-pub struct LotSounds {
-    /// Music for each lot and for held calls.
-    pub music: Vec<LotMusic>,
-    /// What is played when a call is retrieved, by the lot's name.
-    pub courtesy_tones: Vec<(String, Clip)>,
-    /// What is spoken.
-    pub words: Words,
-}
-
-impl LotSounds {
-    /// Gives all of it to the lot.
-    fn give_to(self, lot: &mut Lot) {
-        for LotMusic { lot: name, music } in self.music {
-            lot.set_music(name.as_deref(), music);
-        }
-        lot.clear_courtesy_tones();
-        for (name, tone) in self.courtesy_tones {
-            lot.set_courtesy_tone(&name, tone);
-        }
-        lot.set_words(self.words);
-    }
-}
 
 /// Reads and checks the lot's file.
 ///
@@ -122,7 +88,10 @@ async fn open(config: &LotConfig, base: &Path) -> color_eyre::Result<Net> {
         tcp: config.listen_tcp.into_iter().collect(),
         tls: config.listen_tls.into_iter().collect(),
         server,
-        client: None,
+        client: Some(TlsClient::new(TlsClientFiles {
+            ca: config.tls_authority.as_ref().map(found),
+            ..TlsClientFiles::default()
+        })),
     };
     let everywhere = [
         Some(("UDP", config.listen)),
@@ -149,6 +118,15 @@ impl Files {
     /// Files that are named without a folder, or with one that isn't whole, lie beside the configuration.
     fn base(&self) -> &Path {
         self.config.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Where calls are recorded.
+    fn recordings(&self, config: &LotConfig) -> Recordings {
+        let home = crate::config::paths::home();
+        let named = config.recordings.as_ref();
+        let named = named.map(|folder| crate::config::paths::resolve(folder, self.base(), home.as_deref()));
+        let folder = named.unwrap_or_else(|| self.state.join("lot-recordings"));
+        Recordings { folder, format: Format::Opus, tone: config.recording_tone }
     }
 
     /// Opens the trace, if one is wanted.
@@ -180,6 +158,7 @@ pub async fn serve(
     let wake = heard.clone();
     let mut options = SoundOptions::silent(config.contact_address().ip(), SPARE_PORTS, entropy());
     options.streams_max = STREAMS_MAX;
+    options.recordings = files.as_ref().map(|files| files.recordings(&config));
     let media =
         MediaEngine::start(options, move || wake.notify_one()).wrap_err("the media engine can't start")?;
     let log = config.log.clone();
@@ -384,7 +363,7 @@ impl LotCarrier {
                 }
                 if Bound::of(&config) != self.bound {
                     tracing::warn!(
-                        "addresses, certificate files and the journal's place change at the next start"
+                        "addresses, certificate files, the journal's place and that of recordings change at the next start"
                     );
                 }
                 if let Some(sounds) = sounds {
@@ -401,105 +380,4 @@ impl LotCarrier {
             }
         }
     }
-}
-
-/// A file that a sound comes from: for what, where, and when it was written.
-type SoundFile = (String, Option<PathBuf>, Option<SystemTime>);
-
-/// The files of all sounds: the same again means that none has to be read again, which takes a while.
-fn sound_files(config: &LotConfig, base: &Path) -> Vec<SoundFile> {
-    let home = crate::config::paths::home();
-    let general = [("prompts".to_owned(), &config.prompts), ("music".to_owned(), &config.music)];
-    let of_lots = config.lots.iter().flat_map(|lot| {
-        [(format!("{}/music", lot.name), &lot.music), (format!("{}/tone", lot.name), &lot.courtesytone)]
-    });
-    let written = |file: &PathBuf| {
-        std::fs::metadata(crate::config::paths::resolve(file, base, home.as_deref())).ok()?.modified().ok()
-    };
-    let file =
-        |(what, file): (String, &Option<PathBuf>)| (what, file.clone(), file.as_ref().and_then(written));
-    general.into_iter().chain(of_lots).map(file).collect()
-}
-
-/// The sounds that a configuration names, and our own for what it doesn't.
-///
-/// # Errors
-/// When a named file can't be read.
-pub fn load_sounds(config: &LotConfig, base: &Path) -> color_eyre::Result<LotSounds> {
-    let home = crate::config::paths::home();
-    let place = |file: &PathBuf| crate::config::paths::resolve(file, base, home.as_deref());
-    let mut courtesy_tones = Vec::new();
-    for lot in &config.lots {
-        let tone = match &lot.courtesytone {
-            None => continue,
-            Some(file) if file == Path::new("beep") => crate::lot::beep(),
-            Some(file) => {
-                let told = || format!("courtesytone {}", place(file).display());
-                let bytes = std::fs::read(place(file)).wrap_err_with(told)?;
-                let (samples, rate_hz) = samples_of(&bytes).wrap_err_with(told)?;
-                Clip::new(&samples, rate_hz)
-            }
-        };
-        courtesy_tones.push((lot.name.clone(), tone));
-    }
-    let folder = config.prompts.as_ref().map(place);
-    if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
-        return Err(eyre!("prompts: {} is no folder", folder.display()));
-    }
-    let words = super::announce::words(folder.as_deref())?;
-    Ok(LotSounds { music: load_music(config, base)?, courtesy_tones, words })
-}
-
-/// The music files that a configuration names, and our own for lots without one.
-fn load_music(config: &LotConfig, base: &Path) -> color_eyre::Result<Vec<LotMusic>> {
-    let home = crate::config::paths::home();
-    let load = |file: &PathBuf| {
-        let file = crate::config::paths::resolve(file, base, home.as_deref());
-        let bytes = std::fs::read(&file).wrap_err_with(|| format!("music {}", file.display()))?;
-        read_wav(&bytes).wrap_err_with(|| format!("music {}", file.display()))
-    };
-    let mut pieces = Vec::new();
-    let general = match &config.music {
-        Some(file) => load(file)?,
-        None => read_wav(OWN_MUSIC)?,
-    };
-    for lot in &config.lots {
-        let music = match &lot.music {
-            Some(file) => load(file)?,
-            None => general.clone(),
-        };
-        pieces.push(LotMusic { lot: Some(lot.name.clone()), music });
-    }
-    pieces.push(LotMusic { lot: None, music: general });
-    Ok(pieces)
-}
-
-/// Music on hold of our own making, so that nobody waits in silence.
-const OWN_MUSIC: &[u8] = include_bytes!("../../assets/music.wav");
-
-/// Reads a WAV file (16-bit, any rate); the first channel counts.
-///
-/// # Errors
-/// When it is no such file, or too long.
-pub fn read_wav(bytes: &[u8]) -> color_eyre::Result<Music> {
-    let (samples, rate) = samples_of(bytes)?;
-    Ok(Music::new(&samples, rate))
-}
-
-/// The samples and the rate of a WAV file.
-///
-/// # Errors
-/// When it is no 16-bit WAV file, or too long.
-pub fn samples_of(bytes: &[u8]) -> color_eyre::Result<(Vec<i16>, u32)> {
-    let reader = hound::WavReader::new(bytes)?;
-    let spec = reader.spec();
-    if spec.sample_format != hound::SampleFormat::Int || spec.bits_per_sample != 16 {
-        return Err(eyre!("a 16-bit PCM WAV file is wanted"));
-    }
-    if reader.duration() as usize > MUSIC_MAX || !(8_000..=48_000).contains(&spec.sample_rate) {
-        return Err(eyre!("at most ten minutes at 8 to 48 kHz"));
-    }
-    let step = usize::from(spec.channels.max(1));
-    let samples: Result<Vec<i16>, _> = reader.into_samples::<i16>().step_by(step).collect();
-    Ok((samples?, spec.sample_rate))
 }

@@ -29,7 +29,8 @@ pub(super) struct Status {
 #[derive(PartialEq, Eq)]
 pub(super) struct Bound {
     sockets: [Option<std::net::SocketAddr>; 5],
-    files: [Option<PathBuf>; 3],
+    files: [Option<PathBuf>; 5],
+    recording_tone: bool,
 }
 
 impl Bound {
@@ -42,7 +43,14 @@ impl Bound {
                 config.advertise,
                 config.metrics,
             ],
-            files: [config.tls_certificate.clone(), config.tls_key.clone(), config.journal.clone()],
+            files: [
+                config.tls_certificate.clone(),
+                config.tls_key.clone(),
+                config.tls_authority.clone(),
+                config.journal.clone(),
+                config.recordings.clone(),
+            ],
+            recording_tone: config.recording_tone,
         }
     }
 }

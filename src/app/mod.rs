@@ -16,6 +16,7 @@ pub mod log;
 pub mod lot;
 pub mod lot_keeper;
 mod lot_metrics;
+mod lot_sounds;
 pub mod people;
 mod records;
 mod screen;

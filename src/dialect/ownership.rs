@@ -9,6 +9,7 @@ pub(super) fn call_of(event: &sip::Event) -> Option<CallKey> {
     match event {
         E::CallProgress { call, .. }
         | E::CallRedirected { call, .. }
+        | E::CallMoved { call, .. }
         | E::CallAnswered { call, .. }
         | E::CallConfirmed { call }
         | E::CallEnded { call, .. }
@@ -36,6 +37,7 @@ impl Phone {
             | E::FlowLost { account, .. } => *account == self.account,
             E::CallProgress { .. }
             | E::CallRedirected { .. }
+            | E::CallMoved { .. }
             | E::CallAnswered { .. }
             | E::CallConfirmed { .. }
             | E::CallEnded { .. }

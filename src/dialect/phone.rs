@@ -325,6 +325,7 @@ impl Phone {
             | E::NotifiedUnasked { .. }
             | E::WatcherRefreshed { .. }
             | E::WatcherLeft { .. }
+            | E::CallMoved { .. }
             | E::Malformed { .. } => {}
         }
     }

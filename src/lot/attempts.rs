@@ -78,8 +78,9 @@ impl Lot {
                     self.next_attempt += 1;
                     let ends_at = now + step.time.unwrap_or(bell.time);
                     self.touch_step(&step);
-                    let (then, bell) = (steps, bell.clone());
-                    let attempt = Attempt { purpose, branches, ends_at, refusal: 0, step, then, bell };
+                    let (then, bell, sent_on_by) = (steps, bell.clone(), Vec::new());
+                    let attempt =
+                        Attempt { purpose, branches, ends_at, refusal: 0, step, then, bell, sent_on_by };
                     self.attempts.insert(id, attempt);
                     return Ok(id);
                 }
@@ -284,6 +285,25 @@ impl Lot {
         }
     }
 
+    /// Rings those who come next. Gives the attempt back when there is nobody left.
+    pub(super) fn ring_next(
+        &mut self,
+        now: Moment,
+        id: AttemptId,
+        mut attempt: Attempt,
+    ) -> Result<(), Box<Attempt>> {
+        while let Some(step) = attempt.then.pop_front() {
+            if let Ok(branches) = self.ring_step(now, id, &step, &attempt.bell) {
+                attempt.ends_at = now + step.time.unwrap_or(attempt.bell.time);
+                self.touch_step(&step);
+                (attempt.branches, attempt.step) = (branches, step);
+                self.attempts.insert(id, attempt);
+                return Ok(());
+            }
+        }
+        Err(Box::new(attempt))
+    }
+
     /// Nobody answered: the next ones are rung, and with none the attempt has failed.
     fn fail_attempt(&mut self, now: Moment, id: AttemptId) {
         let Some(mut attempt) = self.attempts.remove(&id) else { return };
@@ -293,18 +313,15 @@ impl Lot {
         for branch in std::mem::take(&mut attempt.branches) {
             self.hang_up_because(now, branch, why.clone());
         }
-        while let Some(step) = attempt.then.pop_front() {
-            if let Ok(branches) = self.ring_step(now, id, &step, &attempt.bell) {
-                attempt.ends_at = now + step.time.unwrap_or(attempt.bell.time);
-                self.touch_step(&step);
-                (attempt.branches, attempt.step) = (branches, step);
-                self.attempts.insert(id, attempt);
-                return;
-            }
-        }
+        let Err(attempt) = self.ring_next(now, id, attempt) else { return };
+        self.give_up(now, *attempt);
+    }
+
+    /// Whoever wanted somebody to be rung learns that it was in vain.
+    pub(super) fn give_up(&mut self, now: Moment, attempt: Attempt) {
         // What a phone says to the lot is not always what the lot says to the caller: a challenge, for one.
         let status = match attempt.refusal {
-            0 | 408 | 487 => 480,
+            0 | 300..=399 | 408 | 487 => 480,
             401 | 407 => 403,
             status => status,
         };

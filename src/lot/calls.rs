@@ -3,7 +3,7 @@
 
 use super::Lot;
 use super::config::ParkedHears;
-use super::legs::{Leg, Place, SECOND_THOUGHTS};
+use super::legs::{EARLY_BYE, Leg, Place, SECOND_THOUGHTS};
 use super::notice::Notice;
 use super::slots::{Departure, Ticket};
 use super::sound::Hears;
@@ -252,6 +252,7 @@ impl Lot {
             Some(Place::Asking(attempt) | Place::Transferring(attempt)) => {
                 self.cancel_attempt(now, attempt, None)
             }
+            Some(Place::Dialled(attempt)) if self.follow(now, attempt, call, &leg) => {}
             Some(Place::Dialled(attempt)) => {
                 self.branch_failed(now, attempt, call, cause.status.unwrap_or(408));
             }
@@ -287,7 +288,9 @@ impl Lot {
         }
         self.transferee_left(now, gone);
         let outside = self.legs.get(&peer).is_some_and(|leg| self.is_outside(leg));
+        let early = leg.refused_at.is_some_and(|at| now < at + EARLY_BYE);
         match &leg.user {
+            Some(user) if early && by == EndedBy::Remote => self.strand(now, peer, user),
             // The phone of one of ours died: his caller isn't dropped for that, but comes back to him.
             Some(user) if by == EndedBy::Timeout && outside && !self.is_outside(&leg) => {
                 self.strand(now, peer, user);
@@ -296,10 +299,10 @@ impl Lot {
         }
     }
 
-    /// Whether a leg is a caller from outside, and not one of those who park and retrieve.
+    /// Whether a leg is a caller from outside, and not one of the house.
     fn is_outside(&self, leg: &Leg) -> bool {
         let user = leg.user.as_deref().and_then(|user| self.plan.user(user));
-        user.is_none_or(|user| user.permissions.assert_identity || !user.permissions.park)
+        user.is_none_or(|user| user.speaks_for_others())
     }
 
     /// A parked caller has hung up: the lamp goes out at once, and whoever is rung for him stops ringing.

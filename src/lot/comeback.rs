@@ -4,9 +4,10 @@
 use super::Lot;
 use super::attempts::Bell;
 use super::config::{Key, ParkingConfig};
+use super::hunt::{Callee, Step};
 use super::legs::{Place, Purpose};
 use super::notice::Notice;
-use super::slots::{Departure, Due, ParkedCall, Return, Ticket};
+use super::slots::{Departure, Due, ParkedCall, Parker, Return, Ticket};
 use super::words::{NOTE_HEADER, REASON_HEADER, TICKET_HEADER, WAITED_HEADER, quotable, slot_header};
 use crate::parking::Moment;
 use crate::sip::CallKey;
@@ -28,7 +29,9 @@ impl Lot {
     fn awaits_parker(&mut self, now: Moment, ticket: &Ticket) -> bool {
         let Some((lot, parked)) = self.parked(ticket) else { return false };
         let patient = |parking: &ParkingConfig| parking.comebackwhenidle && parking.comebacktoorigin;
-        if !self.parking(lot).is_some_and(patient) || !self.is_on_the_phone(&parked.parker.user) {
+        // Whether somebody behind a server talks is not known here.
+        let known = matches!(self.callee_of(&parked.parker), Callee::User(_));
+        if !known || !self.parking(lot).is_some_and(patient) || !self.is_on_the_phone(&parked.parker.user) {
             return false;
         }
         if let Some(parking) = self.lots.get_mut(lot) {
@@ -84,6 +87,17 @@ impl Lot {
         own.unwrap_or(options.fallback.as_deref()).map(str::to_owned)
     }
 
+    /// Who is rung for a parker: the user, or whoever he is behind a server.
+    fn callee_of(&self, parker: &Parker) -> Callee {
+        let number = parker.identity.number.as_str();
+        match self.plan.user(&parker.user).filter(|user| user.speaks_for_others()) {
+            Some(server) if !number.is_empty() && number != server.number() => {
+                Callee::Behind { server: server.name.clone(), number: number.to_owned() }
+            }
+            _ => Callee::User(parker.user.clone()),
+        }
+    }
+
     fn ring_parker(&mut self, now: Moment, ticket: &Ticket) {
         let Some((lot, parked)) = self.parked(ticket) else { return };
         self.presence.touch(parked.slot.as_str());
@@ -97,7 +111,8 @@ impl Lot {
         }
         let bell = self.comeback_bell(now, lot, &parked, &options, options.comebackdialtime);
         let purpose = Purpose::Comeback { ticket: ticket.clone() };
-        match self.ring_user(now, purpose, &parked.parker.user, &bell) {
+        let steps = [Step::of(self.callee_of(&parked.parker))].into();
+        match self.ring(now, purpose, steps, &bell) {
             Ok(_) => {
                 let to = parked.parker.identity.label().to_owned();
                 self.say(Notice::RingingBack { slot: parked.slot, parkee: parked.parkee, to });

@@ -6,6 +6,7 @@ mod features;
 mod groups;
 mod parking;
 mod trunks;
+mod users;
 
 pub use features::{Code, Feature, FeatureMap, Granted, MAX_CODE};
 pub use groups::{
@@ -17,9 +18,10 @@ pub use parking::{
 pub use trunks::{
     InboundRule, MAX_NUMBER, MAX_RULES, MAX_TRUNKS, OutboundRule, TrunkConfig, TrunkTransport, is_number,
 };
+pub use users::{Permissions, UserConfig};
 
 use crate::parking::SlotId;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -50,6 +52,9 @@ pub struct LotConfig {
     pub tls_certificate: Option<PathBuf>,
     /// File of the certificate's key (PEM).
     pub tls_key: Option<PathBuf>,
+    /// File of an authority (PEM) that may have signed the certificates of trunks' servers, beside those that the system
+    /// trusts.
+    pub tls_authority: Option<PathBuf>,
     /// What Contact, Via and SDP say when `listen` is not what the phones reach (wildcard address, NAT).
     pub advertise: Option<SocketAddr>,
     /// The digest realm, and the domain of every address of record.
@@ -85,6 +90,10 @@ pub struct LotConfig {
     pub music: Option<PathBuf>,
     /// File in which is kept what goes on after a restart; in the state directory when absent.
     pub journal: Option<PathBuf>,
+    /// Folder of calls that were recorded by keys; one in the state directory when absent.
+    pub recordings: Option<PathBuf>,
+    /// Whether both sides hear a tone while a call is recorded.
+    pub recording_tone: bool,
     /// Where metrics are told over HTTP, on this machine only; nowhere when absent.
     pub metrics: Option<SocketAddr>,
     /// What is written down beside the log.
@@ -99,6 +108,7 @@ impl Default for LotConfig {
             listen_tls: None,
             tls_certificate: None,
             tls_key: None,
+            tls_authority: None,
             advertise: None,
             realm: "parkdeck".to_owned(),
             digest: DigestOffer::default(),
@@ -116,6 +126,8 @@ impl Default for LotConfig {
             trunks: Vec::new(),
             music: None,
             journal: None,
+            recordings: None,
+            recording_tone: true,
             metrics: None,
             log: LogConfig::default(),
         }
@@ -181,123 +193,6 @@ pub enum SecureMedia {
     Optional,
     /// Or there is no call.
     Required,
-}
-
-/// One user: a name and a secret to register with, and the extension that rings his phones.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UserConfig {
-    /// The name in the address of record and in the digest.
-    pub name: String,
-    /// The digest secret. Never printed.
-    #[serde(deserialize_with = "read_secret", serialize_with = "hide_secret")]
-    pub secret: SecretString,
-    /// What other phones show; the name when empty.
-    #[serde(default)]
-    pub display_name: String,
-    /// The number that rings this user; none for one who only calls.
-    #[serde(default)]
-    pub extension: Option<SlotId>,
-    /// What the user may do beside calling.
-    #[serde(default)]
-    pub permissions: Permissions,
-    /// How many phones may be registered at once.
-    #[serde(default = "four")]
-    pub max_contacts: u8,
-    /// What he may type into a call. To park he needs the right to park, too.
-    #[serde(default = "one_step_parking")]
-    pub features: Vec<Feature>,
-    /// The contexts whose lots this user reaches, besides those lots that have none.
-    #[serde(default)]
-    pub contexts: Vec<String>,
-    /// The lot in which he parks where he names none; the first when absent.
-    #[serde(default)]
-    pub parkinglot: Option<String>,
-    /// Makes his `parkinglot` a dynamic one, and is its slots: it comes to be when somebody first dials one of its numbers.
-    #[serde(default)]
-    pub parkingdynpos: Option<SlotRange>,
-    /// The park extension of that lot; its template's when absent.
-    #[serde(default)]
-    pub parkingdynexten: Option<SlotId>,
-    /// The lot whose options it takes over; the first when absent.
-    #[serde(default)]
-    pub parkingdynamic: Option<String>,
-    /// The lots in which he may park; all that he reaches when absent.
-    #[serde(default)]
-    pub park_in: Option<Vec<String>>,
-    /// The lots of which he may retrieve what others parked, and see who is there; all that he reaches when absent.
-    #[serde(default)]
-    pub retrieve_from: Option<Vec<String>>,
-    /// How many calls the user may have before further ones to him are refused as busy; 0: as many as there are.
-    #[serde(default)]
-    pub max_calls: u8,
-    /// The number that people outside are shown when this user calls them; the trunk's when absent.
-    #[serde(default)]
-    pub outside_number: Option<String>,
-}
-
-impl UserConfig {
-    /// A user with the rights of everybody, and no number.
-    pub fn new(name: impl Into<String>, secret: SecretString) -> Self {
-        Self {
-            name: name.into(),
-            secret,
-            display_name: String::new(),
-            extension: None,
-            permissions: Permissions::default(),
-            max_contacts: four(),
-            features: one_step_parking(),
-            max_calls: 0,
-            outside_number: None,
-            contexts: Vec::new(),
-            parkinglot: None,
-            parkingdynpos: None,
-            parkingdynexten: None,
-            parkingdynamic: None,
-            park_in: None,
-            retrieve_from: None,
-        }
-    }
-
-    /// The name to show: the display name, else the user's name.
-    pub fn label(&self) -> &str {
-        if self.display_name.is_empty() { &self.name } else { &self.display_name }
-    }
-
-    /// The number to show: the extension, else the user's name.
-    pub fn number(&self) -> &str {
-        self.extension.as_ref().map_or(&self.name, |e| e.as_str())
-    }
-}
-
-/// What a user may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Permissions {
-    /// May park calls.
-    pub park: bool,
-    /// May retrieve calls that others parked, and see who is parked.
-    pub retrieve: bool,
-    /// Speaks for others: the identity in this user's From or P-Asserted-Identity is believed (a gateway, a demo's
-    /// callers). Everybody else is who the configuration says.
-    pub assert_identity: bool,
-    /// May take calls that ring somebody else, and see who calls there.
-    pub pickup: bool,
-    /// May call and transfer to numbers outside, over a trunk.
-    pub trunk: bool,
-}
-
-impl Permissions {
-    /// Whether calls may be taken that ring somebody else: never by those who speak for others, whose callers would.
-    pub fn may_pick_up(&self) -> bool {
-        self.pickup && !self.assert_identity
-    }
-}
-
-impl Default for Permissions {
-    fn default() -> Self {
-        Self { park: true, retrieve: true, assert_identity: false, pickup: true, trunk: false }
-    }
 }
 
 /// Something the types allow and a lot can't be run with.
@@ -411,6 +306,7 @@ impl LotConfig {
         for (i, user) in self.users.iter().enumerate() {
             user.problems(i, &mut numbers, &mut say);
         }
+        self.address_problems(&mut say);
         for (i, lot) in self.lots.iter().enumerate() {
             lot.problems(i, self, &mut numbers, &mut say);
         }
@@ -476,85 +372,6 @@ fn claim(
             numbers.insert(number.to_owned(), owner.to_owned());
         }
     }
-}
-
-impl UserConfig {
-    fn problems(
-        &self,
-        i: usize,
-        numbers: &mut BTreeMap<String, String>,
-        say: &mut impl FnMut(String, String),
-    ) {
-        let path = format!("users.{i}");
-        let owner = format!("user {} ({})", i + 1, self.name);
-        if SlotId::new(&self.name).is_none() {
-            say(
-                format!("{path}.name"),
-                "a name has 1 to 32 letters, digits, “_”, “.”, “-” or “+”".to_owned(),
-            );
-        }
-        if self.secret.expose_secret().is_empty() {
-            say(format!("{path}.secret"), "the secret is empty".to_owned());
-        }
-        if !(1..=MAX_CONTACTS).contains(&self.max_contacts) {
-            say(format!("{path}.max_contacts"), format!("between 1 and {MAX_CONTACTS}"));
-        }
-        claim(numbers, &self.name, &owner, &format!("{path}.name"), say);
-        if let Some(extension) = &self.extension {
-            claim(numbers, extension.as_str(), &owner, &format!("{path}.extension"), say);
-        }
-    }
-}
-
-impl UserConfig {
-    /// What is wrong with the lots that he names.
-    fn lot_problems(
-        &self,
-        i: usize,
-        config: &LotConfig,
-        dynamic: &[(usize, ParkingConfig)],
-        say: &mut impl FnMut(String, String),
-    ) {
-        let written = |name: &str| config.lots.iter().any(|lot| lot.name == name);
-        let known = |name: &str| written(name) || dynamic.iter().any(|(_, lot)| lot.name == name);
-        let named = [("park_in", &self.park_in), ("retrieve_from", &self.retrieve_from)];
-        let lists =
-            named.into_iter().flat_map(|(key, list)| list.iter().flatten().map(move |name| (key, name)));
-        let own = self.parkinglot.iter().map(|name| ("parkinglot", name));
-        for (key, name) in own.chain(lists).filter(|(_, name)| !known(name)) {
-            say(format!("users.{i}.{key}"), format!("there is no lot “{name}”"));
-        }
-        if let Some(name) = self.parkingdynamic.as_deref().filter(|name| !written(name)) {
-            say(format!("users.{i}.parkingdynamic"), format!("there is no lot “{name}”"));
-        }
-        let path = format!("users.{i}.parkingdynpos");
-        let his = dynamic.iter().find(|(_, lot)| Some(&lot.name) == self.parkinglot.as_ref());
-        match (self.parkingdynpos, his) {
-            (None, _) => {}
-            (Some(_), _) if !config.parkeddynamic => {
-                say(path, "no lot is made on demand: add `parkeddynamic = true`".to_owned());
-            }
-            (Some(_), _) if self.parkinglot.as_deref().is_none_or(written) => {
-                say(path, "give the lot a name of its own with `parkinglot`".to_owned());
-            }
-            (Some(slots), Some((_, lot))) if lot.parkpos != slots => {
-                say(path, format!("another user's “{}” has the slots {}", lot.name, lot.parkpos));
-            }
-            _ => {}
-        }
-        let contexts = |name: &&String| !config.lots.iter().any(|lot| lot.context.as_ref() == Some(*name));
-        for name in self.contexts.iter().filter(contexts) {
-            say(format!("users.{i}.contexts"), format!("no lot has the context “{name}”"));
-        }
-    }
-}
-
-fn one_step_parking() -> Vec<Feature> {
-    vec![Feature::ParkCall]
-}
-
-fn four() -> u8 {
-    4
 }
 
 fn read_secret<'de, D: Deserializer<'de>>(input: D) -> Result<SecretString, D::Error> {

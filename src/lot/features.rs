@@ -8,6 +8,7 @@ use super::notice::Notice;
 use super::plan::Destination;
 use super::prompts::Prompt;
 use super::words::Refusal;
+use crate::media::StreamId;
 use crate::parking::{Moment, Text};
 use crate::sip::CallKey;
 
@@ -46,6 +47,7 @@ impl Lot {
                 self.tell_refusal(call, parked);
             }
             Feature::BlindXfer => self.begin_dialling(now, call),
+            Feature::AutoMixMon => self.toggle_recording(call),
             Feature::Disconnect => {
                 let peer = self.legs.get(&call).and_then(Leg::peer);
                 for leg in [Some(call), peer].into_iter().flatten() {
@@ -79,6 +81,48 @@ impl Lot {
         let first = || (0..self.lots.len()).find(|lot| self.may_park(user, *lot).is_ok());
         let may = |lot: &usize| granted || self.may_park(user, *lot).is_ok();
         before.filter(may).or_else(|| self.home_lot(user)).or_else(first).unwrap_or(0)
+    }
+
+    /// Records the call of a leg, as that leg hears and says it, or no longer. It ends with the leg, and when it is parked.
+    fn toggle_recording(&mut self, call: CallKey) {
+        let Some(peer) = self.legs.get(&call).and_then(Leg::peer) else { return };
+        let label = self.legs.get(&peer).map(|leg| leg.identity.label().to_owned()).unwrap_or_default();
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        let Some(sound) = &leg.sound else { return };
+        if leg.recorded {
+            self.sound.stop_recording(sound);
+        } else {
+            self.sound.record(sound, label);
+        }
+        leg.recorded = !leg.recorded;
+    }
+
+    /// Whoever is parked is recorded no longer.
+    pub(super) fn stop_recording(&mut self, call: CallKey) {
+        let Some(leg) = self.legs.get_mut(&call) else { return };
+        if std::mem::take(&mut leg.recorded)
+            && let Some(sound) = &leg.sound
+        {
+            self.sound.stop_recording(sound);
+        }
+    }
+
+    /// A recording that was asked for has begun, or can't be made or went wrong: who wanted it is told by a tone.
+    pub(super) fn on_recording(&mut self, stream: StreamId, told: Result<String, String>) {
+        let of_stream = |leg: &Leg| leg.sound.as_ref().is_some_and(|sound| sound.stream == stream);
+        let found = self.legs.iter_mut().find(|(_, leg)| of_stream(leg));
+        let Some((call, leg)) = found else { return };
+        let (call, by) = (*call, leg.identity.clone());
+        match told {
+            Ok(file) => self.say(Notice::RecordingStarted { by, file }),
+            Err(reason) => {
+                leg.recorded = false;
+                if matches!(leg.place, Place::With(_)) {
+                    self.prompt(call, Prompt::Refused);
+                }
+                self.say(Notice::RecordingFailed { by, reason });
+            }
+        }
     }
 
     fn refuse_in_transfer(&self, call: CallKey) -> Result<(), Refusal> {

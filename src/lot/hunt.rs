@@ -3,13 +3,14 @@
 
 use super::Lot;
 use super::attempts::{Bell, Target};
-use super::config::Strategy;
+use super::config::{Strategy, UserConfig};
 use super::legs::{AttemptId, Place, Purpose};
 use super::plan::Destination;
 use super::words::{Refusal, identity_of};
 use crate::parking::{Identity, Moment};
 use crate::sip::message::Uri;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How many groups may follow one another as fallbacks.
@@ -20,6 +21,13 @@ const MAX_FALLBACKS: usize = 4;
 pub(super) enum Callee {
     /// All phones of a user.
     User(String),
+    /// Somebody behind a server of ours (a proxy, another phone system), by the number that it knows him by.
+    Behind {
+        /// The server's user.
+        server: String,
+        /// Whom.
+        number: String,
+    },
     /// A URI that the administrator wrote down; its host is a literal address.
     Uri(Uri),
     /// A number over a trunk.
@@ -164,6 +172,7 @@ impl Lot {
         for callee in &step.callees {
             let found = match callee {
                 Callee::User(user) => self.phones_to_ring(user, step.group.as_ref()),
+                Callee::Behind { server, number } => self.ways_to(server, number),
                 Callee::Uri(uri) => target_at(uri).map(|target| vec![target]),
                 Callee::Outside { trunk, number } => {
                     self.outside_target(*trunk, number, caller).map(|target| vec![target])
@@ -208,9 +217,22 @@ impl Lot {
             headers: to.iter().cloned().chain(routes(b)).collect(),
             account: None,
         };
-        let targets: Vec<Target> = self.registrar.phones(user).iter().map(phone).collect();
+        let mut targets: Vec<Target> = self.registrar.phones(user).iter().map(phone).collect();
+        if let Some((config, address)) = config.and_then(|user| Some((user, user.address?))) {
+            targets.push(at_server(config, config.number(), address));
+        }
         if targets.is_empty() {
             return Err(Refusal::new(480, format!("{} has no phone registered.", identity.label())));
+        }
+        Ok(targets)
+    }
+
+    /// The ways to somebody behind a server.
+    fn ways_to(&self, server: &str, number: &str) -> Result<Vec<Target>, Refusal> {
+        let mut targets = self.phones_to_ring(server, None)?;
+        for target in &mut targets {
+            target.contact.user = Some(number.to_owned());
+            target.identity = Identity::new("", number);
         }
         Ok(targets)
     }
@@ -238,6 +260,20 @@ impl Lot {
 /// The proxies that lie between us and a phone (RFC 3327 5.3).
 fn routes(phone: &super::registrar::Binding) -> impl Iterator<Item = (String, String)> {
     phone.path.iter().map(|path| ("Route".to_owned(), path.clone()))
+}
+
+/// A server of ours that is known by its address.
+fn at_server(server: &UserConfig, number: &str, address: SocketAddr) -> Target {
+    Target {
+        user: Some(server.name.clone()),
+        trunk: None,
+        identity: identity_of(server),
+        contact: Uri::at(number, address),
+        source: address.into(),
+        from: None,
+        headers: Vec::new(),
+        account: None,
+    }
 }
 
 /// A URI that the administrator wrote down.

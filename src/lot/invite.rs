@@ -19,8 +19,22 @@ use crate::sip::{CallKey, RequestKey};
 const TOO_MANY_GUESSES: &str = "Too many wrong passwords. Wait a minute.";
 
 impl Lot {
-    /// The user who proves himself in a request, or the status and headers of the answer.
+    /// The user whose request this is: a server of ours by its address, anybody else by his password. Else the status and
+    /// headers of the answer.
     pub(super) fn prove(
+        &mut self,
+        now: Moment,
+        from: Peer,
+        request: &Request,
+    ) -> Result<String, (u16, Vec<(String, String)>)> {
+        match self.plan.server_at(from) {
+            Some(server) => Ok(server.name.clone()),
+            None => self.prove_by_password(now, from, request),
+        }
+    }
+
+    /// The user who proves himself in a request, or the status and headers of the answer.
+    fn prove_by_password(
         &mut self,
         now: Moment,
         from: Peer,
@@ -42,7 +56,8 @@ impl Lot {
     /// A REGISTER.
     pub(super) fn on_register(&mut self, now: Moment, key: RequestKey, from: Peer, request: &Request) {
         use super::registrar::Change;
-        let user = match self.prove(now, from, request) {
+        // A server may carry the registrations of phones to us; its own word is none.
+        let user = match self.prove_by_password(now, from, request) {
             Ok(user) => user,
             Err((status, headers)) => return self.agent.answer(now, key, status, headers, Vec::new()),
         };
@@ -89,6 +104,10 @@ impl Lot {
 
     /// An INVITE outside a dialog.
     pub(super) fn on_invite(&mut self, now: Moment, call: CallKey, from: Peer, request: &Request) {
+        if self.is_left_over(from) {
+            let refusal = Refusal::new(480, "The lot was restarted: call again.");
+            return self.turn_away(now, call, &refusal);
+        }
         if let Some(trunk) = self.trunk_at(from, request) {
             return self.on_trunk_invite(now, call, from, trunk, request);
         }
@@ -160,6 +179,11 @@ impl Lot {
         }
         match self.reach_destination(user, &dialled) {
             Some(Destination::Park { lot }) => self.park_oneself(now, call, user, lot, request),
+            Some(Destination::Slot { lot, slot }) if self.sender_of(user, request).is_some() => {
+                // Sent here by a transfer behind a server: he is to be parked there, and joined with nobody.
+                self.may_park(user, lot)?;
+                self.park_himself(now, call, user, lot, Some(&slot), request)
+            }
             Some(Destination::Slot { lot, slot }) => self.retrieve_from(now, call, user, lot, &slot, request),
             Some(Destination::Page { page }) => self.page(now, call, user, page),
             Some(destination) => self.place_call(now, call, &destination),

@@ -8,6 +8,7 @@ use super::slots::{ParkedCall, Ticket};
 use super::sound::LegSound;
 use crate::parking::{Identity, Moment, SlotId};
 use crate::sip::Peer;
+use crate::sip::message::NameAddr;
 use crate::sip::{CallKey, DialogId, ReferKey};
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -21,6 +22,9 @@ pub const RING_TIME: Duration = Duration::from_secs(180);
 /// Nobody takes a call to end it so soon: a retriever's CANCEL has crossed our 200 (RFC 3261 9.1), and what follows is
 /// ACK and BYE. The caller goes back into his slot.
 pub const SECOND_THOUGHTS: Duration = Duration::from_millis(700);
+/// A phone that hangs up so soon after its REFER was refused has not waited for the answer: it believes that the caller is
+/// on his way, and so he comes back to its user.
+pub const EARLY_BYE: Duration = Duration::from_millis(1_000);
 /// For how long the recipient of a blind transfer is rung.
 pub const TRANSFER_RING_TIME: Duration = Duration::from_secs(60);
 
@@ -92,6 +96,12 @@ pub(super) struct Leg {
     pub ends_at: Option<Moment>,
     /// The name of the trunk that it goes over, or came by.
     pub trunk: Option<String>,
+    /// When a REFER of its phone's was refused last.
+    pub refused_at: Option<Moment>,
+    /// What it hears and says is recorded.
+    pub recorded: bool,
+    /// Where its phone has sent the call on, until its end is heard of.
+    pub moved_to: Vec<NameAddr>,
     /// Its dialog, noted while it is parked: the user agent forgets it as soon as it ends.
     pub dialog: Option<DialogId>,
 }
@@ -117,6 +127,9 @@ impl Leg {
             picked_from: None,
             ends_at: None,
             trunk: None,
+            refused_at: None,
+            recorded: false,
+            moved_to: Vec::new(),
             dialog: None,
         }
     }
@@ -171,6 +184,8 @@ pub(super) struct Attempt {
     pub then: VecDeque<Step>,
     /// How they are rung.
     pub bell: Bell,
+    /// The users who have sent it on, in that order.
+    pub sent_on_by: Vec<String>,
 }
 
 /// Of two final refusals the one that says more to the caller (RFC 3261 16.7 step 6, simplified: 6xx, then what the

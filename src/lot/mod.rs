@@ -12,6 +12,7 @@
 //! | `invite` | who comes in, and where he goes |
 //! | `legs`, `calls` | what a leg is; its life |
 //! | `hunt`, `attempts`, `pickup` | whom a call rings; ringing them, for whatever reason; taking a call that rings another |
+//! | `redirect` | a phone sends a call on (3xx) |
 //! | `page` | one speaks on several phones |
 //! | `trunk` | calls from and to the outside |
 //! | `park`, `retrieve`, `comeback`, `transfer` | what the lot is for |
@@ -49,6 +50,7 @@ mod pickup;
 mod plan;
 mod presence;
 mod prompts;
+mod redirect;
 mod registrar;
 mod relay;
 mod retrieve;
@@ -271,6 +273,8 @@ impl Lot {
             Report::StreamSilent { stream, silent_ms } if silent_ms >= SILENT_MS => self.knock(now, stream),
             Report::KeysAging { stream } => self.renew_keys(now, stream),
             Report::OpenRefused { stream, .. } => self.replace_stream(now, stream),
+            Report::RecordingStarted { stream, file } => self.on_recording(stream, Ok(file)),
+            Report::RecordingFailed { stream, reason, .. } => self.on_recording(stream, Err(reason)),
             _ => {}
         }
         self.settle(now);
@@ -345,6 +349,7 @@ impl Lot {
                 self.on_progress(now, call, status, sdp.as_deref())
             }
             Event::CallAnswered { call, sdp, .. } => self.on_answered(now, call, sdp.as_deref()),
+            Event::CallMoved { call, places, .. } => self.on_moved(call, places),
             Event::CallConfirmed { call } => self.on_confirmed(now, call),
             Event::CallEnded { call, cause } => self.on_ended(now, call, &cause),
             Event::OfferReceived { call, sdp, .. } => self.on_offer(now, call, &sdp),

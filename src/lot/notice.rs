@@ -47,6 +47,27 @@ pub enum Notice {
         /// To whom.
         to: Identity,
     },
+    /// A call is recorded, because somebody in it typed so.
+    RecordingStarted {
+        /// Who.
+        by: Identity,
+        /// The file's whole name.
+        file: String,
+    },
+    /// A call that was to be recorded isn't, or no longer; it goes on.
+    RecordingFailed {
+        /// Who wanted it.
+        by: Identity,
+        /// Why.
+        reason: String,
+    },
+    /// A phone sent a call on that rang it (3xx).
+    SentOn {
+        /// Whose phone.
+        by: Identity,
+        /// Where to.
+        to: Identity,
+    },
     /// A call that rang somebody was taken by somebody else.
     CallPickedUp {
         /// Who calls.

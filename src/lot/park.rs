@@ -6,8 +6,8 @@ use super::config::Feature;
 use super::legs::Place;
 use super::notice::Notice;
 use super::slots::{Arrival, ParkedCall, Parker, ParkingLot};
-use super::words::{Refusal, note_in};
-use crate::parking::{Moment, SlotId, Text};
+use super::words::{Refusal, identity_in, note_in};
+use crate::parking::{Identity, Moment, SlotId, Text};
 use crate::sip::message::Request;
 use crate::sip::{CallKey, ReferKey};
 
@@ -90,40 +90,58 @@ impl Lot {
         request: &Request,
     ) -> Result<(), Refusal> {
         self.may_park(user, lot)?;
-        self.park_himself(now, call, user, lot, request)
+        self.park_himself(now, call, user, lot, None, request)
     }
 
-    /// Parks a leg that called in; `user` is who is asked to take it back, nobody when empty.
+    /// Parks a leg that called in, in that slot or in any; `user` is who is asked to take it back, nobody when empty.
     pub(super) fn park_himself(
         &mut self,
         now: Moment,
         call: CallKey,
         user: &str,
         lot: usize,
+        slot: Option<&SlotId>,
         request: &Request,
     ) -> Result<(), Refusal> {
         let answer = self.answer_offer_of(call, None)?;
         let identity = self.legs.get(&call).map(|leg| leg.identity.clone()).unwrap_or_default();
-        let parker = Parker { user: user.to_owned(), identity: identity.clone() };
+        let sender = self.sender_of(user, request);
+        let sent = sender.is_some();
+        let parker = Parker { user: user.to_owned(), identity: sender.unwrap_or_else(|| identity.clone()) };
         let arrival = Arrival { occupant: call, parkee: identity, parker, note: note_in(request) };
         let Some(parking) = self.lots.get_mut(lot) else {
             return Err(Refusal::new(404, "There is no such lot."));
         };
-        let parked = parking.park(now, None, arrival).map_err(|refusal| {
-            let full = Refusal::from(refusal);
-            Refusal::new(full.status, "The lot is full.")
+        let parked = parking.park(now, slot, arrival).map_err(|refusal| {
+            let said = Refusal::from(refusal);
+            // He has no call to whom anything could stay.
+            Refusal { words: said.words.replace(" The call stays with you.", ""), ..said }
         })?;
         let parked = parked.clone();
         let headers = self.parked_headers(lot, &parked);
         self.agent.accept_with(now, call, answer, headers);
         self.seat(call, &parked);
-        self.say_own_slot(call, lot, &parked);
+        if sent {
+            // Whoever was sent here is told nothing; phones that are called to say the slot are, as for any park.
+            self.announce(now, lot, &parked);
+        } else {
+            self.say_own_slot(call, lot, &parked);
+        }
         Ok(())
+    }
+
+    /// Who sent a caller into the lot, where a server of ours says so (Referred-By, RFC 3892): behind a proxy or another
+    /// phone system a transfer to the park extension arrives as a call of the transferee's.
+    pub(super) fn sender_of(&self, user: &str, request: &Request) -> Option<Identity> {
+        self.plan.user(user).filter(|user| user.speaks_for_others())?;
+        let by = identity_in(&request.headers.name_addr("Referred-By")?);
+        (!by.number.is_empty()).then_some(by)
     }
 
     /// A call has got a place in the slot book: its leg follows, the lamp lights.
     pub(super) fn seat(&mut self, call: CallKey, parked: &ParkedCall<CallKey>) {
         let dialog = self.agent.dialog_id(call);
+        self.stop_recording(call);
         if let Some(leg) = self.legs.get_mut(&call) {
             leg.dialog = dialog;
             (leg.prompt, leg.retrieved, leg.dials) = (None, None, false);

@@ -3,7 +3,9 @@
 
 use super::config::{LotConfig, ParkingConfig, UserConfig};
 use crate::parking::SlotId;
+use crate::sip::{Peer, Transport};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 /// What somebody dialled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub struct Plan {
     users: BTreeMap<String, UserConfig>,
     numbers: BTreeMap<String, Destination>,
     dynamic: Vec<ParkingConfig>,
+    servers: BTreeMap<SocketAddr, String>,
 }
 
 impl Plan {
@@ -75,7 +78,9 @@ impl Plan {
             }
         }
         let dynamic = config.dynamic_lots().into_iter().map(|(_, lot)| lot).collect();
-        Self { users, numbers, dynamic }
+        let server = |user: &UserConfig| Some((user.address?, user.name.clone()));
+        let servers = users.values().filter_map(server).collect();
+        Self { users, numbers, dynamic, servers }
     }
 
     /// The lots that may be made on demand.
@@ -91,6 +96,13 @@ impl Plan {
     /// The user of that name.
     pub fn user(&self, name: &str) -> Option<&UserConfig> {
         self.users.get(name)
+    }
+
+    /// The user whose server sends datagrams from exactly there. A connection proves nothing of the kind: whoever shares
+    /// the server's host can open one.
+    pub fn server_at(&self, from: Peer) -> Option<&UserConfig> {
+        let name = self.servers.get(&from.address).filter(|_| from.transport == Transport::Udp)?;
+        self.user(name)
     }
 
     /// The user who is meant by a name or an extension.

@@ -7,7 +7,7 @@ mod documents;
 use super::Lot;
 use super::config::{ListConfig, UserConfig};
 use super::plan::Destination;
-use super::words::Refusal;
+use super::words::{Refusal, asserted_in};
 use crate::parking::Moment;
 use crate::sip::Peer;
 use crate::sip::dialog_info::DialogElement;
@@ -55,6 +55,8 @@ struct Watcher {
     /// What was subscribed to: an extension, or a list of them.
     extension: String,
     user: String,
+    /// Who it is behind a server of ours; empty for anybody else.
+    behind: String,
     package: Package,
     version: u32,
     /// For a list: those of its extensions of which there is news to tell.
@@ -149,7 +151,8 @@ impl Presence {
         let watched = members.clone().unwrap_or_else(|| vec![extension.to_owned()]);
         let list = members.map(|_| BTreeSet::new());
         let (extension, user) = (extension.to_owned(), user.to_owned());
-        self.add(key, Watcher { extension, user, package, version, list }, &watched);
+        let behind = String::new();
+        self.add(key, Watcher { extension, user, behind, package, version, list }, &watched);
     }
 
     /// From now on it is noted what changes, to be written down.
@@ -185,8 +188,10 @@ impl Presence {
     }
 
     /// This user's subscriptions to the extension, the oldest first.
-    fn of_user(&self, extension: &str, user: &str, package: Package) -> Vec<WatcherKey> {
-        let his = |w: &Watcher| w.user == user && w.extension == extension && w.package == package;
+    fn of_user(&self, extension: &str, user: &str, behind: &str, package: Package) -> Vec<WatcherKey> {
+        let his = |w: &Watcher| {
+            w.user == user && w.behind == behind && w.extension == extension && w.package == package
+        };
         self.watchers.iter().filter(|(_, watcher)| his(watcher)).map(|(key, _)| *key).collect()
     }
 }
@@ -236,7 +241,9 @@ impl Lot {
         if self.presence.count() >= MAX_WATCHERS {
             return refuse(503, "Too many subscriptions.");
         }
-        let own = self.presence.of_user(&extension, user, package);
+        let server = self.plan.user(user).filter(|user| user.speaks_for_others());
+        let behind = server.map(|_| asserted_in(&request.headers).number.to_string()).unwrap_or_default();
+        let own = self.presence.of_user(&extension, user, &behind, package);
         for oldest in own.iter().take((own.len() + 1).saturating_sub(MAX_WATCHERS_PER_USER)) {
             self.agent.dismiss(now, *oldest, "rejected");
             self.presence.forget(*oldest);
@@ -250,7 +257,8 @@ impl Lot {
             let watched = members.clone().unwrap_or_else(|| vec![extension.clone()]);
             let list = members.map(|_| BTreeSet::new());
             let user = user.to_owned();
-            self.presence.add(watcher, Watcher { extension, user, package, version: 0, list }, &watched);
+            let watcher_of = Watcher { extension, user, behind, package, version: 0, list };
+            self.presence.add(watcher, watcher_of, &watched);
             self.tell(now, watcher);
         }
         Ok(())

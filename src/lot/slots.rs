@@ -10,6 +10,7 @@ use super::config::{FindSlot, ParkingConfig};
 use crate::parking::{Identity, Moment, SlotId, Text};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use serde::{Deserialize, Serialize};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -65,7 +66,8 @@ pub enum Phase {
 }
 
 /// Why a call comes back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Return {
     /// It has been parked for as long as the lot allows.
     #[default]
@@ -74,6 +76,13 @@ pub enum Return {
     SentBack,
     /// The caller pressed the exit key.
     ExitKey,
+}
+
+impl Return {
+    /// Whether there is nothing special about it.
+    pub fn is_usual(&self) -> bool {
+        *self == Self::TimeOver
+    }
 }
 
 /// A call whose time is over.

@@ -249,6 +249,16 @@ impl Sound {
         self.commands.push_back(Command::Digit { stream: leg.stream, digit });
     }
 
+    /// Records what a leg hears and says from now on; `label` is for the file's name.
+    pub(super) fn record(&mut self, leg: &LegSound, label: String) {
+        self.commands.push_back(Command::Record { stream: leg.stream, label });
+    }
+
+    /// Ends that.
+    pub(super) fn stop_recording(&mut self, leg: &LegSound) {
+        self.commands.push_back(Command::StopRecording { stream: leg.stream });
+    }
+
     /// Ends a stream; its port is bound anew by the engine and reported again.
     pub(super) fn close(&mut self, leg: LegSound) {
         self.commands.push_back(Command::Close { stream: leg.stream });

@@ -36,6 +36,9 @@ impl Lot {
         let user = self.legs.get(&call).and_then(|leg| leg.user.clone());
         if let Err(refusal) = self.carry_out_refer(now, call, refer, request, from) {
             self.agent.answer_refer(now, refer, refusal.status, refusal.headers());
+            if let Some(leg) = self.legs.get_mut(&call) {
+                leg.refused_at = Some(now);
+            }
             self.note_refusal(Method::Refer, from, user, &refusal);
         }
     }

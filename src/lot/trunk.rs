@@ -138,6 +138,7 @@ impl Lot {
                 } else {
                     self.watch_messages(now, account);
                 }
+                self.trunk_is_back(now, trunk, account);
             }
         }
         self.settle(now);
@@ -300,12 +301,17 @@ impl Lot {
         leg.trunk = Some(held.config.name.clone());
         self.legs.insert(call, leg);
         match to.and_then(|to| self.destination(&to)) {
-            Some(Destination::Park { lot }) => self.park_himself(now, call, "", lot, request),
+            Some(Destination::Park { lot }) => self.park_himself(now, call, "", lot, None, request),
             Some(destination @ (Destination::User(_) | Destination::Group { .. })) => {
                 self.place_call(now, call, &destination)
             }
             _ => Err(Refusal::new(404, "There is no such number.")),
         }
+    }
+
+    /// Whether the configuration has a trunk of that name.
+    pub(super) fn has_trunk(&self, name: &str) -> bool {
+        self.trunks.list.iter().any(|trunk| trunk.config.name == name)
     }
 
     /// The first trunk over which this number goes out.

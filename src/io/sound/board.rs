@@ -283,7 +283,9 @@ impl Board {
         for place in 0..self.lines.len() {
             let Some(Feed::Bridge(of)) = self.lines[place].as_ref().map(|line| &line.feed) else { continue };
             let Some(from) = self.places.get(of).copied() else { continue };
-            let passes = self.codec(place).is_some() && self.codec(place) == self.codec(from);
+            // What is recorded is wanted as sound, on both of its ways.
+            let recorded = [place, from].iter().any(|at| self.is_recorded(*at));
+            let passes = !recorded && self.codec(place).is_some() && self.codec(place) == self.codec(from);
             if let Some(line) = self.lines[place].as_mut() {
                 line.passes = passes;
             }
@@ -296,7 +298,8 @@ impl Board {
         for place in 0..self.lines.len() {
             let Some(line) = self.lines[place].as_ref() else { continue };
             let transcoded = line.listeners.iter().flatten().any(|listener| !self.passes(*listener));
-            let decodes = line.media.is_some() && (line.sink != Sink::Discard || transcoded);
+            let wanted = line.sink != Sink::Discard || line.tape.is_some();
+            let decodes = line.media.is_some() && (wanted || transcoded);
             if let Some(line) = self.lines[place].as_mut() {
                 if line.decodes
                     && !decodes
@@ -310,6 +313,10 @@ impl Board {
                 line.decodes = decodes;
             }
         }
+    }
+
+    fn is_recorded(&self, place: usize) -> bool {
+        self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.tape.is_some())
     }
 
     fn passes(&self, place: usize) -> bool {
@@ -464,6 +471,9 @@ impl Board {
                 if let Some(beep) = line.tape.as_ref().and_then(|tape| tape.beep.get(slice.clone())) {
                     mix(headset, beep);
                 }
+            } else if let Some(tape) = &line.tape {
+                // Whoever this stream is bridged with hears the tone too.
+                mix(heard, &tape.beep);
             }
         }
         self.cue.mix_into(headset);
@@ -482,8 +492,19 @@ impl Board {
             {
                 mix(&mut sound, heard);
             }
+            if let Frame::Of(other) = next
+                && !line.passes
+            {
+                let heard = self.places.get(&other).and_then(|place| self.heard.get(*place));
+                sound.copy_from_slice(heard.unwrap_or(&[0; FRAME]));
+            }
+            let is_sound = match next {
+                Frame::Sound | Frame::With(_) => true,
+                Frame::Of(_) => !line.passes,
+                Frame::Encoded(_) | Frame::Over => false,
+            };
             if let Some(tape) = line.tape.as_mut()
-                && matches!(next, Frame::Sound | Frame::With(_))
+                && is_sound
             {
                 let them = self.heard.get(place).filter(|_| line.decodes);
                 tape.take(&sound, them.unwrap_or(&[0; FRAME]));
@@ -494,10 +515,7 @@ impl Board {
                 Frame::Encoded(payload) => media.push_encoded(now, payload, &mut self.out),
                 Frame::Of(_) if line.passes && !media.is_dialling() => 0,
                 Frame::Of(_) if line.passes => media.push_encoded(now, &[], &mut self.out),
-                Frame::Of(other) => {
-                    let heard = self.places.get(&other).and_then(|place| self.heard.get(*place));
-                    media.push(now, heard.unwrap_or(&[0; FRAME]), &mut self.out)
-                }
+                Frame::Of(_) => media.push(now, &sound, &mut self.out),
                 Frame::Over => {
                     outlet.tell(Notice::PromptEnded { stream: line.id });
                     outlet.discard(Trash::Feed(std::mem::replace(&mut line.feed, Feed::Silence)));

@@ -17,6 +17,8 @@ pub struct FeatureMap {
     pub blindxfer: Code,
     /// Ends the call.
     pub disconnect: Code,
+    /// Records the call from now on, or no longer.
+    pub automixmon: Code,
     /// How many milliseconds may pass between two keys of a code; then they go to the other end.
     pub featuredigittimeout: u32,
     /// How many seconds may pass between two keys of an extension that is transferred to.
@@ -29,6 +31,7 @@ impl Default for FeatureMap {
             parkcall: Code("#72".to_owned()),
             blindxfer: Code("#1".to_owned()),
             disconnect: Code("*0".to_owned()),
+            automixmon: Code("*3".to_owned()),
             featuredigittimeout: 1_000,
             transferdigittimeout: 3,
         }
@@ -42,6 +45,7 @@ impl FeatureMap {
             (Feature::ParkCall, &self.parkcall),
             (Feature::BlindXfer, &self.blindxfer),
             (Feature::Disconnect, &self.disconnect),
+            (Feature::AutoMixMon, &self.automixmon),
         ];
         all.into_iter().map(|(feature, code)| (feature, code.0.as_str())).filter(|(_, code)| !code.is_empty())
     }
@@ -93,6 +97,8 @@ pub enum Feature {
     BlindXfer,
     /// Hang up (`h`, `H`).
     Disconnect,
+    /// Record (`x`, `X`).
+    AutoMixMon,
 }
 
 impl Feature {
@@ -102,6 +108,7 @@ impl Feature {
             Self::ParkCall => "parkcall",
             Self::BlindXfer => "blindxfer",
             Self::Disconnect => "disconnect",
+            Self::AutoMixMon => "automixmon",
         }
     }
 }

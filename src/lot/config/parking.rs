@@ -74,6 +74,8 @@ pub struct ParkingConfig {
     pub parkedcallreparking: Option<Granted>,
     /// Who may hang up by keys after a retrieve; whoever may anyway, when absent.
     pub parkedcallhangup: Option<Granted>,
+    /// Who may record by keys after a retrieve; whoever may anyway, when absent.
+    pub parkedcallrecording: Option<Granted>,
     /// Of a dynamic lot: the one whose music and tone it has.
     #[serde(skip)]
     pub sounds_of: Option<String>,
@@ -108,6 +110,7 @@ impl Default for ParkingConfig {
             parkedcalltransfers: None,
             parkedcallreparking: None,
             parkedcallhangup: None,
+            parkedcallrecording: None,
             sounds_of: None,
         }
     }
@@ -155,6 +158,7 @@ impl ParkingConfig {
             Feature::ParkCall => self.parkedcallreparking,
             Feature::BlindXfer => self.parkedcalltransfers,
             Feature::Disconnect => self.parkedcallhangup,
+            Feature::AutoMixMon => self.parkedcallrecording,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::lot::config::{Code, MAX_CODE};
 use std::fmt::Write as _;
 
 /// What features of Asterisk's the lot has.
-const OURS: [&str; 3] = ["parkcall", "blindxfer", "disconnect"];
+const OURS: [&str; 4] = ["parkcall", "blindxfer", "disconnect", "automixmon"];
 
 /// Our `[features]`.
 pub(super) fn write(sections: &[Section], remarks: &mut Vec<Remark>) -> String {
@@ -35,7 +35,7 @@ pub(super) fn write(sections: &[Section], remarks: &mut Vec<Remark>) -> String {
     for entry in map.iter().filter(|entry| !OURS.iter().any(|ours| entry.key.eq_ignore_ascii_case(ours))) {
         let why = match entry.key.to_ascii_lowercase().as_str() {
             "atxfer" => "an attended transfer is made with the phone's own key, not typed",
-            "automon" | "automixmon" => "the lot records nothing",
+            "automon" => "it is automixmon here, as in Asterisk since version 21",
             _ => "there is no such feature here",
         };
         remark(remarks, Some(&entry.at), &format!("{}: {why}", quoted(&entry.key)));

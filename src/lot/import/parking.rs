@@ -294,16 +294,11 @@ impl<'a> Writer<'a> {
     }
 
     fn rights(&mut self) {
-        for key in ["parkedcalltransfers", "parkedcallreparking", "parkedcallhangup"] {
+        for key in ["parkedcalltransfers", "parkedcallreparking", "parkedcallhangup", "parkedcallrecording"] {
             // Said or not: what Asterisk does without is "no", and not what ours does.
             if !self.choice(key, &["callee", "caller", "both", "no"]) {
                 self.line(&format!("{key} = \"no\""));
             }
-        }
-        if let Some(entry) =
-            self.option("parkedcallrecording").filter(|entry| !entry.value.eq_ignore_ascii_case("no"))
-        {
-            self.say(entry, "the lot records nothing");
         }
     }
 

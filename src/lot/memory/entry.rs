@@ -4,6 +4,7 @@
 use super::super::config::MAX_USERS;
 use super::super::legs::MAX_LEGS;
 use super::super::presence::MAX_WATCHERS;
+use super::super::slots::Return;
 use crate::parking::{Identity, SlotId, Text};
 use crate::sip::{SavedCall, SavedWatcher};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub enum Entry {
     },
     /// A call is this from now on.
     Leg(Box<SavedLeg>),
+    /// A call rings, or is rung for: see [`SavedRing`].
+    Ring(Box<SavedRing>),
     /// A call has ended, or is in a state that nobody could go on from.
     LegEnded {
         /// Which.
@@ -66,6 +69,25 @@ pub struct SavedLeg {
     pub call: SavedCall,
     /// Where it is.
     pub place: SavedPlace,
+    /// The trunk that it came by, or goes over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trunk: Option<String>,
+}
+
+/// A call that is not answered. Nobody can go on with its transaction, so what is written down is how to end it in good
+/// order: of one that came in its INVITE, without what proves and what describes, so that its phone is asked to send it again;
+/// of one that rings a phone the CANCEL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedRing {
+    /// Its number in the process that wrote this.
+    pub id: u64,
+    /// Where the phone is.
+    pub peer: String,
+    /// Whether it called in.
+    pub placed: bool,
+    /// The message.
+    pub message: String,
 }
 
 /// Where a call is.
@@ -109,6 +131,12 @@ pub struct SavedParking {
     /// When its time is over; never when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_ms: Option<u64>,
+    /// Whether that time is over already, and it is its parker's end of another call that is waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_parker: bool,
+    /// Why it comes back.
+    #[serde(default, skip_serializing_if = "Return::is_usual")]
+    pub returns: Return,
 }
 
 /// One phone.
@@ -161,6 +189,8 @@ pub struct Past {
     pub realm: Option<String>,
     /// Calls by their numbers.
     pub legs: BTreeMap<u64, SavedLeg>,
+    /// Those that were not answered.
+    pub rings: BTreeMap<u64, SavedRing>,
     /// Phones by their users.
     pub phones: BTreeMap<String, Vec<SavedPhone>>,
     /// Watchers by their numbers.
@@ -199,10 +229,16 @@ impl Past {
         match entry {
             Entry::Begun { realm, .. } => self.realm = Some(realm),
             Entry::Leg(leg) if self.legs.len() < MAX_LEGS || self.legs.contains_key(&leg.id) => {
+                self.rings.remove(&leg.id);
                 self.legs.insert(leg.id, *leg);
+            }
+            Entry::Ring(ring) if self.rings.len() < MAX_LEGS || self.rings.contains_key(&ring.id) => {
+                self.legs.remove(&ring.id);
+                self.rings.insert(ring.id, *ring);
             }
             Entry::LegEnded { id } => {
                 self.legs.remove(&id);
+                self.rings.remove(&id);
             }
             Entry::Phones { user, phones } if phones.is_empty() => {
                 self.phones.remove(&user);
@@ -220,12 +256,12 @@ impl Past {
             Entry::WatcherLeft { id } => {
                 self.watchers.remove(&id);
             }
-            Entry::Leg(_) | Entry::Phones { .. } | Entry::Watching(_) => {}
+            Entry::Leg(_) | Entry::Ring(_) | Entry::Phones { .. } | Entry::Watching(_) => {}
         }
     }
 
     /// Whether there is nothing to go on with.
     pub fn is_empty(&self) -> bool {
-        self.legs.is_empty() && self.phones.is_empty() && self.watchers.is_empty()
+        self.legs.is_empty() && self.rings.is_empty() && self.phones.is_empty() && self.watchers.is_empty()
     }
 }

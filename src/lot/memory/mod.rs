@@ -8,7 +8,9 @@
 mod entry;
 mod revive;
 
-pub use entry::{Entry, FORMAT, MAX_LINE, Past, SavedLeg, SavedParking, SavedPhone, SavedPlace, SavedWatch};
+pub use entry::{
+    Entry, FORMAT, MAX_LINE, Past, SavedLeg, SavedParking, SavedPhone, SavedPlace, SavedRing, SavedWatch,
+};
 
 use super::Lot;
 use super::legs::Place;
@@ -32,6 +34,8 @@ pub(super) struct Memory {
     waking: BTreeMap<CallKey, Waking>,
     /// Before then no more of them are asked.
     next_waking: Moment,
+    /// Whether what the last process had not answered is being answered.
+    replaying: bool,
     /// What users are to be told as soon as they have a phone.
     unsaid: VecDeque<(String, String)>,
 }
@@ -73,10 +77,11 @@ impl Lot {
             }
         }
         while let Some(call) = self.memory.legs.pop_first() {
-            match self.save_leg(call) {
-                Some(leg) => {
+            let leg = self.save_leg(call).map(|leg| Entry::Leg(Box::new(leg)));
+            match leg.or_else(|| Some(Entry::Ring(Box::new(self.save_ring(call)?)))) {
+                Some(entry) => {
                     self.memory.written_legs.insert(call);
-                    return Some(Entry::Leg(Box::new(leg)));
+                    return Some(entry);
                 }
                 None if self.memory.written_legs.remove(&call) => {
                     return Some(Entry::LegEnded { id: call.number() });
@@ -108,6 +113,7 @@ impl Lot {
         let mut entries = vec![Entry::Begun { format: FORMAT, realm: self.config.realm.clone() }];
         let calls: Vec<CallKey> = self.memory.written_legs.iter().copied().collect();
         entries.extend(calls.iter().filter_map(|call| Some(Entry::Leg(Box::new(self.save_leg(*call)?)))));
+        entries.extend(calls.iter().filter_map(|call| Some(Entry::Ring(Box::new(self.save_ring(*call)?)))));
         let users: Vec<String> = self.registrar.users().map(str::to_owned).collect();
         entries.extend(users.into_iter().map(|user| self.save_phones(user)));
         let watchers: Vec<WatcherKey> = self.memory.written_watchers.iter().copied().collect();
@@ -126,7 +132,23 @@ impl Lot {
             placed: leg.offer.is_some(),
             call: self.agent.save_call(call)?,
             place: self.save_place(call)?,
+            trunk: leg.trunk.clone(),
         })
+    }
+
+    /// How a call that is not answered is ended in good order. Over a connection that can't be: it goes with the process.
+    fn save_ring(&self, call: CallKey) -> Option<SavedRing> {
+        let placed = match self.legs.get(&call)?.place {
+            Place::Asking(_) => true,
+            Place::Dialled(_) => false,
+            _ => return None,
+        };
+        let (peer, message) = match placed {
+            true => self.agent.unanswered_invite(call)?,
+            false => self.agent.cancellation(call)?,
+        };
+        let message = String::from_utf8(message).ok().filter(|_| !peer.transport.is_reliable())?;
+        Some(SavedRing { id: call.number(), peer: peer.to_string(), placed, message })
     }
 
     /// Where a call will be found again; `None` where nobody could go on from.
@@ -179,6 +201,8 @@ impl Lot {
             since_ms: self.memory.wall(parked.since),
             note: parked.note.clone(),
             due_ms: due.map(|due| self.memory.wall(due)),
+            awaits_parker: matches!(parked.phase, Phase::AwaitingParker { .. }),
+            returns: parked.returns,
         })
     }
 

@@ -7,10 +7,10 @@ use super::super::legs::{Leg, Place};
 use super::super::notice::Notice;
 use super::super::slots::{Departure, ParkedCall, Parker, Phase, Ticket};
 use super::super::words::identity_of;
-use super::entry::{Past, SavedLeg, SavedParking, SavedPlace, SavedWatch};
+use super::entry::{Past, SavedLeg, SavedParking, SavedPlace, SavedRing, SavedWatch};
 use crate::parking::{Identity, Moment, SlotId, Text};
 use crate::sip::message::{Method, NameAddr, Uri};
-use crate::sip::{Ask, CallKey, EndCause, Peer};
+use crate::sip::{AccountKey, Ask, CallKey, EndCause, EndedBy, Peer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// For how long a phone that had a connection may take to come back with another.
 const RECONNECTING: Duration = Duration::from_secs(60);
 /// How often, and after what pause, somebody is asked who refuses what he is offered.
-const TRIES: u32 = 3;
+const TRIES: u32 = 6;
 const ANOTHER_TRY: Duration = Duration::from_secs(5);
 /// By how much the versions of a watcher's documents leap over those that may have been sent since he was written down.
 const VERSION_LEAP: u32 = 10_000;
@@ -42,6 +42,7 @@ impl Lot {
     pub fn revive(&mut self, now: Moment, past: Past) {
         let phones = self.revive_phones(now, &past);
         let calls = self.revive_calls(now, past.legs);
+        self.end_rings(now, past.rings);
         let watchers = past.watchers.into_values().filter(|watch| self.revive_watcher(now, watch)).count();
         if calls + phones + watchers > 0 {
             self.say(Notice::Restarted { calls, phones, watchers });
@@ -81,6 +82,31 @@ impl Lot {
         true
     }
 
+    /// Ends what was not answered: phones that rang ring no more, and whoever called is asked who he is, upon which his
+    /// phone calls again by itself; a server that isn't asked is told to.
+    fn end_rings(&mut self, now: Moment, rings: BTreeMap<u64, SavedRing>) {
+        let (placed, rung): (Vec<SavedRing>, Vec<SavedRing>) =
+            rings.into_values().partition(|ring| ring.placed);
+        for ring in rung {
+            if let Ok(peer) = ring.peer.parse::<Peer>() {
+                self.agent.send_written(peer, ring.message.into_bytes());
+            }
+        }
+        self.memory.replaying = true;
+        for ring in placed {
+            if let Ok(peer) = ring.peer.parse::<Peer>() {
+                self.agent.receive(now, peer, ring.message.as_bytes());
+                self.settle(now);
+            }
+        }
+        self.memory.replaying = false;
+    }
+
+    /// Whether an INVITE is one that the last process had not answered, of somebody who is not asked who he is.
+    pub(in crate::lot) fn is_left_over(&self, from: Peer) -> bool {
+        self.memory.replaying && self.plan.server_at(from).is_some()
+    }
+
     /// All of them get their places before any is asked, so that nobody else is put there meanwhile.
     fn revive_calls(&mut self, now: Moment, legs: BTreeMap<u64, SavedLeg>) -> usize {
         let mut keys: BTreeMap<u64, CallKey> = BTreeMap::new();
@@ -113,9 +139,12 @@ impl Lot {
         leg.offer = saved.placed.then(Vec::new);
         leg.confirmed = true;
         leg.dialog = self.agent.dialog_id(call);
+        leg.trunk = saved.trunk.clone().filter(|trunk| self.has_trunk(trunk));
+        // A provider may ask whose call it is: that can be answered once its servers are known.
+        let waits_for_trunk = leg.trunk.is_some();
         self.legs.insert(call, leg);
         let reconnects = source.transport.is_reliable() && !saved.call.dialog.is_routed();
-        let due = Some(if reconnects { now + RECONNECTING } else { now });
+        let due = Some(if reconnects || waits_for_trunk { now + RECONNECTING } else { now });
         self.memory.waking.insert(call, Waking { session_id: saved.call.session_id(), due, tries: 0 });
         Some(call)
     }
@@ -136,8 +165,11 @@ impl Lot {
             // Where the wall clock was set back, nobody has waited less than nothing.
             since: self.memory.moment(parking.since_ms).min(now),
             note: parking.note.clone(),
-            phase: Phase::Waiting { until: due },
-            returns: Default::default(),
+            phase: match due.filter(|_| parking.awaits_parker) {
+                Some(until) => Phase::AwaitingParker { until },
+                None => Phase::Waiting { until: due },
+            },
+            returns: parking.returns,
         };
         // A dynamic lot is made for him, as it was for whoever parked him.
         self.make_lot(&parking.lot);
@@ -222,13 +254,21 @@ impl Lot {
             return;
         }
         self.memory.waking.remove(&call);
-        self.lose(now, call, "their phone refuses new sound");
-        self.hang_up(now, call);
+        let reason = "their phone refuses new sound";
+        self.lose(now, call, reason);
+        self.agent.hang_up(now, call);
+        // Somebody may have taken the call meanwhile: he isn't left talking with nobody.
+        let cause = EndCause { by: EndedBy::Timeout, status: None, reason: reason.to_owned() };
+        self.on_ended(now, call, &cause);
     }
 
     /// A call of the last process has ended. Says whether it was never heard from again.
     pub(in crate::lot) fn never_woke(&mut self, now: Moment, call: CallKey, cause: &EndCause) -> bool {
         if self.memory.waking.remove(&call).is_none() {
+            return false;
+        }
+        // A BYE is an end like any other, theirs or ours.
+        if cause.by != EndedBy::Timeout {
             return false;
         }
         let reason = match cause.status {
@@ -251,6 +291,19 @@ impl Lot {
         for watcher in self.presence.all_of(user) {
             if self.agent.watcher_address(watcher) == Some(to) {
                 self.on_watcher_refreshed(now, watcher);
+            }
+        }
+        self.ask_waking(now);
+    }
+
+    /// The servers of a trunk are known: its calls of the last process go on under its account.
+    pub(in crate::lot) fn trunk_is_back(&mut self, now: Moment, trunk: &str, account: AccountKey) {
+        for (call, waking) in &mut self.memory.waking {
+            if self.legs.get(call).is_some_and(|leg| leg.trunk.as_deref() == Some(trunk)) {
+                self.agent.assign_call(*call, account);
+                if waking.due.is_some() {
+                    waking.due = Some(now);
+                }
             }
         }
         self.ask_waking(now);

@@ -3,8 +3,10 @@
 mod authority;
 mod calls;
 mod comeback;
+mod days;
 mod events;
 mod groups;
+mod hostile;
 mod lamps;
 mod messages;
 mod office;
@@ -12,8 +14,10 @@ mod options;
 mod paging;
 mod parking;
 mod pickup;
+mod redirects;
 mod restart;
 mod retrieving;
+mod servers;
 mod trunk;
 mod wire;
 

@@ -265,3 +265,66 @@ fn a_journal_that_begins_late_has_everything() {
     assert!(matches!(&places[..], [SavedPlace::Parked(_)]), "{places:?}");
     assert_eq!(past.phones.len(), 5);
 }
+
+#[test]
+fn a_call_that_rang_rings_again_by_itself_and_the_phone_that_rang_stops() {
+    let mut world = kept_office();
+    let jane = world.dial(JANE, "100");
+    world.run_ms(50);
+    let first = world.ringing(ANN);
+    world.ring(ANN, first);
+    world.run_ms(50);
+    assert_eq!(world.past.as_ref().unwrap().rings.len(), 2);
+    let secret =
+        world.past.as_ref().unwrap().rings.values().any(|ring| ring.message.contains("Authorization"));
+    assert!(!secret, "nothing that proves or describes stands in the journal");
+    world.crash(config(), AWAY);
+    world.run_s(1);
+    assert!(world.is_over(ANN, first), "{:?}", world.notices);
+    assert!(!world.is_over(JANE, jane), "Jane has done nothing, and still hears ringing");
+    let again = world.ringing(ANN);
+    assert_ne!(again, first);
+    world.answer(ANN, again);
+    world.run_ms(100);
+    assert!(world.talk(JANE, ANN));
+    world.hang_up(JANE, jane);
+    world.run_s(40);
+    assert_eq!(world.lot.census().legs, 0);
+    let past = world.past.as_ref().unwrap();
+    assert_eq!((past.legs.len(), past.rings.len()), (0, 0));
+}
+
+#[test]
+fn why_a_call_comes_back_and_that_its_parker_is_waited_for_outlive_a_restart() {
+    let mut config: toml::Table = OFFICE.parse().unwrap();
+    config["lots"][0].as_table_mut().unwrap().insert("comebackwhenidle".into(), true.into());
+    let config: LotConfig = config.try_into().unwrap();
+    let mut world = open_office(config.clone());
+    world.keep();
+    ann_parks_jane(&mut world);
+    talk(&mut world, KURT, ANN, "100");
+    world.run_s(61);
+    let waiting = |world: &World| world.lot.lots[0].in_slot("701").unwrap().phase;
+    assert!(matches!(waiting(&world), slots::Phase::AwaitingParker { .. }));
+    world.crash(config.clone(), AWAY);
+    world.run_s(1);
+    assert!(matches!(waiting(&world), slots::Phase::AwaitingParker { .. }), "{:?}", waiting(&world));
+    assert!(world.talk(KURT, ANN) && world.try_ringing(ANN).is_none(), "Ann is on the phone still");
+
+    // Whoever was sent back says so when he rings.
+    let mut world = open_office(config.clone());
+    world.keep();
+    let (_, at_ann) = jane_talks_with_ann(&mut world);
+    world.refer(ANN, at_ann, "101", &[]);
+    world.run_ms(50);
+    world.hang_up(ANN, at_ann);
+    world.run_ms(50);
+    let at_bob = world.ringing(BOB);
+    world.reject(BOB, at_bob, 486);
+    world.run_ms(5);
+    world.crash(config, AWAY);
+    world.run_s(1);
+    let back = world.ringing(ANN);
+    let reason = world.invite_of(ANN, back).headers.get("Parkdeck-Reason").unwrap().to_owned();
+    assert!(reason.starts_with("returned"), "{reason}");
+}

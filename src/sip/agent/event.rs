@@ -136,6 +136,16 @@ pub enum Event {
         /// The status that led there.
         status: u16,
     },
+    /// Our INVITE was answered with 3xx, which isn't followed here (`UaConfig::follows_redirects`): where it leads, the
+    /// most wished for first, at most five. The call's end follows.
+    CallMoved {
+        /// Which call.
+        call: CallKey,
+        /// Where to; headers and methods in the URIs are left out.
+        places: Vec<NameAddr>,
+        /// The status that said so.
+        status: u16,
+    },
     /// A 2xx to our INVITE; the ACK is sent.
     CallAnswered {
         /// Which call.

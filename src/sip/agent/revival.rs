@@ -3,11 +3,12 @@
 
 use super::call::{Call, Phase};
 use super::watcher::Watcher;
-use super::{CallKey, MAX_CALLS, MAX_WATCHERS, Usage, UserAgent, WatcherKey, Why};
+use super::{AccountKey, CallKey, MAX_CALLS, MAX_WATCHERS, Usage, UserAgent, WatcherKey, Why};
 use crate::sip::Moment;
 use crate::sip::Peer;
 use crate::sip::dialog::{Dialog, SavedDialog};
 use crate::sip::message::{Method, Response};
+use crate::sip::transaction::cancel_of;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -98,6 +99,38 @@ impl UserAgent {
         self.dialogs.insert(words, Usage::Call(key));
         self.calls.insert(key, call);
         Some(key)
+    }
+
+    /// The INVITE of a call that came in and is not answered, with where it came from: without credentials and description.
+    pub fn unanswered_invite(&self, call: CallKey) -> Option<(Peer, Vec<u8>)> {
+        let held = self.calls.get(&call).filter(|call| matches!(call.phase, Phase::Ringing))?;
+        let mut invite = held.inbound.as_ref()?.request.clone();
+        invite.body.clear();
+        for name in
+            ["Authorization", "Proxy-Authorization", "Content-Type", "Content-Length", "Content-Encoding"]
+        {
+            invite.headers.remove(name);
+        }
+        Some((held.dialog.peer, invite.to_bytes()))
+    }
+
+    /// The CANCEL of a call of ours that is not answered (RFC 3261 9.1), with where it goes.
+    pub fn cancellation(&self, call: CallKey) -> Option<(Peer, Vec<u8>)> {
+        let held = self.calls.get(&call).filter(|call| matches!(call.phase, Phase::Calling { .. }))?;
+        let (invite, to) = self.transactions.request_of(held.invite?)?;
+        Some((to, cancel_of(invite).to_bytes()))
+    }
+
+    /// Sends a message that another process has written, once and as it is.
+    pub fn send_written(&mut self, to: Peer, message: Vec<u8>) {
+        self.transactions.transmit(to, message);
+    }
+
+    /// From now on the call is this account's: its server's challenges are answered.
+    pub fn assign_call(&mut self, call: CallKey, account: AccountKey) {
+        if let Some(call) = self.calls.get_mut(&call) {
+            call.account = Some(account);
+        }
     }
 
     /// A watcher to be written down, with the moment at which his time is over; `None` when he is gone or leaves.

@@ -16,6 +16,8 @@ pub const NONCE_LIFE: Duration = Duration::from_secs(300);
 /// The most nonces whose counts are remembered. When there are more, the oldest is forgotten, and with it every nonce
 /// that is older still becomes stale: forgetting never makes a replay possible.
 pub const MAX_NONCES: usize = 4_096;
+/// How many hexadecimal digits of a nonce prove that it is ours.
+const SEAL_DIGITS: usize = 32;
 /// How far a nonce count may lag behind the highest seen (datagrams overtake each other).
 const WINDOW: u32 = 64;
 
@@ -146,7 +148,9 @@ impl Authenticator {
     fn nonce(&self, id: NonceId, from: SocketAddr) -> String {
         let stamp = format!("{:x}.{:x}", id.0, id.1);
         let seal = seal(&self.secret, &format!("{stamp} {from}"));
-        format!("{stamp}.{seal}")
+        // 128 bits of it cannot be guessed, and a challenge goes to whoever asks: the shorter, the less it is worth to have
+        // it sent to somebody else.
+        format!("{stamp}.{}", seal.get(..SEAL_DIGITS).unwrap_or(&seal))
     }
 
     /// The nonce's id if we issued it to that source, not too long ago.

@@ -230,3 +230,39 @@ fn parkedcallhangup_enables_dtmf_hangups_when_picking_up_a_parked_call() {
         assert_eq!(world.is_over(BOB, bob), retriever, "{option}");
     }
 }
+
+#[test]
+fn parkedcallrecording_enables_dtmf_one_touch_recording_when_picking_up_a_parked_call() {
+    for (option, parked, retriever) in [
+        ("parkedcallrecording = 'caller'", false, true),
+        ("parkedcallrecording = 'callee'", true, false),
+        ("parkedcallrecording = 'both'", true, true),
+        ("parkedcallrecording = 'no'", false, false),
+        ("", false, false),
+    ] {
+        let (mut world, _, parked_can, retriever_can) = after_a_retrieve(option, "*3");
+        assert_eq!((parked_can, retriever_can), (parked, retriever), "{option}");
+        assert_eq!(world.is_recorded(BOB), retriever, "{option}");
+        if retriever {
+            type_keys(&mut world, BOB, "*3");
+            assert!(!world.is_recorded(BOB) && world.talk(JANE, BOB), "typed again, it ends");
+        }
+    }
+}
+
+#[test]
+fn a_recording_ends_with_a_park_and_one_that_can_not_be_made_costs_no_call() {
+    let mut world = office_as(|config| of_user(config, ANN, "features = ['automixmon', 'parkcall']"));
+    world.give_sounds();
+    jane_talks_with_ann(&mut world);
+    type_keys(&mut world, ANN, "*3");
+    assert!(world.is_recorded(ANN));
+    world.recording_fails(ANN);
+    assert_eq!(world.noticed(|n| matches!(n, Notice::RecordingFailed { .. })), 1);
+    assert!(world.hears_prompt_s(ANN).is_some(), "Ann hears that it isn't recorded");
+    world.run_s(2);
+    type_keys(&mut world, ANN, "*3");
+    assert!(world.talk(JANE, ANN) && world.is_recorded(ANN));
+    type_keys(&mut world, ANN, "#72");
+    assert!(world.hears_music(JANE) && !world.is_recorded(JANE));
+}

@@ -32,6 +32,12 @@ fn places(headers: &Headers) -> Vec<NameAddr> {
     places
 }
 
+/// Headers in such a URI would be theirs to choose (RFC 3261 19.1.5): none of them is taken.
+fn harmless(place: &mut NameAddr) {
+    place.uri = bare(place.uri.clone());
+    place.uri.params.remove("method");
+}
+
 /// Two URIs of one key lead to the same place.
 fn key_of(uri: &Uri) -> String {
     let user = uri.user.as_deref().unwrap_or_default();
@@ -51,6 +57,13 @@ impl UserAgent {
                 true
             }
             300..=302 if self.config.follows_redirects => self.redirect(now, key, answer, *request),
+            status @ 300..=302 => {
+                let mut places = places(&answer.response.headers);
+                places.truncate(MAX_REDIRECTS);
+                places.iter_mut().for_each(harmless);
+                self.tell(Event::CallMoved { call: key, places, status });
+                false
+            }
             305 | 380 => {
                 let place = places(&answer.response.headers).first().map(|place| place.uri.to_string());
                 let place = place.unwrap_or_else(|| "nowhere".to_owned());
@@ -94,9 +107,7 @@ impl UserAgent {
             };
             let place_key = key_of(&place.uri);
             let fresh = !call.redirects.tried.contains(&place_key);
-            // Headers in such a URI would be theirs to choose (RFC 3261 19.1.5): none of them is taken.
-            place.uri = bare(place.uri);
-            place.uri.params.remove("method");
+            harmless(&mut place);
             if reachable && fresh && call.redirects.tried.len() <= MAX_REDIRECTS {
                 call.redirects.tried.push(place_key);
                 let uri = place.uri.clone();
