@@ -15,7 +15,7 @@ peers=${PARKDECK_PEERS:-$repository/.peers}
 asterisk_recipe=3
 asterisk16_recipe=1
 kamailio_recipe=1
-packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core iproute2 pulseaudio)
+packages=(build-essential pkg-config cmake libasound2-dev libasound2-plugins sip-tester baresip-core linphone-cli iproute2 pulseaudio)
 asterisk_packages=(asterisk asterisk-core-sounds-en-gsm asterisk-moh-opsound-gsm)
 kamailio_packages=(kamailio kamailio-presence-modules kamailio-tls-modules)
 

@@ -78,6 +78,10 @@ pub struct AsteriskOptions {
     pub manager_lines: String,
     /// More sections of `pjsip.conf`: other phones.
     pub pjsip_lines: String,
+    /// How many RTP ports it may use, two for each leg.
+    pub rtp_ports: u16,
+    /// Logs warnings and errors only: where its cost is measured.
+    pub quiet: bool,
 }
 
 impl Default for AsteriskOptions {
@@ -105,6 +109,8 @@ impl Default for AsteriskOptions {
             manager: false,
             manager_lines: String::new(),
             pjsip_lines: String::new(),
+            rtp_ports: RTP_PORTS,
+            quiet: false,
         }
     }
 }
@@ -245,11 +251,11 @@ impl Asterisk {
             unpacked: options.version.folder(),
             folder: folder.path().to_path_buf(),
             sip,
-            rtp_first: free_rtp_range(LOOPBACK, RTP_PORTS),
+            rtp_first: free_rtp_range(LOOPBACK, options.rtp_ports),
             rtp_last: 0,
             ami,
         };
-        let places = Places { rtp_last: places.rtp_first + RTP_PORTS - 1, ..places };
+        let places = Places { rtp_last: places.rtp_first + options.rtp_ports - 1, ..places };
         assert!(
             places.program().exists(),
             "there is no Asterisk in {}: run tests/setup.sh first",

@@ -49,11 +49,14 @@ pub fn write(places: &Places, options: &AsteriskOptions) {
     copy_folder(&places.unpacked.join("var"), &places.folder.join("var"));
     forget_state(places);
     let file = |name: &str, text: String| std::fs::write(etc.join(name), text).unwrap();
-    file("asterisk.conf", main(places));
+    file("asterisk.conf", main(places, options));
     file("modules.conf", modules(options));
     file(
         "logger.conf",
-        "[general]\ndateformat=%T.%3q\n[logfiles]\nfull => notice,warning,error,verbose\n".into(),
+        format!(
+            "[general]\ndateformat=%T.%3q\n[logfiles]\nfull => {}\n",
+            if options.quiet { "warning,error" } else { "notice,warning,error,verbose" }
+        ),
     );
     file("rtp.conf", format!("[general]\nrtpstart={}\nrtpend={}\n", places.rtp_first, places.rtp_last));
     file(
@@ -79,9 +82,10 @@ pub fn forget_state(places: &Places) {
     }
 }
 
-fn main(places: &Places) -> String {
+fn main(places: &Places, options: &AsteriskOptions) -> String {
     let own = places.folder.display();
     let unpacked = places.unpacked.display();
+    let verbose = if options.quiet { 0 } else { 3 };
     format!(
         "[directories]
 astetcdir => {own}/etc
@@ -96,7 +100,7 @@ astrundir => {own}
 astlogdir => {own}
 astsbindir => {own}
 [options]
-verbose = 3
+verbose = {verbose}
 nocolor = yes
 languageprefix = yes
 "

@@ -17,6 +17,8 @@ pub enum Role {
     Proxy { server: SocketAddr },
     /// Registrar, router between its phones, and presence server (RFC 3856, 3903, 4235).
     Presence,
+    /// Registrar and router, with lots behind it as `assets/kamailio-lots.cfg` has them: the first is number 1.
+    Lots { lots: Vec<SocketAddr> },
 }
 
 /// What the test wants of its Kamailio.
@@ -53,6 +55,10 @@ impl KamailioOptions {
         let realm = kamailio_files::REALM;
         Self { role: Role::Presence, asks: true, realm, service_route: false, insists: false, tls: None }
     }
+
+    pub fn lots(lots: Vec<SocketAddr>) -> Self {
+        Self { role: Role::Lots { lots }, ..Self::presence() }
+    }
 }
 
 /// A running Kamailio.
@@ -68,18 +74,24 @@ pub struct Kamailio {
 const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Kamailio {
+    /// Starts one at this address, which nobody else has; the lots behind it are told it before.
+    pub fn start_at(options: &KamailioOptions, sip: SocketAddr) -> Self {
+        Self::try_start(options, sip).expect("the port that was chosen is still free")
+    }
+
     /// Starts one and waits until it answers.
     pub fn start(options: &KamailioOptions) -> Self {
         // Between choosing a port and binding it somebody else may take it: then the next.
         for _ in 0..3 {
-            if let Some(running) = Self::try_start(options) {
+            let sip = SocketAddr::V4(SocketAddrV4::new(LOOPBACK, free_sip_port(LOOPBACK)));
+            if let Some(running) = Self::try_start(options, sip) {
                 return running;
             }
         }
         panic!("Kamailio found its port taken three times");
     }
 
-    fn try_start(options: &KamailioOptions) -> Option<Self> {
+    fn try_start(options: &KamailioOptions, sip: SocketAddr) -> Option<Self> {
         let unpacked = peers_folder().join("kamailio");
         assert!(
             unpacked.join("kamailio").exists(),
@@ -87,10 +99,10 @@ impl Kamailio {
             unpacked.display()
         );
         let folder = tempfile::Builder::new().prefix("parkdeck-kamailio-").tempdir().unwrap();
-        let sip = SocketAddr::V4(SocketAddrV4::new(LOOPBACK, free_sip_port(LOOPBACK)));
         let config = kamailio_files::config(options, sip, folder.path());
         std::fs::write(folder.path().join("kamailio.cfg"), config).unwrap();
         std::fs::write(folder.path().join("tls.cfg"), kamailio_files::tls(options)).unwrap();
+        std::fs::write(folder.path().join("lots.list"), kamailio_files::lots_list(options)).unwrap();
         let publisher = UdpSocket::bind((LOOPBACK, 0)).unwrap();
         publisher.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let process = launch(folder.path());

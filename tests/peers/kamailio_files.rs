@@ -17,6 +17,7 @@ pub fn config(options: &KamailioOptions, sip: SocketAddr, folder: &Path) -> Stri
     text += &match options.role {
         Role::Proxy { server } => proxy(options, sip, server),
         Role::Presence => presence(sip, folder),
+        Role::Lots { .. } => lots(folder),
     };
     text
 }
@@ -127,6 +128,54 @@ onreply_route[REGISTERED] {{
 "#,
         server_ip = server.ip(),
         server_port = server.port(),
+    )
+}
+
+/// `lots.list`, next to the configuration.
+pub fn lots_list(options: &KamailioOptions) -> String {
+    let Role::Lots { lots } = &options.role else { return String::new() };
+    let lines = lots.iter().enumerate().map(|(at, lot)| format!("100 sip:{lot}\n{} sip:{lot}\n", at + 1));
+    lines.collect()
+}
+
+/// A registrar that includes what we ship for several lots, with a shorter patience.
+fn lots(folder: &Path) -> String {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/kamailio-lots.cfg");
+    let (list, shipped) = (folder.join("lots.list"), shipped.display().to_string());
+    format!(
+        r#"loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("usrloc", "db_mode", 0)
+modparam("registrar", "max_contacts", 1)
+#!define LOTS_LIST "{list}"
+#!define LOTS_PROBE_S 1
+#!define LOTS_WAIT_MS 500
+include_file "{shipped}"
+{BEGINNING}
+    if (has_totag()) {{
+        route(LOTS_TRANSFER);
+        if (loose_route()) {{ t_relay(); exit; }}
+        if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+        sl_send_reply("404", "Not here"); exit;
+    }}
+    if (is_method("ACK")) {{ if (t_check_trans()) t_relay(); exit; }}
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (is_method("REGISTER")) {{
+        if (!pv_www_authenticate("{REALM}", "$var(secret)", "0")) {{ www_challenge("{REALM}", "1"); exit; }}
+        save("location"); exit;
+    }}
+    if (!ds_is_from_list("100")) {{
+        if (!pv_proxy_authenticate("{REALM}", "$var(secret)", "0")) {{ proxy_challenge("{REALM}", "1"); exit; }}
+        consume_credentials();
+        if ($au != $fU) {{ sl_send_reply("403", "Not your address"); exit; }}
+        if ($rU =~ "^7[0-9][0-9]$") {{ route(LOTS); exit; }}
+    }}
+    record_route();
+    if (!lookup("location")) {{ sl_send_reply("404", "Nobody there"); exit; }}
+    if (!t_relay()) sl_reply_error();
+}}
+"#,
+        list = list.display(),
     )
 }
 

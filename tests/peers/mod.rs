@@ -14,6 +14,8 @@ pub mod certificates;
 pub mod console;
 pub mod kamailio;
 pub mod kamailio_files;
+pub mod linphone;
+pub mod lot;
 pub mod process;
 pub mod pty;
 pub mod rude;

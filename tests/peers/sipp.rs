@@ -28,6 +28,8 @@ pub struct CallerOptions {
     pub from: Ipv4Addr,
     /// More header lines for the INVITE.
     pub header_lines: Vec<String>,
+    /// The port that the server knows the caller by; any when absent.
+    pub port: Option<u16>,
 }
 
 impl CallerOptions {
@@ -43,6 +45,7 @@ impl CallerOptions {
             login: None,
             from: OUTSIDE,
             header_lines: Vec::new(),
+            port: None,
         }
     }
 
@@ -71,7 +74,8 @@ impl Caller {
     pub fn call(options: &CallerOptions) -> Self {
         let folder = tempfile::Builder::new().prefix("parkdeck-sipp-").tempdir().unwrap();
         let voice = Voice::new(options.from, Some(options.tone_hz));
-        let sip = SocketAddr::from((options.from, free_udp_port(options.from)));
+        let port = options.port.unwrap_or_else(|| free_udp_port(options.from));
+        let sip = SocketAddr::from((options.from, port));
         let call_id = format!("caller-{}-{}", std::process::id(), sip.port());
         std::fs::write(folder.path().join("caller.xml"), scenario(options, voice.port())).unwrap();
         let mut arguments: Vec<String> = vec![options.server.to_string()];
