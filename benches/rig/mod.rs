@@ -8,6 +8,7 @@
 pub mod bare;
 pub mod board;
 pub mod caller;
+pub mod crowd;
 pub mod figures;
 pub mod office;
 #[path = "../../tests/peers/mod.rs"]
