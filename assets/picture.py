@@ -3,6 +3,7 @@
 
 Reads text with SGR sequences (16, 256 and true colours, bold, dim, reverse) from standard input.
 """
+import collections
 import html
 import itertools
 import re
@@ -74,8 +75,16 @@ def cells(line, pen):
             yield char, pen.style(), 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
+def ground(lines):
+    """The colour that most of the screen has: what stands on it needs no box, and the margin has it too."""
+    pen = Pen()
+    counted = collections.Counter(style[1] for line in lines for _, style, _ in cells(line, pen))
+    return counted.most_common(1)[0][0] if counted else PAPER
+
+
 def main():
     lines = sys.stdin.read().rstrip("\n").split("\n")
+    paper = ground(lines)
     pen, boxes, texts, width = Pen(), [], [], 0
     for row, line in enumerate(lines):
         column, y = 0, row * CELL_H
@@ -85,7 +94,7 @@ def main():
             (fg, bg, bold, dim), text = style, "".join(cell[0] for cell in run)
             x, length = column * CELL_W, sum(cell[2] for cell in run) * CELL_W
             column += length // CELL_W
-            if bg != PAPER:
+            if bg != paper:
                 boxes.append(f'<rect x="{x}" y="{y}" width="{length}" height="{CELL_H}" fill="{bg}"/>')
             if text.strip():
                 extra = ' font-weight="bold"' if bold else ""
@@ -96,7 +105,7 @@ def main():
     w, h = width * CELL_W, len(lines) * CELL_H
     print(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -12 {w + 24} {h + 24}" '
           f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="15">')
-    print(f'<rect x="-12" y="-12" width="{w + 24}" height="{h + 24}" rx="8" fill="{PAPER}"/>')
+    print(f'<rect x="-12" y="-12" width="{w + 24}" height="{h + 24}" rx="8" fill="{paper}"/>')
     print("\n".join(boxes + texts))
     print("</svg>")
 

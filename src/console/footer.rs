@@ -264,6 +264,7 @@ fn board_hints(hints: &mut Hints<'_>, desk: &Desk) {
         hints.deed(Deed::OtherPanel, "slots");
     }
     hints.deed(Deed::Palette, "all");
+    hints.deed(Deed::Settings, "settings");
     hints.deed(Deed::Quit, "quit");
 }
 

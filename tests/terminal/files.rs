@@ -114,7 +114,7 @@ fn the_secret_of_a_manager_interface_is_looked_at_as_strictly_as_a_password() {
     );
     let file = config_file(home.path()).with_file_name("ami.secret");
     let absent = run(home.path(), &["check"], &[]);
-    assert!(absent.out.contains("[lot.ami] the secret file") && absent.code == Some(1), "{}", absent.out);
+    assert!(absent.out.contains("AMI: the secret file") && absent.code == Some(1), "{}", absent.out);
     std::fs::write(&file, "hunter2\n").unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).unwrap();
     for arguments in [&[][..], &["check"]] {

@@ -115,7 +115,8 @@ fn the_meter_moves_the_tone_is_heard_and_a_monitor_is_taken_only_after_a_yes() {
     let server = nobody();
     let home = home_with(&format!(
         "[account]\nuser = \"reception\"\nserver = \"{server}\"\npassword_env = \"PARKDECK_TEST_PASSWORD\"\n\
-         [lot]\nslots = \"701\"\n[sound]\ndriver = \"pulse\"   # the server\n"
+         [lot]\nslots = \"701\"\n[sound]\ndriver = \"pulse\"   # the server\n\
+         [calls]\nnight = \"105\"\nnight_hours = \"00:00-24:00\"\n"
     ));
     let file = config_file(home.path());
     let written = || std::fs::read_to_string(&file).unwrap();
@@ -124,6 +125,7 @@ fn the_meter_moves_the_tone_is_heard_and_a_monitor_is_taken_only_after_a_yes() {
         variables.iter().fold(parkdeck(&[]), |options, (name, value)| options.environment(name, value));
     let terminal = options.home(home.clone()).start();
     terminal.wait_text("parked · lot", SOON);
+    terminal.wait_line(&["parkdeck", "NIGHT"], SOON);
     terminal.keys(",");
     terminal.wait_for("a microphone that hears something", SOON, |screen| {
         screen.lines().any(|line| line.contains("microphone") && line.contains('▇'))

@@ -192,7 +192,8 @@ fn draw_row(pen: &mut Pen<'_, '_>, desk: &Desk, row: Row, kept: &Kept, keymap: &
         }
         Row::Account(line) => {
             let Some(line) = desk.line(line) else { return };
-            pen.column(NAME_COLUMNS, line.account.called(), "overlay.title");
+            pen.column(NAME_COLUMNS - 1, line.account.called(), "overlay.title");
+            pen.skip(1);
             let (glyph, word, scope) = top::state(&line.account);
             pen.say(&format!("{glyph} {word}"), scope);
             if let crate::desk::Registration::Failed { reason, .. } = &line.account.registration {
