@@ -6,7 +6,7 @@
 
 mod peers;
 
-use peers::asterisk::{Asterisk, AsteriskOptions, Streams, password};
+use peers::asterisk::{Asterisk, AsteriskOptions, SecondLot, Streams, Version, password};
 use peers::baresip::{Baresip, BaresipOptions};
 use peers::certificates::Authority;
 use peers::console::{Console, ConsoleOptions, SOON};
@@ -21,7 +21,26 @@ const TELLS: &str = "the manager interface tells who is parked (AMI)";
 const RECOVERY: Duration = Duration::from_secs(20);
 
 fn office() -> Asterisk {
-    Asterisk::start(AsteriskOptions { manager: true, ..Default::default() })
+    office_of(Version::V22)
+}
+
+fn office_of(version: Version) -> Asterisk {
+    Asterisk::start(AsteriskOptions { manager: true, ..AsteriskOptions::of(version) })
+}
+
+/// The same on Asterisk 16, whose manager interface is four years older.
+mod asterisk_16 {
+    use super::*;
+
+    #[test]
+    fn whom_somebody_else_parked_the_board_names_with_parker_and_time_left_and_says_who_fetched_him() {
+        names_whom_somebody_else_parked(Version::V16);
+    }
+
+    #[test]
+    fn a_park_is_proven_by_the_servers_word_without_a_probe_and_with_its_time() {
+        proves_a_park_by_the_servers_word(Version::V16);
+    }
 }
 
 /// The lines of the file about the interface at `address`.
@@ -102,7 +121,11 @@ fn refers(asterisk: &Asterisk) -> usize {
 
 #[test]
 fn whom_somebody_else_parked_the_board_names_with_parker_and_time_left_and_says_who_fetched_him() {
-    let asterisk = office();
+    names_whom_somebody_else_parked(Version::V22);
+}
+
+fn names_whom_somebody_else_parked(version: Version) {
+    let asterisk = office_of(version);
     let console = told(&asterisk);
     let (caller, _bob) = parked_by_bob(&asterisk, &jane_for(&asterisk, "102"));
     let cell = console.wait_slot(
@@ -150,7 +173,11 @@ fn a_withheld_caller_stays_withheld_and_is_verified_all_the_same() {
 
 #[test]
 fn a_park_is_proven_by_the_servers_word_without_a_probe_and_with_its_time() {
-    let asterisk = office();
+    proves_a_park_by_the_servers_word(Version::V22);
+}
+
+fn proves_a_park_by_the_servers_word(version: Version) {
+    let asterisk = office_of(version);
     let console = told(&asterisk);
     asterisk.log_sip();
     let mut caller = parked_by_the_console(&asterisk, &console);
@@ -281,4 +308,49 @@ fn over_tls_the_server_must_prove_who_it_is() {
     drop(console);
     let console = Console::start(&reception(&asterisk, ami(address, "ami-secret", "tls = true\n")));
     window_says(&console, "certificate", SOON);
+}
+
+/// `[[lots]]` of one account, both told of by one interface.
+#[test]
+fn one_interface_tells_of_two_lots() {
+    let asterisk = Asterisk::start(AsteriskOptions {
+        manager: true,
+        slots: 2,
+        second_lot: Some(SecondLot { name: "shop", slots: 801..803 }),
+        ..Default::default()
+    });
+    const LOTS: &str = "[[lots]]\nname = \"front\"\npark_extension = \"700\"\nslots = \"701-702\"\n\
+                        [[lots]]\nname = \"shop\"\npark_extension = \"800\"\nslots = \"801-802\"\n";
+    let address = asterisk.ami().unwrap();
+    let told =
+        ami(address, "ami-secret", "lot = [\"default\", \"shop\"]\n").replace("[lot.ami]", "[lots.ami]");
+    let options = reception(&asterisk, String::new());
+    // The table of the interface belongs behind a lot, before any other.
+    let lots: &'static str = Box::leak(format!("{LOTS}{told}").into_boxed_str());
+    let console = Console::start(&ConsoleOptions { lots, ..options });
+    console.terminal.wait_line(&["registered, reachable", "lamps fresh"], SOON);
+    window_says(&console, TELLS, SOON);
+    let mut bob = Baresip::start(&phone(&asterisk, "bob").answering());
+    bob.wait_registered();
+    let mut callers = Vec::new();
+    for (park, slot, name) in [("800", 801, "Jane Doe"), ("700", 701, "Sam Late")] {
+        let caller = Caller::call(&CallerOptions::new(asterisk.sip(), "102", name, "0555").tone(1730.0));
+        caller.wait_answered(SOON);
+        let before = bob.count("CALL_CLOSED");
+        bob.transfer(&asterisk.uri(park));
+        console.wait_slot(slot, &["■", name, "by Bob Brown", "verified"], SOON);
+        bob.hang_up();
+        bob.wait_event("CALL_CLOSED", before + 1, SOON);
+        callers.push(caller);
+    }
+    asterisk.log_sip();
+    let caller = Caller::call(&jane_for(&asterisk, "100"));
+    console.wait_call(&["RINGING", "Jane Doe"], SOON);
+    console.keys("<enter>");
+    caller.wait_answered(SOON);
+    console.keys("L");
+    console.keys("p");
+    console.wait_slot(802, &["■", "Jane Doe", "by you", "verified"], SOON);
+    console.wait_calls(0, SOON);
+    assert_eq!(refers(&asterisk), 1, "the server's word was proof in the other lot too");
 }

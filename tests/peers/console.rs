@@ -34,6 +34,8 @@ pub struct ConsoleOptions<'a> {
     pub account: String,
     /// More lines of the lot.
     pub lot: String,
+    /// Several lots instead of the one: `[[lots]]`, as in the file.
+    pub lots: &'static str,
     /// Another account, with its lot, on the same console; of these options, only what is about those two counts.
     pub beside: Option<Box<ConsoleOptions<'a>>>,
     /// More tables at the file's end.
@@ -58,6 +60,7 @@ impl<'a> ConsoleOptions<'a> {
             port: 0,
             account: String::new(),
             lot: String::new(),
+            lots: "",
             beside: None,
             more: String::new(),
         }
@@ -83,7 +86,11 @@ impl<'a> ConsoleOptions<'a> {
                 None => ("[account]", "[lot]"),
                 Some(_) => ("[[accounts]]", "[accounts.lot]"),
             };
-            text += &format!("{account_table}\n{}{lot_table}\n{}", account.account(password), account.lot());
+            let lot = match account.lots {
+                "" => format!("{lot_table}\n{}", account.lot()),
+                several => several.to_owned(),
+            };
+            text += &format!("{account_table}\n{}{lot}", account.account(password));
         }
         text += &format!("[sound]\nenabled = {}\ncodecs = {}\n", self.card.is_some(), self.codecs);
         if self.port != 0 {

@@ -1,37 +1,44 @@
 //! The console against a real Asterisk 22 and a real Asterisk 16: the real program in a terminal, real phones and
 //! callers around it. What the board says, what the server knows and what everybody hears have to agree.
 //!
-//! Every row of what a park server of this kind does, as far as a console meets it, and where it is shown:
+//! Every line of what this server was seen to do when it parks, as far as a console meets it, with the test that holds it and the
+//! versions it runs on:
 //!
-//! | on the server | the console | test |
-//! | --- | --- | --- |
-//! | SUBSCRIBE to a slot: free, taken, by nobody's name; to anything else 404 | draws that, and says why it is refused | `lamps::a_lamp_says_…` |
-//! | a resource list | one subscription, the rest one by one | `lamps::one_subscription_…` |
-//! | blind REFER to the park extension: no BYE, the slot told only by the lamp | ends its leg after the proof, never before | `parks::a_caller_is_answered_…` |
-//! | `Refer-Sub: false` would silence the sipfrags | never asks for it: they are part of the proof | `parks::a_caller_is_answered_…` |
-//! | full lot: 202 and sipfrag 200 to a park that failed | keeps the caller, says so; sends nothing when all lamps are lit | `full::…` |
-//! | hold, then park | works, and back | `parks::a_call_is_held_…` |
-//! | attended transfer to the park extension | the lamp stays lit; taken, it is who is there | `parks::whom_another_phone_parks_…` |
-//! | REFER to a slot: free, the caller is lost; taken, two are joined | never sends one | `parks::a_slots_number_is_no_place_…` |
-//! | a slot by prefix; taken, the next one without a word | says where the caller really is | `parks::a_slot_that_was_named_…` |
-//! | `#72` by the caller: *we* are parked | shows who takes us | `parks::a_caller_who_parks_the_operator_…` |
-//! | `#72` by us | the lamp lights; the caller is there | `parks::a_call_that_is_parked_by_digits_…` |
-//! | REFER without a second party: sipfrag 400 | the call stays, with the reason | `parks::a_call_that_has_nobody_…` |
-//! | retrieve: identity by UPDATE after the 200 | verified before the microphone opens | `parks::a_caller_is_answered_…`, `retrieves::…` |
-//! | retrieve of an empty slot, or a lost race: 200, a voice, BYE | the microphone stays closed, and it is said | `retrieves::who_was_taken_…`, `races::of_two_…` |
-//! | another caller in the slot | not spoken to, back again | `retrieves::a_stranger_…` |
-//! | a caller who withholds his number | known again, never shown | `retrieves::a_caller_who_withholds_…` |
-//! | time is up, back to the parker | distinct, with slot, wait and note | `comebacks::a_comeback_says_…` |
-//! | the same, unanswered: the caller is dropped | said, with the number to call | `comebacks::a_comeback_that_nobody_…` |
-//! | time is up, to another place | no comeback, unless a header names the slot | `comebacks::whose_time_is_up_…` |
-//! | the parked caller hangs up | the lamp goes out, nothing comes back | `parks::a_phones_call_…` |
-//! | restart: BYE to everybody, lamps out | nothing false; says who left the slot; works again | `restarts::a_server_that_restarts_…` |
-//! | silence, and back | lamps stale, then fresh | `restarts::a_server_that_stops_…` |
-//! | no lot at all | says so, sends nothing | `restarts::a_server_without_park_…` |
+//! | on the server | the console | test | on |
+//! | --- | --- | --- | --- |
+//! | SUBSCRIBE to a slot: free, taken, by nobody's name; to anything else 404 | draws that, and says why it is refused | `lamps::a_lamp_says_…` | 22, 16 |
+//! | a ringing extension: early, with who rings; confirmed, with nobody's name | a colleague's lamp says who rings, his key takes the call | `peers_team::staff::…` | 22, 16 |
+//! | a resource list | one subscription, the rest one by one | `lamps::one_subscription_…` | 22, 16 |
+//! | PUBLISH: 489 | never sends one | – | – |
+//! | blind REFER to the park extension: no BYE, the slot told only by the lamp | ends its leg after the proof, never before | `parks::a_caller_is_answered_…` | 22, 16 |
+//! | `Refer-Sub: false` would silence the sipfrags | never asks for it: they are part of the proof | `parks::a_caller_is_answered_…` | 22, 16 |
+//! | full lot: 202 and sipfrag 200 to a park that failed | keeps the caller, says so; sends nothing when all lamps are lit | `full::…` | 22, 16 |
+//! | two lots, one of them full | parks where it was meant, and sends nobody into the other | `lots::two_lots_of_one_account_…` | 22, 16 |
+//! | hold, then park | works, and back | `parks::a_call_is_held_…` | 22, 16 |
+//! | attended transfer to the park extension | the lamp stays lit; taken, it is who is there | `parks::whom_another_phone_parks_…` | 22, 16 |
+//! | REFER to a slot: free, the caller is lost; taken, two are joined | never sends one | `parks::a_slots_number_is_no_place_…` | 22, 16 |
+//! | a slot by prefix; taken, the next one without a word | says where the caller really is | `parks::a_slot_that_was_named_…` | 22, 16 |
+//! | `#72` by the caller: *we* are parked | shows who takes us | `parks::a_caller_who_parks_the_operator_…` | 22, 16 |
+//! | `#72` by us | the lamp lights; the caller is there | `parks::a_call_that_is_parked_by_digits_…` | 22, 16 |
+//! | REFER without a second party: sipfrag 400 | the call stays, with the reason | `parks::a_call_that_has_nobody_…` | 22, 16 |
+//! | retrieve: identity by UPDATE after the 200 | verified before the microphone opens | `parks::a_caller_is_answered_…`, `retrieves::…` | 22, 16 |
+//! | the same by re-INVITE, to phones that take no UPDATE | our Allow has UPDATE always; the words are the same | `sip::agent::tests::calls::identity_comes_by_…` | a model |
+//! | retrieve of an empty slot, or a lost race: 200, a voice, BYE | the microphone stays closed, and it is said | `retrieves::who_was_taken_…`, `races::of_two_…` | 22, 16 |
+//! | another caller in the slot | not spoken to, back again | `retrieves::a_stranger_…` | 22, 16 |
+//! | a caller who withholds his number | known again, never shown | `retrieves::a_caller_who_withholds_…` | 22, 16 |
+//! | time is up, back to the parker | distinct, with slot, wait and note | `comebacks::a_comeback_says_…` | 22, 16 |
+//! | the same, unanswered: the caller is dropped | said, with the number to call | `comebacks::a_comeback_that_nobody_…` | 22, 16 |
+//! | time is up, to another place | no comeback, unless a header names the slot | `comebacks::whose_time_is_up_…` | 22, 16 |
+//! | the parked caller hangs up | the lamp goes out, nothing comes back | `parks::a_phones_call_…` | 22, 16 |
+//! | the manager interface: who is parked by whom, for how long, who fetched him; every park told of at once | shows it; its word is proof, no probe | `peers_ami::…` | 22, the first two 16 |
+//! | the same without it, refused, lost, back | as without it; says why | `peers_ami::a_wrong_secret_…`, `…::reloads_change_nothing_…` | 22 |
+//! | restart: BYE to everybody, lamps out | nothing false; says who left the slot; works again | `restarts::a_server_that_restarts_…` | 22, 16 |
+//! | restart between REFER or INVITE and what comes of it | nothing false; works again | `restarts::a_server_that_restarts_between_…` | 22, 16 |
+//! | silence, and back | lamps stale, then fresh | `restarts::a_server_that_stops_…` | 22, 16 |
+//! | no lot at all | says so, sends nothing | `restarts::a_server_without_park_…` | 22, 16 |
 //!
-//! Beside the table: other numbers, two lots, sixty slots (`lots`), two consoles at the same moment (`races`), the waiting
-//! tone and the live page (`headset`).
-//! Not here: an identity by re-INVITE (our Allow has UPDATE always), PUBLISH (never sent), lamps of staff.
+//! Beside the table: other numbers, two accounts, sixty slots (`lots`), two consoles at the same moment (`races`), the waiting
+//! tone and the live page (`headset`), what is configured wrong (`peers_doctor`; on 16 in `peers_doctor::sixteen`).
 
 // Outside `#[test]` functions a failed step may panic here too.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]

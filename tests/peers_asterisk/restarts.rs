@@ -6,6 +6,7 @@ on_each_asterisk! {
     a_server_that_stops_makes_the_lamps_stale_and_one_that_returns_makes_them_fresh,
     a_server_without_park_is_told_as_such_and_the_call_stays,
     a_server_that_restarts_in_the_middle_of_everything_leaves_nothing_false_on_the_board,
+    a_server_that_restarts_between_a_park_or_a_retrieve_and_its_proof_leaves_nothing_false_on_the_board,
 }
 
 fn a_server_that_stops_makes_the_lamps_stale_and_one_that_returns_makes_them_fresh(version: Version) {
@@ -88,6 +89,38 @@ fn a_server_that_restarts_in_the_middle_of_everything_leaves_nothing_false_on_th
     }
     console.terminal.wait_line(&["registered, reachable", "lamps fresh"], Duration::from_secs(20));
     console.wait_text("Jane Doe is no longer on 702: taken elsewhere, or hung up · 01614960100");
+    // And all is as it was.
+    let caller = answered(&console, &jane(&asterisk));
+    park(&console, 701, "Jane Doe");
+    console.wait_calls(0, SOON);
+    assert_eq!(asterisk.parked(), [701]);
+    assert!(caller.is_up());
+}
+
+/// A caller who is silent makes the server wait up to half a second before it parks or gives back: it ends in there.
+fn a_server_that_restarts_between_a_park_or_a_retrieve_and_its_proof_leaves_nothing_false_on_the_board(
+    version: Version,
+) {
+    let mut asterisk = Asterisk::start(AsteriskOptions { slots: 3, ..AsteriskOptions::of(version) });
+    let silent = |name: &str, number: &str| CallerOptions::new(asterisk.sip(), "100", name, number);
+    let console = Console::start(&reception(&asterisk));
+    console.wait_ready(asterisk.slots());
+    let taken = answered(&console, &silent("Tom Taken", "0306"));
+    park(&console, 701, "Tom Taken");
+    console.wait_calls(0, SOON);
+    let parking = answered(&console, &silent("Pia Parking", "0307"));
+    console.keys("p");
+    console.keys("1");
+    asterisk.restart_now();
+    for caller in [&taken, &parking] {
+        caller.wait_ended_by_peer(SOON);
+    }
+    for slot in asterisk.slots() {
+        console.wait_slot(slot, &["□ free"], Duration::from_secs(40));
+    }
+    console.wait_calls(0, Duration::from_secs(40));
+    let screen = console.terminal.screen_text();
+    assert!(!screen.contains("talking"), "{screen}");
     // And all is as it was.
     let caller = answered(&console, &jane(&asterisk));
     park(&console, 701, "Jane Doe");

@@ -6,6 +6,7 @@
 mod office;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod staff;
 
 use peers::LOOPBACK;
 use peers::baresip::{Baresip, BaresipOptions};

@@ -206,9 +206,9 @@ impl Enquirer {
         self.settle(now);
     }
 
-    /// Whether no hint is watched any more.
-    pub fn watches_nothing(&self) -> bool {
-        self.ua.census().subscriptions == 0
+    /// How many hints are watched still.
+    pub fn watched(&self) -> usize {
+        self.ua.census().subscriptions
     }
 
     fn settle(&mut self, now: Moment) {

@@ -38,7 +38,8 @@ impl Examiner {
 
     /// Whether everything that we have asked of the server is answered, the last BYE included.
     fn is_answered(&self, now: Moment) -> bool {
-        self.lasted(now) >= BREATH && self.witness.unanswered() == 0 && self.enquirer.watches_nothing()
+        let unwatched = self.enquirer.watched() <= self.witness.silent_goodbyes();
+        self.lasted(now) >= BREATH && self.witness.unanswered() == 0 && unwatched
     }
 
     pub(super) fn look_at_hanging_up(&mut self, now: Moment) -> Option<Stage> {
@@ -59,7 +60,8 @@ impl Examiner {
     }
 
     pub(super) fn look_at_leaving(&mut self, now: Moment) -> Option<Stage> {
-        let unwatched = self.phones.census().subscriptions == 0;
+        let watched = self.phones.census().subscriptions + self.enquirer.watched();
+        let unwatched = watched <= self.witness.silent_goodbyes();
         // Who was never let in has left nothing.
         let confirmed = self.is_answered(now) && unwatched && self.witness.unregistered();
         let gone = confirmed || !self.may_be_registered();

@@ -147,6 +147,30 @@ impl Witness {
         open.len()
     }
 
+    /// How many subscriptions the server has let end without the NOTIFY that says so (RFC 6665 4.4.1 wants one; Asterisk 16
+    /// sends none). Its 200 to our SUBSCRIBE is all that comes.
+    pub fn silent_goodbyes(&self) -> usize {
+        let name = |headers: &Headers| Some((headers.call_id()?.to_owned(), headers.cseq()?.0));
+        let (mut asked, mut ended) = (BTreeSet::new(), BTreeSet::new());
+        for seen in &self.seen {
+            match &seen.message {
+                Message::Request(r) if seen.ours && r.method == Method::Subscribe => {
+                    asked.extend(name(&r.headers).filter(|_| r.headers.expires() == Some(0)));
+                }
+                Message::Request(r) if !seen.ours && r.method == Method::Notify => {
+                    let state = r.headers.get("Subscription-State").unwrap_or_default();
+                    let over = state.trim_start().to_ascii_lowercase().starts_with("terminated");
+                    ended.extend(r.headers.call_id().filter(|_| over).map(str::to_owned));
+                }
+                _ => {}
+            }
+        }
+        let granted = self.answers(&Method::Subscribe).filter(|(_, r)| (200..300).contains(&r.status));
+        let granted: BTreeSet<_> = granted.filter_map(|(_, r)| name(&r.headers)).collect();
+        let silent = asked.into_iter().filter(|it| granted.contains(it)).map(|(call_id, _)| call_id);
+        silent.filter(|call_id| !ended.contains(call_id)).collect::<BTreeSet<_>>().len()
+    }
+
     /// Whether the server has confirmed a REGISTER of ours that takes the registration back.
     pub fn unregistered(&self) -> bool {
         let takes_back = |headers: &Headers| {

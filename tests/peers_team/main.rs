@@ -3,7 +3,9 @@
 // Outside `#[test]` functions a failed step may panic here too.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "../peers/mod.rs"]
 mod peers;
+mod staff;
 
 use peers::asterisk::{Asterisk, AsteriskOptions, PHONES, password};
 use peers::baresip::{Baresip, BaresipOptions};
