@@ -29,7 +29,7 @@ const NORTH_AMERICAN: Country = Country {
     code: "us",
     ring_back: &[chord(440.0, 480.0, 2_000), pause(4_000)],
     busy: &[chord(480.0, 620.0, 500), pause(500)],
-    waiting: &even(440.0, 300, 9_700),
+    waiting: &even(440.0, 300, 10_000),
 };
 
 const COUNTRIES: &[Country] = &[
@@ -58,7 +58,16 @@ const COUNTRIES: &[Country] = &[
         code: "dk",
         ring_back: ONE_IN_FIVE,
         busy: EVEN_HALF,
-        waiting: &[beep(425.0, 200), pause(600), beep(425.0, 200), pause(3_000)],
+        waiting: &[
+            beep(425.0, 200),
+            pause(600),
+            beep(425.0, 200),
+            pause(3_000),
+            beep(425.0, 200),
+            pause(200),
+            beep(425.0, 200),
+            pause(3_000),
+        ],
     },
     Country {
         code: "es",
@@ -114,7 +123,7 @@ const COUNTRIES: &[Country] = &[
         code: "se",
         ring_back: &even(425.0, 1_000, 5_000),
         busy: &even(425.0, 250, 250),
-        waiting: &[beep(425.0, 200), pause(500), beep(425.0, 200), pause(4_000)],
+        waiting: &[beep(425.0, 200), pause(500), beep(425.0, 200), pause(9_100)],
     },
     NORTH_AMERICAN,
 ];
