@@ -39,6 +39,7 @@ fn record(id: u64, outcome: Outcome) -> CallRecord {
         held_ms: 0,
         outcome,
         detail: Text::default(),
+        quality: None,
     }
 }
 

@@ -160,7 +160,8 @@ fn line(call: &CallRecord, now_ms: u64, zone: &TimeZone) -> String {
         call.outcome.word(),
     );
     let slot = call.slot.as_ref().map(|slot| slot.as_str().to_owned()).unwrap_or_default();
-    for more in [slot.as_str(), call.detail.as_str(), call.note.as_str()] {
+    let sounded = call.sounded();
+    for more in [slot.as_str(), call.detail.as_str(), call.note.as_str(), sounded.as_str()] {
         if !more.is_empty() {
             text.push_str(" · ");
             text.push_str(more);

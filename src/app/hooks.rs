@@ -179,6 +179,7 @@ mod tests {
             held_ms: 0,
             outcome,
             detail: Text::default(),
+            quality: None,
         })
     }
 

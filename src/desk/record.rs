@@ -1,6 +1,7 @@
 //! What the journal keeps of a call and of a stay in a slot: plain data with wall-clock times, for the database, the
 //! screen and the reports. Nothing on the board is decided by it.
 
+use super::Quality;
 use crate::parking::{Identity, SlotId, Text};
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +142,9 @@ pub struct CallRecord {
     pub outcome: Outcome,
     /// To whom or where, or why.
     pub detail: Text,
+    /// How it sounded, once it is over, where sound was measured; a direction that was dead at any time is named.
+    #[serde(default)]
+    pub quality: Option<Quality>,
 }
 
 impl CallRecord {
@@ -158,6 +162,17 @@ impl CallRecord {
     /// How long it was up, in milliseconds; 0 when it never was.
     pub fn talked_ms(&self, now_ms: u64) -> u64 {
         self.answered_ms.map_or(0, |from| self.ended_ms.unwrap_or(now_ms).saturating_sub(from))
+    }
+
+    /// How it sounded, in words: "MOS 4.2, worst 3.1"; empty where nothing was measured.
+    pub fn sounded(&self) -> String {
+        let mos = |hundredths: u16| f32::from(hundredths) / 100.0;
+        self.quality.map_or_else(String::new, |quality| {
+            let (whole, worst) = (quality.mos_of_call_hundredths, quality.mos_worst_hundredths);
+            let dead =
+                quality.one_way.map_or_else(String::new, |dead| format!(", {}", dead.mark().to_lowercase()));
+            format!("MOS {:.1}, worst {:.1}{dead}", mos(whole), mos(worst))
+        })
     }
 
     /// Whether a caller was not spoken to, and nobody has seen to it that somebody else does.

@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The format's number, in the file's `user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// What makes the first format the second.
+const FROM_FIRST: &str = "BEGIN; ALTER TABLE calls ADD COLUMN quality TEXT; PRAGMA user_version = 2; COMMIT;";
 /// How long another program that reads the journal is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Pages of 4 kB that are kept in memory.
@@ -23,7 +25,8 @@ CREATE TABLE sessions (id INTEGER PRIMARY KEY, began_ms INTEGER NOT NULL, ended_
 CREATE TABLE calls (
   id INTEGER PRIMARY KEY, account TEXT NOT NULL, way TEXT NOT NULL, name TEXT NOT NULL, number TEXT NOT NULL,
   known TEXT NOT NULL, called TEXT NOT NULL, slot TEXT, note TEXT NOT NULL, began_ms INTEGER NOT NULL,
-  answered_ms INTEGER, ended_ms INTEGER, held_ms INTEGER NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL);
+  answered_ms INTEGER, ended_ms INTEGER, held_ms INTEGER NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
+  quality TEXT);
 CREATE INDEX calls_began ON calls (began_ms);
 CREATE TABLE parks (
   id INTEGER PRIMARY KEY, account TEXT NOT NULL, slot TEXT NOT NULL, name TEXT NOT NULL, number TEXT NOT NULL,
@@ -116,7 +119,7 @@ impl Database {
         let format: i64 =
             connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(unusable)?;
         match format {
-            FORMAT => Ok(Reader { connection }),
+            1..=FORMAT => Ok(Reader { connection }),
             _ => Err(JournalError::Newer(file.to_owned())),
         }
     }
@@ -238,11 +241,14 @@ fn prepared(file: &Path) -> Result<Connection, Trouble> {
         0 => {
             connection.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"))?;
         }
-        FORMAT => {
+        1..=FORMAT => {
             let sound: Option<String> =
                 connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).optional()?;
             if let Some(fault) = sound.filter(|said| said != "ok") {
                 return Err(Trouble::Damaged(fault));
+            }
+            if format == 1 {
+                connection.execute_batch(FROM_FIRST)?;
             }
         }
         _ => return Err(Trouble::Newer),
@@ -298,8 +304,8 @@ fn begin(
 
 fn write_call(connection: &Connection, record: &CallRecord) -> rusqlite::Result<()> {
     let sentence = "INSERT OR REPLACE INTO calls (id, account, way, name, number, known, called, slot, note, began_ms, \
-                    answered_ms, ended_ms, held_ms, outcome, detail) \
-                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+                    answered_ms, ended_ms, held_ms, outcome, detail, quality) \
+                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
     connection.prepare(sentence)?.execute(params![
         sql(record.id),
         record.account.as_str(),
@@ -316,6 +322,7 @@ fn write_call(connection: &Connection, record: &CallRecord) -> rusqlite::Result<
         sql(record.held_ms),
         record.outcome.name(),
         record.detail.as_str(),
+        record.quality.and_then(|quality| serde_json::to_string(&quality).ok()),
     ])?;
     Ok(())
 }
@@ -392,6 +399,12 @@ fn call(row: &Row<'_>) -> rusqlite::Result<CallRecord> {
         held_ms: number(row, "held_ms")?,
         outcome: Outcome::ALL.into_iter().find(|known| known.name() == outcome).unwrap_or(Outcome::Ended),
         detail: text(row, "detail")?,
+        // A journal that is only read may be of the first format, which has none.
+        quality: row
+            .get::<_, Option<String>>("quality")
+            .ok()
+            .flatten()
+            .and_then(|quality| serde_json::from_str(&quality).ok()),
     })
 }
 

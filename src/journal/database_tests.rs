@@ -18,6 +18,7 @@ fn record(id: u64, began_ms: u64, outcome: Outcome) -> CallRecord {
         held_ms: 5,
         outcome,
         detail: "why".into(),
+        quality: None,
     }
 }
 
@@ -99,4 +100,37 @@ fn a_damaged_or_newer_file_is_never_lost() {
     drop(found.database);
     assert!(matches!(Database::open(&file, 2, 0), Err(JournalError::Newer(_))));
     assert!(matches!(Database::read_only(&file), Err(JournalError::Newer(_))));
+}
+
+#[test]
+fn how_a_call_sounded_is_kept_and_a_journal_of_the_first_format_goes_on() {
+    use crate::desk::{OneWay, Quality};
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("journal.sqlite");
+    let first = SCHEMA.replace(",\n  quality TEXT", "");
+    assert_ne!(first, SCHEMA);
+    let old = Connection::open(&file).unwrap();
+    old.execute_batch(&format!("BEGIN; {first} PRAGMA user_version = 1; COMMIT;")).unwrap();
+    old.execute(
+        "INSERT INTO calls VALUES (7, 'a', 'in', 'Jane', '1', '', '', NULL, '', 1, 2, 3, 0, 'ended', '')",
+        [],
+    )
+    .unwrap();
+    drop(old);
+    assert_eq!(Database::read_only(&file).unwrap().calls(0, 10).unwrap()[0].quality, None);
+    let mut found = Database::open(&file, 5, 0).unwrap();
+    assert_eq!(found.warning, None);
+    let quality = Quality {
+        mos_of_call_hundredths: 421,
+        mos_worst_hundredths: 300,
+        one_way: Some(OneWay::NotHeard),
+        ..Quality::default()
+    };
+    let sounded = CallRecord { quality: Some(quality), ..record(8, 6, Outcome::Ended) };
+    found.database.write([&Entry::Call(sounded.clone())]).unwrap();
+    let calls = found.database.newest(9).unwrap();
+    assert_eq!((&calls[0], calls[1].id, calls[1].quality), (&sounded, 7, None));
+    assert_eq!(calls[0].sounded(), "MOS 4.2, worst 3.0, they don't hear you");
+    found.database.close(9).unwrap();
+    assert_eq!(Database::read_only(&file).unwrap().calls(6, 10).unwrap(), [sounded]);
 }

@@ -3,7 +3,7 @@
 
 use crate::desk::{
     Call, CallId, CallRecord, CallWay, Desk, Direction, Effect, Entry, Event, Fate, LineId, Outcome,
-    ParkRecord, ParkedCall, Phase, RecordId, SlotKey,
+    ParkRecord, ParkedCall, Phase, Quality, RecordId, SlotKey,
 };
 use crate::parking::{Lamp, Moment, SlotId, Text};
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +30,8 @@ struct Followed {
     held_since: Option<Moment>,
     held: Duration,
     was: Phase,
+    /// How it sounds: written down when it is over, for it changes all the time.
+    quality: Option<Quality>,
 }
 
 /// Somebody who has left his slot: the reason may be told a moment later.
@@ -167,8 +169,9 @@ impl Follower {
             let fresh = !self.calls.contains_key(&call.id);
             if fresh {
                 let record = self.began(now, desk, call);
+                let was = call.phase.clone();
                 let followed =
-                    Followed { record, held_since: None, held: Duration::ZERO, was: call.phase.clone() };
+                    Followed { record, held_since: None, held: Duration::ZERO, was, quality: None };
                 self.calls.insert(call.id, followed);
             }
             let wall = self.wall(now);
@@ -203,11 +206,13 @@ impl Follower {
             held_ms: 0,
             outcome: Outcome::Open,
             detail: Text::default(),
+            quality: None,
         }
     }
 
     fn over(&self, now: Moment, followed: Followed, ending: Ending) -> CallRecord {
-        let Followed { mut record, held_since, held, was } = followed;
+        let Followed { mut record, held_since, held, was, quality } = followed;
+        record.quality = quality;
         let held = held + held_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
         record.held_ms = u64::try_from(held.as_millis()).unwrap_or(u64::MAX);
         record.ended_ms = Some(self.wall(now));
@@ -409,6 +414,10 @@ impl Followed {
             _ => {}
         }
         self.was = call.phase.clone();
+        if let Some(quality) = call.quality {
+            let dead = self.quality.and_then(|before| before.one_way);
+            self.quality = Some(Quality { one_way: quality.one_way.or(dead), ..quality });
+        }
     }
 }
 

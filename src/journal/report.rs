@@ -1,7 +1,7 @@
 //! The journal as tables for a spreadsheet: calls, a line each, and the shift report.
 
 use super::database::way_name;
-use crate::desk::{CallRecord, ShiftReport, Waits};
+use crate::desk::{CallRecord, Quality, ShiftReport, Waits};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::io::Write;
@@ -101,9 +101,16 @@ pub fn write_calls_csv<'r>(
         "outcome",
         "detail",
         "note",
+        "mos",
+        "mos_worst",
+        "lost_percent",
+        "jitter_ms",
+        "one_way",
     ])?;
     for call in calls {
         let at = |ms: Option<u64>| ms.map(|ms| time(ms, zone)).unwrap_or_default();
+        let sound =
+            |figure: &dyn Fn(&Quality) -> String| call.quality.as_ref().map(figure).unwrap_or_default();
         table.write_record([
             call.id.to_string(),
             cell(call.account.as_str()),
@@ -122,6 +129,11 @@ pub fn write_calls_csv<'r>(
             call.outcome.name().to_owned(),
             cell(call.detail.as_str()),
             cell(call.note.as_str()),
+            sound(&|quality| format!("{:.2}", f32::from(quality.mos_of_call_hundredths) / 100.0)),
+            sound(&|quality| format!("{:.2}", f32::from(quality.mos_worst_hundredths) / 100.0)),
+            sound(&|quality| format!("{:.1}", f32::from(quality.lost_permille) / 10.0)),
+            sound(&|quality| quality.jitter_ms.to_string()),
+            sound(&|quality| quality.one_way.map_or_else(String::new, |dead| dead.mark().to_lowercase())),
         ])?;
     }
     table.flush()?;

@@ -21,6 +21,7 @@ fn call(way: CallWay, began_s: u64, waited_s: u64, talked_s: u64, outcome: Outco
         held_ms: 0,
         outcome,
         detail: Text::default(),
+        quality: None,
     }
 }
 
