@@ -1,13 +1,13 @@
 //! How a voice sounds after a lossy network, in virtual time: encoder → loss and jitter → our receiver → a WAV file to be
 //! scored (PESQ) and a line of figures.
 //!
-//! Run: `cargo bench --bench voice -- IN.wav OUT.wav [codec=opus] [loss=10] [burst=1] [jitter=0] [red=1] [seed=1]`. IN is 48 kHz
+//! Run: `cargo bench --bench voice -- IN.wav OUT.wav [codec=opus] [loss=10] [burst=1] [jitter=0] [red=1] [deep=0] [seed=1]`. IN is 48 kHz
 //! mono; `loss` in percent comes in bursts of that mean length (a Gilbert model), `jitter` is even between 0 and so many
-//! ms and reorders; `red=0` is a far end without RFC 2198. Both ends send reports, so that redundancy follows the loss. The first second is spared.
+//! ms and reorders; `red=0` is a far end without RFC 2198, `deep=1` one that reads DRED. Both ends send reports, so that redundancy follows the loss. The first second is spared.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use parkdeck::media::{
-    Codec, FRAME, FRAME_TIME, MAX_PACKET, SLICE, SLICE_TIME, SLICES, Stream, StreamConfig,
+    Codec, FRAME, FRAME_TIME, MAX_PACKET, OpusTerms, SLICE, SLICE_TIME, SLICES, Stream, StreamConfig,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ struct Setting {
     burst: f64,
     jitter_ms: f64,
     red: bool,
+    deep: bool,
     seed: u64,
 }
 
@@ -37,12 +38,13 @@ impl Setting {
             burst: number("burst", 1.0),
             jitter_ms: number("jitter", 0.0),
             red: number("red", 1.0) > 0.0,
+            deep: number("deep", 0.0) > 0.0,
             seed: number("seed", 1.0) as u64,
         }
     }
 }
 
-/// The way there.
+/// A way through the network; both are of the same kind.
 struct Network {
     random: SmallRng,
     bad: bool,
@@ -93,12 +95,15 @@ fn main() {
     let mut b = Stream::new(StreamConfig::new(here, setting.codec), 2 * setting.seed + 1);
     for stream in [&mut a, &mut b] {
         let red = setting.red.then_some(120);
+        let opus = OpusTerms { deep: setting.deep, ..OpusTerms::default() };
         let config =
-            StreamConfig { red_payload_type: red, red_receive_payload_type: red, ..*stream.config() };
+            StreamConfig { red_payload_type: red, red_receive_payload_type: red, opus, ..*stream.config() };
         stream.reconfigure(Duration::ZERO, config);
     }
-    let random = SmallRng::seed_from_u64(setting.seed);
-    let mut way = Network { random, bad: false, sent: 0, lost: 0, bytes: 0, on_the_way: Vec::new() };
+    let [mut way, mut back_way] = [setting.seed, setting.seed + 1_000].map(|seed| {
+        let random = SmallRng::seed_from_u64(seed);
+        Network { random, bad: false, sent: 0, lost: 0, bytes: 0, on_the_way: Vec::new() }
+    });
     let mut heard = Vec::new();
     let (mut packet, mut sum_buffer, mut spent) = ([0; MAX_PACKET], 0.0, Duration::ZERO);
     // Two seconds of silence first, as in a real call.
@@ -112,7 +117,10 @@ fn main() {
         spent += begin.elapsed();
         way.send(&setting, now, &packet[..length]);
         let length = b.push(now, &[0; FRAME], &mut packet);
-        a.receive(now, there, &packet[..length]);
+        back_way.send(&setting, now, &packet[..length]);
+        for (at, packet) in back_way.arrived(now) {
+            a.receive(at, there, &packet);
+        }
         (0..SLICES).for_each(|_| a.pull(now, &mut [0; SLICE]));
         if n % 12 == 0 {
             let length = a.report(now, &mut packet);

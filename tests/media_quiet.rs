@@ -4,8 +4,8 @@
 
 use parkdeck::io::sound::{MediaEngine, MediaHandle, SoundOptions};
 use parkdeck::media::{
-    Codec, Command, DtlsRole, Music, Protection, Report, Sink, Source, SrtpKey, SrtpSuite, StreamConfig,
-    StreamId,
+    Codec, Command, DtlsRole, Music, OpusTerms, Protection, Report, Sink, Source, SrtpKey, SrtpSuite,
+    StreamConfig, StreamId,
 };
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -70,9 +70,17 @@ fn while_streams_run_nothing_is_allocated_or_freed() {
     for (at, codec) in [Codec::Opus, Codec::Pcmu, Codec::Pcma].into_iter().enumerate() {
         let (a, address_a) = open(&mut handle, &mut ports, 2 * at as u64);
         let (b, address_b) = open(&mut handle, &mut ports, 2 * at as u64 + 1);
+        // With everything that is done against loss, and packets of two frames.
+        let config = |to| StreamConfig {
+            red_payload_type: Some(120),
+            red_receive_payload_type: Some(120),
+            opus: OpusTerms { deep: true, ..OpusTerms::default() },
+            frames: if codec == Codec::Pcma { 2 } else { 1 },
+            ..StreamConfig::new(to, codec)
+        };
         let commands = [
-            Command::Configure { stream: a, config: StreamConfig::new(address_b, codec) },
-            Command::Configure { stream: b, config: StreamConfig::new(address_a, codec) },
+            Command::Configure { stream: a, config: config(address_b) },
+            Command::Configure { stream: b, config: config(address_a) },
             Command::Send { stream: a, source: Source::Tone { hz: 440, level_dbfs: -20.0 } },
             Command::Send { stream: b, source: Source::Music(music.clone()) },
             Command::Hear { stream: a, sink: Sink::Headset },
@@ -108,6 +116,6 @@ fn while_streams_run_nothing_is_allocated_or_freed() {
             reports = reports.max(figures.reports);
         }
     }
-    assert!(packets.iter().all(|packets| *packets > 200), "the streams did run: {packets:?}");
+    assert!(packets.iter().all(|packets| *packets > 150), "the streams did run: {packets:?}");
     assert!(reports > 0, "and reported");
 }

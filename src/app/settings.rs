@@ -160,6 +160,9 @@ pub(super) fn start_sound(
         headset: device(SoundRole::Headset),
         ringer: device(SoundRole::Ringer),
         second_ear: device(SoundRole::SecondEar),
+        echo: switch(config.sound.echo_canceller),
+        noise: switch(config.sound.noise_suppression),
+        gain: switch(config.sound.gain_control),
         country: country(config.sound.country.as_deref()),
         recordings,
         seed: entropy(),
@@ -170,6 +173,14 @@ pub(super) fn start_sound(
             (Some(handle), None)
         }
         Err(error) => (None, Some(error.to_string())),
+    }
+}
+
+fn switch(switch: config::Switch) -> crate::media::Switch {
+    match switch {
+        config::Switch::Auto => crate::media::Switch::Auto,
+        config::Switch::On => crate::media::Switch::On,
+        config::Switch::Off => crate::media::Switch::Off,
     }
 }
 
@@ -270,7 +281,7 @@ fn phone_config(
         dialect,
         staff: account.watch.clone(),
         team: account.team.clone(),
-        codecs: config.sound.codecs.iter().map(codec).collect(),
+        codecs: account.codecs.as_ref().unwrap_or(&config.sound.codecs).iter().map(codec).collect(),
         security: media_security(config, account, fingerprint),
         seed: key_entropy().into(),
     })

@@ -1,10 +1,11 @@
 //! The desk's sound plan and the phone's steps as commands for the media threads, and their reports as events.
 
-use crate::desk::{self, CallId, Desk, Event, RingTone, SoundDeed, SoundPlan, SoundState};
+use crate::desk::{self, CallId, Desk, Event, Processed, RingTone, SoundDeed, SoundPlan, SoundState};
 use crate::dialect::SoundStep;
 use crate::media::{
-    self, Clip, Codec, Command, Cue, DeviceDelay, DtlsRole, Protection, QualityMeter, Report, RingPattern,
-    Role, Sink, Source, SrtpKey, SrtpSuite, StreamConfig, StreamFigures, StreamId,
+    self, Clip, Codec, Command, Cue, DeviceDelay, DtlsRole, FRAMES_MAX, OpusTerms, Processing,
+    ProcessingFigures, Protection, QualityMeter, Report, RingPattern, Role, Sink, Source, SrtpKey, SrtpSuite,
+    StreamConfig, StreamFigures, StreamId,
 };
 use crate::parking::{Moment, Text};
 use crate::sip::sdp::{self, Negotiated};
@@ -167,6 +168,19 @@ impl SoundDirector {
             SoundDeed::TakeDevice => self.commands.push_back(Command::TakeOffered),
             // Asking takes long: the program around does it.
             SoundDeed::ListDevices => {}
+            SoundDeed::Process { process, switch } => {
+                let process = match process {
+                    desk::Process::Echo => media::Process::Echo,
+                    desk::Process::Noise => media::Process::Noise,
+                    desk::Process::Gain => media::Process::Gain,
+                };
+                let switch = match switch {
+                    desk::Switch::Auto => media::Switch::Auto,
+                    desk::Switch::On => media::Switch::On,
+                    desk::Switch::Off => media::Switch::Off,
+                };
+                self.commands.push_back(Command::Process { process, switch });
+            }
             SoundDeed::Record { call, label } => {
                 let (stream, label) = (stream(call), label.to_string());
                 self.commands.push_back(Command::Record { stream, label });
@@ -210,14 +224,19 @@ impl SoundDirector {
                 let (file, failed) = (file.map(|file| Text::new(&file)), Some(Text::new(&reason)));
                 return Some(Event::RecordingOver { call: call(stream), file, failed });
             }
-            Report::Levels { microphone_dbfs, headset_dbfs, delay } => {
+            Report::Levels { microphone_dbfs, processing, headset_dbfs, delay } => {
                 self.devices = delay;
                 self.hear_ourselves(now, desk, microphone_dbfs);
                 SoundState {
                     microphone_level: meter(microphone_dbfs),
                     ear_level: meter(headset_dbfs),
+                    processed: measured(&sound.processed, processing),
                     ..sound
                 }
+            }
+            Report::ProcessingChanged { in_force } => {
+                let Processing { echo, noise, gain } = in_force;
+                SoundState { processed: Processed { echo, noise, gain, ..Processed::default() }, ..sound }
             }
             Report::DeviceReady { role: Role::Microphone, name, .. } => {
                 SoundState { microphone: Some(Ok(Text::new(&name))), offered: None, ..sound }
@@ -330,6 +349,17 @@ fn meter(dbfs: f32) -> u8 {
     (share * 100.0) as u8
 }
 
+/// What is done to the microphone's sound, with what that makes of it.
+fn measured(before: &Processed, figures: Option<ProcessingFigures>) -> Processed {
+    // `as` saturates.
+    Processed {
+        level_before: figures.map(|figures| meter(figures.before_dbfs)),
+        echo_weaker_db: figures.and_then(|f| f.erle_db).map(|db| db.round() as u8),
+        echo_delay_ms: figures.and_then(|f| f.echo_delay_ms).map(|ms| u16::try_from(ms).unwrap_or(u16::MAX)),
+        ..before.clone()
+    }
+}
+
 /// How offer and answer protect the sound, in the words of the media threads. `None` can't come from what was read:
 /// a key that doesn't fit its suite.
 pub fn protection(negotiated: &Negotiated) -> Option<Protection> {
@@ -379,13 +409,20 @@ pub fn stream_config(negotiated: &Negotiated) -> StreamConfig {
         dtmf_receive_payload_type: negotiated.dtmf_receive_payload_type,
         send: sends,
         receive: receives,
-        fec: negotiated.fec,
+        opus: opus(&negotiated.opus),
+        frames: (negotiated.ptime_ms / 20).clamp(1, u16::from(FRAMES_MAX)) as u8,
         red_payload_type: negotiated.red_payload_type,
         red_receive_payload_type: negotiated.red_receive_payload_type,
         signalling: None,
         rtcp_mux: negotiated.rtcp_mux,
         rtcp_remote: negotiated.rtcp_remote,
     }
+}
+
+/// The same in the words of the media threads.
+fn opus(terms: &sdp::OpusTerms) -> OpusTerms {
+    let sdp::OpusTerms { fec, deep, dtx, cbr, bitrate_max, playback_hz } = *terms;
+    OpusTerms { fec, deep, dtx, cbr, bitrate_max, playback_hz }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The accounts of a configuration as checked values: where to register and as whom, how to get there, what to believe,
 //! and the parking lots there.
 
+use super::Codec;
 use crate::parking::{SlotId, Text};
 use std::fmt;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub struct Account {
     pub identity: Vec<IdentitySource>,
     /// Whose calls answer themselves when they ask to be: users of the same server; at most [`MAX_AUTO_ANSWERS`].
     pub auto_answer: Vec<String>,
+    /// Offered in this order at this server; `None`: as `[sound]` says.
+    pub codecs: Option<Vec<Codec>>,
     /// What is dialled to hear messages.
     pub voicemail: Option<String>,
     /// The extensions of the colleagues whose consoles are told things, and believed some; at most [`MAX_TEAM`].
@@ -89,6 +92,7 @@ impl Account {
             key_exchange: KeyExchange::default(),
             identity: IdentitySource::ALL.to_vec(),
             auto_answer: Vec::new(),
+            codecs: None,
             voicemail: None,
             team: Vec::new(),
             watch: Vec::new(),

@@ -17,8 +17,8 @@ use super::problem::{ConfigError, Problem, Source};
 use super::raw::{RawConfig, RawSound, RawTls, remedy};
 use super::strict::Reading;
 use super::{
-    Account, COUNTRIES, Config, Journal, Log, MAX_ACCOUNTS, Network, OwnCertificate, Recording, Screen,
-    Sound, Tls, Wallboard,
+    Account, COUNTRIES, Codec, Config, Journal, Log, MAX_ACCOUNTS, Network, OwnCertificate, Recording,
+    Screen, Sound, Tls, Wallboard,
 };
 use crate::desk::MAX_SLOTS;
 use std::path::PathBuf;
@@ -213,18 +213,7 @@ impl Check<'_> {
 
     fn sound(&mut self, raw: &RawSound) -> Sound {
         let default = Sound::default();
-        if let Some(codecs) = &raw.codecs {
-            let list = codecs.get_ref();
-            if list.is_empty() && !self.reading.left_out_inside(&["sound", "codecs"]) {
-                self.say(
-                    codecs,
-                    "at least one codec is needed: \"opus\", \"g722\", \"pcmu\", \"pcma\"",
-                    None,
-                );
-            } else if (1..list.len()).any(|i| list[..i].contains(&list[i])) {
-                self.say(codecs, "a codec is listed twice", None);
-            }
-        }
+        let codecs = raw.codecs.as_ref().map(|codecs| self.codecs(codecs, &["sound", "codecs"]));
         if let Some(volume) = raw.ring_volume.as_ref().filter(|volume| *volume.get_ref() > 100) {
             self.say(volume, "the volume is a number of percent, from 0 to 100", None);
         }
@@ -239,10 +228,24 @@ impl Check<'_> {
             }),
             second_ear: device(&raw.second_ear),
             driver: raw.driver,
+            echo_canceller: raw.echo_canceller,
+            noise_suppression: raw.noise_suppression,
+            gain_control: raw.gain_control,
             country: self.country(raw.country.as_ref()),
-            codecs: raw.codecs.as_ref().map_or(default.codecs, |codecs| codecs.get_ref().clone()),
+            codecs: codecs.unwrap_or(default.codecs),
             waiting_tone: raw.waiting_tone.unwrap_or(default.waiting_tone),
         }
+    }
+
+    /// A list of codecs in the file: at least one, none twice.
+    fn codecs(&mut self, codecs: &Spanned<Vec<Codec>>, place: &[&str]) -> Vec<Codec> {
+        let list = codecs.get_ref();
+        if list.is_empty() && !self.reading.left_out_inside(place) {
+            self.say(codecs, "at least one codec is needed: \"opus\", \"g722\", \"pcmu\", \"pcma\"", None);
+        } else if (1..list.len()).any(|i| list[..i].contains(&list[i])) {
+            self.say(codecs, "a codec is listed twice", None);
+        }
+        list.clone()
     }
 
     fn country(&mut self, code: Option<&Spanned<String>>) -> Option<String> {

@@ -161,6 +161,12 @@ pub struct Sound {
     pub second_ear: Option<String>,
     /// By which sound system devices are reached.
     pub driver: Driver,
+    /// Whether a loudspeaker's echo is taken out of the microphone's sound.
+    pub echo_canceller: Switch,
+    /// Whether steady noise is lowered in it.
+    pub noise_suppression: Switch,
+    /// Whether its level is evened out.
+    pub gain_control: Switch,
     /// Whose tones are played, one of [`COUNTRIES`]; `None`: the language settings say.
     pub country: Option<String>,
     /// Offered in this order; at least one, none twice.
@@ -181,6 +187,9 @@ impl Default for Sound {
             ring_volume: 100,
             second_ear: None,
             driver: Driver::Auto,
+            echo_canceller: Switch::Auto,
+            noise_suppression: Switch::Auto,
+            gain_control: Switch::Auto,
             country: None,
             codecs,
             waiting_tone: true,
@@ -208,6 +217,19 @@ impl Sound {
             SoundRole::SecondEar => &mut self.second_ear,
         }
     }
+}
+
+/// Whether something is done to the microphone's sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// With a loudspeaker, and not with a headset.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// By which sound system devices are reached.

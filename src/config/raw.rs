@@ -5,7 +5,7 @@ use super::mask::is_secret_key;
 use super::meaning::nearest;
 use super::{
     CallersShown, Codec, Digest, Driver, IdentitySource, KeyExchange, Lamps, LogLevel, Notify, PageVoice,
-    RecordingFormat, SecureMedia, Trace, TransportChoice,
+    RecordingFormat, SecureMedia, Switch, Trace, TransportChoice,
 };
 use crate::parking::SlotId;
 use serde::Deserialize;
@@ -131,6 +131,7 @@ pub(super) struct RawAccount {
     pub key_exchange: Option<Spanned<KeyExchange>>,
     pub identity: Option<Spanned<Vec<IdentitySource>>>,
     pub auto_answer: Option<Vec<Spanned<String>>>,
+    pub codecs: Option<Spanned<Vec<Codec>>>,
     pub voicemail: Option<Spanned<String>>,
     pub lot: Option<Spanned<RawLot>>,
     #[serde(default)]
@@ -198,6 +199,9 @@ pub(super) struct RawSound {
     pub ring_volume: Option<Spanned<u32>>,
     pub second_ear: Option<String>,
     pub driver: Driver,
+    pub echo_canceller: Switch,
+    pub noise_suppression: Switch,
+    pub gain_control: Switch,
     pub country: Option<Spanned<String>>,
     pub codecs: Option<Spanned<Vec<Codec>>>,
     pub waiting_tone: Option<bool>,
@@ -265,16 +269,17 @@ impl<'de> Deserialize<'de> for OneOrMany {
 }
 
 /// Which keys belong where, to say so when one stands elsewhere. (`name` is at home in two places.)
-const KEYS: [(&str, &[&str]); 20] = [
+const KEYS: [(&str, &[&str]); 21] = [
     ("account", &["user", "server", "display_name", "auth_user", "realm", "password_file", "password_env"]),
     ("account", &["password_command", "expires", "transport", "outbound_proxy", "digest", "secure_media"]),
-    ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer"]),
+    ("account", &["key_exchange", "identity", "voicemail", "further_realms", "auto_answer", "codecs"]),
     ("lot", &["dialect", "park_extension", "slots", "lamps", "list", "parking_time", "directed_prefix"]),
     ("lot.ami", &["host", "secret_file", "secret_env", "secret_command", "allow_plain_login", "device"]),
     ("lot", &["escalate", "page", "page_voice", "comeback_prefix"]),
     ("team", &["members", "watch", "pickup_prefix"]),
     ("sound", &["headset_in", "headset_out", "ringer", "second_ear", "driver", "country"]),
     ("sound", &["enabled", "codecs", "waiting_tone", "ring_volume"]),
+    ("sound", &["echo_canceller", "noise_suppression", "gain_control"]),
     ("recording", &["folder", "format", "tone"]),
     ("screen", &["theme", "mouse"]),
     ("network", &["address", "port", "rtp_ports"]),

@@ -74,6 +74,12 @@ pub enum Deed {
     TakeDevice,
     /// Let parks go into the next lot.
     NextLot,
+    /// Take the loudspeaker's echo out of the microphone's sound, or not.
+    Echo,
+    /// Lower steady noise in it, or not.
+    Noise,
+    /// Bring it to a level at which it is understood, or not.
+    Gain,
     /// Let new calls go out by the next account.
     NextAccount,
     /// How every account stands.
@@ -406,6 +412,15 @@ const TABLE: &[CommandRow] = &[
         When::DeviceOffered,
         "use the sound device that is offered instead of the lost one",
     ),
+    plain(
+        "echo-canceller",
+        &["ctrl-e"],
+        Deed::Echo,
+        When::Always,
+        "take a loudspeaker's echo out of what you say, or not",
+    ),
+    plain("noise-suppression", &["ctrl-n"], Deed::Noise, When::Always, "lower the noise around you, or not"),
+    plain("gain-control", &["ctrl-g"], Deed::Gain, When::Always, "even out how loud you are, or not"),
     plain("journal", &["J"], Deed::Journal, When::Always, "calls so far: search, call back, missed ones"),
     plain("report", &["R"], Deed::Report, When::Always, "what today was like: calls, waits, parked callers"),
     plain("settings", &[","], Deed::Settings, When::Always, "headset, ringer, theme, keys, night, accounts"),

@@ -11,7 +11,7 @@ use super::tell::Tell;
 use super::theme::THEMES;
 use super::tour::Tour;
 use crate::desk::{
-    CallId, Command, Desk, History, LotKey, Phase, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp,
+    CallId, Command, Desk, History, LotKey, Phase, Process, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp,
 };
 use crate::directory::Directory;
 use crate::parking::{Moment, Text};
@@ -323,6 +323,9 @@ impl Console {
             Deed::Record => vec![Command::Sound(SoundWish::Record)],
             Deed::Conference => vec![Command::Sound(SoundWish::Conference)],
             Deed::TakeDevice => vec![Command::Sound(SoundWish::TakeDevice)],
+            Deed::Echo => vec![switch(Process::Echo)],
+            Deed::Noise => vec![switch(Process::Noise)],
+            Deed::Gain => vec![switch(Process::Gain)],
             Deed::NextAccount => vec![Command::ChooseLine(None)],
             Deed::NextLot => vec![Command::ChooseLot(None)],
             Deed::Down | Deed::Up | Deed::Left | Deed::Right => self.step(desk, deed),
@@ -598,4 +601,9 @@ impl Console {
     pub(super) fn blur(&mut self) {
         self.focus = Focus::Calls;
     }
+}
+
+/// The other of on and off.
+fn switch(process: Process) -> Command {
+    Command::Sound(SoundWish::Process { process, switch: None })
 }

@@ -1,6 +1,6 @@
 //! What the operator wishes of headset and sound, beside the calls themselves, and what the sound threads do about it.
 
-use super::{Call, CallId, Desk, Effect, ListedDevice, MAX_DEVICES, Severity, SoundRole};
+use super::{Call, CallId, Desk, Effect, ListedDevice, MAX_DEVICES, Process, Severity, SoundRole, Switch};
 use crate::parking::{Moment, Text};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -25,6 +25,13 @@ pub enum SoundWish {
     Try(bool),
     /// Play a tone where this device plays.
     Test(SoundRole),
+    /// Switch something that is done to the microphone's sound; `None`: the other of on and off.
+    Process {
+        /// What.
+        process: Process,
+        /// From now on.
+        switch: Option<Switch>,
+    },
 }
 
 /// What the sound threads are to do.
@@ -46,6 +53,13 @@ pub enum SoundDeed {
         /// Which.
         call: CallId,
     },
+    /// Switch something that is done to the microphone's sound.
+    Process {
+        /// What.
+        process: Process,
+        /// From now on.
+        switch: Switch,
+    },
 }
 
 /// A call's recording.
@@ -66,7 +80,7 @@ impl SoundDeed {
     /// The call that it is about, if it is about one.
     pub(super) fn call(&self) -> Option<CallId> {
         match self {
-            Self::TakeDevice | Self::ListDevices => None,
+            Self::TakeDevice | Self::ListDevices | Self::Process { .. } => None,
             Self::Record { call, .. } | Self::StopRecording { call } => Some(*call),
         }
     }
@@ -83,6 +97,7 @@ impl Desk {
                 self.sound.tried_until = on.then_some(self.now + TRY_LASTS);
                 Vec::new()
             }
+            SoundWish::Process { process, switch } => self.switch_process(process, switch),
             SoundWish::Test(role) => self.test_sound(role),
         }
     }
@@ -124,6 +139,22 @@ impl Desk {
         devices.truncate(MAX_DEVICES);
         self.sound.devices = devices;
         Vec::new()
+    }
+
+    /// Says what it will be, for nothing on the board may show it.
+    fn switch_process(&mut self, process: Process, switch: Option<Switch>) -> Vec<Effect> {
+        if self.sound.off {
+            return self.nothing("there is no sound here");
+        }
+        let other = if self.sound.processed.has(process) { Switch::Off } else { Switch::On };
+        let switch = switch.unwrap_or(other);
+        let words = match switch {
+            Switch::On => "on",
+            Switch::Off => "off",
+            Switch::Auto => "on with a loudspeaker, off with a headset",
+        };
+        self.say(Severity::Info, &format!("{}: {words}", process.name()));
+        vec![Effect::Sound(SoundDeed::Process { process, switch })]
     }
 
     /// The yes without which no other device is used.
@@ -199,6 +230,21 @@ mod tests {
     use super::*;
     use crate::desk::{Abilities, CallArrival, Command, Event, SoundState};
     use crate::parking::Identity;
+
+    #[test]
+    fn what_is_done_to_the_microphone_is_switched_by_one_key_and_said() {
+        let mut desk = Desk::new("a", "", Vec::new(), Abilities::default());
+        let wish = |switch| Command::Sound(SoundWish::Process { process: Process::Echo, switch });
+        let deed = |switch| [Effect::Sound(SoundDeed::Process { process: Process::Echo, switch })];
+        assert_eq!(desk.obey(Moment::ZERO, wish(None)), deed(Switch::On));
+        desk.sound.processed.echo = true;
+        assert_eq!(desk.obey(Moment::ZERO, wish(None)), deed(Switch::Off));
+        assert_eq!(desk.obey(Moment::ZERO, wish(Some(Switch::Auto))), deed(Switch::Auto));
+        let said: Vec<_> = desk.notices.iter().map(|notice| notice.text.to_string()).collect();
+        assert!(said.iter().any(|text| text == "echo canceller: off"), "{said:?}");
+        desk.sound.off = true;
+        assert_eq!(desk.obey(Moment::ZERO, wish(None)), []);
+    }
 
     #[test]
     fn another_device_is_used_by_the_operators_key_and_only_when_one_is_offered() {

@@ -70,7 +70,9 @@ pub use security::{MediaCover, Security, SignallingCover};
 pub use settings::Settings;
 pub use shift::{Hour, ShiftReport, Waits};
 pub use slot::{Asking, AskingFor, Claim, DialogKey, ParkedCall, Slot};
-pub use sound::{ListedDevice, MAX_DEVICES, RingTone, SoundPlan, SoundRole, SoundState};
+pub use sound::{
+    ListedDevice, MAX_DEVICES, Process, Processed, RingTone, SoundPlan, SoundRole, SoundState, Switch,
+};
 pub use staff::{Availability, Colleague, MAX_STAFF, StaffLamp};
 pub use team::{MAX_TOLD_AT_ONCE, TeamDeed, TeamNews, ToldCall};
 pub use tell::{MAX_PEOPLE, MAX_TOLD};

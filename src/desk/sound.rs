@@ -35,6 +35,9 @@ pub struct SoundState {
     /// What plays a tone to be tested, and until when.
     #[serde(default)]
     pub tested: Option<(SoundRole, Moment)>,
+    /// What is done to the microphone's sound.
+    #[serde(default)]
+    pub processed: Processed,
 }
 
 /// The most devices that are listed.
@@ -68,6 +71,34 @@ impl SoundRole {
     }
 }
 
+/// What is done to the microphone's sound before it is sent, and what that makes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Processed {
+    /// The echo of the loudspeaker is taken out.
+    pub echo: bool,
+    /// Steady noise is lowered.
+    pub noise: bool,
+    /// The level is brought to where it is understood.
+    pub gain: bool,
+    /// The microphone's level before all that, as [`SoundState::microphone_level`] is after it; `None`: nothing is done.
+    pub level_before: Option<u8>,
+    /// How much weaker the echo has become, in dB.
+    pub echo_weaker_db: Option<u8>,
+    /// How long the loudspeaker's sound takes to the microphone, in ms.
+    pub echo_delay_ms: Option<u16>,
+}
+
+impl Processed {
+    /// Whether this is done.
+    pub fn has(&self, process: Process) -> bool {
+        match process {
+            Process::Echo => self.echo,
+            Process::Noise => self.noise,
+            Process::Gain => self.gain,
+        }
+    }
+}
+
 /// A sound device that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListedDevice {
@@ -79,6 +110,40 @@ pub struct ListedDevice {
     pub monitor: bool,
     /// It is heard in the room.
     pub loud: bool,
+}
+
+/// What can be done to the microphone's sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Process {
+    /// The echo canceller.
+    Echo,
+    /// The noise suppressor.
+    Noise,
+    /// The gain control.
+    Gain,
+}
+
+impl Process {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Echo => "echo canceller",
+            Self::Noise => "noise suppression",
+            Self::Gain => "gain control",
+        }
+    }
+}
+
+/// Whether something is done to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Switch {
+    /// With a loudspeaker, and not with a headset.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// What the ringer plays.

@@ -3,7 +3,9 @@
 
 use super::config::SecureMedia;
 use super::prompts::{Prompt, Prompts};
-use crate::media::{self, Command, Cue, Music, Source, SrtpKey, SrtpSuite, StreamConfig, StreamId};
+use crate::media::{
+    self, Command, Cue, FRAMES_MAX, Music, OpusTerms, Source, SrtpKey, SrtpSuite, StreamConfig, StreamId,
+};
 use crate::sip::sdp::{self, Codec, Direction, LocalMedia, LocalSecurity, Negotiated};
 use crate::sip::{Peer, Transport};
 use rand::rngs::StdRng;
@@ -317,7 +319,8 @@ fn stream_config(settled: &Negotiated) -> StreamConfig {
         dtmf_receive_payload_type: settled.dtmf_receive_payload_type,
         send: matches!(settled.direction, Direction::SendRecv | Direction::SendOnly),
         receive: matches!(settled.direction, Direction::SendRecv | Direction::RecvOnly),
-        fec: settled.fec,
+        opus: opus(&settled.opus),
+        frames: (settled.ptime_ms / 20).clamp(1, u16::from(FRAMES_MAX)) as u8,
         // What is passed on is passed on as it is: nothing is sent twice here.
         red_payload_type: None,
         red_receive_payload_type: None,
@@ -325,6 +328,12 @@ fn stream_config(settled: &Negotiated) -> StreamConfig {
         rtcp_mux: settled.rtcp_mux,
         rtcp_remote: settled.rtcp_remote,
     }
+}
+
+/// The same in the words of the media threads.
+fn opus(terms: &sdp::OpusTerms) -> OpusTerms {
+    let sdp::OpusTerms { fec, deep, dtx, cbr, bitrate_max, playback_hz } = *terms;
+    OpusTerms { fec, deep, dtx, cbr, bitrate_max, playback_hz }
 }
 
 #[cfg(test)]

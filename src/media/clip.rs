@@ -2,7 +2,7 @@
 
 use super::codec::Encoder;
 use super::resample::resample;
-use super::{Codec, FRAME, RATE_HZ};
+use super::{Codec, FRAME, OpusTerms, RATE_HZ};
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ struct Frames {
 impl Frames {
     /// Encodes the loop, after its last frames: so the codec knows what comes before the beginning.
     fn encode(samples: &[i16], codec: Codec) -> Self {
-        let mut encoder = Encoder::new(codec, true);
+        let mut encoder = Encoder::new(codec, OpusTerms::default());
         let (mut frame, mut payload) = ([0; FRAME], [0; 1_275]);
         let count = samples.len() / FRAME;
         let mut frames = Self { bytes: Vec::new(), ends: Vec::with_capacity(count) };

@@ -3,9 +3,10 @@
 mod g722;
 mod opus;
 
+use super::comfort::Comfort;
 use super::conceal::Concealer;
 use super::resample::{Down, Up};
-use super::{Codec, FRAME};
+use super::{Codec, FRAME, OpusTerms};
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 
 /// Bytes of a G.711 or G.722 frame of 20 ms.
@@ -32,6 +33,16 @@ pub(crate) fn duration_ticks(codec: Codec, payload: &[u8]) -> u32 {
     }
 }
 
+/// A payload as it is worth to be sent again, in `out`; its length.
+pub(crate) fn to_be_repeated(codec: Codec, payload: &[u8], out: &mut [u8]) -> usize {
+    if codec == Codec::Opus {
+        return opus::without_padding(payload, out);
+    }
+    let Some(out) = out.get_mut(..payload.len()) else { return 0 };
+    out.copy_from_slice(payload);
+    payload.len()
+}
+
 fn law_encode(codec: Codec, sample: i16) -> u8 {
     if codec == Codec::Pcma { encode_alaw(sample) } else { encode_ulaw(sample) }
 }
@@ -48,9 +59,9 @@ pub(crate) enum Encoder {
 }
 
 impl Encoder {
-    pub(crate) fn new(codec: Codec, fec: bool) -> Self {
+    pub(crate) fn new(codec: Codec, terms: OpusTerms) -> Self {
         match codec {
-            Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(opus::Terms { fec }))),
+            Codec::Opus => Self::Opus(Box::new(opus::Encoder::new(terms))),
             Codec::Pcmu | Codec::Pcma => Self::G711 { codec, down: Down::new(NARROW_FACTOR) },
             Codec::G722 => {
                 Self::G722 { encoder: Box::new(g722::Encoder::new()), down: Down::new(WIDE_FACTOR) }
@@ -58,8 +69,14 @@ impl Encoder {
         }
     }
 
-    /// Encodes a frame and returns the payload's length; 0 when the encoder refuses.
-    pub(crate) fn encode(&mut self, frame: &[i16; FRAME], payload: &mut [u8]) -> usize {
+    /// Whether several frames are encoded as one.
+    pub(crate) fn takes_long_frames(&self) -> bool {
+        matches!(self, Self::Opus(_))
+    }
+
+    /// Encodes a frame (Opus: or two, or three) and returns the payload's length; 0 when the encoder refuses, or has
+    /// nothing to say.
+    pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> usize {
         match self {
             Self::Opus(encoder) => encoder.encode(frame, payload),
             Self::G711 { codec, down } => {
@@ -81,9 +98,9 @@ impl Encoder {
 
 impl Encoder {
     /// The far end has missed so many percent lately.
-    pub(crate) fn set_loss(&mut self, percent: f32) {
+    pub(crate) fn set_loss(&mut self, percent: f32, repeats: bool) {
         if let Self::Opus(encoder) = self {
-            encoder.set_loss(percent);
+            encoder.set_loss(percent, repeats);
         }
     }
 
@@ -177,6 +194,28 @@ impl Decoder {
         }
     }
 
+    /// Makes noise of the kind that the far end has described, as much as there is room for up to 20 ms.
+    pub(crate) fn noise(&mut self, comfort: &mut Comfort, sound: &mut [i16]) {
+        match self {
+            // Opus makes its own.
+            Self::Opus(_) => self.conceal(sound),
+            Self::G711 { up, concealer, .. } => {
+                let mut narrow = [0; NARROW];
+                let narrow = &mut narrow[..(sound.len() / NARROW_FACTOR).min(NARROW)];
+                comfort.fill(narrow);
+                concealer.good(narrow);
+                up.process(narrow, sound);
+            }
+            Self::G722 { up, concealer, .. } => {
+                let mut wide = [0; WIDE];
+                let wide = &mut wide[..(sound.len() / WIDE_FACTOR).min(WIDE)];
+                comfort.fill(wide);
+                concealer.good(wide);
+                up.process(wide, sound);
+            }
+        }
+    }
+
     /// Makes up as much as there is room for: 20 ms, or 10 (no codec's model takes less).
     pub(crate) fn conceal(&mut self, sound: &mut [i16]) {
         match self {
@@ -208,7 +247,7 @@ mod tests {
     use crate::media::tone::Sine;
 
     fn tone_through(codec: Codec, hz: u16) -> Vec<i16> {
-        let mut encoder = Encoder::new(codec, true);
+        let mut encoder = Encoder::new(codec, OpusTerms::default());
         let mut decoder = Decoder::new(codec);
         let mut sine = Sine::new(hz, -15.0);
         let (mut frame, mut payload, mut sound) = ([0; FRAME], [0; 1_275], [0; LONGEST]);

@@ -1,6 +1,6 @@
 //! The words between the owner of the calls and the media thread: commands in, reports out. Plain data only.
 
-use super::{Clip, Codec, DeviceDelay, Music, SrtpKey, StreamFigures};
+use super::{Clip, Codec, DeviceDelay, Music, Processing, ProcessingFigures, SrtpKey, StreamFigures};
 use std::net::{IpAddr, SocketAddr};
 
 /// One call's media, as its owner numbers it. Never used twice.
@@ -26,8 +26,10 @@ pub struct StreamConfig {
     pub send: bool,
     /// We listen; packets are dropped otherwise.
     pub receive: bool,
-    /// Opus carries in-band forward error correction (RFC 7587 `useinbandfec`).
-    pub fec: bool,
+    /// What the far end wants of the Opus that it hears.
+    pub opus: OpusTerms,
+    /// Frames of 20 ms that go into a packet, 1 to [`FRAMES_MAX`].
+    pub frames: u8,
     /// The payload type in which we send earlier packets again beside new ones (RFC 2198); `None`: the far end reads it
     /// not.
     pub red_payload_type: Option<u8>,
@@ -39,6 +41,33 @@ pub struct StreamConfig {
     pub rtcp_mux: bool,
     /// Where reports go; `None`: nowhere.
     pub rtcp_remote: Option<SocketAddr>,
+}
+
+/// Most frames of 20 ms that we put into a packet: more would only be waited for.
+pub const FRAMES_MAX: u8 = 3;
+
+/// What the far end's description says of the Opus that it wants to hear (RFC 7587 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpusTerms {
+    /// It reads in-band forward error correction (`useinbandfec`).
+    pub fec: bool,
+    /// It reads deep redundancy (DRED), which says sound of the last half second again in few bits.
+    pub deep: bool,
+    /// It wants nothing sent while nobody speaks (`usedtx`).
+    pub dtx: bool,
+    /// It wants every packet equally long (`cbr`).
+    pub cbr: bool,
+    /// The most bits a second that it wants on average (`maxaveragebitrate`).
+    pub bitrate_max: Option<u32>,
+    /// The highest sampling rate that it makes use of, in Hz (`maxplaybackrate`).
+    pub playback_hz: u32,
+}
+
+impl Default for OpusTerms {
+    /// As between two of us, but for deep redundancy.
+    fn default() -> Self {
+        Self { fec: true, deep: false, dtx: false, cbr: false, bitrate_max: None, playback_hz: 48_000 }
+    }
 }
 
 impl StreamConfig {
@@ -59,7 +88,8 @@ impl StreamConfig {
             dtmf_receive_payload_type: Some(dtmf),
             send: true,
             receive: true,
-            fec: true,
+            opus: OpusTerms::default(),
+            frames: 1,
             red_payload_type: None,
             red_receive_payload_type: None,
             signalling: None,
@@ -279,6 +309,37 @@ pub enum Command {
         /// The cue; [`Cue::Off`] stops it.
         cue: Cue,
     },
+    /// Switches a kind of processing of the microphone's sound, at once; [`Report::ProcessingChanged`] follows where that
+    /// changes anything.
+    Process {
+        /// Which.
+        process: Process,
+        /// From now on.
+        switch: Switch,
+    },
+}
+
+/// What can be done to the microphone's sound before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Process {
+    /// Taking out the echo of the loudspeaker.
+    Echo,
+    /// Lowering steady noise.
+    Noise,
+    /// Bringing the voice to a level at which it is understood.
+    Gain,
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Switch {
+    /// Where it is needed: with a loudspeaker, which the microphone hears; not with a headset.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 /// Which sound device to use.
@@ -344,6 +405,8 @@ pub enum Report {
     Levels {
         /// What goes out.
         microphone_dbfs: f32,
+        /// What processing of the microphone's sound does; `None`: there is none.
+        processing: Option<ProcessingFigures>,
         /// What is heard.
         headset_dbfs: f32,
         /// What the devices add to the delay.
@@ -388,6 +451,11 @@ pub enum Report {
         role: Role,
         /// Its name as the system gives it.
         name: String,
+    },
+    /// Other kinds of processing than before are in force.
+    ProcessingChanged {
+        /// Which.
+        in_force: Processing,
     },
     /// A device went while in use; the call goes on, and the device is taken again when it returns.
     DeviceLost {

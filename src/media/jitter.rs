@@ -92,6 +92,8 @@ pub(crate) struct JitterBuffer {
     /// Ticks that were filled because nothing was there, since the last packet.
     debt: i64,
     empty_since: Option<Duration>,
+    /// From that timestamp on the far end has told that it is silent, and hasn't spoken since.
+    silent_from: Option<i64>,
 }
 
 impl JitterBuffer {
@@ -108,6 +110,7 @@ impl JitterBuffer {
             last_played: None,
             debt: 0,
             empty_since: None,
+            silent_from: None,
         }
     }
 
@@ -129,6 +132,7 @@ impl JitterBuffer {
         self.lost_before = self.lost();
         self.seen = None;
         self.delays.forget_clock();
+        self.silent_from = None;
         self.begin_anew();
     }
 
@@ -141,6 +145,11 @@ impl JitterBuffer {
         self.lost_before + self.seen.as_ref().map_or(0, Seen::lost)
     }
 
+    /// How many packets are lost in a row where one is, on average of late.
+    pub(crate) fn burst(&self) -> f32 {
+        self.seen.as_ref().map_or(1.0, Seen::burst)
+    }
+
     /// The highest sequence number seen, with its wraps counted (RFC 3550 6.4.1).
     pub(crate) fn highest(&self) -> u32 {
         self.seen.as_ref().map_or(0, |seen| seen.highest as u32)
@@ -150,6 +159,28 @@ impl JitterBuffer {
     /// bridge forwards). `false`: it came before.
     pub(crate) fn count(&mut self, sequence: u16, timestamp: u32) -> bool {
         !matches!(self.note(sequence, timestamp), Arrival::Duplicate)
+    }
+
+    /// Counts a packet that says that the far end is silent from then on. `false`: it came before, or is older than what
+    /// was heard since.
+    pub(crate) fn silence(&mut self, sequence: u16, timestamp: u32) -> bool {
+        let newest = self.seen.as_ref().map(|seen| seen.highest);
+        if !self.count(sequence, timestamp) {
+            return false;
+        }
+        let Some(seen) = &self.seen else { return false };
+        let (number, timestamp) = seen.extend(sequence, timestamp);
+        if newest.is_some_and(|newest| number < newest) {
+            return false;
+        }
+        // Told again, it is the same silence.
+        self.silent_from.get_or_insert(timestamp);
+        true
+    }
+
+    /// Whether what is to be played now is a silence that was told.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent_from.is_some_and(|from| self.due.is_none_or(|due| due >= from))
     }
 
     /// Takes a packet that lasts `ticks` of its clock.
@@ -334,6 +365,10 @@ impl JitterBuffer {
     }
 
     fn play(&mut self, at: usize) -> Next {
+        let slot = &self.slots[at];
+        if self.silent_from.is_some_and(|from| slot.timestamp >= from) {
+            self.silent_from = None;
+        }
         let slot = &self.slots[at];
         (self.due, self.last_played, self.debt) = (Some(slot.timestamp + slot.ticks), Some(slot.sequence), 0);
         Next::Packet(at)

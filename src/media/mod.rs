@@ -11,6 +11,7 @@
 
 mod clip;
 mod codec;
+mod comfort;
 mod command;
 mod conceal;
 mod elastic;
@@ -22,6 +23,7 @@ mod level;
 mod pace;
 #[cfg(test)]
 mod pace_tests;
+mod processing;
 mod quality;
 mod red;
 mod relief;
@@ -35,12 +37,13 @@ mod tone;
 
 pub use clip::{Clip, Music};
 pub use command::{
-    Command, Cue, Device, DtlsRole, Protection, Report, RingPattern, Role, Sink, Source, StreamConfig,
-    StreamId,
+    Command, Cue, Device, DtlsRole, FRAMES_MAX, OpusTerms, Process, Protection, Report, RingPattern, Role,
+    Sink, Source, StreamConfig, StreamId, Switch,
 };
 pub use elastic::{Elastic, Take};
 pub use figures::StreamFigures;
 pub use level::{SILENCE_DBFS, level_dbfs, tone_level_dbfs};
+pub use processing::{PIECE, Processing, ProcessingFigures, Processor, piece_level_dbfs};
 pub use quality::{DeviceDelay, OneWay, Quality, QualityMeter, opinion, rating};
 pub use relief::Relief;
 pub use resample::{Resampler, resample};

@@ -12,14 +12,25 @@ const OFFSET_MAX: u32 = (1 << 14) - 1;
 const LENGTH_MAX: usize = (1 << 10) - 1;
 /// Most blocks that are read from a packet.
 const BLOCKS_MAX: usize = 8;
-/// Reported losses from which on there are one, two and three copies, in percent.
-const FROM_PERCENT: [f32; COPIES] = [1.0, 6.0, 14.0];
+/// How many packets back the farthest copy may lie.
+const DEPTH: usize = 6;
+/// From which reported loss on, in percent, which packets are sent again: how many packets back each lies, nearest first.
+const PLANS: [Plan; 3] = [(14.0, &[1, 2, 3]), (5.0, &[1, 2]), (1.0, &[1])];
+/// The same where losses come in bursts: what would be lost together lies farther apart.
+const PLANS_APART: [Plan; 3] = [(8.0, &[2, 4, 6]), (3.0, &[2, 4]), (1.0, &[3])];
+/// Losses of so many packets in a row on average are bursts.
+const BURST: f32 = 1.8;
+/// From which loss on, in percent, which packets.
+type Plan = (f32, &'static [usize]);
+/// What is sent again before the far end has reported anything.
+pub(crate) const UNKNOWN: &[usize] = &[1];
 /// Largest payload that is kept for copies.
 const KEPT: usize = 400;
 
-/// How many copies a loss calls for.
-pub(crate) fn copies(lost_percent: f32) -> usize {
-    FROM_PERCENT.iter().filter(|from| lost_percent >= **from).count()
+/// Which packets a loss calls for again, of which so many come in a row.
+pub(crate) fn plan(lost_percent: f32, burst: f32) -> &'static [usize] {
+    let plans = if burst >= BURST { PLANS_APART } else { PLANS };
+    plans.iter().find(|(from, _)| lost_percent >= *from).map_or(&[], |(_, plan)| plan)
 }
 
 #[derive(Clone, Copy)]
@@ -32,13 +43,13 @@ struct Sent {
 /// The payloads that were sent last.
 pub(crate) struct History {
     /// The newest first.
-    sent: [Sent; COPIES],
+    sent: [Sent; DEPTH],
     count: usize,
 }
 
 impl History {
     pub(crate) fn new() -> Self {
-        Self { sent: [Sent { timestamp: 0, length: 0, bytes: [0; KEPT] }; COPIES], count: 0 }
+        Self { sent: [Sent { timestamp: 0, length: 0, bytes: [0; KEPT] }; DEPTH], count: 0 }
     }
 
     /// What was sent is of no use any more: another codec.
@@ -48,26 +59,34 @@ impl History {
 
     /// Keeps a payload that was sent.
     pub(crate) fn keep(&mut self, timestamp: u32, payload: &[u8]) {
-        let Some(bytes) = self.sent[COPIES - 1].bytes.get_mut(..payload.len()) else {
+        let Some(bytes) = self.sent[DEPTH - 1].bytes.get_mut(..payload.len()) else {
             return self.forget();
         };
         bytes.copy_from_slice(payload);
-        (self.sent[COPIES - 1].timestamp, self.sent[COPIES - 1].length) = (timestamp, payload.len());
+        (self.sent[DEPTH - 1].timestamp, self.sent[DEPTH - 1].length) = (timestamp, payload.len());
         self.sent.rotate_right(1);
-        self.count = (self.count + 1).min(COPIES);
+        self.count = (self.count + 1).min(DEPTH);
     }
 
-    /// Writes a payload after at most so many of those before; returns the length, 0 when there is nothing to repeat or
+    /// Writes a payload after those of the `plan` that were sent; returns the length, 0 when there is nothing to repeat or
     /// no room. `ticks` is what a packet lasts: only packets in a row are repeated.
-    pub(crate) fn write(&self, copies: usize, ticks: u32, new: (u8, u32, &[u8]), out: &mut [u8]) -> usize {
+    pub(crate) fn write(&self, plan: &[usize], ticks: u32, new: (u8, u32, &[u8]), out: &mut [u8]) -> usize {
         let (payload_type, timestamp, payload) = new;
-        let fits = |at: &usize| {
-            let sent = &self.sent[*at];
-            let offset = timestamp.wrapping_sub(sent.timestamp);
-            offset == ticks * (*at as u32 + 1) && offset <= OFFSET_MAX && sent.length <= LENGTH_MAX
+        let fits = |back: &&usize| {
+            let sent = self.sent[..self.count].get(back.wrapping_sub(1));
+            sent.is_some_and(|sent| {
+                let offset = timestamp.wrapping_sub(sent.timestamp);
+                offset == ticks * **back as u32 && offset <= OFFSET_MAX && sent.length <= LENGTH_MAX
+            })
         };
-        let copies = (0..copies.min(self.count)).take_while(fits).count();
-        let repeated: usize = self.sent[..copies].iter().map(|sent| sent.length).sum();
+        let mut chosen = [0; COPIES];
+        let mut copies = 0;
+        for (place, back) in chosen.iter_mut().zip(plan.iter().filter(fits)) {
+            *place = back - 1;
+            copies += 1;
+        }
+        let chosen = &chosen[..copies];
+        let repeated: usize = chosen.iter().map(|at| self.sent[*at].length).sum();
         let length = copies * HEAD + 1 + repeated + payload.len();
         if copies == 0 || length > out.len() {
             return 0;
@@ -77,12 +96,12 @@ impl History {
             out[at..at + bytes.len()].copy_from_slice(bytes);
             at += bytes.len();
         };
-        for sent in self.sent[..copies].iter().rev() {
+        for sent in chosen.iter().rev().map(|at| &self.sent[*at]) {
             let word = timestamp.wrapping_sub(sent.timestamp) << 10 | sent.length as u32;
             put(&(u32::from(0x80 | payload_type) << 24 | word).to_be_bytes());
         }
         put(&[payload_type]);
-        self.sent[..copies].iter().rev().for_each(|sent| put(&sent.bytes[..sent.length]));
+        chosen.iter().rev().map(|at| &self.sent[*at]).for_each(|sent| put(&sent.bytes[..sent.length]));
         put(payload);
         length
     }
@@ -135,16 +154,24 @@ mod tests {
     fn what_is_written_is_read_and_only_packets_in_a_row_are_repeated() {
         let mut history = History::new();
         let mut out = [0; 200];
-        assert_eq!(history.write(2, 960, (107, 0, &[1]), &mut out), 0, "nothing to repeat");
+        assert_eq!(history.write(&[1, 2], 960, (107, 0, &[1]), &mut out), 0, "nothing to repeat");
         for n in 0..5_u8 {
             history.keep((u32::MAX - 1_919).wrapping_add(960 * u32::from(n)), &[n; 10]);
         }
-        let length = history.write(2, 960, (107, 2_880, &[9; 3]), &mut out);
+        let length = history.write(&[1, 2], 960, (107, 2_880, &[9; 3]), &mut out);
         let read: Vec<_> = read(&out[..length]).collect();
         let block = |offset, payload| Block { payload_type: 107, offset, payload };
         assert_eq!(read, [block(1_920, &[3; 10][..]), block(960, &[4; 10]), block(0, &[9; 3])]);
-        assert_eq!(history.write(2, 960, (107, 3_840, &[9; 3]), &mut out), 0, "a packet is missing between");
-        assert_eq!(history.write(3, 960, (107, 2_880, &[9; 3]), &mut [0; 20]), 0, "no room");
+        let length = history.write(&[1, 4], 960, (107, 2_880, &[9; 3]), &mut out);
+        let offsets: Vec<_> = super::read(&out[..length]).map(|block| block.offset).collect();
+        assert_eq!(offsets, [3_840, 960, 0], "with others between");
+        assert_eq!(
+            history.write(&[1, 2], 960, (107, 3_840, &[9; 3]), &mut out),
+            0,
+            "a packet is missing between"
+        );
+        assert_eq!(history.write(&[9, 0], 960, (107, 2_880, &[9; 3]), &mut out), 0, "nothing so old is kept");
+        assert_eq!(history.write(&[1, 2, 3], 960, (107, 2_880, &[9; 3]), &mut [0; 20]), 0, "no room");
     }
 
     #[test]
@@ -163,6 +190,13 @@ mod tests {
 
     #[test]
     fn the_more_is_lost_the_more_is_repeated() {
-        assert_eq!([0.0, 0.9, 1.0, 5.0, 10.0, 20.0, 100.0].map(copies), [0, 0, 1, 1, 2, 3, 3]);
+        assert_eq!(
+            [0.0, 0.9, 1.0, 4.0, 10.0, 20.0, 100.0].map(|lost| plan(lost, 1.0).len()),
+            [0, 0, 1, 1, 2, 3, 3]
+        );
+        assert_eq!((plan(10.0, 1.0), plan(10.0, 3.0)), (&[1, 2][..], &[2, 4, 6][..]));
+        for (_, plan) in PLANS.into_iter().chain(PLANS_APART) {
+            assert!(plan.len() <= COPIES && plan.iter().all(|back| (1..=DEPTH).contains(back)));
+        }
     }
 }

@@ -5,13 +5,13 @@ mod inbound;
 mod outbound;
 mod reports;
 
-use super::codec::{Decoder, Encoder, duration_ticks};
+use super::codec::{Decoder, Encoder, duration_ticks, to_be_repeated};
 use super::gate::Gate;
 use super::jitter::{Arrival, MAX_PAYLOAD};
 use super::rtcp::Reports;
 use super::rtp::{self, Packet};
 use super::srtp::{OVERHEAD, Opened, SrtpSession};
-use super::{Codec, FRAME, MAX_PACKET, SLICE, StreamConfig, StreamFigures, red};
+use super::{Codec, FRAME, FRAMES_MAX, MAX_PACKET, OpusTerms, SLICE, StreamConfig, StreamFigures, red};
 use care::Care;
 use inbound::{CONCEALED_MAX, Inbound};
 use outbound::Outbound;
@@ -57,7 +57,7 @@ enum Kind {
     Redundant,
     /// A telephone event (RFC 4733).
     Event,
-    /// Comfort noise (RFC 3389), which is counted and not made.
+    /// What silence sounds like there (RFC 3389).
     Comfort,
 }
 
@@ -76,17 +76,17 @@ pub struct Prepared {
     encoder: Encoder,
     decoder: Decoder,
     codec: Codec,
-    fec: bool,
+    opus: OpusTerms,
 }
 
 impl Prepared {
     /// For this configuration.
     pub fn new(config: &StreamConfig) -> Self {
         Self {
-            encoder: Encoder::new(config.codec, config.fec),
+            encoder: Encoder::new(config.codec, config.opus),
             decoder: Decoder::new(config.codec),
             codec: config.codec,
-            fec: config.fec,
+            opus: config.opus,
         }
     }
 }
@@ -179,21 +179,23 @@ impl Stream {
 
     /// Whether [`Stream::reconfigure`] would allocate.
     pub fn needs(&self, config: &StreamConfig) -> bool {
-        (config.codec, config.fec) != (self.config.codec, self.config.fec)
+        (config.codec, config.opus) != (self.config.codec, self.config.opus)
     }
 
     /// As [`Stream::reconfigure`], with codec states made elsewhere, that are exchanged for the old ones where codec or
     /// FEC change. Allocates nothing; without states of the right kind, codec and FEC must be the same.
     pub fn reconfigure_with(&mut self, now: Duration, config: StreamConfig, prepared: Option<&mut Prepared>) {
-        let fits = |new: &&mut Prepared| (new.codec, new.fec) == (config.codec, config.fec);
+        let fits = |new: &&mut Prepared| (new.codec, new.opus) == (config.codec, config.opus);
         if self.needs(&config)
             && let Some(new) = prepared.filter(fits)
         {
+            if config.codec != self.config.codec {
+                self.inbound.fade_away();
+            }
             std::mem::swap(&mut self.outbound.encoder, &mut new.encoder);
             std::mem::swap(&mut self.inbound.decoder, &mut new.decoder);
             if config.codec != self.config.codec {
                 self.inbound.jitter.set_clock(config.codec.clock_hz());
-                self.inbound.forget_sound();
                 self.inbound.events.forget();
                 self.outbound.begin_anew();
             }
@@ -283,7 +285,14 @@ impl Stream {
         let payload = match admitted.kind {
             Kind::Sound => Some(packet.payload),
             Kind::Redundant => self.newest(packet.payload),
-            Kind::Event | Kind::Comfort => None,
+            Kind::Event => None,
+            Kind::Comfort => {
+                admitted.repeated = !self.inbound.jitter.silence(packet.sequence, packet.timestamp);
+                if !admitted.repeated {
+                    self.inbound.comfort.describe(packet.payload);
+                }
+                return;
+            }
         };
         let jitter = &mut self.inbound.jitter;
         let Some(payload) = payload else {
@@ -383,23 +392,37 @@ impl Stream {
         if !self.may_send() {
             return 0;
         }
-        // The encoder hears the frame even when a key is sent instead, so that it doesn't stumble afterwards.
-        let length = self.outbound.encoder.encode(frame, &mut payload);
-        self.push_payload(now, payload.get(..length).unwrap_or(&[]), packet)
+        if self.is_dialling() {
+            // The encoder hears the frame even when a key is sent instead, so that it doesn't stumble afterwards.
+            self.outbound.drop_held();
+            self.outbound.encoder.encode(frame, &mut payload);
+            return self.push_payload(now, &[], 1, packet);
+        }
+        let frames = usize::from(self.config.frames.clamp(1, FRAMES_MAX));
+        let Some(length) = self.outbound.encode(frame, frames, &mut payload) else {
+            self.outbound.pass(now, self.config.codec.clock_hz());
+            return 0;
+        };
+        self.push_payload(now, payload.get(..length).unwrap_or(&[]), frames as u32, packet)
     }
 
     /// As [`Stream::push`], with a frame of 20 ms that is encoded already.
     pub(crate) fn push_encoded(&mut self, now: Duration, payload: &[u8], packet: &mut [u8]) -> usize {
-        if !self.may_send() { 0 } else { self.push_payload(now, payload, packet) }
+        if !self.may_send() {
+            return 0;
+        }
+        self.outbound.drop_held();
+        self.push_payload(now, payload, 1, packet)
     }
 
-    fn push_payload(&mut self, now: Duration, payload: &[u8], out: &mut [u8]) -> usize {
+    /// Sends what lasts so many frames up to now.
+    fn push_payload(&mut self, now: Duration, payload: &[u8], frames: u32, out: &mut [u8]) -> usize {
         let clock = self.config.codec.clock_hz();
         let frame_ticks = clock / 50;
         let outbound = &mut self.outbound;
         outbound.catch_up(now, clock);
-        let timestamp = outbound.timestamp;
-        outbound.timestamp = timestamp.wrapping_add(frame_ticks);
+        let timestamp = outbound.timestamp.wrapping_sub((frames - 1) * frame_ticks);
+        outbound.timestamp = outbound.timestamp.wrapping_add(frame_ticks);
         outbound.sent_at = Some(now);
         let event =
             self.config.dtmf_payload_type.and_then(|pt| Some((pt, outbound.events.next(frame_ticks)?)));
@@ -421,6 +444,8 @@ impl Stream {
             packet.payload = &event.payload;
         }
         if packet.payload.is_empty() {
+            // Nobody speaks: what comes next begins a talkspurt.
+            outbound.mark = true;
             return 0;
         }
         let mut redundant = [0; MAX_PACKET - RTP_HEADER - OVERHEAD];
@@ -428,11 +453,14 @@ impl Stream {
             && let Some(payload_type) = self.config.red_payload_type
         {
             let new = (self.config.payload_type, timestamp, payload);
-            let length = outbound.history.write(outbound.copies, frame_ticks, new, &mut redundant);
+            let plan = outbound.plan(now, self.reports.heard.lost_percent.is_some());
+            let length = outbound.history.write(plan, frames * frame_ticks, new, &mut redundant);
             if length > 0 {
                 (packet.payload_type, packet.payload) = (payload_type, &redundant[..length]);
             }
-            outbound.history.keep(timestamp, payload);
+            let mut again = [0; MAX_PAYLOAD];
+            let length = to_be_repeated(self.config.codec, payload, &mut again);
+            outbound.history.keep(timestamp, &again[..length]);
         }
         let length = rtp::write(out, &packet);
         if length > 0 {

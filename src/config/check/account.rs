@@ -57,6 +57,8 @@ impl Check<'_> {
         let identity = self.identity(account, place);
         let auto_answer = account.auto_answer.as_deref().unwrap_or_default();
         self.auto_answer(auto_answer, &identity);
+        let codecs =
+            account.codecs.as_ref().map(|codecs| self.codecs(codecs, &[place, &["codecs"]].concat()));
         let voicemail = account.voicemail.as_ref().map(|number| self.voicemail(number));
         let nobody = RawTeam::default();
         let raw_team = team.map_or(&nobody, Spanned::get_ref);
@@ -83,6 +85,7 @@ impl Check<'_> {
             key_exchange: account.key_exchange.as_ref().map(|k| *k.get_ref()).unwrap_or_default(),
             identity,
             auto_answer: auto_answer.iter().map(|user| user.get_ref().clone()).collect(),
+            codecs,
             voicemail,
             team,
             watch,

@@ -302,6 +302,16 @@ fn what_makes_no_sense_for_a_team_is_told() {
 }
 
 #[test]
+fn an_account_has_codecs_of_its_own_where_it_says_so() {
+    use crate::config::Codec::{Opus, Pcma};
+    let several = right(&TWO.replace("user = \"100\"", "user = \"100\"\ncodecs = [\"pcma\", \"opus\"]"));
+    assert_eq!(several.accounts[0].codecs, None);
+    assert_eq!(several.accounts[1].codecs.as_deref(), Some(&[Pcma, Opus][..]));
+    assert!(wrong(&format!("{ONE}codecs = []\n")).1.contains("at least one codec"));
+    assert!(wrong(&format!("{ONE}codecs = [\"pcma\", \"pcma\"]\n")).1.contains("listed twice"));
+}
+
+#[test]
 fn whose_calls_answer_themselves_are_users_whom_the_server_asserts() {
     let config = right(&format!("{ONE}auto_answer = [\"101\", \"sam\"]\n"));
     assert_eq!(config.accounts[0].auto_answer, ["101", "sam"]);

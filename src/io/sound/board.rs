@@ -1,12 +1,14 @@
 //! The streams of the media thread: their sockets, what each sends and where it is heard, and the tick: every
 //! 5 ms a slice is heard, every 20 ms a frame is sent. Nothing here allocates, locks or logs.
 
-use super::order::{Feed, Frame, Notice, Trash};
+mod receive;
+mod tick;
+
+use super::order::{Feed, Notice, Trash};
 use super::socket::MediaSocket;
 use super::tape::Tape;
 use crate::media::{
-    Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, SLICE, Sink, Stream, StreamConfig, StreamId,
-    level_dbfs,
+    Codec, Cover, FRAME, MAX_PACKET, Pattern, SILENCE_DBFS, Sink, Stream, StreamConfig, StreamId, level_dbfs,
 };
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -323,97 +325,6 @@ impl Board {
         self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.passes)
     }
 
-    /// Takes the reports that wait at a socket of their own. What one turn doesn't take comes too fast to be true.
-    pub(super) fn receive_reports(&mut self, place: usize, now: Duration) {
-        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
-        let Some(socket) = &line.reports else { return };
-        for _ in 0..BURST {
-            match socket.recv_from(&mut self.packet) {
-                Ok((length, from)) => {
-                    let datagram = self.packet.get_mut(..length).unwrap_or_default();
-                    if let Some(media) = &mut line.media {
-                        media.receive_report(now, from, datagram);
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => {}
-            }
-        }
-    }
-
-    /// Takes what waits at a socket, up to a turn's worth.
-    pub(super) fn receive(&mut self, place: usize, now: Duration, outlet: &mut impl Outlet) {
-        for _ in 0..BURST {
-            let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
-            line.pending = false;
-            match line.socket.recv_from(&mut self.packet) {
-                Ok((length, from)) => self.take(place, now, length, from, outlet),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                // An ICMP error of an earlier packet: the next read goes on.
-                Err(_) => {}
-            }
-        }
-        if let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) {
-            line.pending = true;
-        }
-    }
-
-    fn take(
-        &mut self,
-        place: usize,
-        now: Duration,
-        length: usize,
-        from: SocketAddr,
-        outlet: &mut impl Outlet,
-    ) {
-        let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) else { return };
-        let datagram = self.packet.get_mut(..length).unwrap_or_default();
-        if let (Some(media), Some(first)) = (&mut line.media, datagram.first()) {
-            if DTLS.contains(first) {
-                if media.knows(from) {
-                    outlet.shake(line.id, from, datagram);
-                }
-                return;
-            }
-            if media.is_report(datagram) {
-                return media.receive_report(now, from, datagram);
-            }
-        }
-        // Out of its place while others are written to; moving the box allocates nothing.
-        let Some(mut media) = line.media.take() else { return };
-        let (id, listeners, decodes, told) = (line.id, line.listeners, line.decodes, line.silence_told);
-        let first = media.heard_at().is_none();
-        if let Some(mut admitted) = media.admit(now, from, datagram) {
-            if decodes {
-                media.store(now, &mut admitted);
-            } else {
-                media.count(&mut admitted);
-            }
-            if let Some(digit) = admitted.digit {
-                outlet.tell(Notice::Digit { stream: id, digit });
-            }
-            if first || told > 0 {
-                outlet.tell(Notice::StreamHeard { stream: id });
-            }
-            for listener in listeners.into_iter().flatten() {
-                let Some(other) = self.lines.get_mut(listener).and_then(Option::as_mut) else { continue };
-                let Some(onward) = other.media.as_mut() else { continue };
-                if other.passes {
-                    let length = onward.forward(now, &admitted, &mut self.out);
-                    send(&other.socket, onward, self.out.get(..length).unwrap_or(&[]));
-                } else if let Some(digit) = admitted.digit {
-                    onward.send_digit(digit, DIGIT_MS);
-                }
-            }
-        }
-        if let Some(line) = self.lines.get_mut(place).and_then(Option::as_mut) {
-            if media.heard_at() == Some(now) {
-                (line.silent_from, line.silence_told) = (now, 0);
-            }
-            line.media = Some(media);
-        }
-    }
-
     /// The microphone, the headset, or neither is wanted.
     pub(super) fn wants(&self) -> (bool, bool) {
         let lines = || self.lines.iter().flatten().filter(|line| line.media.is_some());
@@ -445,117 +356,6 @@ impl Board {
 
     pub(super) fn is_pending(&self, place: usize) -> bool {
         self.lines.get(place).and_then(Option::as_ref).is_some_and(|line| line.pending)
-    }
-
-    /// Some stream is heard, or a cue: that happens slice by slice.
-    pub(super) fn hears(&self) -> bool {
-        !self.cue.is_over() || self.lines.iter().flatten().any(|line| line.decodes)
-    }
-
-    /// The `number`th slice of a frame: hears every stream into `headset`.
-    pub(super) fn listen(&mut self, now: Duration, number: usize, headset: &mut [i16; SLICE]) {
-        headset.fill(0);
-        let slice = number * SLICE..(number + 1) * SLICE;
-        for (line, heard) in self.lines.iter_mut().zip(&mut self.heard) {
-            let Some(line) = line.as_mut().filter(|line| line.decodes) else { continue };
-            let Some(media) = line.media.as_mut() else { continue };
-            let Some(heard) = heard.as_chunks_mut().0.get_mut(number) else { continue };
-            media.pull(now, heard);
-            if let Some(tape) = line.tape.as_mut()
-                && number == 0
-            {
-                tape.advance();
-            }
-            if line.sink == Sink::Headset {
-                mix(headset, heard);
-                if let Some(beep) = line.tape.as_ref().and_then(|tape| tape.beep.get(slice.clone())) {
-                    mix(headset, beep);
-                }
-            } else if let Some(tape) = &line.tape {
-                // Whoever this stream is bridged with hears the tone too.
-                mix(heard, &tape.beep);
-            }
-        }
-        self.cue.mix_into(headset);
-    }
-
-    /// Once a frame: sends every stream its next one.
-    pub(super) fn say(&mut self, now: Duration, microphone: &[i16; FRAME], outlet: &mut impl Outlet) {
-        let mut sound = [0; FRAME];
-        for (place, line) in self.lines.iter_mut().enumerate() {
-            let Some(line) = line else { continue };
-            let Some(media) = line.media.as_mut().filter(|media| media.config().send) else { continue };
-            let codec = media.config().codec;
-            let next = line.feed.next(codec, microphone, &mut sound);
-            if let Frame::With(other) = next
-                && let Some(heard) = self.places.get(&other).and_then(|place| self.heard.get(*place))
-            {
-                mix(&mut sound, heard);
-            }
-            if let Frame::Of(other) = next
-                && !line.passes
-            {
-                let heard = self.places.get(&other).and_then(|place| self.heard.get(*place));
-                sound.copy_from_slice(heard.unwrap_or(&[0; FRAME]));
-            }
-            let is_sound = match next {
-                Frame::Sound | Frame::With(_) => true,
-                Frame::Of(_) => !line.passes,
-                Frame::Encoded(_) | Frame::Over => false,
-            };
-            if let Some(tape) = line.tape.as_mut()
-                && is_sound
-            {
-                let them = self.heard.get(place).filter(|_| line.decodes);
-                tape.take(&sound, them.unwrap_or(&[0; FRAME]));
-                mix(&mut sound, &tape.beep);
-            }
-            let length = match next {
-                Frame::Sound | Frame::With(_) => media.push(now, &sound, &mut self.out),
-                Frame::Encoded(payload) => media.push_encoded(now, payload, &mut self.out),
-                Frame::Of(_) if line.passes && !media.is_dialling() => 0,
-                Frame::Of(_) if line.passes => media.push_encoded(now, &[], &mut self.out),
-                Frame::Of(_) => media.push(now, &sound, &mut self.out),
-                Frame::Over => {
-                    outlet.tell(Notice::PromptEnded { stream: line.id });
-                    outlet.discard(Trash::Feed(std::mem::replace(&mut line.feed, Feed::Silence)));
-                    media.push(now, &[0; FRAME], &mut self.out)
-                }
-            };
-            send(&line.socket, media, self.out.get(..length).unwrap_or(&[]));
-        }
-    }
-
-    /// Four times a second: figures, and who has fallen silent.
-    pub(super) fn review(&mut self, now: Duration, outlet: &mut impl Outlet) {
-        for line in self.lines.iter_mut().flatten() {
-            let Some(media) = &mut line.media else { continue };
-            let length = media.report(now, &mut self.out);
-            if media.wants_fresh_keys() {
-                outlet.tell(Notice::KeysAging { stream: line.id });
-            }
-            let Some(media) = &line.media else { continue };
-            line.send_report(media, self.out.get(..length).unwrap_or(&[]));
-            outlet.tell(Notice::Figures { stream: line.id, figures: media.figures() });
-            if !media.config().receive {
-                continue;
-            }
-            let silent_ms =
-                u32::try_from(now.saturating_sub(line.silent_from).as_millis()).unwrap_or(u32::MAX);
-            let due = SILENCE_TOLD_MS.into_iter().find(|ms| *ms > line.silence_told);
-            let due = due.unwrap_or(line.silence_told.saturating_add(SILENCE_AGAIN_MS));
-            if silent_ms >= due {
-                line.silence_told = due;
-                outlet.tell(Notice::StreamSilent { stream: line.id, silent_ms });
-            }
-        }
-    }
-}
-
-/// Adds a sound to another.
-fn mix(sum: &mut [i16], sound: &[i16]) {
-    for (sum, sample) in sum.iter_mut().zip(sound) {
-        *sum = sum.saturating_add(*sample);
     }
 }
 

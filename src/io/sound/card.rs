@@ -4,6 +4,7 @@
 use super::devices::Wants;
 use super::options::{Device, Driver};
 use super::place::{Found, Place, System, choose, instead};
+use super::voice::{Tap, Ways};
 use super::{native, pulse};
 use crate::media::Country;
 use cpal::ErrorKind;
@@ -106,8 +107,8 @@ impl Life {
 
 /// What a stream does.
 pub(super) enum Job {
-    Capture(rtrb::Producer<i16>),
-    Playback(rtrb::Consumer<i16>),
+    Capture(Ways),
+    Playback(rtrb::Consumer<i16>, Option<Tap>),
     Ringer(Arc<Wants>, &'static Country),
 }
 

@@ -6,11 +6,12 @@ use super::card::{self, Job, Life, Refusal, Wanted};
 use super::options::{Device, Driver, SoundOptions};
 use super::order::{DeviceOrder, Wiring};
 use super::place::{Found, Place};
-use super::voice::Inlet;
+use super::processing::{Switches, Work};
+use super::voice::{Inlet, Tap, Ways};
 use crate::media::{Country, Report, RingPattern, Role};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use std::sync::mpsc::{Receiver, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 /// How often devices that run are looked at.
@@ -116,13 +117,22 @@ struct Lost {
     reason: String,
 }
 
+/// The other ends of a device's rings.
+#[derive(Default)]
+struct Rings {
+    /// The media thread's.
+    media: Option<Wiring>,
+    /// The processing thread's.
+    processing: Option<Work>,
+}
+
 enum State {
     Closed,
     Opening {
         since: Instant,
         life: Arc<Life>,
         answer: Receiver<Result<Found, Refusal>>,
-        ring_end: Option<Wiring>,
+        rings: Rings,
         lost: Option<Lost>,
     },
     Open {
@@ -159,6 +169,8 @@ pub(super) struct DeviceThread {
     orders: rtrb::Consumer<DeviceOrder>,
     wants: Arc<Wants>,
     wiring: rtrb::Producer<Wiring>,
+    processing: Sender<Work>,
+    switches: Arc<Switches>,
     reports: rtrb::Producer<Report>,
     wake: Wake,
     /// Streams that were told to end, until their thread has.
@@ -170,9 +182,9 @@ impl DeviceThread {
         options: &SoundOptions,
         orders: rtrb::Consumer<DeviceOrder>,
         wants: Arc<Wants>,
-        wiring: rtrb::Producer<Wiring>,
-        reports: rtrb::Producer<Report>,
-        wake: Wake,
+        (wiring, processing): (rtrb::Producer<Wiring>, Sender<Work>),
+        switches: Arc<Switches>,
+        (reports, wake): (rtrb::Producer<Report>, Wake),
     ) -> Self {
         let unit = |role, choice: &Device| Unit {
             role,
@@ -196,6 +208,8 @@ impl DeviceThread {
             orders,
             wants,
             wiring,
+            processing,
+            switches,
             reports,
             wake,
             ending: Vec::new(),
@@ -283,20 +297,15 @@ impl DeviceThread {
             return;
         }
         let unit = &mut self.units[at];
-        let (job, ring_end) = match unit.role {
-            Role::Microphone => {
-                let (producer, consumer) = rtrb::RingBuffer::new(RING);
-                (Job::Capture(producer), Some(Wiring::Capture(Some(Inlet::new(consumer)))))
-            }
-            Role::Headset => {
-                let (producer, consumer) = rtrb::RingBuffer::new(RING);
-                (Job::Playback(consumer), Some(Wiring::Playback(Some(producer))))
-            }
+        let (job, rings) = match unit.role {
+            Role::Microphone => microphone(&self.switches),
+            Role::Headset => headset(&self.switches),
             Role::SecondEar => {
                 let (producer, consumer) = rtrb::RingBuffer::new(RING);
-                (Job::Playback(consumer), Some(Wiring::SecondEar(Some(producer))))
+                let media = Some(Wiring::SecondEar(Some(producer)));
+                (Job::Playback(consumer, None), Rings { media, processing: None })
             }
-            Role::Ringer => (Job::Ringer(self.wants.clone(), self.country), None),
+            Role::Ringer => (Job::Ringer(self.wants.clone(), self.country), Rings::default()),
         };
         let life = Arc::new(Life::default());
         let (answer_in, answer) = channel();
@@ -306,13 +315,13 @@ impl DeviceThread {
             .name("sound-stream".into())
             .spawn(move || card::live(&wanted, job, &of_thread, &answer_in));
         match thread {
-            Ok(_) => unit.state = State::Opening { since: now, life, answer, ring_end, lost },
+            Ok(_) => unit.state = State::Opening { since: now, life, answer, rings, lost },
             Err(error) => self.fail(at, now, lost, error.to_string()),
         }
     }
 
     fn await_opening(&mut self, at: usize, now: Instant) {
-        let State::Opening { since, life, answer, ring_end, lost } = &mut self.units[at].state else {
+        let State::Opening { since, life, answer, rings, lost } = &mut self.units[at].state else {
             return;
         };
         let result = match answer.try_recv() {
@@ -321,9 +330,9 @@ impl DeviceThread {
             Err(TryRecvError::Empty) => Err(Refusal::because("the sound system does not answer")),
             Err(TryRecvError::Disconnected) => Err(Refusal::because("the sound library gave up")),
         };
-        let (life, ring_end, lost) = (life.clone(), ring_end.take(), lost.take());
+        let (life, rings, lost) = (life.clone(), std::mem::take(rings), lost.take());
         match result {
-            Ok(found) => self.opened(at, now, found, life, ring_end, lost),
+            Ok(found) => self.opened(at, now, found, life, rings, lost),
             Err(Refusal { reason, instead }) => {
                 self.close(at);
                 self.fail(at, now, lost, reason);
@@ -338,7 +347,7 @@ impl DeviceThread {
         now: Instant,
         found: Found,
         life: Arc<Life>,
-        ring_end: Option<Wiring>,
+        rings: Rings,
         lost: Option<Lost>,
     ) {
         let unit = &mut self.units[at];
@@ -347,9 +356,16 @@ impl DeviceThread {
         (unit.told, unit.offered, unit.pinned) = (None, None, Some(found.place));
         unit.state =
             State::Open { name: name.clone(), life, callbacks: 0, errors: 0, moved: now, started: false };
-        if let Some(ring_end) = ring_end {
+        if role == Role::Headset {
+            self.switches.set_loud(loud);
+        }
+        if let Some(media) = rings.media {
             // Full: the media thread stands still, and with it all else.
-            let _ = self.wiring.push(ring_end);
+            let _ = self.wiring.push(media);
+        }
+        if let Some(processing) = rings.processing {
+            let _ = self.processing.send(processing);
+            self.switches.wake();
         }
         match lost {
             Some(lost) if lost.name == name => {}
@@ -439,4 +455,23 @@ impl DeviceThread {
         let _ = self.reports.push(report);
         (self.wake)();
     }
+}
+
+/// A microphone's job, and the other ends of its rings.
+fn microphone(switches: &Arc<Switches>) -> (Job, Rings) {
+    let (direct, direct_out) = rtrb::RingBuffer::new(RING);
+    let (raw, raw_out) = rtrb::RingBuffer::new(RING);
+    let (processed, processed_out) = rtrb::RingBuffer::new(RING);
+    let media = Some(Wiring::Capture(Some(Inlet::new(direct_out, processed_out))));
+    let processing = Some(Work::Microphone { raw: raw_out, processed });
+    (Job::Capture(Ways { direct, raw, switches: switches.clone() }), Rings { media, processing })
+}
+
+/// A headset's, which lets the echo canceller hear what it plays.
+fn headset(switches: &Arc<Switches>) -> (Job, Rings) {
+    let (producer, consumer) = rtrb::RingBuffer::new(RING);
+    let (played, played_out) = rtrb::RingBuffer::new(RING);
+    let media = Some(Wiring::Playback(Some(producer)));
+    let tap = Tap { ring: played, switches: switches.clone() };
+    (Job::Playback(consumer, Some(tap)), Rings { media, processing: Some(Work::Loudspeaker(played_out)) })
 }

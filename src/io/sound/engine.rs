@@ -5,6 +5,7 @@ use super::devices::Wants;
 use super::handshake::{Record, Shaken};
 use super::order::{Notice, Order, Trash, Wiring};
 use super::ports::Pool;
+use super::processing::Switches;
 use super::voice::Inlet;
 use super::{QUEUE, Wake};
 use crate::media::{
@@ -41,6 +42,7 @@ pub(super) struct Links {
     pub trash: rtrb::Producer<Trash>,
     pub wiring: rtrb::Consumer<Wiring>,
     pub wants: Arc<Wants>,
+    pub switches: Arc<Switches>,
     pub device_thread: Thread,
     pub wake: Wake,
     pub stop: Arc<AtomicBool>,
@@ -95,6 +97,7 @@ pub(super) struct Engine {
     shaken: rtrb::Consumer<Shaken>,
     wiring: rtrb::Consumer<Wiring>,
     wants: Arc<Wants>,
+    switches: Arc<Switches>,
     device_thread: Thread,
     wake: Wake,
     stop: Arc<AtomicBool>,
@@ -138,6 +141,7 @@ impl Engine {
             orders: links.orders,
             wiring: links.wiring,
             wants: links.wants,
+            switches: links.switches,
             device_thread: links.device_thread,
             wake: links.wake,
             stop: links.stop,
@@ -402,7 +406,7 @@ impl Engine {
     fn speak(&mut self, now: Duration) {
         let mut microphone = [0; FRAME];
         if let Some(capture) = self.capture.as_mut() {
-            capture.take(&mut microphone);
+            capture.take(self.switches.active(), &mut microphone);
         }
         if self.muted {
             microphone.fill(0);
@@ -415,7 +419,8 @@ impl Engine {
             let (microphone_dbfs, headset_dbfs) = (self.microphone_peak.take(), self.headset_peak.take());
             if self.capture.is_some() || self.playback.is_some() {
                 let delay = self.delay();
-                self.out.tell(Notice::Levels { microphone_dbfs, headset_dbfs, delay });
+                let processing = self.switches.figures();
+                self.out.tell(Notice::Levels { microphone_dbfs, processing, headset_dbfs, delay });
             }
         }
     }

@@ -11,6 +11,7 @@ mod options;
 mod order;
 mod place;
 mod ports;
+mod processing;
 mod pulse;
 mod socket;
 mod tape;
@@ -20,7 +21,8 @@ pub use card::{ListedDevice, device_names, devices_there};
 pub use options::{Device, Driver, Format, Recordings, SoundOptions};
 
 use crate::media::{
-    Command, Country, Cover, Prepared, Protection, Report, Role, SrtpSession, Stream, StreamConfig, StreamId,
+    Command, Country, Cover, Prepared, Processing, Protection, Report, Role, SrtpSession, Stream,
+    StreamConfig, StreamId,
 };
 use devices::{DeviceThread, Wants};
 use engine::{Engine, Links};
@@ -28,6 +30,7 @@ use handshake::{Certificate, Handshakes, RECORDS, Rings, Wanted};
 use mio::{Poll, Waker};
 use order::{DeviceOrder, Feed, Notice, Order, Trash};
 use ports::Pool;
+use processing::{ProcessingThread, Switches};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::collections::HashMap;
 use std::io;
@@ -68,13 +71,18 @@ impl MediaEngine {
         let (device_reports_in, device_reports) = rtrb::RingBuffer::new(DEVICE_QUEUE);
         let wants = Arc::new(Wants::default());
         let (device_orders_in, device_orders) = rtrb::RingBuffer::new(DEVICE_QUEUE);
+        let switches = Arc::new(Switches::new([options.echo, options.noise, options.gain]));
+        let (work_in, work) = std::sync::mpsc::channel();
+        let processing = ProcessingThread::new(switches.clone(), work);
+        let processing =
+            std::thread::Builder::new().name("sound-processing".into()).spawn(move || processing.run())?;
         let devices = DeviceThread::new(
             &options,
             device_orders,
             wants.clone(),
-            wiring_in,
-            device_reports_in,
-            wake.clone(),
+            (wiring_in, work_in),
+            switches.clone(),
+            (device_reports_in, wake.clone()),
         );
         let devices =
             std::thread::Builder::new().name("sound-devices".into()).spawn(move || devices.run())?;
@@ -107,8 +115,9 @@ impl MediaEngine {
             trash,
             wiring,
             wants: wants.clone(),
+            switches: switches.clone(),
             device_thread: devices.thread().clone(),
-            wake,
+            wake: wake.clone(),
             stop: stop.clone(),
             country,
             has_second_ear: options.second_ear != Device::Off,
@@ -127,10 +136,13 @@ impl MediaEngine {
             waker,
             stop,
             wants,
+            switches,
+            processing_told: Processing::default(),
+            wake,
             tapes,
             tape_reports,
             country,
-            threads: [Some(media), Some(devices), Some(handshakes)],
+            threads: [Some(media), Some(devices), Some(processing), Some(handshakes)],
             known: HashMap::new(),
             random: SmallRng::seed_from_u64(options.seed),
         })
@@ -150,10 +162,14 @@ pub struct MediaHandle {
     waker: Arc<Waker>,
     stop: Arc<AtomicBool>,
     wants: Arc<Wants>,
+    switches: Arc<Switches>,
+    /// The processing in force as the owner was told.
+    processing_told: Processing,
+    wake: Wake,
     tapes: Tapes,
     tape_reports: std::sync::mpsc::Receiver<Report>,
     country: &'static Country,
-    threads: [Option<JoinHandle<()>>; 3],
+    threads: [Option<JoinHandle<()>>; 4],
     known: HashMap<StreamId, Known>,
     random: SmallRng,
 }
@@ -237,6 +253,11 @@ impl MediaHandle {
                 self.order_devices(DeviceOrder::TakeOffered);
                 return None;
             }
+            Command::Process { process, switch } => {
+                self.switches.set(process, switch);
+                (self.wake)();
+                return None;
+            }
         })
     }
 
@@ -261,7 +282,7 @@ impl MediaHandle {
         if let Some(cover) = cover {
             self.put(Order::Cover { stream, cover });
         }
-        let changes = (before.codec, before.fec) != (config.codec, config.fec);
+        let changes = (before.codec, before.opus) != (config.codec, config.opus);
         let prepared = changes.then(|| Box::new(Prepared::new(&config)));
         Some(Order::Configure { stream, config, prepared })
     }
@@ -309,6 +330,10 @@ impl MediaHandle {
     /// The next report, if one waits.
     pub fn try_recv(&mut self) -> Option<Report> {
         self.empty_trash();
+        let in_force = self.switches.in_force();
+        if std::mem::replace(&mut self.processing_told, in_force) != in_force {
+            return Some(Report::ProcessingChanged { in_force });
+        }
         if let Ok(report) = self.device_reports.pop() {
             return Some(report);
         }
@@ -340,6 +365,7 @@ impl Drop for MediaHandle {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
         self.wants.stop();
+        self.switches.stop();
         let _ = self.waker.wake();
         for thread in self.threads.iter_mut().filter_map(Option::take) {
             thread.thread().unpark();

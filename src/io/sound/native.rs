@@ -3,7 +3,7 @@
 use super::card::{Job, Life};
 use super::options::Device;
 use super::place::{Found, Place, System, choose, is_monitor, sounds_loud};
-use super::voice::{Player, Recorder, Ringer, Sound};
+use super::voice::{Player, Recorder, Ringer, Sound, Ways};
 use crate::media::RATE_HZ;
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
@@ -33,8 +33,10 @@ pub(super) fn open(
     let (config, format) =
         suit(&device, input).ok_or_else(|| format!("“{name}” offers no format we know"))?;
     let built = match job {
-        Job::Capture(ring) => capture(&device, config, format, ring, life),
-        Job::Playback(ring) => play(&device, config, format, Player::new(ring, config.sample_rate), life),
+        Job::Capture(ways) => capture(&device, config, format, ways, life),
+        Job::Playback(ring, tap) => {
+            play(&device, config, format, Player::new(ring, config.sample_rate, tap), life)
+        }
         Job::Ringer(wants, country) => {
             play(&device, config, format, Ringer::new(wants, country, config.sample_rate), life)
         }
@@ -137,10 +139,10 @@ fn capture(
     device: &cpal::Device,
     config: StreamConfig,
     format: SampleFormat,
-    ring: rtrb::Producer<i16>,
+    ways: Ways,
     life: &Arc<Life>,
 ) -> Result<cpal::Stream, cpal::Error> {
-    let recorder = Recorder::new(ring, config.sample_rate);
+    let recorder = Recorder::new(ways, config.sample_rate);
     match format {
         SampleFormat::F32 => capture_as::<f32>(device, config, recorder, life),
         SampleFormat::I32 => capture_as::<i32>(device, config, recorder, life),

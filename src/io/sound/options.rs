@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 pub use super::tape::{Format, Recordings};
-use crate::media::Country;
 pub use crate::media::Device;
+use crate::media::{Country, Switch};
 
 /// By which of the computer's sound systems devices are reached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,12 @@ pub struct SoundOptions {
     pub ringer: Device,
     /// A second ear-piece, for tones that don't belong to the conversation; without, they are heard in the headset.
     pub second_ear: Device,
+    /// Whether the echo of a loudspeaker is taken out of the microphone's sound.
+    pub echo: Switch,
+    /// Whether steady noise is lowered in it.
+    pub noise: Switch,
+    /// Whether its level is brought to where it is understood.
+    pub gain: Switch,
     /// Whose tones are played.
     pub country: &'static Country,
     /// Where recordings go; `None`: none are made.
@@ -65,6 +71,9 @@ impl SoundOptions {
             headset: Device::Off,
             ringer: Device::Off,
             second_ear: Device::Off,
+            echo: Switch::Auto,
+            noise: Switch::Auto,
+            gain: Switch::Auto,
             country: Country::INTERNATIONAL,
             recordings: None,
             seed,

@@ -4,8 +4,9 @@
 use super::tape::Tape;
 use super::voice::Inlet;
 use crate::media::{
-    Clip, Codec, Country, Cover, Cue, Device, DeviceDelay, FRAME, Music, Pattern, Prepared, Report,
-    RingPattern, Role, Sine, Sink, Source, Stream, StreamConfig, StreamFigures, StreamId,
+    Clip, Codec, Country, Cover, Cue, Device, DeviceDelay, FRAME, Music, Pattern, Prepared,
+    ProcessingFigures, Report, RingPattern, Role, Sine, Sink, Source, Stream, StreamConfig, StreamFigures,
+    StreamId,
 };
 use std::io;
 
@@ -165,15 +166,40 @@ pub(super) enum Trash {
 pub(super) enum Notice {
     PortBound(u16),
     PortsExhausted(io::ErrorKind),
-    OpenRefused { stream: StreamId, port: u16 },
-    Digit { stream: StreamId, digit: char },
-    Figures { stream: StreamId, figures: StreamFigures },
-    Levels { microphone_dbfs: f32, headset_dbfs: f32, delay: DeviceDelay },
-    PromptEnded { stream: StreamId },
-    StreamSilent { stream: StreamId, silent_ms: u32 },
-    StreamHeard { stream: StreamId },
-    KeysAging { stream: StreamId },
-    Dropped { count: u32 },
+    OpenRefused {
+        stream: StreamId,
+        port: u16,
+    },
+    Digit {
+        stream: StreamId,
+        digit: char,
+    },
+    Figures {
+        stream: StreamId,
+        figures: StreamFigures,
+    },
+    Levels {
+        microphone_dbfs: f32,
+        processing: Option<ProcessingFigures>,
+        headset_dbfs: f32,
+        delay: DeviceDelay,
+    },
+    PromptEnded {
+        stream: StreamId,
+    },
+    StreamSilent {
+        stream: StreamId,
+        silent_ms: u32,
+    },
+    StreamHeard {
+        stream: StreamId,
+    },
+    KeysAging {
+        stream: StreamId,
+    },
+    Dropped {
+        count: u32,
+    },
 }
 
 impl Notice {
@@ -184,8 +210,8 @@ impl Notice {
             Self::OpenRefused { stream, port } => Report::OpenRefused { stream, port },
             Self::Digit { stream, digit } => Report::Digit { stream, digit },
             Self::Figures { stream, figures } => Report::Figures { stream, figures },
-            Self::Levels { microphone_dbfs, headset_dbfs, delay } => {
-                Report::Levels { microphone_dbfs, headset_dbfs, delay }
+            Self::Levels { microphone_dbfs, processing, headset_dbfs, delay } => {
+                Report::Levels { microphone_dbfs, processing, headset_dbfs, delay }
             }
             Self::PromptEnded { stream } => Report::PromptEnded { stream },
             Self::StreamSilent { stream, silent_ms } => Report::StreamSilent { stream, silent_ms },

@@ -2,24 +2,37 @@
 //! a microphone. Wait-free.
 
 use super::devices::Wants;
+use super::processing::Switches;
 use crate::media::{Country, Elastic, FRAME, Pattern, RATE_HZ, Resampler, RingPattern, Take};
 use std::sync::Arc;
 
+/// The processing thread is woken each time that so many samples have come for it: 5 ms.
+const WAKE_EACH: u32 = RATE_HZ / 200;
+
+/// Where a microphone's sound goes: past the processing, or to it.
+pub(super) struct Ways {
+    pub direct: rtrb::Producer<i16>,
+    pub raw: rtrb::Producer<i16>,
+    pub switches: Arc<Switches>,
+}
+
 /// Sound from the device to the media thread.
 pub(super) struct Recorder {
-    ring: rtrb::Producer<i16>,
+    ways: Ways,
     resampler: Option<Resampler>,
+    since_woken: u32,
 }
 
 impl Recorder {
-    pub(super) fn new(ring: rtrb::Producer<i16>, rate_hz: u32) -> Self {
+    pub(super) fn new(ways: Ways, rate_hz: u32) -> Self {
         let resampler = (rate_hz != RATE_HZ).then(|| Resampler::new(rate_hz, RATE_HZ));
-        Self { ring, resampler }
+        Self { ways, resampler, since_woken: 0 }
     }
 
     /// Takes a sample at the device's rate.
     pub(super) fn take(&mut self, sample: i16) {
-        let ring = &mut self.ring;
+        let processed = self.ways.switches.active();
+        let ring = if processed { &mut self.ways.raw } else { &mut self.ways.direct };
         let mut put = |sample| {
             // Full: nobody reads, and old sound is worth no more than new.
             let _ = ring.push(sample);
@@ -27,6 +40,11 @@ impl Recorder {
         match &mut self.resampler {
             Some(resampler) => resampler.push(sample, put),
             None => put(sample),
+        }
+        self.since_woken += 1;
+        if processed && self.since_woken >= WAKE_EACH {
+            self.since_woken = 0;
+            self.ways.switches.wake();
         }
     }
 }
@@ -53,6 +71,14 @@ impl Reservoir {
 
     fn waiting(&self) -> usize {
         self.ring.slots() + SEAM - self.seam_at
+    }
+
+    /// Forgets what waits.
+    fn begin_anew(&mut self) {
+        if let Ok(all) = self.ring.read_chunk(self.ring.slots()) {
+            all.commit_all();
+        }
+        (self.elastic, self.seam_at, self.up) = (Elastic::default(), SEAM, 0);
     }
 
     /// So many samples are about to be taken; by how many parts in a million the rate is to be bent, or `None`: none are
@@ -111,28 +137,44 @@ impl Reservoir {
     }
 }
 
-/// The media thread's end of a microphone: frames by the computer's clock of what comes by the card's.
+/// The media thread's end of a microphone: frames by the computer's clock of what comes by the card's, as it comes or as
+/// processing leaves it.
 pub(super) struct Inlet {
-    reservoir: Reservoir,
+    direct: Reservoir,
+    processed: Reservoir,
+    /// Which of the two is taken.
+    is_processed: bool,
     resampler: Resampler,
 }
 
 impl Inlet {
-    pub(super) fn new(ring: rtrb::Consumer<i16>) -> Self {
-        Self { reservoir: Reservoir::new(ring), resampler: Resampler::new(RATE_HZ, RATE_HZ) }
+    pub(super) fn new(direct: rtrb::Consumer<i16>, processed: rtrb::Consumer<i16>) -> Self {
+        Self {
+            direct: Reservoir::new(direct),
+            processed: Reservoir::new(processed),
+            is_processed: false,
+            resampler: Resampler::new(RATE_HZ, RATE_HZ),
+        }
     }
 
     /// Samples that wait.
     pub(super) fn waiting(&self) -> usize {
-        self.reservoir.waiting()
+        if self.is_processed { self.processed.waiting() } else { self.direct.waiting() }
     }
 
     /// The next frame; silence where there is none yet.
-    pub(super) fn take(&mut self, frame: &mut [i16; FRAME]) {
-        let Some(ppm) = self.reservoir.begin(FRAME) else { return frame.fill(0) };
+    pub(super) fn take(&mut self, processed: bool, frame: &mut [i16; FRAME]) {
+        if processed != self.is_processed {
+            self.is_processed = processed;
+            // What waits is of another time.
+            self.direct.begin_anew();
+            self.processed.begin_anew();
+        }
+        let reservoir = if processed { &mut self.processed } else { &mut self.direct };
+        let Some(ppm) = reservoir.begin(FRAME) else { return frame.fill(0) };
         self.resampler.bend(RATE_HZ, RATE_HZ, ppm);
         for sample in frame {
-            *sample = self.resampler.draw(|| self.reservoir.next());
+            *sample = self.resampler.draw(|| reservoir.next());
         }
     }
 }
@@ -145,18 +187,33 @@ pub(super) trait Sound: Send + 'static {
     fn next(&mut self) -> i16;
 }
 
+/// Lets the echo canceller know what is played, while it wants to.
+pub(super) struct Tap {
+    pub ring: rtrb::Producer<i16>,
+    pub switches: Arc<Switches>,
+}
+
+impl Tap {
+    fn put(&mut self, sample: i16) {
+        if self.switches.active() {
+            let _ = self.ring.push(sample);
+        }
+    }
+}
+
 /// The headset: what the media thread mixed, by the card's clock.
 pub(super) struct Player {
     reservoir: Reservoir,
+    tap: Option<Tap>,
     resampler: Resampler,
     runs: bool,
     rate_hz: u32,
 }
 
 impl Player {
-    pub(super) fn new(ring: rtrb::Consumer<i16>, rate_hz: u32) -> Self {
+    pub(super) fn new(ring: rtrb::Consumer<i16>, rate_hz: u32, tap: Option<Tap>) -> Self {
         let resampler = Resampler::new(RATE_HZ, rate_hz);
-        Self { reservoir: Reservoir::new(ring), resampler, runs: false, rate_hz }
+        Self { reservoir: Reservoir::new(ring), tap, resampler, runs: false, rate_hz }
     }
 }
 
@@ -171,7 +228,14 @@ impl Sound for Player {
     }
 
     fn next(&mut self) -> i16 {
-        if self.runs { self.resampler.draw(|| self.reservoir.next()) } else { 0 }
+        let (reservoir, tap, runs) = (&mut self.reservoir, &mut self.tap, self.runs);
+        self.resampler.draw(|| {
+            let sample = if runs { reservoir.next() } else { 0 };
+            if let Some(tap) = tap {
+                tap.put(sample);
+            }
+            sample
+        })
     }
 }
 
@@ -218,12 +282,50 @@ impl Sound for Ringer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Switch;
     use crate::media::{SLICE, SLICES, Sine};
+
+    fn ways(direct: rtrb::Producer<i16>, on: Switch) -> (Ways, rtrb::Consumer<i16>) {
+        let (raw, processing) = rtrb::RingBuffer::new(8_192);
+        let switches = Arc::new(Switches::new([on, Switch::Off, Switch::Off]));
+        (Ways { direct, raw, switches }, processing)
+    }
+
+    #[test]
+    fn what_is_played_is_told_to_the_echo_canceller_while_there_is_one() {
+        let (mut media, ring) = rtrb::RingBuffer::new(8_192);
+        let (tap_ring, mut told) = rtrb::RingBuffer::new(8_192);
+        let switches = Arc::new(Switches::new([Switch::Off; 3]));
+        let tap = Tap { ring: tap_ring, switches: switches.clone() };
+        let mut player = Player::new(ring, 44_100, Some(tap));
+        let mut play = |player: &mut Player| {
+            media.push_entire_slice(&[7; FRAME]).unwrap();
+            player.begin(882);
+            (0..882).for_each(|_| {
+                player.next();
+            });
+        };
+        (0..3).for_each(|_| play(&mut player));
+        assert!(told.is_empty());
+        switches.set(crate::media::Process::Echo, Switch::On);
+        (0..3).for_each(|_| play(&mut player));
+        assert!(told.slots().abs_diff(3 * FRAME) < 8, "at 48 kHz: {}", told.slots());
+        assert_eq!(told.pop(), Ok(7));
+    }
+
+    #[test]
+    fn sound_that_is_to_be_processed_goes_the_other_way() {
+        let (producer, ring) = rtrb::RingBuffer::new(8_192);
+        let (ways, processing) = ways(producer, Switch::On);
+        let mut recorder = Recorder::new(ways, RATE_HZ);
+        (0..480).for_each(|_| recorder.take(1_000));
+        assert_eq!((ring.slots(), processing.slots()), (0, 480));
+    }
 
     #[test]
     fn the_player_waits_for_enough_and_then_plays_without_a_hole() {
         let (mut media, ring) = rtrb::RingBuffer::new(8_192);
-        let mut player = Player::new(ring, RATE_HZ);
+        let mut player = Player::new(ring, RATE_HZ, None);
         let mut heard = Vec::new();
         for tick in 0..400_i16 {
             media.push_entire_slice(&[1_000 + tick; SLICE]).unwrap();
@@ -240,7 +342,7 @@ mod tests {
     #[test]
     fn sound_that_piles_up_is_left_out_without_a_click_and_never_gets_old() {
         let (mut media, ring) = rtrb::RingBuffer::new(16_384);
-        let mut player = Player::new(ring, RATE_HZ);
+        let mut player = Player::new(ring, RATE_HZ, None);
         let mut sine = Sine::new(200, -10.0);
         let mut steepest = 0;
         let mut last = 0;
@@ -267,9 +369,9 @@ mod tests {
     #[test]
     fn a_microphone_that_stutters_fades_and_comes_up_again() {
         let (mut card, ring) = rtrb::RingBuffer::new(8_192);
-        let mut inlet = Inlet::new(ring);
+        let mut inlet = Inlet::new(ring, rtrb::RingBuffer::new(1).1);
         let mut frame = [1; FRAME];
-        inlet.take(&mut frame);
+        inlet.take(false, &mut frame);
         assert_eq!(frame, [0; FRAME], "nothing has come");
         let mut heard = Vec::new();
         for tick in 0..20 {
@@ -280,7 +382,7 @@ mod tests {
                 _ => FRAME,
             };
             card.push_entire_slice(&vec![8_000; count]).unwrap();
-            inlet.take(&mut frame);
+            inlet.take(false, &mut frame);
             heard.extend(frame);
         }
         let steepest = heard.windows(2).map(|w| (i32::from(w[1]) - i32::from(w[0])).abs()).max().unwrap();
@@ -292,7 +394,8 @@ mod tests {
     #[test]
     fn a_recorder_at_another_rate_brings_48_khz_and_stops_when_nobody_reads() {
         let (producer, mut ring) = rtrb::RingBuffer::new(8_192);
-        let mut recorder = Recorder::new(producer, 16_000);
+        let (ways, _processing) = ways(producer, Switch::Off);
+        let mut recorder = Recorder::new(ways, 16_000);
         (0..1_600).for_each(|_| recorder.take(1_000));
         assert!(ring.slots().abs_diff(4_800) < 4);
         (0..16_000).for_each(|_| recorder.take(1_000));

@@ -2,16 +2,21 @@
 //! gap: the next packet's forward error correction, deep redundancy of a later packet, and concealment.
 
 use super::LONGEST;
-use crate::media::FRAME;
+use crate::media::{FRAME, OpusTerms};
 use opusic_c::{Application, Bandwidth, Bitrate, Channels, ErrorCode, InbandFec, SampleRate, Signal};
 
-/// Bits a second of our Opus while nothing is lost: wide-band speech.
+/// Bits a second of our Opus while nothing is lost: wide-band speech, and what is enough for narrower.
 const BITRATE: u32 = 24_000;
+const BITRATE_MEDIUM: u32 = 18_000;
+const BITRATE_NARROW: u32 = 14_000;
 /// Bits a second more for each percent that is lost, for the redundancy; and the percent beyond which there is no more.
 const BITRATE_PER_PERCENT: u32 = 1_200;
 const LOSS_MAX: u8 = 10;
 /// The loss told to the encoder is at most this: beyond, it would spend everything on redundancy.
 const TOLD_MAX: u8 = 30;
+/// How far back deep redundancy reaches, in frames of 10 ms; and the bits a second that it gets.
+const DEEP_FRAMES: u8 = 24;
+const DEEP_BITRATE: u32 = 14_000;
 /// What our encoder makes of the machine's time at most; 10 is the most there is.
 const COMPLEXITY: u8 = 9;
 /// From this decoder complexity on libopus conceals by its neural model.
@@ -23,36 +28,47 @@ const DEEP_MAX: usize = 5 * FRAME;
 /// Packets after which forward error correction that doesn't come any more isn't counted upon.
 const HOPE: u32 = 250;
 
-/// What offer and answer settled for an Opus encoder (RFC 7587 6.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Terms {
-    /// The far end reads in-band forward error correction.
-    pub fec: bool,
-}
+/// A packet of this length or less says that nobody speaks, and needn't be sent (discontinuous transmission).
+const NOTHING: usize = 2;
 
 /// The encoder.
 pub(crate) struct Encoder {
     inner: Option<opusic_c::Encoder>,
-    terms: Terms,
+    terms: OpusTerms,
     loss: u8,
+    /// Packets are sent again as they are, so that forward error correction is of no use.
+    repeats: bool,
 }
 
 impl Encoder {
-    pub(crate) fn new(terms: Terms) -> Self {
-        Self { inner: make(terms).ok(), terms, loss: 0 }
+    pub(crate) fn new(terms: OpusTerms) -> Self {
+        Self { inner: make(terms).ok(), terms, loss: 0, repeats: false }
     }
 
-    /// The far end has missed so many percent lately: as much is put in against it.
-    pub(crate) fn set_loss(&mut self, percent: f32) {
+    /// The far end has missed so many percent lately: as much is put in against it. `repeats`: packets are sent again
+    /// beside new ones.
+    pub(crate) fn set_loss(&mut self, percent: f32, repeats: bool) {
         let loss = (percent.ceil() as u8).min(TOLD_MAX);
-        if loss == self.loss || !self.terms.fec {
+        if (loss, repeats) == (self.loss, self.repeats) {
             return;
         }
-        self.loss = loss;
+        (self.loss, self.repeats) = (loss, repeats);
+        let terms = self.terms;
+        let deep = terms.deep && loss > 0;
+        let fec = terms.fec && !repeats && !deep;
+        let more = match (deep, fec) {
+            (true, _) => DEEP_BITRATE,
+            (false, true) => BITRATE_PER_PERCENT * u32::from(loss.min(LOSS_MAX)),
+            (false, false) => 0,
+        };
+        let bitrate = bitrate(terms, more);
         if let Some(encoder) = &mut self.inner {
-            let bitrate = BITRATE + BITRATE_PER_PERCENT * u32::from(loss.min(LOSS_MAX));
-            // Neither can fail within its range; if it did, things stay as they were.
-            let _ = encoder.set_packet_loss(loss).and_then(|()| encoder.set_bitrate(Bitrate::Value(bitrate)));
+            // None can fail within its range; if one did, things stay as they were.
+            let _ = encoder
+                .set_packet_loss(if fec || deep { loss } else { 0 })
+                .and_then(|()| encoder.set_inband_fec(if fec { InbandFec::Mode1 } else { InbandFec::Off }))
+                .and_then(|()| encoder.set_dred_duration(if deep { DEEP_FRAMES } else { 0 }))
+                .and_then(|()| encoder.set_bitrate(Bitrate::Value(bitrate)));
         }
     }
 
@@ -63,7 +79,7 @@ impl Encoder {
         }
     }
 
-    /// Encodes a frame and returns the payload's length; 0 when the encoder refuses.
+    /// Encodes a frame and returns the payload's length; 0 when the encoder refuses, or there is nothing to say.
     pub(crate) fn encode(&mut self, frame: &[i16], payload: &mut [u8]) -> usize {
         let Some(encoder) = &mut self.inner else { return 0 };
         let mut sound = [0.0; LONGEST];
@@ -72,19 +88,54 @@ impl Encoder {
             *float = f32::from(*sample) / 32_768.0;
         }
         let room = payload.len().min(PAYLOAD_MAX);
-        payload.get_mut(..room).map_or(0, |out| encoder.encode_float_to_slice(sound, out).unwrap_or(0))
+        let length =
+            payload.get_mut(..room).map_or(0, |out| encoder.encode_float_to_slice(sound, out).unwrap_or(0));
+        if self.terms.dtx && length <= NOTHING { 0 } else { length }
     }
 }
 
-fn make(terms: Terms) -> Result<opusic_c::Encoder, ErrorCode> {
+/// Bits a second for that, and so many more, within what the far end wants.
+fn bitrate(terms: OpusTerms, more: u32) -> u32 {
+    let bitrate = match terms.playback_hz {
+        ..12_000 => BITRATE_NARROW,
+        12_000..16_000 => BITRATE_MEDIUM,
+        16_000.. => BITRATE,
+    };
+    (bitrate + more).min(terms.bitrate_max.unwrap_or(u32::MAX))
+}
+
+fn make(terms: OpusTerms) -> Result<opusic_c::Encoder, ErrorCode> {
     let mut encoder = opusic_c::Encoder::new(Channels::Mono, SampleRate::Hz48000, Application::Voip)?;
-    encoder.set_bitrate(Bitrate::Value(BITRATE))?;
+    encoder.set_bitrate(Bitrate::Value(bitrate(terms, 0)))?;
     encoder.set_complexity(COMPLEXITY)?;
     encoder.set_signal(Signal::Voice)?;
     // What lies above would take its bits from the voice; and the models against loss know nothing of it.
-    encoder.set_max_bandwidth(Bandwidth::Wide)?;
+    encoder.set_max_bandwidth(match terms.playback_hz {
+        ..12_000 => Bandwidth::Narrow,
+        12_000..16_000 => Bandwidth::Medium,
+        16_000.. => Bandwidth::Wide,
+    })?;
+    encoder.set_vbr(!terms.cbr)?;
+    encoder.set_dtx(terms.dtx)?;
     encoder.set_inband_fec(if terms.fec { InbandFec::Mode1 } else { InbandFec::Off })?;
     Ok(encoder)
+}
+
+/// A packet without what its padding holds; its length. Deep redundancy says everything again in each packet: there is no
+/// use in saying it twice.
+pub(crate) fn without_padding(packet: &[u8], out: &mut [u8]) -> usize {
+    let bare = padding(packet).filter(|_| packet.first().is_some_and(|toc| toc & 3 == 3));
+    let (head, body) = match (bare, packet.first()) {
+        // One frame, and nothing else (RFC 6716 3.2.2).
+        (Some((from, to)), Some(toc)) => (toc & !3, packet.get(from..to)),
+        (None, Some(toc)) => (*toc, packet.get(1..)),
+        (_, None) => return 0,
+    };
+    let (Some(body), Some((first, rest))) = (body, out.split_first_mut()) else { return 0 };
+    let Some(rest) = rest.get_mut(..body.len()) else { return 0 };
+    *first = head;
+    rest.copy_from_slice(body);
+    1 + body.len()
 }
 
 /// The decoder.

@@ -9,6 +9,10 @@ const MAX_SEQUENCE_STEP: i64 = 3_000;
 /// The same for timestamps.
 const MAX_TIME_STEP_MS: i64 = 10_000;
 
+/// Losses over which their length is averaged, and the longest that counts.
+const BURSTS: f32 = 16.0;
+const BURST_MAX: i64 = 25;
+
 /// Sequence numbers seen, and how many.
 pub(super) struct Seen {
     base: i64,
@@ -18,6 +22,8 @@ pub(super) struct Seen {
     /// Of those, which were brought back by later packets.
     restored: u128,
     received: u64,
+    /// How many are lost in a row where one is, on average of late.
+    burst: f32,
 }
 
 impl Seen {
@@ -31,12 +37,18 @@ impl Seen {
             recent: 1,
             restored: 0,
             received: 1,
+            burst: 1.0,
         }
     }
 
     /// The 64-bit numbers of a packet.
     pub(super) fn extend(&self, sequence: u16, timestamp: u32) -> (i64, i64) {
         (extend_sequence(self.highest, sequence), extend_timestamp(self.highest_timestamp, timestamp))
+    }
+
+    /// How many packets are lost in a row where one is.
+    pub(super) fn burst(&self) -> f32 {
+        self.burst
     }
 
     /// Packets that never came, up to the newest.
@@ -69,6 +81,9 @@ impl Seen {
             return None;
         }
         if ahead > 0 {
+            if ahead > 1 {
+                self.burst += ((ahead - 1).min(BURST_MAX) as f32 - self.burst) / BURSTS;
+            }
             self.recent = if ahead < 128 { (self.recent << ahead) | 1 } else { 1 };
             self.restored = if ahead < 128 { self.restored << ahead } else { 0 };
             (self.highest, self.highest_timestamp) = (number, time);

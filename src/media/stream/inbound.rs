@@ -1,6 +1,7 @@
 //! What the far end sends: from the jitter buffer by decoding, filling gaps and stretching to slices.
 
 use crate::media::codec::{Decoder, LONGEST};
+use crate::media::comfort::Comfort;
 use crate::media::jitter::{JitterBuffer, MADE_UP_MS, Next};
 use crate::media::level::Meter;
 use crate::media::pace::{Change, Pace};
@@ -16,6 +17,8 @@ const MADE_UP: usize = MADE_UP_MS as usize * RATE_HZ as usize / 1_000;
 pub(super) const CONCEALED_MAX: u32 = 50;
 /// Samples that a bent rate may use up beyond a slice.
 const SPARE: usize = 4;
+/// Samples over which sound swells that begins somewhere in the middle: 5 ms.
+const SWELL: usize = 5 * RATE_HZ as usize / 1_000;
 /// Samples of silence before the first packet's sound, so that the next packet need not be there at once.
 const AHEAD: usize = 3 * RATE_HZ as usize / 1_000;
 
@@ -24,6 +27,7 @@ pub(super) struct Inbound {
     pub decoder: Decoder,
     pub jitter: JitterBuffer,
     pub events: events::Receiver,
+    pub comfort: Comfort,
     pub meter: Meter,
     pace: Pace,
     resampler: Resampler,
@@ -33,6 +37,8 @@ pub(super) struct Inbound {
     pub ssrc: Option<u32>,
     pub transit: Option<i64>,
     pub jitter_ticks: f32,
+    /// Samples over which what is decoded next swells.
+    swells: usize,
     pub concealed_in_row: u32,
     pub heard_at: Option<Duration>,
 }
@@ -43,6 +49,7 @@ impl Inbound {
             decoder: Decoder::new(config.codec),
             jitter: JitterBuffer::new(config.codec.clock_hz()),
             events: events::Receiver::default(),
+            comfort: Comfort::new(),
             meter: Meter::new(),
             pace: Pace::default(),
             resampler: Resampler::new(RATE_HZ, RATE_HZ),
@@ -52,6 +59,7 @@ impl Inbound {
             ssrc: None,
             transit: None,
             jitter_ticks: 0.0,
+            swells: 0,
             concealed_in_row: 0,
             heard_at: None,
         }
@@ -108,6 +116,7 @@ impl Inbound {
                 self.jitter.free(at);
                 if count > 0 {
                     self.concealed_in_row = 0;
+                    swell(&mut self.scratch[..count], std::mem::take(&mut self.swells));
                     self.append_scratch(count);
                     self.jitter.set_reach(self.decoder.reach_ms());
                     return;
@@ -131,19 +140,23 @@ impl Inbound {
             Next::Pause { ticks } => {
                 let piece = MADE_UP_MS * self.jitter.ticks_per_ms();
                 self.jitter.fill(ticks.min(piece), false);
-                self.conceal_waiting();
+                self.wait();
             }
             Next::Begin => {
                 self.pace.begin_anew();
-                self.scratch[..AHEAD].fill(0);
+                // From whatever was heard meanwhile into what comes.
+                self.decoder.conceal(&mut self.scratch[..MADE_UP]);
+                fade(&mut self.scratch[..AHEAD]);
                 self.append_scratch(AHEAD);
+                self.swells = SWELL;
             }
             Next::Empty { begun } => {
                 // Two pieces are a frame.
-                if begun && self.concealed_in_row < CONCEALED_MAX && self.concealed_in_row.is_multiple_of(2) {
+                let made_up = begun && self.concealed_in_row < CONCEALED_MAX && !self.jitter.is_silent();
+                if made_up && self.concealed_in_row.is_multiple_of(2) {
                     figures.concealed += 1;
                 }
-                self.conceal_waiting();
+                self.wait();
             }
         }
     }
@@ -175,7 +188,19 @@ impl Inbound {
         self.pace.drift_ppm()
     }
 
-    /// Another codec, or nobody listens any more: what waits is of no use.
+    /// The decoder is about to be exchanged, and what waits is of no use any more: what it has decoded already, and would
+    /// make up, fades away over a frame.
+    pub(super) fn fade_away(&mut self) {
+        let ready = self.sound_length.min(FRAME);
+        let mut made_up = [0; FRAME];
+        self.decoder.conceal(&mut made_up);
+        self.sound[ready..FRAME].copy_from_slice(&made_up[..FRAME - ready]);
+        fade(&mut self.sound[..FRAME]);
+        self.sound_length = FRAME;
+        self.pace.begin_anew();
+    }
+
+    /// Nobody listens any more: what waits is of no use.
     pub(super) fn forget_sound(&mut self) {
         self.sound_length = 0;
         self.pace.begin_anew();
@@ -204,6 +229,15 @@ impl Inbound {
         self.sound_length = to;
     }
 
+    /// What is heard while nothing is there: the noise of the far end's room, where it has told that nobody speaks.
+    fn wait(&mut self) {
+        if !self.jitter.is_silent() {
+            return self.conceal_waiting();
+        }
+        self.decoder.noise(&mut self.comfort, &mut self.scratch[..MADE_UP]);
+        self.append_scratch(MADE_UP);
+    }
+
     /// Made-up sound while nothing is there, that becomes silence.
     fn conceal_waiting(&mut self) {
         if self.concealed_in_row < CONCEALED_MAX {
@@ -218,6 +252,21 @@ impl Inbound {
     fn conceal(&mut self, count: usize) {
         self.decoder.conceal(&mut self.scratch[..count]);
         self.append_scratch(count);
+    }
+}
+
+/// Lets sound fade to nothing.
+fn fade(sound: &mut [i16]) {
+    let length = sound.len() as f32;
+    for (at, sample) in sound.iter_mut().enumerate() {
+        *sample = (f32::from(*sample) * (1.0 - at as f32 / length)) as i16;
+    }
+}
+
+/// Lets the first samples of sound swell from nothing.
+fn swell(sound: &mut [i16], over: usize) {
+    for (at, sample) in sound.iter_mut().take(over).enumerate() {
+        *sample = (f32::from(*sample) * at as f32 / over as f32) as i16;
     }
 }
 

@@ -83,8 +83,10 @@ impl Stream {
             let percent = self.care.report(now, percent);
             // Whole packets sent again are better than what an encoder makes of them: not both.
             let repeats = self.config.red_payload_type.is_some();
-            self.outbound.copies = if repeats { red::copies(percent) } else { 0 };
-            self.outbound.encoder.set_loss(if repeats { 0.0 } else { percent });
+            // A report tells how much is lost and not how: what we see on the way here is the best guess for the way there.
+            let burst = self.inbound.jitter.burst();
+            self.outbound.plan = if repeats { red::plan(percent, burst) } else { &[] };
+            self.outbound.encoder.set_loss(percent, repeats);
         }
         match genuine {
             Some(()) if !self.config.rtcp_mux => self.reports_from = Some(from),

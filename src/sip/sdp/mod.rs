@@ -79,6 +79,13 @@ impl Codec {
 pub(super) const RED: [(Codec, u8); 4] =
     [(Codec::Opus, 108), (Codec::G722, 109), (Codec::Pcmu, 110), (Codec::Pcma, 112)];
 
+/// The static payload number of comfort noise (RFC 3551 table 4). It is never offered: sound that goes on is better. Where it
+/// is offered it is taken, and heard.
+pub(super) const COMFORT_NOISE: &str = "13";
+
+/// Our word for: deep redundancy is read. Others leave out what they don't know (RFC 7587 7.1).
+pub(super) const DEEP: &str = "x-dred";
+
 /// Which way sound flows, seen from the side that says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -154,6 +161,23 @@ pub struct LocalMedia {
     pub security: LocalSecurity,
 }
 
+/// What a description says of the Opus that its side wants to hear (RFC 7587 6.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpusTerms {
+    /// It reads in-band forward error correction (`useinbandfec`).
+    pub fec: bool,
+    /// It reads deep redundancy (`x-dred`, our own word: there is none of a standard yet).
+    pub deep: bool,
+    /// It wants nothing sent while nobody speaks (`usedtx`).
+    pub dtx: bool,
+    /// It wants every packet equally long (`cbr`).
+    pub cbr: bool,
+    /// The most bits a second that it wants on average (`maxaveragebitrate`).
+    pub bitrate_max: Option<u32>,
+    /// The highest sampling rate that it makes use of, in Hz (`maxplaybackrate`).
+    pub playback_hz: u32,
+}
+
 /// What offer and answer have agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
@@ -171,10 +195,10 @@ pub struct Negotiated {
     pub dtmf_receive_payload_type: Option<u8>,
     /// Which way sound flows, seen from us.
     pub direction: Direction,
-    /// How much sound the other side likes in a packet.
+    /// How much sound the other side likes in a packet, and bears at most.
     pub ptime_ms: u16,
-    /// Whether the other side reads Opus' forward error correction.
-    pub fec: bool,
+    /// What the other side says of the Opus that it wants to hear.
+    pub opus: OpusTerms,
     /// The payload number under which the other side reads packets that are sent again (RFC 2198).
     pub red_payload_type: Option<u8>,
     /// The same for those that come in.

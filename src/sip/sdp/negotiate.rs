@@ -31,6 +31,9 @@ pub fn answer(offer: &[u8], local: &LocalMedia) -> Result<(Vec<u8>, Negotiated),
     if let Some(dtmf) = dtmf {
         stream.add_dtmf(codec.clock_hz(), dtmf);
     }
+    if codec != Codec::Opus && read::has_comfort_noise(media) {
+        stream.add_comfort_noise();
+    }
     stream.attributes.extend(lines);
     if negotiated.rtcp_mux {
         stream.add_rtcp_mux();
@@ -179,7 +182,7 @@ impl Numbers {
             red_receive_payload_type: self.red_receive,
             direction: local.direction.both(stated.reversed()),
             ptime_ms: read::ptime_ms(media),
-            fec: self.codec == Codec::Opus && read::takes_fec(media, self.send),
+            opus: read::opus(media, self.send),
             profile,
             protection,
             rtcp_mux,

@@ -1,6 +1,6 @@
 //! What stands in somebody else's description, within limits, and why one is refused.
 
-use super::{Codec, Direction, Profile};
+use super::{COMFORT_NOISE, Codec, DEEP, Direction, OpusTerms, Profile};
 use sdp_types::{Attribute, Media, Session};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -150,16 +150,39 @@ pub(super) fn values<'a>(attributes: &'a [Attribute], name: &str) -> impl Iterat
     attributes.iter().filter(named).filter_map(|a| a.value.as_deref())
 }
 
-/// Whether that payload's receiver reads Opus' forward error correction.
-pub(super) fn takes_fec(media: &Media, number: u8) -> bool {
-    parameter(media, "fmtp", number)
-        .is_some_and(|fmtp| fmtp.split(';').any(|p| p.trim().replace(' ', "") == "useinbandfec=1"))
+/// What that payload's receiver wants of Opus; of another codec it says nothing. Values out of their range (RFC 7587 6.1)
+/// count as not said.
+pub(super) fn opus(media: &Media, number: u8) -> OpusTerms {
+    let said = |name: &str| {
+        let fmtp = parameter(media, "fmtp", number)?;
+        fmtp.split(';').find_map(|said| {
+            let (word, value) = said.split_once('=')?;
+            word.trim().eq_ignore_ascii_case(name).then(|| value.trim().parse::<u32>().ok())?
+        })
+    };
+    let is = |name| said(name) == Some(1);
+    OpusTerms {
+        fec: is("useinbandfec"),
+        deep: is(DEEP),
+        dtx: is("usedtx"),
+        cbr: is("cbr"),
+        bitrate_max: said("maxaveragebitrate").filter(|bits| (6_000..=510_000).contains(bits)),
+        playback_hz: said("maxplaybackrate").filter(|hz| (8_000..48_000).contains(hz)).unwrap_or(48_000),
+    }
 }
 
-/// The packet length that is asked for; 20 ms unless a sensible one is named.
+/// Whether the far end may say what its silence sounds like, under the static number (RFC 3389 4).
+pub(super) fn has_comfort_noise(media: &Media) -> bool {
+    media.fmt.split_ascii_whitespace().take(MAX_FORMATS).any(|format| format == COMFORT_NOISE)
+}
+
+/// The packet length that is asked for, and no more than is borne (`maxptime`); 20 ms unless a sensible one is named.
 pub(super) fn ptime_ms(media: &Media) -> u16 {
-    let named = values(&media.attributes, "ptime").next().and_then(|value| value.trim().parse().ok());
-    named.filter(|ms| (10..=120).contains(ms)).unwrap_or(20)
+    let named = |name: &str| {
+        let named = values(&media.attributes, name).next().and_then(|value| value.trim().parse().ok());
+        named.filter(|ms| (10..=120).contains(ms))
+    };
+    named("ptime").unwrap_or(20).min(named("maxptime").unwrap_or(120))
 }
 
 /// The direction of a stream as its description says it; `sendrecv` unless said (RFC 8866 6.7).

@@ -43,7 +43,7 @@ fn our_offer_names_everything_and_can_be_answered_by_ourselves() {
     for line in [
         "m=audio 40000 RTP/AVP 107 9 0 8 102 101",
         "a=rtpmap:107 opus/48000/2",
-        "a=fmtp:107 useinbandfec=1;minptime=10",
+        "a=fmtp:107 useinbandfec=1;minptime=10;x-dred=1",
         "a=rtpmap:102 telephone-event/48000",
         "a=rtpmap:101 telephone-event/8000",
         "a=ptime:20",
@@ -89,7 +89,7 @@ fn asterisks_offer_is_answered_with_its_own_numbers() {
     let (answered, agreed) = answer(ASTERISK.as_bytes(), &ours()).unwrap();
     assert_eq!(codecs_of(ASTERISK.as_bytes()), [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus]);
     assert_eq!((agreed.codec, agreed.payload_type, agreed.dtmf_payload_type), (Codec::Opus, 107, Some(103)));
-    assert!(agreed.fec && agreed.ptime_ms == 20);
+    assert!(agreed.opus.fec && agreed.ptime_ms == 20);
     assert!(text(&answered).contains("m=audio 40000 RTP/AVP 107 103\r\n"));
     let (_, narrow) = answer(ASTERISK.as_bytes(), &local(&[Codec::Pcma], Direction::SendRecv)).unwrap();
     assert_eq!((narrow.payload_type, narrow.dtmf_payload_type), (8, Some(101)));
@@ -185,4 +185,47 @@ fn an_answer_must_fit_the_offer() {
     ] {
         assert_eq!(accept(&ours(), sdp.as_bytes()).unwrap_err(), refusal);
     }
+}
+
+#[test]
+fn what_the_far_end_wants_of_opus_is_read_and_nonsense_is_not() {
+    let read = |fmtp: &str| {
+        let offer = format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 96\r\n\
+             a=rtpmap:96 opus/48000/2\r\na=fmtp:96 {fmtp}\r\n"
+        );
+        answer(offer.as_bytes(), &ours()).unwrap().1.opus
+    };
+    let none =
+        OpusTerms { fec: false, deep: false, dtx: false, cbr: false, bitrate_max: None, playback_hz: 48_000 };
+    assert_eq!(read("stereo=1"), none);
+    assert_eq!(
+        read("maxplaybackrate=16000; UseInbandFec=1; usedtx=1;cbr=1; maxaveragebitrate=20000;x-dred=1"),
+        OpusTerms {
+            fec: true,
+            deep: true,
+            dtx: true,
+            cbr: true,
+            bitrate_max: Some(20_000),
+            playback_hz: 16_000
+        }
+    );
+    assert_eq!(read("maxaveragebitrate=1;maxplaybackrate=999999;usedtx=yes;useinbandfec=2;=;;x"), none);
+}
+
+#[test]
+fn comfort_noise_is_taken_where_it_is_offered_and_never_offered() {
+    let offer = |formats: &str| {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP {formats}\r\na=rtpmap:96 opus/48000/2\r\na=ptime:60\r\na=maxptime:40\r\n"
+        )
+    };
+    let says = |formats: &str| {
+        let (answered, agreed) = answer(offer(formats).as_bytes(), &ours()).unwrap();
+        assert_eq!(agreed.ptime_ms, 40, "no more than it bears");
+        String::from_utf8(answered).unwrap().contains("a=rtpmap:13 CN/8000")
+    };
+    assert!(says("8 13") && !says("8") && !says("96 13"));
+    assert!(!String::from_utf8(super::offer(&ours())).unwrap().contains("CN/8000"));
 }

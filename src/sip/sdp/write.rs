@@ -1,6 +1,6 @@
 //! Our own descriptions: the offer, and the stream of an answer.
 
-use super::{Codec, Direction, LocalMedia, RED};
+use super::{COMFORT_NOISE, Codec, DEEP, Direction, LocalMedia, RED};
 use sdp_types::{Attribute, Connection, Media, Origin, Session, Time};
 
 /// Describes what we offer: all our codecs in order, telephone-event at each of their clocks, 20 ms packets.
@@ -95,7 +95,7 @@ impl Stream {
         let channels = if codec == Codec::Opus { "/2" } else { "" };
         self.add("rtpmap", format!("{number} {}/{}{channels}", codec.name(), codec.clock_hz()));
         if codec == Codec::Opus {
-            self.add("fmtp", format!("{number} useinbandfec=1;minptime=10"));
+            self.add("fmtp", format!("{number} useinbandfec=1;minptime=10;{DEEP}=1"));
         }
     }
 
@@ -111,6 +111,12 @@ impl Stream {
         self.formats.push(number.to_string());
         self.add("rtpmap", format!("{number} telephone-event/{clock_hz}"));
         self.add("fmtp", format!("{number} 0-15"));
+    }
+
+    /// What silence sounds like may be said (RFC 3389).
+    pub(super) fn add_comfort_noise(&mut self) {
+        self.formats.push(COMFORT_NOISE.to_owned());
+        self.add("rtpmap", format!("{COMFORT_NOISE} CN/8000"));
     }
 
     /// RTCP may share our port (RFC 5761).

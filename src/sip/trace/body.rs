@@ -207,7 +207,7 @@ fn is_technical(value: &str) -> bool {
 }
 
 /// What stands in attributes of audio.
-const TECHNICAL: [&str; 42] = [
+const TECHNICAL: [&str; 44] = [
     "pcmu",
     "pcma",
     "opus",
@@ -224,6 +224,8 @@ const TECHNICAL: [&str; 42] = [
     "event",
     "cn",
     "useinbandfec",
+    "x",
+    "dred",
     "usedtx",
     "stereo",
     "sprop",

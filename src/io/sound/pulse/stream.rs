@@ -48,13 +48,13 @@ pub(in crate::io::sound) fn open(
     let input = matches!(job, Job::Capture(_));
     let (mut connection, found) = find(choice, pinned, input)?;
     let work = match job {
-        Job::Capture(ring) => {
+        Job::Capture(ways) => {
             let channel = connection.record(&found)?;
-            Work::Record { channel, recorder: Recorder::new(ring, RATE_HZ) }
+            Work::Record { channel, recorder: Recorder::new(ways, RATE_HZ) }
         }
-        Job::Playback(ring) => {
+        Job::Playback(ring, tap) => {
             let (channel, wanted) = connection.play(&found, c"phone")?;
-            Work::Play(Playback::new(channel, wanted, Box::new(Player::new(ring, RATE_HZ))))
+            Work::Play(Playback::new(channel, wanted, Box::new(Player::new(ring, RATE_HZ, tap))))
         }
         Job::Ringer(wants, country) => {
             let (channel, wanted) = connection.play(&found, c"event")?;
