@@ -115,9 +115,9 @@ fn a_hostile_name_stays_in_its_place() {
 fn every_command_is_in_the_help_and_the_palette() {
     let mut desk = board(12);
     let mut console = console();
-    console.set_area(Rect::new(0, 0, 200, 60));
+    console.set_area(Rect::new(0, 0, 200, 80));
     type_keys(&mut console, &mut desk, "?");
-    let help = screen(&desk, &console, &dark(), 200, 60);
+    let help = screen(&desk, &console, &dark(), 200, 80);
     for row in command_table() {
         let about: String = row.about.chars().take(30).collect();
         assert!(help.contains(&about), "{} is not in the help", row.name);
