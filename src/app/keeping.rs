@@ -4,7 +4,7 @@
 use super::people::{Stamp, stamp};
 use super::theme::theme;
 use crate::config::load::{self, LoadError};
-use crate::config::{Change, Config, ConfigError, paths, save, secret};
+use crate::config::{Change, Config, ConfigError, save, secret};
 use crate::console::{Keymap, Theme};
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
@@ -113,7 +113,7 @@ impl Keeper {
             Ok(config) => self.adopt(config, false),
             Err(why) => {
                 tracing::warn!(%why, "the configuration stays as it was");
-                self.say(News::Refused(format!("the configuration stays as it was: {why}")));
+                self.say(News::Refused(format!("{why} · the configuration stays as it was")));
             }
         }
     }
@@ -156,7 +156,7 @@ impl Keeper {
             match ldap_password(&config, base) {
                 Ok(password) => self.ldap_password = password,
                 Err(why) => {
-                    return self.say(News::Refused(format!("the configuration stays as it was: {why}")));
+                    return self.say(News::Refused(format!("{why} · the configuration stays as it was")));
                 }
             }
         }
@@ -200,7 +200,9 @@ fn whole(config: &Config, file: &Path) -> Result<(), String> {
         let first = problems.first().map(ToString::to_string).unwrap_or_default();
         return Err(format!("{}, [keys]: {first}", name(file)));
     }
-    theme(config.screen.theme.as_deref(), Some(&themes(file))).map_err(|error| error.to_string())?;
+    let folder = themes(file);
+    let short = |text: String| text.replace(&format!("{}/", folder.display()), "");
+    theme(config.screen.theme.as_deref(), Some(&folder)).map_err(|error| short(error.to_string()))?;
     Ok(())
 }
 
@@ -230,10 +232,9 @@ fn in_a_line(file: &Path, error: &ConfigError) -> String {
     format!("{}, line {line}, column {column}: {meaning}{}{more}", name(file), meant.unwrap_or_default())
 }
 
+/// The file's name without its folder: a line on the board is short.
 fn name(file: &Path) -> String {
-    let home = paths::home();
-    let short = home.as_deref().and_then(|home| file.strip_prefix(home).ok());
-    short.map_or_else(|| file.display().to_string(), |rest| format!("~/{}", rest.display()))
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -346,6 +347,9 @@ mod tests {
         keeper.look();
         keeper.look();
         let why = refused(&mut news);
-        assert!(why.contains("mine.toml") && why.contains("did you mean “board”"), "{why}");
+        assert!(
+            why.starts_with("mine.toml: line 2, column 1") && why.contains("did you mean “board”"),
+            "{why}"
+        );
     }
 }

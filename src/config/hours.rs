@@ -72,7 +72,7 @@ fn read_day(text: &str) -> Result<usize, String> {
     let day = text.to_ascii_lowercase();
     let known = |name: &&str| day.len() >= DAY_LETTERS && name.starts_with(&day);
     DAYS.iter()
-        .position(|name| known(&name))
+        .position(known)
         .ok_or_else(|| format!("“{}” is no day: mon, tue, wed, thu, fri, sat or sun", text.escape_debug()))
 }
 
