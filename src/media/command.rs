@@ -152,7 +152,7 @@ pub enum Source {
     /// A tone as telephones know it, for example ring-back to a caller whose call is being placed; silence when it is
     /// over.
     Cue(Cue),
-    /// What another stream receives.
+    /// What another stream receives, but for its keys: see [`Report::Digit`].
     Bridge(StreamId),
     /// The headset's microphone and what another stream receives, mixed: one side of a three-way call.
     Joined(StreamId),

@@ -71,6 +71,13 @@ pub(crate) struct Admitted<'a> {
     repeated: bool,
 }
 
+impl Admitted<'_> {
+    /// Whether it is part of a key.
+    pub(crate) fn is_event(&self) -> bool {
+        self.kind == Kind::Event
+    }
+}
+
 /// Codec states for a new [`Stream::reconfigure`], made where allocation is welcome.
 pub struct Prepared {
     encoder: Encoder,

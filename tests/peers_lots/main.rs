@@ -9,6 +9,7 @@ mod behind_kamailio;
 mod desk;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod phones;
 mod shared;
 mod trunks;
 

@@ -78,14 +78,13 @@ impl Board {
             if first || told > 0 {
                 outlet.tell(Notice::StreamHeard { stream: id });
             }
-            for listener in listeners.into_iter().flatten() {
+            // Keys are told to the owner, who may take them for a code, and presses at the other end what is to go on.
+            for listener in listeners.into_iter().flatten().filter(|_| !admitted.is_event()) {
                 let Some(other) = self.lines.get_mut(listener).and_then(Option::as_mut) else { continue };
                 let Some(onward) = other.media.as_mut() else { continue };
                 if other.passes {
                     let length = onward.forward(now, &admitted, &mut self.out);
                     send(&other.socket, onward, self.out.get(..length).unwrap_or(&[]));
-                } else if let Some(digit) = admitted.digit {
-                    onward.send_digit(digit, DIGIT_MS);
                 }
             }
         }
