@@ -118,16 +118,21 @@ impl Lot {
                 None => self.tell_lost(now, saved, "the journal's line for the call can't be used"),
             }
         }
+        // Who has no place takes one when all others have theirs.
+        let mut stranded: Vec<(CallKey, &str)> = Vec::new();
         for (id, saved) in &legs {
             let Some(call) = keys.get(id).copied() else { continue };
             match &saved.place {
                 SavedPlace::Parked(parking) => self.seat_again(now, call, saved, parking),
                 SavedPlace::With { id } => match keys.get(id) {
                     Some(peer) => self.move_to(call, Place::With(*peer)),
-                    None => self.strand(now, call, ""),
+                    None => stranded.push((call, "")),
                 },
-                SavedPlace::Stranded { sent_by } => self.strand(now, call, sent_by),
+                SavedPlace::Stranded { sent_by } => stranded.push((call, sent_by)),
             }
+        }
+        for (call, sent_by) in stranded {
+            self.strand(now, call, sent_by);
         }
         keys.len()
     }

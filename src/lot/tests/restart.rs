@@ -328,3 +328,20 @@ fn why_a_call_comes_back_and_that_its_parker_is_waited_for_outlive_a_restart() {
     let reason = world.invite_of(ANN, back).headers.get("Parkdeck-Reason").unwrap().to_owned();
     assert!(reason.starts_with("returned"), "{reason}");
 }
+
+#[test]
+fn a_caller_without_a_place_takes_nobodys_slot_when_the_lot_starts_again() {
+    let mut world = kept_office();
+    // Kurt is being transferred by Bob, who is gone; his call is older than Jane's, who is parked.
+    let (_, at_bob) = talk(&mut world, KURT, BOB, "101");
+    ann_parks_jane(&mut world);
+    world.refer(BOB, at_bob, "102", &[]);
+    world.run_ms(50);
+    world.hang_up(BOB, at_bob);
+    world.run_ms(50);
+    world.crash(config(), AWAY);
+    world.run_ms(200);
+    let who = |slot: &str| world.lot.lots[0].in_slot(slot).map(|parked| parked.parkee.label().to_owned());
+    assert_eq!(who("701").as_deref(), Some("Jane Doe"), "she is where she was");
+    assert_eq!(who("702").as_deref(), Some("Kurt Weill"));
+}
