@@ -1,7 +1,7 @@
 //! What comes in at the streams' sockets: sound, reports, records of handshakes; and what is passed on at once.
 
 use super::super::order::Notice;
-use super::{BURST, Board, DIGIT_MS, DTLS, Outlet, send};
+use super::{BURST, Board, DTLS, Outlet, send};
 use std::net::SocketAddr;
 use std::time::Duration;
 
