@@ -54,7 +54,7 @@ fn request(method: Method, extension: &str, name: &str, nth: usize, more: &[(&st
         ("Supported", "replaces, timer, outbound, path, gruu".to_owned()),
     ];
     lines.into_iter().for_each(|(name, value)| request.headers.push(name, value));
-    more.iter().for_each(|(name, value)| request.headers.push(*name, value));
+    more.iter().for_each(|(name, value)| request.headers.push(name, value));
     request
 }
 

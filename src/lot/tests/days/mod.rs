@@ -80,7 +80,7 @@ impl Day {
         day.open_trunk();
         day.world.keep();
         // Two days in three are calm.
-        day.world.loss_percent = if seed % 3 == 0 { day.chance.random_range(1..12) } else { 0 };
+        day.world.loss_percent = if seed.is_multiple_of(3) { day.chance.random_range(1..12) } else { 0 };
         day
     }
 
