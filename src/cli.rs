@@ -1,7 +1,9 @@
 //! The commands of the binary: arguments in, an exit code out.
 
 use crate::app::control::{self, Verb, client};
-use crate::app::{check, console, dialects, doctor, history, import, log, lot, lot_keeper, trace, wallboard};
+use crate::app::{
+    check, console, dialects, doctor, history, import, log, lot, lot_keeper, replay, setup, trace, wallboard,
+};
 use crate::config::load::{self, LoadError};
 use crate::config::paths::Paths;
 use crate::config::{Config, secret};
@@ -21,12 +23,19 @@ struct Cli {
     /// The configuration file: the console's (else PARKDECK_CONFIG names it), or the lot's with `lot`.
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
+    /// Line mode, for screen readers, braille and pipes: type commands, read a sentence for each event.
+    #[arg(long)]
+    line: bool,
+    /// Record every screen of the session there, for `parkdeck replay` (asciicast 2; names and numbers are in it).
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
 const EXAMPLES: &str = "Examples:
   parkdeck demo                       try it: a lot and a few callers, no server needed
+  parkdeck setup                      asks for your account, finds the slots, tests a call, writes the configuration
   parkdeck                            the board, with your configuration
   parkdeck example > config.toml      an annotated configuration to start from
   parkdeck check                      is the configuration right?
@@ -46,6 +55,13 @@ const DOCTOR_EXAMPLES: &str = "Examples:
 
 It ends with 0 when nothing failed, else with 1. Ctrl-C takes back whatever is under way.";
 
+const SETUP_EXAMPLES: &str = "Examples:
+  parkdeck setup                         asks for everything
+  parkdeck setup --server pbx.example.com --user reception
+                                         asks for the password and what it can't find
+  parkdeck setup --server pbx.example.com --user reception --password-env PW --yes --no-sound --call 100
+                                         asks nothing; ends with 0 when the configuration is written";
+
 #[derive(Subcommand)]
 enum Command {
     /// The board with a lot on loopback and simulated callers; needs nothing.
@@ -56,6 +72,18 @@ enum Command {
         /// Use no sound device.
         #[arg(long)]
         silent: bool,
+        /// Line mode: type commands, read a sentence for each event.
+        #[arg(long)]
+        line: bool,
+        /// Record every screen of the session there.
+        #[arg(long, value_name = "FILE", id = "demo_record")]
+        record: Option<PathBuf>,
+    },
+    /// Set it up: ask for the account, register, find the slots, test headset and call, write the configuration.
+    #[command(after_help = SETUP_EXAMPLES)]
+    Setup {
+        #[command(flatten)]
+        answers: Answers,
     },
     /// The park server alone.
     Lot {
@@ -123,6 +151,17 @@ enum Command {
         lot: bool,
         /// The trace, if it is neither's own (`[log] trace = "on"` writes one).
         file: Option<PathBuf>,
+    },
+    /// Show a recorded session's screens again: space pauses, the arrows step, q leaves.
+    Replay {
+        /// The recording (asciicast 2), as --record and [screen] record make it.
+        file: PathBuf,
+        /// Hide names, numbers and notes.
+        #[arg(long)]
+        mask: bool,
+        /// Print the last screen as text instead.
+        #[arg(long)]
+        text: bool,
     },
     /// Print the calls that the console has written down.
     Journal {
@@ -246,6 +285,80 @@ enum LotTask {
 const IMPORT_EXAMPLE: &str = "Example:
   parkdeck lot import res_parking.conf features.conf > lot.toml";
 
+/// Answers to what `setup` asks.
+#[derive(clap::Args)]
+struct Answers {
+    /// The server: host or host:port.
+    #[arg(long, value_name = "HOST")]
+    server: Option<String>,
+    /// The account's user.
+    #[arg(long)]
+    user: Option<String>,
+    /// A file with the password (chmod 600).
+    #[arg(long, value_name = "FILE", conflicts_with = "password_env")]
+    password_file: Option<PathBuf>,
+    /// A variable with the password.
+    #[arg(long, value_name = "NAME")]
+    password_env: Option<String>,
+    /// How the server is reached, where its records don't say so.
+    #[arg(long, value_parser = ["udp", "tcp", "tls"])]
+    transport: Option<String>,
+    /// The authority that signed the server's certificate (PEM).
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// How the server parks: asterisk, freeswitch …
+    #[arg(long, value_name = "NAME")]
+    dialect: Option<String>,
+    /// The extension that parks.
+    #[arg(long, value_name = "EXT")]
+    park_extension: Option<String>,
+    /// The slots, as 701-709.
+    #[arg(long)]
+    slots: Option<String>,
+    /// The number that the test call dials: one that rings this account.
+    #[arg(long, value_name = "EXT", conflicts_with = "no_call")]
+    call: Option<String>,
+    /// No test call.
+    #[arg(long)]
+    no_call: bool,
+    /// No headset test.
+    #[arg(long)]
+    no_sound: bool,
+    /// Replace a configuration that is there; the old one is kept.
+    #[arg(long)]
+    overwrite: bool,
+    /// Ask nothing: what isn't given and can't be found is an error.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Answers {
+    fn wish(self) -> setup::Wish {
+        use crate::config::TransportChoice;
+        let transport = self.transport.as_deref().map(|word| match word {
+            "tcp" => TransportChoice::Tcp,
+            "tls" => TransportChoice::Tls,
+            _ => TransportChoice::Udp,
+        });
+        setup::Wish {
+            server: self.server,
+            user: self.user,
+            password_file: self.password_file,
+            password_env: self.password_env,
+            transport,
+            ca_file: self.ca_file.map(|file| std::path::absolute(&file).unwrap_or(file)),
+            dialect: self.dialect,
+            park_extension: self.park_extension,
+            slots: self.slots,
+            call: self.call,
+            no_call: self.no_call,
+            no_sound: self.no_sound,
+            overwrite: self.overwrite,
+            yes: self.yes,
+        }
+    }
+}
+
 /// On or off.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum OnOff {
@@ -304,12 +417,16 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
     })
     .ok_or_else(|| eyre!("there is no home directory to keep files in"))?;
     match cli.command {
-        None => board(&paths),
-        Some(Command::Demo { seed, silent }) => {
+        None => board(&paths, cli.line, cli.record),
+        Some(Command::Demo { seed, silent, line, record }) => {
             let _log = log_to(&paths.log, "info");
-            demo::run(seed, silent, Some(control::demo_socket(&paths.state)), Some(paths.log.clone()))?;
+            let line = line || cli.line;
+            let record = record.or(cli.record);
+            let (socket, log) = (Some(control::demo_socket(&paths.state)), Some(paths.log.clone()));
+            demo::run(demo::Wish { seed, silent, line, record, socket, log })?;
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Setup { answers }) => set_up(&paths, &answers.wish(), cli.line),
         Some(Command::Lot { task: Some(LotTask::Import { files }) }) => {
             let imported = import::read(&files)?;
             say(&imported.toml)?;
@@ -334,9 +451,10 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             say(&found.text)?;
             Ok(if found.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
-        Some(Command::Doctor { account, call, caller_id, quick, yes, comeback, write, json }) => {
-            examine(&paths, doctor::Wish { account, call, caller_id, quick, yes, comeback, write, json })
-        }
+        Some(Command::Doctor { account, call, caller_id, quick, yes, comeback, write, json }) => examine(
+            &paths,
+            doctor::Wish { account, call, caller_id, quick, yes, consented: false, comeback, write, json },
+        ),
         Some(Command::Example { dialect: Some(name), .. }) => {
             let names: Vec<&str> = Preset::names().collect();
             let unknown = || eyre!("there is no dialect “{name}”; there are {}", names.join(", "));
@@ -358,6 +476,10 @@ fn run(cli: Cli) -> color_eyre::Result<ExitCode> {
             let wish = trace::Wish { anonymous, without_texts };
             trace::print(&file, wish, &mut std::io::stdout())
                 .map_err(|error| eyre!("the trace {}: {error}", file.display()))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Replay { file, mask, text }) => {
+            say(&replay::run(&replay::Wish { file, mask, text })?)?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Journal { which, search, missed }) => {
@@ -446,7 +568,7 @@ fn say(text: &str) -> std::io::Result<()> {
 }
 
 /// The board with the user's configuration; without one, what to do.
-fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
+fn board(paths: &Paths, line: bool, record: Option<PathBuf>) -> color_eyre::Result<ExitCode> {
     let config = match load::console(&paths.config) {
         Ok(config) => config,
         Err(LoadError::Absent { file }) if !paths.config_is_named => {
@@ -454,12 +576,13 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
             let folder = paths.config.parent().unwrap_or(Path::new(".")).display();
             let text = format!(
                 "There is no configuration yet ({file}).\n\n\
+                 To get one by answering a few questions:\n  parkdeck setup\n\n\
                  To see everything without one:\n  parkdeck demo\n\n\
-                 To get one, fill it in and check it:\n  mkdir -p {folder}\n  \
+                 To write one yourself, fill it in and check it:\n  mkdir -p {folder}\n  \
                  parkdeck example > {file}\n  parkdeck check\n"
             );
             say(&text)?;
-            return Ok(ExitCode::FAILURE);
+            return offer(paths, line);
         }
         Err(error) => return Err(error.into()),
     };
@@ -469,6 +592,9 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
     let ldap_password = ldap_password(&config, base)?;
     let log = config.log.file.clone().unwrap_or_else(|| paths.log.clone());
     let _guard = log_to(&log, config.log.level.word());
+    let recorded = config.screen.record.as_deref();
+    let recorded = recorded
+        .map(|file| crate::config::paths::resolve(file, base, crate::config::paths::home().as_deref()));
     let start = console::Start {
         dialects: dialects::of(&config, Some(&load::dialect_folder(&paths.config)))?,
         config,
@@ -484,9 +610,42 @@ fn board(paths: &Paths) -> color_eyre::Result<ExitCode> {
         log: Some(log),
         greeting: None,
         tour: false,
+        record: record.or(recorded),
+        line,
     };
     console::run(start)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Without a configuration: what somebody at a terminal wants to do about it.
+fn offer(paths: &Paths, line: bool) -> color_eyre::Result<ExitCode> {
+    use std::io::{BufRead, IsTerminal};
+    if !std::io::stdin().is_terminal() || !std::io::stdout().is_terminal() {
+        return Ok(ExitCode::FAILURE);
+    }
+    say("\nSet it up now (s), see the demo (d), or leave (enter)? ")?;
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "s" | "setup" => set_up(paths, &setup::Wish::default(), line),
+        "d" | "demo" => {
+            let _log = log_to(&paths.log, "info");
+            let (socket, log) = (Some(control::demo_socket(&paths.state)), Some(paths.log.clone()));
+            demo::run(demo::Wish { line, socket, log, ..demo::Wish::default() })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Sets it up, and opens the board if that is wanted.
+fn set_up(paths: &Paths, wish: &setup::Wish, line: bool) -> color_eyre::Result<ExitCode> {
+    match setup::run(paths, wish)? {
+        setup::Ended::Written { start: true } => board(paths, line, None),
+        setup::Ended::Written { start: false } => Ok(ExitCode::SUCCESS),
+        setup::Ended::LeftAlone => Ok(ExitCode::FAILURE),
+    }
 }
 
 /// Examines the server of the user's configuration.

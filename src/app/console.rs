@@ -7,21 +7,24 @@ use super::control::{Asked, Reply, Server, Verb, View};
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::hooks::Hooks;
 use super::keeping::Keeping;
+use super::ladder::{Ladder, Tap};
+use super::line;
 use super::people::{People, Sources};
 use super::records::Records;
+use super::replay::Recording;
 use super::screen::{self, BoardLink, Keyed, ScreenLink};
 use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
 use super::settings::{first_desk, phone_configs, recordings, start_sound};
 use super::theme::{fitted, theme};
 use super::trace::{self, Recorder};
 use crate::config::{self, Config};
-use crate::console::{Console, Keymap};
+use crate::console::{Console, Keymap, LineConsole};
 use crate::desk::{Command, Desk, History, KeyTimes, LineId, ListedDevice, Notice, Severity};
 use crate::dialect::Dialect;
 use crate::io::clock::Clock;
 use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
-use crate::io::terminal::Screen;
+use crate::io::terminal::{self, Screen};
 use crate::journal::{JournalReport, Memory, Report};
 use crate::parking::Moment;
 use crate::sip::{Peer, Secured, Transport};
@@ -75,6 +78,10 @@ pub struct Start {
     pub greeting: Option<String>,
     /// Begin with the first day's tour.
     pub tour: bool,
+    /// Where the session's screens are recorded.
+    pub record: Option<PathBuf>,
+    /// Line mode: a sentence for each event instead of a screen.
+    pub line: bool,
 }
 
 /// Runs the console until the operator leaves. Blocks.
@@ -87,9 +94,22 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     })?;
     let theme = fitted(theme(start.config.screen.theme.as_deref(), start.themes.as_deref())?);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let record = match start.record.as_ref().filter(|_| !start.line) {
+        Some(file) => Some(
+            Recording::create(file)
+                .wrap_err_with(|| format!("the session can't be recorded in {}", file.display()))?,
+        ),
+        None => None,
+    };
     // Before the screen is taken: from then on a signal must not end us where we stand.
-    let signals = runtime.block_on(async { Signals::listen() })?;
-    let screen = Screen::take(start.config.screen.mouse, start.log.as_deref())?;
+    let signals = runtime.block_on(async { Signals::listen(!start.line) })?;
+    let screen = match start.line {
+        true => None,
+        false => Some(Screen::take(start.config.screen.mouse, start.log.as_deref())?),
+    };
+    if start.line {
+        terminal::keep_stderr_out(start.log.as_deref());
+    }
     let (commands, commanded) = mpsc::channel(COMMANDS_MAX);
     let (shown, desk) = watch::channel(Arc::new(first_desk(&start.config, &start.dialects)));
     let notify = screen::terminal_notify(start.config.outside.notify);
@@ -107,11 +127,18 @@ pub fn run(start: Start) -> color_eyre::Result<()> {
     if start.tour {
         console.begin_tour();
     }
+    let ladder = Ladder::default();
+    let tap = Tap::new(ladder.clone());
+    let wish =
+        trace::Wish { anonymous: start.config.log.trace == config::Trace::Anonymous, ..Default::default() };
     let thread = std::thread::Builder::new().name("screen".into()).spawn(move || {
-        let link = ScreenLink { desk, directory, history, commands, notify, clock };
-        screen::run(screen, console, theme, link, board)
+        let link = ScreenLink { desk, directory, history, commands, notify, clock, ladder, wish, record };
+        match screen {
+            Some(screen) => screen::run(screen, console, theme, link, board),
+            None => line::run(LineConsole::new(console), link),
+        }
     })?;
-    let board = Board { commanded, shown, calls, adopted, keeping };
+    let board = Board { commanded, shown, calls, tap, adopted, keeping };
     let served = runtime.block_on(Carrier::serve(start, clock, signals, board, people));
     // A name that is still being looked up must not keep us.
     runtime.shutdown_background();
@@ -170,6 +197,8 @@ struct Board {
     shown: watch::Sender<Arc<Desk>>,
     /// Where the calls of these days are shown.
     calls: watch::Sender<Arc<History>>,
+    /// Where the newest SIP messages are shown.
+    tap: Tap,
     /// Where the configuration in force is shown.
     adopted: watch::Sender<Arc<Config>>,
     /// Who keeps it.
@@ -190,6 +219,7 @@ struct Carrier {
     /// Servers that are being looked up.
     lookups: JoinSet<(LineId, Result<Vec<Peer>, String>)>,
     trace: Option<Recorder>,
+    tap: Tap,
     shown: watch::Sender<Arc<Desk>>,
     people: People,
     records: Records,
@@ -220,7 +250,7 @@ impl Carrier {
         board: Board,
         people: People,
     ) -> color_eyre::Result<()> {
-        let Board { mut commanded, shown, calls, adopted, keeping } = board;
+        let Board { mut commanded, shown, calls, tap, adopted, keeping } = board;
         let found = tokio::select! {
             found = find_servers(&start.config, first_desk(&start.config, &start.dialects), &clock, &mut commanded, &shown) => found,
             () = signals.come() => None,
@@ -287,6 +317,7 @@ impl Carrier {
             accounts,
             lookups,
             trace,
+            tap,
             shown,
             people,
             records: opened.records,
@@ -399,6 +430,7 @@ impl Carrier {
 
     fn take_event(&mut self, event: NetEvent) {
         let now = self.clock.now();
+        self.tap.heard(now, &event);
         if let Some(trace) = &mut self.trace {
             trace.heard(&self.clock, &event);
         }
@@ -539,12 +571,14 @@ impl Carrier {
         let mut sent = 0;
         while let Some(transmit) = self.engine.poll_transmit() {
             sent += 1;
+            self.tap.sent(self.clock.now(), &transmit);
             if let Some(trace) = &mut self.trace {
                 trace.sent(&self.clock, &transmit);
             }
             self.net.send(transmit);
         }
         while let Some(peer) = self.engine.poll_close() {
+            self.tap.closed(peer);
             if let Some(trace) = &mut self.trace {
                 trace.closed(peer);
             }
@@ -557,6 +591,11 @@ impl Carrier {
     /// reports change nothing that shows, and a picture costs more than they do.
     fn show(&mut self) {
         let desk = self.engine.desk();
+        for call in &desk.calls {
+            if let Some(call_id) = self.engine.sip_call_id(call.id) {
+                self.tap.name(call.id, call_id);
+            }
+        }
         self.shown.send_if_modified(|shown| {
             let same = Arc::get_mut(shown).is_some_and(|shown| {
                 shown.now = desk.now;

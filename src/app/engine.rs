@@ -257,6 +257,11 @@ impl Engine {
         self.deeds.pop_front()
     }
 
+    /// The Call-ID by which the server knows a call, while there is one.
+    pub fn sip_call_id(&self, call: CallId) -> Option<&str> {
+        self.phones.sip_call_id(call)
+    }
+
     /// What the user agent keeps (leak tests).
     pub fn census(&self) -> Census {
         self.phones.census()

@@ -1,11 +1,14 @@
 //! The screen's thread: keys become commands, the newest desk becomes a picture. A terminal that stalls stalls only
 //! this thread, never a call.
 
+use super::ladder::Ladder;
 use super::records::wall_ms;
+use super::replay::Recording;
 use super::theme::{fitted, names, theme};
+use super::trace;
 use crate::config::{self, Change, Config};
 use crate::console::{self, Console, Theme};
-use crate::desk::{Command, Desk, History};
+use crate::desk::{CallId, Command, Desk, History};
 use crate::directory::Directory;
 use crate::io::clock::Clock;
 use crate::io::terminal::{Notify, Screen};
@@ -34,6 +37,12 @@ pub struct ScreenLink {
     pub notify: Notify,
     /// The engine's clock: waits count on between its words.
     pub clock: Clock,
+    /// The newest SIP messages.
+    pub ladder: Ladder,
+    /// How they are redacted.
+    pub wish: trace::Wish,
+    /// What the session is recorded in.
+    pub record: Option<Recording>,
 }
 
 /// A command, and when the key was pressed that gave it.
@@ -150,7 +159,18 @@ async fn serve(
     look: &mut Look,
     link: ScreenLink,
 ) -> io::Result<()> {
-    let ScreenLink { mut desk, mut directory, mut history, commands, mut notify, clock } = link;
+    let ScreenLink {
+        mut desk,
+        mut directory,
+        mut history,
+        commands,
+        mut notify,
+        clock,
+        ladder,
+        wish,
+        mut record,
+    } = link;
+    let (mut shown_ladder, mut recorder) = (None, None);
     let mut keys = EventStream::new();
     let mut seen = newest(&mut desk);
     let mut pace = Pace { next: Duration::ZERO };
@@ -172,7 +192,15 @@ async fn serve(
             console.set_area(screen.size()?.into());
             look.dress(console, now);
             console.follow(&seen);
+            show_ladder(console, &ladder, wish, &mut shown_ladder);
             screen.draw(|frame| console::draw(frame, &seen, console, &look.theme))?;
+            let area = screen.size()?.into();
+            if let Some(recording) = record.take() {
+                recorder = Some(recording.begin(now, area, wall_ms())?);
+            }
+            if let Some(recorder) = &mut recorder {
+                recorder.picture(area, &seen, console, &look.theme)?;
+            }
             #[cfg(debug_assertions)]
             super::console::panic_on_request("screen");
             pace.drawn(now);
@@ -211,6 +239,20 @@ async fn serve(
             () = tokio::time::sleep(wait) => due = true,
         }
     }
+}
+
+/// Gives the open ladder its messages, if it is open and there are others than last time.
+fn show_ladder(
+    console: &mut Console,
+    ladder: &Ladder,
+    wish: trace::Wish,
+    shown: &mut Option<(Option<CallId>, u64)>,
+) {
+    let wanted = console.ladder_wanted().map(|call| (call, ladder.nth()));
+    if let Some((call, _)) = wanted.filter(|_| wanted != *shown) {
+        console.set_ladder(ladder.messages(call, wish));
+    }
+    *shown = wanted;
 }
 
 /// How the terminal is to tell the desktop of a ringing call.

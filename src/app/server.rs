@@ -19,19 +19,32 @@ use tokio::sync::{mpsc, watch};
 pub(super) const FIND_AGAIN: Duration = Duration::from_secs(10);
 
 /// The signals that ask us to leave.
-pub(super) struct Signals([Signal; 3]);
+pub(super) struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Option<Signal>,
+}
 
 impl Signals {
-    pub(super) fn listen() -> std::io::Result<Self> {
-        let [terminate, hang_up, interrupt] =
-            [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()].map(signal);
-        Ok(Self([terminate?, hang_up?, interrupt?]))
+    /// Listens; without `interrupt` to all but Ctrl-C, which somebody else takes for a key.
+    pub(super) fn listen(interrupt: bool) -> std::io::Result<Self> {
+        let interrupt = interrupt.then(|| signal(SignalKind::interrupt())).transpose()?;
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt,
+        })
     }
 
     /// Until one of them comes.
     pub(super) async fn come(&mut self) {
-        let [terminate, hang_up, interrupt] = &mut self.0;
-        tokio::select! { _ = terminate.recv() => {}, _ = hang_up.recv() => {}, _ = interrupt.recv() => {} }
+        let interrupted = async {
+            match &mut self.interrupt {
+                Some(interrupt) => interrupt.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { _ = self.terminate.recv() => {}, _ = self.hang_up.recv() => {}, _ = interrupted => {} }
     }
 }
 

@@ -27,7 +27,50 @@ const MAX_STREAMS: usize = 64;
 pub struct Recorder {
     redactor: Redactor,
     file: TraceFile,
+    cutter: Cutter,
+}
+
+/// Hands on whole messages, however they came: streams are cut, for of a part nobody could tell what in it is secret.
+#[derive(Debug, Default)]
+pub(super) struct Cutter {
     streams: BTreeMap<Peer, Framer>,
+}
+
+impl Cutter {
+    /// Something came from the network.
+    pub(super) fn heard(&mut self, event: &NetEvent, mut each: impl FnMut(Peer, &[u8])) {
+        match event {
+            NetEvent::Datagram { from, bytes } => each(*from, bytes),
+            NetEvent::Bytes { from, bytes } => self.received_stream(*from, bytes, each),
+            NetEvent::Closed { peer, .. } => self.closed(*peer),
+            _ => {}
+        }
+    }
+
+    fn received_stream(&mut self, from: Peer, bytes: &[u8], mut each: impl FnMut(Peer, &[u8])) {
+        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&from) {
+            return;
+        }
+        let framer = self.streams.entry(from).or_default();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let taken = framer.push(rest);
+            rest = &rest[taken..];
+            while let Some(frame) = framer.next_frame() {
+                if let Frame::Message(message) = frame {
+                    each(from, &message);
+                }
+            }
+            if taken == 0 {
+                break;
+            }
+        }
+    }
+
+    /// A connection is gone.
+    pub(super) fn closed(&mut self, peer: Peer) {
+        self.streams.remove(&peer);
+    }
 }
 
 impl Recorder {
@@ -41,7 +84,7 @@ impl Recorder {
         match TraceFile::open(file) {
             Ok(file) => {
                 let redactor = Redactor::new(Wish { anonymous, ..Wish::default() });
-                Some(Self { redactor, file, streams: BTreeMap::new() })
+                Some(Self { redactor, file, cutter: Cutter::default() })
             }
             Err(error) => {
                 tracing::warn!(file = %file.display(), %error, "no SIP trace: its file can't be written");
@@ -52,55 +95,27 @@ impl Recorder {
 
     /// Something came from the network.
     pub fn heard(&mut self, clock: &Clock, event: &NetEvent) {
-        match event {
-            NetEvent::Datagram { from, bytes } => self.record(clock, "received from", *from, bytes),
-            NetEvent::Bytes { from, bytes } => self.received_stream(clock, *from, bytes),
-            NetEvent::Closed { peer, .. } => self.closed(*peer),
-            _ => {}
-        }
-    }
-
-    /// A connection brought bytes, cut anywhere: whole messages are written, for of a part nobody could tell what in it
-    /// is secret.
-    fn received_stream(&mut self, clock: &Clock, from: Peer, bytes: &[u8]) {
-        if self.streams.len() >= MAX_STREAMS && !self.streams.contains_key(&from) {
-            return;
-        }
-        let mut framer = self.streams.remove(&from).unwrap_or_default();
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let taken = framer.push(rest);
-            rest = &rest[taken..];
-            while let Some(frame) = framer.next_frame() {
-                if let Frame::Message(message) = frame {
-                    self.record(clock, "received from", from, &message);
-                }
-            }
-            if taken == 0 {
-                break;
-            }
-        }
-        self.streams.insert(from, framer);
+        let Self { redactor, file, cutter } = self;
+        cutter.heard(event, |from, bytes| record(redactor, file, clock, "received from", from, bytes));
     }
 
     /// A connection is gone.
     pub fn closed(&mut self, peer: Peer) {
-        self.streams.remove(&peer);
+        self.cutter.closed(peer);
     }
 
     /// A message went out.
     pub fn sent(&mut self, clock: &Clock, transmit: &Transmit) {
-        self.record(clock, "sent to", transmit.to, &transmit.bytes);
+        record(&mut self.redactor, &mut self.file, clock, "sent to", transmit.to, &transmit.bytes);
     }
+}
 
-    fn record(&mut self, clock: &Clock, way: &str, peer: Peer, bytes: &[u8]) {
-        let wall_ms = clock.origin_wall_ms().saturating_add(clock.now().as_millis() as u64);
-        let at = i64::try_from(wall_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-        let at = at.unwrap_or_default();
-        let head = format!("{at:.3} {way} {}, {} bytes", self.redactor.peer(peer), bytes.len());
-        let entry = entry(&head, &self.redactor.message(bytes));
-        self.file.write(entry);
-    }
+fn record(redactor: &mut Redactor, file: &mut TraceFile, clock: &Clock, way: &str, peer: Peer, bytes: &[u8]) {
+    let wall_ms = clock.origin_wall_ms().saturating_add(clock.now().as_millis() as u64);
+    let at = i64::try_from(wall_ms).ok().and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let at = at.unwrap_or_default();
+    let head = format!("{at:.3} {way} {}, {} bytes", redactor.peer(peer), bytes.len());
+    file.write(entry(&head, &redactor.message(bytes)));
 }
 
 fn entry(head: &str, message: &str) -> String {

@@ -77,7 +77,11 @@ impl Check<'_> {
                 format: raw.recording.format,
                 tone: raw.recording.tone,
             },
-            screen: Screen { theme: raw.screen.theme.clone(), mouse: raw.screen.mouse.unwrap_or(true) },
+            screen: Screen {
+                theme: raw.screen.theme.clone(),
+                mouse: raw.screen.mouse.unwrap_or(true),
+                record: raw.screen.record.clone(),
+            },
             keys: raw.keys.iter().map(|(command, keys)| (command.clone(), keys.items.clone())).collect(),
             log: Log { level: raw.log.level, trace: raw.log.trace, file: raw.log.file.clone() },
             network: Network { address: raw.network.address, port: raw.network.port.unwrap_or(0), rtp_ports },

@@ -289,11 +289,13 @@ pub struct Screen {
     pub theme: Option<String>,
     /// Whether the mouse works.
     pub mouse: bool,
+    /// Where the session's screens are recorded; `None`: nowhere.
+    pub record: Option<PathBuf>,
 }
 
 impl Default for Screen {
     fn default() -> Self {
-        Self { theme: None, mouse: true }
+        Self { theme: None, mouse: true, record: None }
     }
 }
 

@@ -220,6 +220,7 @@ pub(super) struct RawRecording {
 pub(super) struct RawScreen {
     pub theme: Option<String>,
     pub mouse: Option<bool>,
+    pub record: Option<PathBuf>,
 }
 
 #[derive(Default, Deserialize)]

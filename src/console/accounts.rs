@@ -43,6 +43,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, first: usize, area: Rec
     }
 }
 
+/// The same for whoever has it read out.
+pub(super) fn read_out(desk: &Desk) -> Vec<String> {
+    let of =
+        |(id, line)| told(desk, id, line).into_iter().map(|(text, _)| text).collect::<Vec<_>>().join(" · ");
+    desk.numbered_lines().map(of).collect()
+}
+
 /// Everything of one account, line by line.
 fn told(desk: &Desk, id: LineId, line: &Line) -> Vec<(String, &'static str)> {
     let account = &line.account;

@@ -70,6 +70,8 @@ pub enum Deed {
     Conference,
     /// How the call in hand sounds.
     Quality,
+    /// The SIP messages of the call in hand.
+    Ladder,
     /// Take the sound device that is offered instead of one that is gone.
     TakeDevice,
     /// Let parks go into the next lot.
@@ -405,6 +407,7 @@ const TABLE: &[CommandRow] = &[
         When::Always,
         "how the call sounds: loss, delay, MOS, what to do",
     ),
+    plain("ladder", &["l"], Deed::Ladder, When::Always, "the SIP messages of the call in hand, redacted"),
     plain(
         "take-device",
         &["S"],

@@ -124,9 +124,9 @@ fn rows(desk: &Desk, directory: &Directory, history: &History, typed: &str) -> V
     let lower = typed.to_lowercase();
     for person in desk.known_people(desk.line_out()) {
         let known = rows.iter().any(|row| row.number == person.number.as_str());
-        let fits =
-            person.name.as_str().to_lowercase().split_whitespace().any(|word| word.starts_with(&lower))
-                || person.number.as_str().starts_with(typed);
+        let name = person.name.as_str().to_lowercase();
+        let begins = |typed: &str| name.split_whitespace().any(|word| word.starts_with(typed));
+        let fits = lower.split_whitespace().all(begins) || person.number.as_str().starts_with(typed);
         if fits && !known {
             rows.push(Found {
                 name: person.label().to_owned(),

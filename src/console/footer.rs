@@ -102,6 +102,10 @@ fn overlay_hints(hints: &mut Hints<'_>, desk: &Desk, overlay: &Overlay) {
             }
         }
         Overlay::Quality => {}
+        Overlay::Ladder(_) => {
+            hints.key("↑ ↓", "choose");
+            hints.key("enter", "open, or back");
+        }
         Overlay::Quit => {
             hints.deed(Deed::Quit, "leave");
             hints.key("esc", "stay");

@@ -91,6 +91,17 @@ impl JournalWindow {
         self.chosen = same.unwrap_or(self.chosen).min(self.rows.len().saturating_sub(1));
     }
 
+    /// Looks for these words.
+    pub(super) fn search_for(&mut self, history: &History, words: &str) {
+        self.search = Input::new(words.to_owned());
+        self.look(history);
+    }
+
+    /// What was found.
+    pub(super) fn rows(&self) -> &[Arc<CallRecord>] {
+        &self.rows
+    }
+
     pub(super) fn key(&mut self, history: &History, key: KeyEvent) -> Outcome {
         match key.code {
             KeyCode::Enter => return self.call_back(),

@@ -5,6 +5,7 @@ use super::commands::{CommandRow, Deed, command_table};
 use super::finder::Finder;
 use super::journal::JournalWindow;
 use super::keymap::Keymap;
+use super::ladder::LadderWindow;
 use super::settings::SettingsWindow;
 use super::tell::Tell;
 use crate::desk::{Call, CallId, Command, Desk, History, Slot, SlotKey};
@@ -60,6 +61,8 @@ pub(super) enum Overlay {
     Settings(SettingsWindow),
     /// How the call in hand sounds.
     Quality,
+    /// The SIP messages of a call.
+    Ladder(LadderWindow),
     /// "2 calls would be lost".
     Quit,
 }
@@ -331,6 +334,7 @@ impl Overlay {
             }
             // Their keys need more than the desk: see `Console::key`.
             Self::Journal(_) | Self::Settings(_) => Outcome::Stays,
+            Self::Ladder(window) => window.key(key),
             Self::Quality | Self::Quit => Outcome::Closes,
         }
     }
@@ -352,6 +356,7 @@ impl Overlay {
             | Self::Report { .. }
             | Self::Settings(_)
             | Self::Quality
+            | Self::Ladder(_)
             | Self::Quit => {}
         }
     }
@@ -444,6 +449,7 @@ pub(super) fn palette_rows(search: &str) -> Vec<&'static CommandRow> {
 
 /// One line of the help.
 pub(super) struct HelpRow {
+    pub(super) name: &'static str,
     pub(super) keys: String,
     pub(super) about: &'static str,
     pub(super) when: &'static str,
@@ -466,7 +472,7 @@ pub(super) fn help_rows(keymap: &Keymap, search: &str) -> Vec<HelpRow> {
         };
         let all = format!("{} {} {} {}", row.name, keys.to_lowercase(), row.about, row.when.words());
         if search.split_whitespace().all(|word| all.contains(word)) {
-            rows.push(HelpRow { keys, about: row.about, when: row.when.words() });
+            rows.push(HelpRow { name: row.name, keys, about: row.about, when: row.when.words() });
         }
     }
     rows

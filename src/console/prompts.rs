@@ -20,6 +20,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, overlay: &Overlay, area
         | Overlay::Report { .. }
         | Overlay::Settings(_)
         | Overlay::Quality
+        | Overlay::Ladder(_)
         | Overlay::Tell(_) => {}
     }
 }
@@ -28,7 +29,7 @@ fn name(desk: &Desk, call: CallId) -> &str {
     desk.call(call).map_or("a call that has ended", |c| desk.label(&c.party))
 }
 
-fn title(desk: &Desk, prompt: &Prompt) -> String {
+pub(super) fn title(desk: &Desk, prompt: &Prompt) -> String {
     match &prompt.asks {
         Asks::Dial => match desk.line(desk.line_out()).filter(|_| desk.lines.len() > 1) {
             Some(line) => format!("dial by {} · tab: another account", line.account.called()),
@@ -125,7 +126,7 @@ fn slot_advice(desk: &Desk, call: Option<CallId>, prompt: &Prompt) -> String {
 }
 
 /// Which slots could be typed: for a caller those of his own lot.
-fn free_slots(desk: &Desk, prompt: &Prompt) -> String {
+pub(super) fn free_slots(desk: &Desk, prompt: &Prompt) -> String {
     let call = if let Asks::Slot(call) = prompt.asks { call } else { None };
     let line = call.and_then(|call| desk.call(call)).map(|call| call.line);
     let fits = |s: &&Slot| match line {
@@ -179,7 +180,7 @@ fn draw_quit(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect) {
 }
 
 /// `2 calls would be lost, 1 of them rings`.
-fn lost(desk: &Desk) -> String {
+pub(super) fn lost(desk: &Desk) -> String {
     let is_ringing = |c: &&Call| c.phase == Phase::Ringing;
     let ringing = desk.calls.iter().filter(is_ringing).count();
     match (desk.calls.len(), ringing) {

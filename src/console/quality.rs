@@ -30,6 +30,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, area: Rect) {
     }
 }
 
+/// The same for whoever has it read out.
+pub(super) fn read_out(desk: &Desk) -> Vec<String> {
+    told(desk).into_iter().map(|(text, _)| text).collect()
+}
+
 fn told(desk: &Desk) -> Vec<(String, &'static str)> {
     let Some(call) = call(desk) else {
         let mut lines = vec![("no call: nothing to measure".into(), "overlay")];

@@ -4,6 +4,7 @@ use super::commands::{Deed, row_of};
 use super::journal::JournalWindow;
 use super::keymap::Keymap;
 use super::keys::Chord;
+use super::ladder::{LadderMessage, LadderWindow};
 use super::layout::{self, SMALLEST};
 use super::overlay::{Asks, Outcome, Overlay, Prompt};
 use super::settings::{Kept, SettingsWindow};
@@ -11,7 +12,8 @@ use super::tell::Tell;
 use super::theme::THEMES;
 use super::tour::Tour;
 use crate::desk::{
-    CallId, Command, Desk, History, LotKey, Phase, Process, ShiftReport, Slot, SlotKey, SoundWish, StaffLamp,
+    CallId, CallRecord, Command, Desk, History, LotKey, Phase, Process, ShiftReport, Slot, SlotKey,
+    SoundWish, StaffLamp,
 };
 use crate::directory::Directory;
 use crate::parking::{Moment, Text};
@@ -31,6 +33,8 @@ const FLUTTER: Duration = Duration::from_millis(150);
 const FOCUS_LASTS: Duration = Duration::from_secs(15);
 /// How old a number offered from outside may be to be shown.
 const OFFER_LASTS: Duration = Duration::from_secs(60);
+/// Rows of the journal whose people a recording is told of.
+const PEOPLE_SHOWN: usize = 200;
 /// How long a hint of the console's own is shown.
 const HINT_LASTS: Duration = Duration::from_secs(5);
 
@@ -180,6 +184,57 @@ impl Console {
     /// Shows a short line of the console's own for some seconds, for example that something was copied.
     pub fn show_hint(&mut self, now: Moment, hint: &str) {
         self.hint = Some((Text::new(hint).as_str().to_owned(), now));
+    }
+
+    /// Names, numbers and notes that only the open window shows: for a recording that says who is on its screens.
+    pub fn people_shown(&self) -> Vec<String> {
+        let of_record = |call: &Arc<CallRecord>| {
+            let texts = [call.label(), call.party.number.as_str(), call.note.as_str(), call.detail.as_str()];
+            texts.map(str::to_owned)
+        };
+        match &self.overlay {
+            Some(Overlay::Prompt(prompt)) => {
+                let found = prompt.finder.rows.iter();
+                let found = found.flat_map(|row| [row.name.clone(), row.number.clone(), row.about.clone()]);
+                found.chain([prompt.input.value().to_owned()]).collect()
+            }
+            Some(Overlay::Journal(window)) => {
+                let rows = window.rows().iter().take(PEOPLE_SHOWN).flat_map(of_record);
+                rows.chain([window.search.value().to_owned()]).collect()
+            }
+            Some(Overlay::Tell(tell)) => vec![tell.input.value().to_owned()],
+            // Those of its lines that name somebody.
+            Some(Overlay::Ladder(window)) => {
+                let lines = window.messages().iter().flat_map(|message| &message.lines);
+                lines.filter(|line| line.contains("sip:") || line.contains("tel:")).cloned().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whose messages the open ladder shows (`None` inside: everybody's); `None`: none is open.
+    pub fn ladder_wanted(&self) -> Option<Option<CallId>> {
+        match &self.overlay {
+            Some(Overlay::Ladder(window)) => Some(window.call),
+            _ => None,
+        }
+    }
+
+    /// The messages for the open ladder, redacted.
+    pub fn set_ladder(&mut self, messages: Vec<LadderMessage>) {
+        if let Some(Overlay::Ladder(window)) = &mut self.overlay {
+            window.take(messages);
+        }
+    }
+
+    /// The hint that was set last, once: where no hint is drawn it is said.
+    pub(super) fn take_hint(&mut self) -> Option<String> {
+        self.hint.take().map(|(hint, _)| hint)
+    }
+
+    /// The newest calls.
+    pub(super) fn history(&self) -> Arc<History> {
+        Arc::clone(&self.history)
     }
 
     /// Text that the operator wants on the clipboard (OSC 52); each is given once.
@@ -386,6 +441,7 @@ impl Console {
             Deed::Copy => self.copy_slot(desk),
             Deed::Tell => self.open_tell(desk),
             Deed::Quality => self.overlay = Some(Overlay::Quality),
+            Deed::Ladder => self.overlay = Some(Overlay::Ladder(LadderWindow::new(desk))),
             Deed::Accounts => self.overlay = Some(Overlay::Accounts { first: 0 }),
             Deed::Journal => {
                 self.journal_seen_ms = self.wall_ms;

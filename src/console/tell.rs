@@ -134,6 +134,19 @@ impl Tell {
     }
 }
 
+/// The ways in words, in their order.
+pub(super) fn ways_in_words(desk: &Desk, tell: &Tell) -> Vec<String> {
+    tell.ways(desk).into_iter().map(|(_, words)| words).collect()
+}
+
+/// The window for whoever has it read out: the sentence, and the ways with the numbers by which they are chosen.
+pub(super) fn read_out(desk: &Desk, tell: &Tell) -> Vec<String> {
+    let sentence = desk.page_text(&tell.slot);
+    let ways =
+        ways_in_words(desk, tell).into_iter().enumerate().map(|(nth, words)| format!("{}: {words}", nth + 1));
+    sentence.into_iter().chain(ways).collect()
+}
+
 /// Draws it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, tell: &Tell, area: Rect) {
     let who = words::somebody(desk, &tell.seen);

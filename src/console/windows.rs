@@ -38,6 +38,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, desk: &Desk, console: &Console, plac
             let area = place(console, desk, places);
             settings::draw(canvas, desk, window, &console.kept, &console.keymap, area);
         }
+        Some(Overlay::Ladder(window)) => window.draw(canvas, place(console, desk, places)),
         Some(Overlay::Quality) => quality::draw(canvas, desk, place(console, desk, places)),
         Some(Overlay::Tell(window)) => tell::draw(canvas, desk, window, place(console, desk, places)),
         Some(overlay) => prompts::draw(canvas, desk, overlay, place(console, desk, places)),
@@ -57,6 +58,7 @@ pub(super) fn place(console: &Console, desk: &Desk, places: &Places) -> Rect {
         }
         Some(Overlay::Settings(settings)) => window(board, 84, settings.height(desk, &console.kept)),
         Some(Overlay::Quality) => window(board, 78, 13),
+        Some(Overlay::Ladder(_)) => window(board, 140, 60),
         Some(Overlay::Tell(tell)) => window(board, 84, tell.height(desk)),
         // Prompts stand at the foot of the board, so that calls and lamps stay in sight.
         _ => {

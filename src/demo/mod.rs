@@ -25,7 +25,7 @@ mod troupe;
 
 pub use cast::{Cast, Entrance, Patience};
 pub use people::{PEOPLE, Person};
-pub use show::{lot_config, run};
+pub use show::{Wish, lot_config, run};
 pub use stage::{Performance, perform};
 pub use troupe::{Script, Seat, Troupe, Voices};
 

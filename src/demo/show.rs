@@ -43,17 +43,29 @@ pub fn lot_config(listen: SocketAddr, users: &[User]) -> LotConfig {
     }
 }
 
-/// Runs the demo until the operator leaves. Blocks. `seed` decides who calls when; `silent`: no sound device; `socket`:
-/// where other programs reach it; `log`: where stray output goes while the screen is up.
+/// How the demo is wished.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// Decides who calls when; else chance does.
+    pub seed: Option<u64>,
+    /// No sound device.
+    pub silent: bool,
+    /// Line mode instead of the screen.
+    pub line: bool,
+    /// Where the session's screens are recorded.
+    pub record: Option<PathBuf>,
+    /// Where other programs reach it.
+    pub socket: Option<PathBuf>,
+    /// Where stray output goes while the screen is up.
+    pub log: Option<PathBuf>,
+}
+
+/// Runs the demo until the operator leaves. Blocks.
 ///
 /// # Errors
 /// What keeps it from starting, in words.
-pub fn run(
-    seed: Option<u64>,
-    silent: bool,
-    socket: Option<PathBuf>,
-    log: Option<PathBuf>,
-) -> color_eyre::Result<()> {
+pub fn run(wish: Wish) -> color_eyre::Result<()> {
+    let Wish { seed, silent, line, record, socket, log } = wish;
     let seed = seed.unwrap_or_else(|| entropy() % 10_000);
     let users = users(entropy());
     let house = House::open(&users)?;
@@ -71,7 +83,8 @@ pub fn run(
         seed,
     };
     let show: Performance = stage::perform(script).wrap_err("the demo's callers can't start")?;
-    let greeting = format!("callers will ring in a moment (seed {seed}) · enter answers · ? shows every key");
+    let help = if line { "an empty line answers" } else { "enter answers · ? shows every key" };
+    let greeting = format!("callers will ring in a moment (seed {seed}) · {help}");
     let start = console::Start {
         ami_secrets: Vec::new(),
         ldap_password: None,
@@ -86,7 +99,10 @@ pub fn run(
         config_file: None,
         log,
         greeting: Some(greeting),
-        tour: true,
+        // In line mode there is no board to be shown about.
+        tour: !line,
+        record,
+        line,
     };
     let left = console::run(start);
     show.end();

@@ -102,6 +102,12 @@ impl Switchboard {
         }
     }
 
+    /// The Call-ID by which the server knows a call, while there is one.
+    pub fn sip_call_id(&self, call: CallId) -> Option<&str> {
+        let leg = self.phones.iter().find_map(|phone| phone.legs.get(&call))?;
+        self.ua.call_id(leg.key)
+    }
+
     /// Media ports that are bound and free.
     pub fn add_ports(&mut self, ports: &[u16]) {
         self.ports.extend(ports);

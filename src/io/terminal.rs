@@ -236,6 +236,13 @@ fn last_words(info: &PanicHookInfo<'_>) -> String {
     format!("parkdeck: this is a bug: {said}{place}\nThe log has the whole story; please report it.")
 }
 
+/// Has what libraries print to stderr (ALSA does) go to the log, without taking the screen: for line mode, whose output
+/// may be the same terminal.
+pub fn keep_stderr_out(log: Option<&Path>) {
+    give_back_on_panic();
+    redirect_stderr(log);
+}
+
 /// Points fd 2 at the log (or at nothing) and keeps the real one.
 fn redirect_stderr(log: Option<&Path>) {
     let open = |path: &Path| File::options().create(true).append(true).open(path);

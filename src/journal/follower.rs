@@ -2,8 +2,8 @@
 //! afterwards, and compares.
 
 use crate::desk::{
-    Call, CallId, CallRecord, CallWay, Desk, Direction, Effect, Entry, Event, Fate, LineId, Outcome,
-    ParkRecord, ParkedCall, Phase, Quality, RecordId, SlotKey,
+    Call, CallArrival, CallId, CallRecord, CallWay, Desk, Direction, Effect, Entry, Event, Fate, LineId,
+    MAX_CALLS, Outcome, ParkRecord, ParkedCall, Phase, Quality, RecordId, SlotKey,
 };
 use crate::parking::{Lamp, Moment, SlotId, Text};
 use std::collections::{BTreeMap, HashMap};
@@ -51,6 +51,8 @@ pub struct Follower {
     endings: HashMap<CallId, Ending>,
     parks: BTreeMap<SlotKey, ParkRecord>,
     gone: Vec<(SlotKey, Gone)>,
+    /// Who rang since the last look, at most [`MAX_CALLS`]: the desk may have turned them away at once.
+    arrived: Vec<(LineId, CallArrival)>,
     /// What was told of a slot before its lamp went out.
     fates: HashMap<SlotKey, (Fate, Text, Moment)>,
     /// Open stays of the last session, until their lamps are seen.
@@ -69,6 +71,7 @@ impl Follower {
             endings: HashMap::new(),
             parks: BTreeMap::new(),
             gone: Vec::new(),
+            arrived: Vec::new(),
             fates: HashMap::new(),
             inherited,
         }
@@ -78,6 +81,9 @@ impl Follower {
     pub fn hear(&mut self, now: Moment, line: LineId, event: &Event) {
         let key = |id: &SlotId| SlotKey { line, id: id.clone() };
         match event {
+            Event::CallArrived(arrival) if self.arrived.len() < MAX_CALLS => {
+                self.arrived.push((line, arrival.clone()));
+            }
             Event::CallEnded { call, reason, by_them } => {
                 let ending = self.endings.entry(*call).or_default();
                 ending.detail = reason.clone();
@@ -122,6 +128,7 @@ impl Follower {
     /// Looks at the desk; gives what has changed since the last look.
     pub fn follow(&mut self, now: Moment, desk: &Desk) -> Vec<Entry> {
         let mut entries = Vec::new();
+        self.follow_turned_away(now, desk, &mut entries);
         self.follow_calls(now, desk, &mut entries);
         self.follow_slots(now, desk, &mut entries);
         if self.calls.is_empty() {
@@ -155,6 +162,39 @@ impl Follower {
     fn id(&mut self) -> RecordId {
         self.next += 1;
         self.session * RECORDS_PER_SESSION + self.next % RECORDS_PER_SESSION
+    }
+
+    /// Whoever was turned away or sent on before he ever stood on the board: he called all the same.
+    fn follow_turned_away(&mut self, now: Moment, desk: &Desk, entries: &mut Vec<Entry>) {
+        for (line, arrival) in std::mem::take(&mut self.arrived) {
+            let call = arrival.call;
+            if desk.call(call).is_some() || self.calls.contains_key(&call) {
+                continue;
+            }
+            let ending = self.endings.remove(&call).unwrap_or_default();
+            let known = desk.known(&arrival.party).map(|known| known.name.clone()).unwrap_or_default();
+            let back = arrival.comeback.map(|(slot, _)| slot);
+            entries.push(Entry::Call(CallRecord {
+                id: self.id(),
+                account: account(desk, line),
+                way: if back.is_some() { CallWay::CameBack } else { CallWay::In },
+                party: arrival.party,
+                known,
+                called: arrival.called,
+                slot: back.flatten(),
+                note: arrival.note,
+                began_ms: self.wall(now),
+                answered_ms: None,
+                ended_ms: Some(self.wall(now)),
+                held_ms: 0,
+                outcome: match ending.outcome {
+                    Some(outcome @ (Outcome::TurnedAway | Outcome::Redirected)) => outcome,
+                    _ => Outcome::Missed,
+                },
+                detail: ending.detail,
+                quality: None,
+            }));
+        }
     }
 
     fn follow_calls(&mut self, now: Moment, desk: &Desk, entries: &mut Vec<Entry>) {

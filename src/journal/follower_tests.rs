@@ -94,6 +94,20 @@ impl Scene {
 }
 
 #[test]
+fn who_is_turned_away_before_standing_on_the_board_is_written_down_all_the_same() {
+    let mut scene = Scene::new(Vec::new());
+    scene.obey(Command::DoNotDisturb(Some(true)));
+    scene.ring("Jane Doe", "0161");
+    assert!(scene.desk.calls.is_empty());
+    let call = scene.calls.values().next().unwrap();
+    assert_eq!(
+        (call.outcome, call.way, call.party.number.as_str()),
+        (Outcome::TurnedAway, CallWay::In, "0161")
+    );
+    assert_eq!((scene.calls.len(), call.ended_ms), (1, Some(call.began_ms)));
+}
+
+#[test]
 fn a_call_is_kept_from_its_first_ring_with_its_waits_and_its_end() {
     let mut scene = Scene::new(Vec::new());
     let call = scene.talk("Jane Doe", "01614960100");

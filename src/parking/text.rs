@@ -53,6 +53,12 @@ impl Text {
         Self::new(&String::from_utf8_lossy(raw))
     }
 
+    /// A whole line scrubbed in the same way but not cut, and its white space left as wide as it is: for sentences of ours
+    /// that others' text is part of, before they are written where no `Text` is.
+    pub fn visible(line: &str) -> String {
+        line.chars().filter_map(visible).collect()
+    }
+
     /// The scrubbed text.
     pub fn as_str(&self) -> &str {
         &self.0

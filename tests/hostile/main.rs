@@ -7,7 +7,7 @@
 //! | version gap, regression, CSeq jump | `storms::a_jump_of_numbers_…`; `sip::agent::tests::subscriptions` |
 //! | server restart with 500 subscriptions | `storms::a_restarted_server_…` |
 //! | UDP loss, reorder, duplicates | `tests/simulation`; `sip::agent::tests::weather` |
-//! | hostile names | `words::…`; in a terminal: `tests/terminal/hostile` |
+//! | hostile names | `words::…`, `surfaces::…` (renderer, line mode, socket, journal); in a terminal: `tests/terminal/hostile` |
 //! | hostile SDP, 46 kinds | `bodies::no_description_of_a_session_…` (offer, answer, re-offer) |
 //! | XML bombs, DTD, depth, size | `bodies::no_document_…` |
 //! | 200 ringing calls at once | `tests/peers_rude`: `of_two_hundred_callers_…`; `storms::more_callers_…` |
@@ -33,4 +33,5 @@ mod mutations;
 mod names;
 mod rig;
 mod storms;
+mod surfaces;
 mod words;

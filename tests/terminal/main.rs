@@ -9,6 +9,9 @@
 //! | `files` | configuration, passwords, the plain commands |
 //! | `server` | servers that are away, unknown, or refuse us |
 //! | `hostile` | garbage, names with teeth, a terminal that no longer reads |
+//! | `line` | line mode through a pipe |
+//! | `replay` | the ladder, and recorded sessions |
+//! | `setup` | the wizard, with right answers and with each wrong one |
 //! | `looks` | sizes, themes, NO_COLOR |
 //! | `settings` | what is changed while the console runs; the wallboard |
 //! | `show` | the demo, played by keys |
@@ -22,10 +25,13 @@ mod peers;
 
 mod files;
 mod hostile;
+mod line;
 mod looks;
+mod replay;
 mod restore;
 mod rig;
 mod server;
 mod settings;
+mod setup;
 mod show;
 mod speaker;

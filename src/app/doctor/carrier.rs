@@ -13,6 +13,7 @@ use crate::dialect::Dialect;
 use crate::io::clock::{Clock, key_entropy};
 use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
+use crate::parking::SlotId;
 use crate::sip::{Peer, Secured, Transport};
 use color_eyre::eyre::eyre;
 use secrecy::SecretString;
@@ -62,7 +63,7 @@ pub fn run(start: Start) -> color_eyre::Result<bool> {
         let nth_of_several = several.then_some(nth);
         let dialects = [dialect];
         let examined = examine(&alone, &dialects, secrets, (&wish, nth_of_several), &mut printer);
-        let (found, goes_on) = runtime.block_on(examined)?;
+        let Examined { changes: found, goes_on, .. } = runtime.block_on(examined)?;
         let news = |change: &Change| !change.is_of_server() || changes.iter().all(|c| c.key != change.key);
         let found: Vec<Change> = found.into_iter().filter(news).collect();
         changes.extend(found.into_iter().map(|change| Change { lot: nth, ..change }));
@@ -87,6 +88,50 @@ fn with_lot_alone(account: &config::Account, dialect: &Dialect, nth: usize) -> (
         config::Ami { lots: name.into_iter().collect(), ..ami }
     });
     (config::Account { lots, ami, ..account.clone() }, Dialect { lots: numbers, ..dialect.clone() })
+}
+
+/// What an examination came to, for whoever tells it in words of his own.
+#[derive(Clone, Debug, Default)]
+pub(in crate::app) struct Examined {
+    /// The findings, in their order; none where they were printed.
+    pub findings: Vec<Finding>,
+    /// What the configuration should say instead.
+    pub changes: Vec<Change>,
+    /// What the server calls itself.
+    pub product: Option<String>,
+    /// The account was let in.
+    pub registered: bool,
+    /// The server's answer to REGISTER, if it gave one.
+    pub status: Option<u16>,
+    /// Slots whose lamp the server tells: of the configured ones, else of those behind the park extension.
+    pub slots: Vec<SlotId>,
+    /// Whether the park extension can be dialled, where the server says so.
+    pub parks: Option<bool>,
+    /// Something failed.
+    pub failed: bool,
+    /// Another lot can be examined.
+    pub goes_on: bool,
+}
+
+/// Examines the only account of this configuration; `print`: and tells what is found as it is found. Blocks.
+///
+/// # Errors
+/// What keeps the examination from beginning.
+pub(in crate::app) fn examine_account(
+    config: &Config,
+    dialects: &[Dialect],
+    password: SecretString,
+    wish: &Wish,
+    print: bool,
+) -> color_eyre::Result<Examined> {
+    let mut printer = Printer::new(!print);
+    let mut config = config.clone();
+    config.sound.enabled = false;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let examined =
+        runtime.block_on(examine(&config, dialects, (password, None), (wish, None), &mut printer))?;
+    runtime.shutdown_background();
+    Ok(Examined { findings: printer.kept, failed: printer.failed, ..examined })
 }
 
 /// Which account: the one that was named, or the only one.
@@ -212,8 +257,8 @@ async fn examine(
     (password, ami_secret): (SecretString, Option<SecretString>),
     (wish, nth): (&Wish, Option<usize>),
     printer: &mut Printer,
-) -> color_eyre::Result<(Vec<Change>, bool)> {
-    let mut signals = Signals::listen()?;
+) -> color_eyre::Result<Examined> {
+    let mut signals = Signals::listen(true)?;
     let account = config.accounts.first().ok_or_else(|| eyre!("the configuration has no account"))?;
     if let (Some(_), Some(lot)) = (nth, account.lots.first()) {
         printer.turn_to(lot.name.as_str())?;
@@ -226,7 +271,7 @@ async fn examine(
         Ok(servers) => servers,
         Err(reason) => {
             printer.print(Finding::new("server", Verdict::Bad, reason))?;
-            return Ok((Vec::new(), false));
+            return Ok(Examined::default());
         }
     };
     printer.print(Finding::new("server", Verdict::Good, places(account, &servers)))?;
@@ -248,9 +293,18 @@ async fn examine(
         examiner.add_address(other);
     }
     let manager = Interfaces::new(config, vec![ami_secret]);
-    let mut carrier = Carrier { examiner, net, manager, local, media, clock: Clock::start(), yes: wish.yes };
+    let mut carrier = Carrier {
+        examiner,
+        net,
+        manager,
+        local,
+        media,
+        clock: Clock::start(),
+        yes: wish.yes || wish.consented,
+        consented: wish.consented,
+    };
     carrier.run(signals, heard, config, printer).await?;
-    Ok((carrier.examiner.changes(), carrier.examiner.may_go_on()))
+    Ok(carrier.examiner.examined())
 }
 
 /// Where the server is, for people.
@@ -269,6 +323,8 @@ struct Carrier {
     media: MediaHandle,
     clock: Clock,
     yes: bool,
+    /// The question was put already, in other words.
+    consented: bool,
 }
 
 impl Carrier {
@@ -382,7 +438,9 @@ impl Carrier {
     /// Puts a question, on a thread that may wait for a person; the examination goes on hearing the server meanwhile.
     fn put(&mut self, question: String, answers: &mpsc::Sender<bool>) {
         if self.yes {
-            let _ = writeln!(std::io::stderr(), "{question} (--yes)");
+            if !self.consented {
+                let _ = writeln!(std::io::stderr(), "{question} (--yes)");
+            }
             let _ = answers.try_send(true);
             return;
         }

@@ -1,5 +1,6 @@
 //! The lamps, each slot's, and what can be dialled: what is wrong with a lamp is seen from both together.
 
+use super::carrier::Examined;
 use super::enquiry::Hint;
 use super::examiner::{Examiner, Stage};
 use super::finding::{Finding, Verdict};
@@ -128,6 +129,27 @@ impl Examiner {
     fn written_otherwise(&self, slot: &SlotId) -> Option<SlotId> {
         let exists = |other: &String| self.enquirer.lamps.get(other) == Some(&Hint::Told);
         other_cases(slot).into_iter().find(exists).and_then(|other| SlotId::new(&other))
+    }
+
+    /// Slots whose lamp is told: of the configured ones, else of those behind the park extension.
+    fn told_slots(&self) -> Vec<SlotId> {
+        let works = |slot: &&SlotId| matches!(self.heard(slot), Heard::Works(_));
+        let told: Vec<SlotId> = self.plan.slots.iter().filter(works).cloned().collect();
+        if told.is_empty() { self.evident_slots() } else { told }
+    }
+
+    /// Everything that is known when the examination is over, but the findings.
+    pub(super) fn examined(&self) -> Examined {
+        Examined {
+            changes: self.changes(),
+            product: self.witness.server().map(str::to_owned),
+            registered: self.facts.registered,
+            status: self.witness.registration().status,
+            slots: self.told_slots(),
+            goes_on: self.may_go_on(),
+            parks: self.plan.park_extension.as_ref().and_then(|park| self.dialled(park.as_str())),
+            ..Examined::default()
+        }
     }
 
     /// The package by which the lamps work, when it is not the first that was asked with.

@@ -40,5 +40,9 @@ mod plan;
 mod witness;
 mod write;
 
+pub(super) use carrier::{Examined, examine_account};
 pub use carrier::{Start, run};
+pub(super) use finding::{Finding, Verdict};
 pub use plan::Wish;
+pub(super) use plan::in_short;
+pub(super) use write::backup_of;

@@ -26,6 +26,8 @@ pub struct Wish {
     pub quick: bool,
     /// Ask nothing.
     pub yes: bool,
+    /// Ask nothing, for somebody has been asked already: `setup` does so in words of its own.
+    pub consented: bool,
     /// Wait for a parked call to come back.
     pub comeback: bool,
     /// Put what was found into the configuration.
@@ -179,7 +181,7 @@ impl Plan {
 }
 
 /// Slots as people write them: `701–709, 711`.
-pub(super) fn in_short(slots: &[SlotId]) -> String {
+pub(in crate::app) fn in_short(slots: &[SlotId]) -> String {
     let mut parts: Vec<(String, String)> = Vec::new();
     for slot in slots {
         match parts.last_mut() {

@@ -110,7 +110,7 @@ pub fn write(file: &Path, index: usize, several: bool, changes: &[Change]) -> co
 }
 
 /// `config.toml.bak`, or with a number where that exists.
-fn backup_of(file: &Path) -> PathBuf {
+pub(in crate::app) fn backup_of(file: &Path) -> PathBuf {
     let named = |suffix: String| {
         let mut name = file.as_os_str().to_owned();
         name.push(suffix);

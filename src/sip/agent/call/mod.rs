@@ -178,6 +178,11 @@ impl Call {
 }
 
 impl UserAgent {
+    /// The Call-ID of a call, while it is kept.
+    pub fn call_id(&self, call: CallKey) -> Option<&str> {
+        self.calls.get(&call).map(|call| call.dialog.call_id.as_str())
+    }
+
     /// A call's dialog, bound to its peer where the owner wants that.
     fn bind(&self, dialog: Dialog) -> Dialog {
         if self.config.bound_to_peer { dialog.bound_to_peer() } else { dialog }
