@@ -98,7 +98,7 @@ fn what_is_no_telephone_and_what_needs_another_server_is_not_followed() {
 }
 
 #[test]
-fn a_server_sends_nobody_on_and_a_declined_call_is_not_tried_elsewhere() {
+fn a_server_sends_nobody_on_by_itself_and_a_declined_call_is_not_tried_elsewhere() {
     let mut world = World::new(1, Weather::default());
     let server = world.add_server(6001);
     world.with(server, |ua, now| ua.invite(now, invite(7000)));
@@ -106,7 +106,11 @@ fn a_server_sends_nobody_on_and_a_declined_call_is_not_tried_elsewhere() {
     let (_, _, asked) = world.mail.remove(0);
     world.inject(at(7000), server, reply_to(&asked, 302, &[("Contact", "<sip:premium@x>")]));
     world.run(ms(10));
-    assert_eq!(world.names(server), ["CallEnded Remote 302"]);
+    assert_eq!(
+        world.names(server),
+        ["CallMoved", "CallEnded Remote 302"],
+        "its owner is told where to, and calls there or not"
+    );
     let (mut world, alice, _, asked) = calling(&[]);
     let redirect = redirect_to(&asked, 300, "<sip:a@x>, <sip:b@x>");
     world.inject(at(7000), alice, redirect);
