@@ -256,7 +256,7 @@ impl Lot {
             Some(Place::Dialled(attempt)) => {
                 self.branch_failed(now, attempt, call, cause.status.unwrap_or(408));
             }
-            Some(Place::With(peer)) => self.peer_lost(now, call, leg, peer, cause.by),
+            Some(Place::With(peer)) => self.peer_lost(now, call, leg, peer, cause),
             Some(Place::Parked(ticket)) => {
                 self.remember_gone(leg.dialog, &ticket);
                 self.caller_gave_up(now, &ticket);
@@ -268,7 +268,7 @@ impl Lot {
     }
 
     /// One of two who talked has gone: what becomes of the other.
-    fn peer_lost(&mut self, now: Moment, gone: CallKey, leg: Leg, peer: CallKey, by: EndedBy) {
+    fn peer_lost(&mut self, now: Moment, gone: CallKey, leg: Leg, peer: CallKey, cause: &EndCause) {
         let taken = leg.takes.as_ref().filter(|_| !leg.confirmed || now < leg.confirmed_at + SECOND_THOUGHTS);
         if let Some(taken) = taken.cloned() {
             // The retriever never got as far as ACK, or didn't want him after all.
@@ -289,10 +289,13 @@ impl Lot {
         self.transferee_left(now, gone);
         let outside = self.legs.get(&peer).is_some_and(|leg| self.is_outside(leg));
         let early = leg.refused_at.is_some_and(|at| now < at + EARLY_BYE);
+        // Nobody has hung up: the phone doesn't answer, or was cut off and ends the call because we didn't answer it (RFC
+        // 3261 12.2.1.2, RFC 4028 10); then its BYE says 408.
+        let by_accident = cause.by == EndedBy::Timeout || cause.status == Some(408);
         match &leg.user {
-            Some(user) if early && by == EndedBy::Remote => self.strand(now, peer, user),
+            Some(user) if early && cause.by == EndedBy::Remote => self.strand(now, peer, user),
             // The phone of one of ours died: his caller isn't dropped for that, but comes back to him.
-            Some(user) if by == EndedBy::Timeout && outside && !self.is_outside(&leg) => {
+            Some(user) if by_accident && outside && !self.is_outside(&leg) => {
                 self.strand(now, peer, user);
             }
             _ => self.hang_up(now, peer),

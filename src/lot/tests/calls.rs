@@ -421,3 +421,22 @@ fn a_phone_that_takes_its_call_to_another_address_keeps_it_once_it_has_registere
     assert!(world.phones[ANN].events.iter().any(ended));
     assert_ne!(old, new);
 }
+
+#[test]
+fn a_phone_that_was_cut_off_and_ends_the_call_for_that_has_not_hung_up_on_the_caller() {
+    let mut world = office();
+    let (jane, ann) = jane_talks_with_ann(&mut world);
+    world.phones[ANN].dead = true;
+    // Nobody hears her phone ask for anything, so for all it knows the call is gone (RFC 3261 12.2.1.2).
+    world.refer(ANN, ann, "700", &[]);
+    world.run_s(33);
+    assert!(world.is_over(ANN, ann) && !world.is_over(JANE, jane));
+    world.phones[ANN].dead = false;
+    world.run_s(5);
+    assert!(world.traffic.iter().any(|text| text.starts_with("BYE") && text.contains("cause=408")));
+    assert!(!world.is_over(JANE, jane), "{:?}", world.notices);
+    let back = world.ringing(ANN);
+    world.answer(ANN, back);
+    world.run_ms(100);
+    assert!(world.talk(JANE, ANN), "Jane comes back to her");
+}
