@@ -222,6 +222,8 @@ impl Lot {
                 waking.due = None;
                 waking.tries += 1;
             }
+            // Whoever hasn't heard yet that his call was answered takes no re-INVITE.
+            self.agent.repeat_answer(*call);
             self.agent.reoffer(now, *call, offer);
             self.resound(*call);
         }

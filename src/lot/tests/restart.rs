@@ -345,3 +345,28 @@ fn a_caller_without_a_place_takes_nobodys_slot_when_the_lot_starts_again() {
     assert_eq!(who("701").as_deref(), Some("Jane Doe"), "she is where she was");
     assert_eq!(who("702").as_deref(), Some("Kurt Weill"));
 }
+
+#[test]
+fn a_caller_who_has_not_heard_the_answer_when_the_lot_is_killed_hears_it_from_the_next() {
+    let mut world = kept_office();
+    let jane = world.dial(JANE, "100");
+    world.run_ms(50);
+    let at_ann = world.ringing(ANN);
+    // The network is away for just as long as the answer takes.
+    world.phones[JANE].dead = true;
+    world.answer(ANN, at_ann);
+    world.run_ms(50);
+    world.phones[JANE].dead = false;
+    assert!(!world.is_answered(JANE, jane));
+    world.crash(config(), AWAY);
+    world.run_s(1);
+    // Until her phone has heard it, it takes no re-INVITE.
+    assert!(world.is_answered(JANE, jane), "{:?}", world.notices);
+    world.run_s(5);
+    assert!(world.talk(JANE, ANN), "{:?}", world.notices);
+    let journal = serde_json::to_string(&world.past.as_ref().unwrap().legs).unwrap();
+    assert!(!journal.contains("unacknowledged"), "what was acknowledged is said no more: {journal}");
+    world.hang_up(JANE, jane);
+    world.run_s(40);
+    assert_eq!(world.lot.census().legs, 0);
+}

@@ -27,6 +27,10 @@ pub struct SavedCall {
     origin: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     allows: Option<Vec<String>>,
+    /// Our 2xx, if no ACK had come for it: the far end may not have heard it, and until it has, it takes no INVITE of
+    /// ours (RFC 3261 14.2), so it is to be repeated first. None where it had keys, or went over a connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unacknowledged: Option<String>,
 }
 
 impl SavedCall {
@@ -64,6 +68,7 @@ impl SavedWatcher {
 impl UserAgent {
     /// A call to be written down; `None` unless both sides have agreed on it and it still goes on.
     pub fn save_call(&self, call: CallKey) -> Option<SavedCall> {
+        let unacknowledged = self.unacknowledged(call);
         let call = self.calls.get(&call)?;
         if call.ended || !matches!(call.phase, Phase::Accepted | Phase::Confirmed) {
             return None;
@@ -76,7 +81,23 @@ impl UserAgent {
             contact_user: call.contact_user.clone(),
             origin: String::from_utf8_lossy(origin.trim_ascii_end()).into_owned(),
             allows: call.peer_allows.clone(),
+            unacknowledged,
         })
+    }
+
+    /// The 2xx to the INVITE of a call, as long as its ACK has not come.
+    fn unacknowledged(&self, call: CallKey) -> Option<String> {
+        let call = self.calls.get(&call)?;
+        if call.inherited_answer.is_some() {
+            return call.inherited_answer.clone();
+        }
+        if call.phase != Phase::Accepted || call.dialog.peer.transport.is_reliable() {
+            return None;
+        }
+        let server = call.inbound.as_ref()?.server;
+        let answer = String::from_utf8(self.transactions.last_response(server)?.to_vec()).ok()?;
+        let has_keys = answer.contains("a=crypto") || answer.contains("a=key-mgmt");
+        (answer.starts_with("SIP/2.0 2") && !has_keys).then_some(answer)
     }
 
     /// Goes on with a call that was written down, as a confirmed one. Nothing is sent: whether the far end is still
@@ -96,6 +117,7 @@ impl UserAgent {
             call.sent_sdp = format!("{}\r\n", saved.origin).into_bytes();
         }
         call.inherited_cseq = call.dialog.local_cseq;
+        call.inherited_answer.clone_from(&saved.unacknowledged);
         self.dialogs.insert(words, Usage::Call(key));
         self.calls.insert(key, call);
         Some(key)
@@ -119,6 +141,14 @@ impl UserAgent {
         let held = self.calls.get(&call).filter(|call| matches!(call.phase, Phase::Calling { .. }))?;
         let (invite, to) = self.transactions.request_of(held.invite?)?;
         Some((to, cancel_of(invite).to_bytes()))
+    }
+
+    /// Repeats the answer of the process before us, unless the far end has shown that it heard it.
+    pub fn repeat_answer(&mut self, call: CallKey) {
+        let Some(call) = self.calls.get(&call).filter(|call| !call.ended) else { return };
+        if let Some(answer) = &call.inherited_answer {
+            self.transactions.transmit(call.dialog.peer, answer.clone().into_bytes());
+        }
     }
 
     /// Sends a message that another process has written, once and as it is.

@@ -157,6 +157,11 @@ impl Transactions {
         }
     }
 
+    /// The last response, as it was sent.
+    pub(crate) fn last_response(&self, id: ServerId) -> Option<&[u8]> {
+        self.servers.get(&id).map(|server| &server.last[..]).filter(|last| !last.is_empty())
+    }
+
     fn receive_repetition(&mut self, id: ServerId) {
         let answerable = |server: &Server| matches!(server.state, State::Proceeding | State::Completed);
         if self.servers.get(&id).is_some_and(answerable) {

@@ -126,6 +126,8 @@ pub(super) struct Call {
     pub(super) refers_received: u32,
     /// Numbers up to this one are those of a process before us; 0: there was none.
     pub(super) inherited_cseq: u32,
+    /// A 2xx of the process before us that may not have been heard.
+    pub(super) inherited_answer: Option<String>,
 }
 
 impl Call {
@@ -161,6 +163,7 @@ impl Call {
             refers: Vec::new(),
             refers_received: 0,
             inherited_cseq: 0,
+            inherited_answer: None,
         }
     }
 

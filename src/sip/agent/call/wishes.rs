@@ -208,6 +208,7 @@ impl UserAgent {
         let Some(call) = self.calls.get_mut(&key) else { return };
         call.invite = None;
         call.glares = 0;
+        call.inherited_answer = None;
         call.learn_abilities(&response.headers);
         let offered = call.sent_sdp.clone();
         let wish = call.in_hand.take();
