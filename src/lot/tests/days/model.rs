@@ -89,13 +89,14 @@ impl Book {
     }
 
     /// After a restart: everybody is where he was. Whoever had just been taken out, by somebody whose phone had not said
-    /// ACK yet, may be there again.
+    /// ACK yet, may be there again. The first `said` notices are of before that.
     ///
     /// # Errors
     /// Who is missing.
     pub fn restarted<'a>(
         &mut self,
         other: impl Iterator<Item = (&'a SlotId, &'a Identity)>,
+        said: usize,
     ) -> Result<(), String> {
         let other: BTreeMap<SlotId, Identity> =
             other.map(|(slot, who)| (slot.clone(), who.clone())).collect();
@@ -105,6 +106,7 @@ impl Book {
             }
         }
         self.slots = other;
+        self.read = said;
         Ok(())
     }
 }

@@ -132,6 +132,8 @@ impl World {
         self.lot = Lot::new(config, 2 + self.lines as u64);
         self.lot.set_music(None, crate::media::Music::new(&[0; 960], 48_000));
         self.engine.open.clear();
+        self.engine.prompts.clear();
+        self.engine.recorded.clear();
         // Nobody is there meanwhile: what is sent to the lot is lost.
         let back = self.now + away;
         while self
@@ -166,6 +168,7 @@ impl World {
         let snapshot = self.lot.snapshot();
         self.write(snapshot);
         self.bind_ports(16);
+        self.collect();
     }
 
     pub fn lot_address(&self) -> Peer {
