@@ -165,6 +165,8 @@ fn a_caller_is_answered_parked_retrieved_exactly_and_parked_again_for_a_phone_th
     assert!(bob.hears(ALICE_HZ, SOON) && alice.hears(BOB_HZ, SOON), "Bob and Alice talk");
     console.wait_slot(703, &["□ free"], SOON);
     assert!(console.calls().is_empty());
+    // Had he gone within a second, she would be put back: that might be a CANCEL that came too late.
+    std::thread::sleep(Duration::from_secs(1));
     bob.hang_up();
     alice.wait_closed(SOON);
     console.leave();

@@ -54,7 +54,9 @@ impl Encoder {
         }
         (self.loss, self.repeats) = (loss, repeats);
         let terms = self.terms;
-        let deep = terms.deep && loss > 0;
+        // Deep redundancy reaches farther back than copies do, but what it brings is a likeness of the voice: alone it
+        // sounds worse than forward error correction, which can't be had beside it.
+        let deep = terms.deep && loss > 0 && (repeats || !terms.fec);
         let fec = terms.fec && !repeats && !deep;
         let more = match (deep, fec) {
             (true, _) => DEEP_BITRATE,
