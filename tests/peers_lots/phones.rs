@@ -11,8 +11,10 @@ const TALKS: &str = "Media streams established";
 
 #[test]
 fn linphone_parks_by_transfer_and_by_keys_sees_the_lamp_and_retrieves() {
+    // A second between two keys is little for a phone that is steered by words, on a busy machine.
     let tables = format!(
-        "{}{}[[lots]]\nname = \"front\"\nparkext = \"700\"\nparkpos = \"701-703\"\nparkingtime = 60\n",
+        "[features]\nfeaturedigittimeout = 4000\n{}{}[[lots]]\nname = \"front\"\nparkext = \"700\"\n\
+         parkpos = \"701-703\"\nparkingtime = 60\n",
         lot::user("alice", "101", "Alice"),
         lot::user("bob", "102", "Bob"),
     );
