@@ -86,7 +86,7 @@ fn the_demo_is_played_through_a_pipe() {
     lines.type_line("transfer");
     lines.wait("Transfer Jane Doe: to whom?");
     lines.type_line("sam");
-    lines.wait("To Sam, ext 101.");
+    lines.wait("To Sam, ext 101, free.");
     lines.wait("Jane Doe was handed to 101.");
     lines.type_line("journal jane");
     lines.wait("Jane Doe, 01614960100, ");
