@@ -236,6 +236,7 @@ impl Lot {
             self.trunks.next_due(),
             self.next_page_end(),
             self.next_waking(),
+            self.next_seat(),
         ];
         let listeners = self.listeners.values().copied().min();
         [self.agent.next_wake(), attempts, lots, listeners].into_iter().chain(others).flatten().min()

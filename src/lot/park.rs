@@ -204,13 +204,19 @@ impl Lot {
             let arrival =
                 Arrival { occupant: call, parkee: leg.identity.clone(), parker, note: Default::default() };
             let parked = self.lots.iter_mut().find_map(|lot| {
-                let parked = lot.park(now, None, arrival.clone()).ok()?.clone();
+                let parked = lot.seat(now, arrival.clone())?.clone();
                 lot.hurry(now, &parked.ticket);
                 Some(parked)
             });
             let Some(parked) = parked else { return };
             self.seat(call, &parked);
         }
+    }
+
+    /// When there is a place again for those who wait for one, if that is known.
+    pub(super) fn next_seat(&self) -> Option<Moment> {
+        self.legs.values().find(|leg| leg.place == Place::Stranded)?;
+        self.lots.iter().filter_map(super::slots::ParkingLot::next_seat).min()
     }
 }
 

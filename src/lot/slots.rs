@@ -20,6 +20,8 @@ use std::time::Duration;
 pub const MAX_DEPARTURES: usize = 256;
 /// For how long a departure answers for a slot that was dialled by number.
 pub const RECENT: Duration = Duration::from_secs(30);
+/// For how long a slot that somebody has left is given to nobody whom the lot seats by itself.
+const REST: Duration = Duration::from_secs(2);
 
 /// Names one parking of one call: 128 bits of chance in hexadecimal. Whoever can show it may retrieve that call.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -255,7 +257,7 @@ impl<K: Copy + Eq> ParkingLot<K> {
             Some(slot) if !self.order.contains(slot) => return Err(ParkRefusal::NoSuchSlot),
             Some(slot) if !self.is_free(slot) => return Err(ParkRefusal::Occupied(slot.clone())),
             Some(slot) => slot.clone(),
-            None => self.find_slot().ok_or(ParkRefusal::Full)?,
+            None => self.find_slot(None).ok_or(ParkRefusal::Full)?,
         };
         let ticket = self.new_ticket();
         let call = ParkedCall {
@@ -273,12 +275,25 @@ impl<K: Copy + Eq> ParkingLot<K> {
         Ok(self.enter(call))
     }
 
+    /// Puts a call into a slot that nobody has just left, by nobody's choice: whoever dials the slot of a call that he
+    /// saw, and comes too late for it, must not get this one. `None` when there is none.
+    pub fn seat(&mut self, now: Moment, arrival: Arrival<K>) -> Option<&ParkedCall<K>> {
+        let slot = self.find_slot(Some(now))?;
+        self.park(now, Some(&slot), arrival).ok()
+    }
+
+    /// When [`ParkingLot::seat`] finds a slot that it doesn't find yet, as far as is known.
+    pub fn next_seat(&self) -> Option<Moment> {
+        let free = self.order.iter().filter(|slot| self.is_free(slot));
+        free.filter_map(|slot| self.rests_until(slot)).min()
+    }
+
     /// Puts a call back that had left, with its ticket, note and wait: into its slot, else into any other.
     /// `None` when every slot is taken.
     pub fn put_back(&mut self, now: Moment, mut call: ParkedCall<K>) -> Option<&ParkedCall<K>> {
         let kept = self.reserved.get(&call.slot) == Some(&call.ticket);
         let free = self.order.contains(&call.slot) && self.is_free(&call.slot);
-        let slot = if kept || free { call.slot.clone() } else { self.find_slot()? };
+        let slot = if kept || free { call.slot.clone() } else { self.find_slot(None)? };
         self.release(&call.ticket);
         self.departed.retain(|d| d.ticket != call.ticket);
         call.slot = slot;
@@ -470,13 +485,21 @@ impl<K: Copy + Eq> ParkingLot<K> {
         !self.parked.contains_key(slot) && !self.reserved.contains_key(slot)
     }
 
+    /// When somebody's having left `slot` is long enough ago.
+    fn rests_until(&self, slot: &SlotId) -> Option<Moment> {
+        Some(self.departed.iter().rev().find(|d| d.slot == *slot)?.at + REST)
+    }
+
     fn deadline(&self, now: Moment) -> Option<Moment> {
         let time_s = self.config.parkingtime;
         (time_s > 0).then(|| now + Duration::from_secs(time_s.into()))
     }
 
-    fn find_slot(&mut self) -> Option<SlotId> {
-        let free: Vec<&SlotId> = self.order.iter().filter(|slot| self.is_free(slot)).collect();
+    /// With a moment: only one that nobody has left just before it.
+    fn find_slot(&mut self, rested_at: Option<Moment>) -> Option<SlotId> {
+        let rested = |slot: &SlotId, now| self.rests_until(slot).is_none_or(|until| until <= now);
+        let is_free = |slot: &&SlotId| self.is_free(slot) && rested_at.is_none_or(|now| rested(slot, now));
+        let free: Vec<&SlotId> = self.order.iter().filter(is_free).collect();
         let chosen = match self.config.findslot {
             FindSlot::First => free.first(),
             FindSlot::Random if free.is_empty() => None,
@@ -484,8 +507,7 @@ impl<K: Copy + Eq> ParkingLot<K> {
             FindSlot::Next => {
                 let taken =
                     self.last_taken.as_ref().and_then(|last| self.order.iter().position(|s| s == last));
-                let later =
-                    taken.and_then(|at| self.order.iter().skip(at + 1).find(|slot| self.is_free(slot)));
+                let later = taken.and_then(|at| self.order.iter().skip(at + 1).find(is_free));
                 return later.or_else(|| free.first().copied()).cloned();
             }
         };

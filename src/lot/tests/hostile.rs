@@ -226,7 +226,7 @@ fn a_full_lot_and_a_phone_that_hangs_up_at_once_lose_none_of_fourteen_callers() 
     assert_eq!(world.lot.census().parked, 3);
     // Those who had no room come back to Ann, one after another, as slots become free.
     world.dial(BOB, "701");
-    world.run_s(2);
+    world.run_s(4);
     assert!(world.try_ringing(ANN).is_some(), "{:?}", world.notices.last());
     assert!(!world.hears_anything_of(JANE, KURT) && !world.hears_anything_of(KURT, JANE));
 }

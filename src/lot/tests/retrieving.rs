@@ -272,3 +272,28 @@ fn who_was_parked_and_who_took_him_is_not_told_to_those_who_may_not_retrieve() {
         assert_eq!(names, who == ANN, "{}", world.last_refusal());
     }
 }
+
+#[test]
+fn who_comes_too_late_for_a_call_does_not_get_the_one_that_waited_for_its_slot() {
+    let mut world = office_with("parkpos = '701'");
+    let (_, slot) = ann_parks_jane(&mut world);
+    // Kurt waits for a place, with music: Bob sent him to somebody who says no, and is gone.
+    let (kurt, at_bob) = talk(&mut world, KURT, BOB, "101");
+    world.refer(BOB, at_bob, "102", &[]);
+    world.run_ms(50);
+    world.hang_up(BOB, at_bob);
+    world.run_ms(50);
+    let at_shop = world.ringing(SHOP);
+    world.reject(SHOP, at_shop, 486);
+    world.run_ms(50);
+    // Two want Jane.
+    let ann = world.dial(ANN, &slot);
+    world.run_ms(20);
+    let late = world.dial(BOB, &slot);
+    world.run_ms(100);
+    assert!(world.is_answered(ANN, ann) && world.talk(ANN, JANE));
+    assert!(!world.is_answered(BOB, late) && world.is_over(BOB, late), "{:?}", world.notices);
+    world.run_s(3);
+    assert!(world.hears_music(KURT) && !world.is_over(KURT, kurt));
+    assert_eq!(world.lot.lots[0].in_slot(&slot).unwrap().parkee.label(), "Kurt Weill");
+}
