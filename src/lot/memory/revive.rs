@@ -22,6 +22,9 @@ const RECONNECTING: Duration = Duration::from_secs(60);
 /// How often, and after what pause, somebody is asked who refuses what he is offered.
 const TRIES: u32 = 6;
 const ANOTHER_TRY: Duration = Duration::from_secs(5);
+/// For how long a phone may think about new sound once it has said 100: one that lost power then never answers, and
+/// nothing ends a re-INVITE that has had a provisional response (RFC 3261 17.1.1.2).
+const ANSWER_TIME: Duration = Duration::from_secs(120);
 /// By how much the versions of a watcher's documents leap over those that may have been sent since he was written down.
 const VERSION_LEAP: u32 = 10_000;
 /// How many messages wait for somebody's phone; beyond it the oldest is dropped (it is in the log as well).
@@ -33,7 +36,16 @@ pub(in crate::lot) struct Waking {
     session_id: Option<u64>,
     /// When it is asked; `None`: it has been.
     due: Option<Moment>,
+    /// When it was asked last.
+    asked_at: Moment,
     tries: u32,
+}
+
+impl Waking {
+    /// When something is to be done about it.
+    fn next(&self) -> Moment {
+        self.due.unwrap_or(self.asked_at + ANSWER_TIME)
+    }
 }
 
 impl Lot {
@@ -150,7 +162,8 @@ impl Lot {
         self.legs.insert(call, leg);
         let reconnects = source.transport.is_reliable() && !saved.call.dialog.is_routed();
         let due = Some(if reconnects || waits_for_trunk { now + RECONNECTING } else { now });
-        self.memory.waking.insert(call, Waking { session_id: saved.call.session_id(), due, tries: 0 });
+        let session_id = saved.call.session_id();
+        self.memory.waking.insert(call, Waking { session_id, due, asked_at: now, tries: 0 });
         Some(call)
     }
 
@@ -199,7 +212,7 @@ impl Lot {
 
     /// When the next of them is to be asked.
     pub(in crate::lot) fn next_waking(&self) -> Option<Moment> {
-        let due = self.memory.waking.values().filter_map(|waking| waking.due).min()?;
+        let due = self.memory.waking.values().map(Waking::next).min()?;
         // Without a port there is nothing to offer; the engine says when there is one.
         self.sound.has_port().then(|| due.max(self.memory.next_waking))
     }
@@ -209,6 +222,7 @@ impl Lot {
         if now < self.memory.next_waking {
             return;
         }
+        self.let_go_of_silent(now);
         let is_due = |waking: &Waking| waking.due.is_some_and(|due| due <= now);
         let due = self.memory.waking.iter().filter(|(_, waking)| is_due(waking)).map(|(call, _)| *call);
         let due: Vec<CallKey> = due.take(AT_ONCE).collect();
@@ -220,6 +234,7 @@ impl Lot {
             let offer = self.sound.offer(sound, super::super::sound::CODECS.to_vec());
             if let Some(waking) = self.memory.waking.get_mut(call) {
                 waking.due = None;
+                waking.asked_at = now;
                 waking.tries += 1;
             }
             // Whoever hasn't heard yet that his call was answered takes no re-INVITE.
@@ -260,8 +275,21 @@ impl Lot {
             waking.due = Some(now + ANOTHER_TRY);
             return;
         }
+        self.let_go(now, call, "their phone refuses new sound");
+    }
+
+    /// Those who have been asked for longer than anybody needs to answer.
+    fn let_go_of_silent(&mut self, now: Moment) {
+        let is_silent = |waking: &Waking| waking.due.is_none() && waking.next() <= now;
+        let silent = self.memory.waking.iter().filter(|(_, waking)| is_silent(waking));
+        let silent: Vec<CallKey> = silent.map(|(call, _)| *call).collect();
+        for call in silent {
+            self.let_go(now, call, "their phone doesn't answer");
+        }
+    }
+
+    fn let_go(&mut self, now: Moment, call: CallKey, reason: &'static str) {
         self.memory.waking.remove(&call);
-        let reason = "their phone refuses new sound";
         self.lose(now, call, reason);
         self.agent.hang_up(now, call);
         // Somebody may have taken the call meanwhile: he isn't left talking with nobody.

@@ -370,3 +370,21 @@ fn a_caller_who_has_not_heard_the_answer_when_the_lot_is_killed_hears_it_from_th
     world.run_s(40);
     assert_eq!(world.lot.census().legs, 0);
 }
+
+#[test]
+fn a_phone_that_lost_power_over_new_sound_does_not_haunt_the_slot() {
+    let mut world = kept_office();
+    let (_, slot) = ann_parks_jane(&mut world);
+    world.run_s(10);
+    world.crash(config(), AWAY);
+    // 100 is on its way, the answer is never heard: INVITE, 100 and 200 take a millisecond each.
+    world.run_ms(1);
+    world.phones[JANE].dead = true;
+    world.run_ms(1);
+    world.reboot(JANE);
+    assert!(world.lot.lots[0].in_slot(&slot).is_some());
+    world.run_s(200);
+    assert_eq!(lost(&world).len(), 1, "{:?}", world.notices);
+    assert!(world.lot.lots[0].in_slot(&slot).is_none());
+    assert_eq!(world.lot.census().legs, 0);
+}
