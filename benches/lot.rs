@@ -219,17 +219,17 @@ fn lamps(crowd: &mut Crowd, ears: &Ears) -> Samples {
 /// Where sound is heard: eight sockets with a thread each that note when packets come, and one that nobody reads.
 struct Ears {
     deaf: UdpSocket,
-    ports: Vec<u16>,
+    hearing: Vec<UdpSocket>,
     came: Arc<Vec<std::sync::Mutex<Vec<Instant>>>>,
 }
 
 impl Ears {
     fn new() -> Self {
         let came: Arc<Vec<_>> = Arc::new((0..EARS).map(|_| std::sync::Mutex::new(Vec::new())).collect());
-        let mut ports = Vec::new();
+        let mut hearing = Vec::new();
         for nth in 0..EARS {
             let socket = UdpSocket::bind((OUTSIDE, 0)).unwrap();
-            ports.push(socket.local_addr().unwrap().port());
+            hearing.push(socket.try_clone().unwrap());
             let came = came.clone();
             std::thread::spawn(move || {
                 let mut packet = [0; 2_048];
@@ -239,20 +239,22 @@ impl Ears {
             });
         }
         let deaf = UdpSocket::bind((OUTSIDE, 0)).unwrap();
-        Self { deaf, ports, came }
+        Self { deaf, hearing, came }
     }
 
     fn port(&self, nth: usize) -> u16 {
-        self.ports[nth]
+        self.hearing[nth].local_addr().unwrap().port()
     }
 
     fn deaf(&self) -> u16 {
         self.deaf.local_addr().unwrap().port()
     }
 
-    /// Everybody speaks from now on, until the flag is lowered: a packet each 20 ms.
+    /// Everybody speaks from now on, until the flag is lowered: a packet each 20 ms. From where he hears: a server that
+    /// learns where somebody is (symmetric RTP) sends music there.
     fn speak_to(&self, calls: &[Call]) -> Arc<AtomicBool> {
-        let (on, socket) = (Arc::new(AtomicBool::new(true)), self.deaf.try_clone().unwrap());
+        let (on, deaf) = (Arc::new(AtomicBool::new(true)), self.deaf.try_clone().unwrap());
+        let hearing: Vec<UdpSocket> = self.hearing.iter().map(|socket| socket.try_clone().unwrap()).collect();
         let (mine, targets) = (on.clone(), calls.iter().map(|call| call.media).collect::<Vec<_>>());
         std::thread::spawn(move || {
             let mut packet = [0xff_u8; 172];
@@ -266,7 +268,7 @@ impl Ears {
                 packet[4..8].copy_from_slice(&(tick * 160).to_be_bytes());
                 for (nth, target) in targets.iter().enumerate() {
                     packet[8..12].copy_from_slice(&(nth as u32 + 1).to_be_bytes());
-                    let _ = socket.send_to(&packet, target);
+                    let _ = hearing.get(nth).unwrap_or(&deaf).send_to(&packet, target);
                 }
                 let next = Duration::from_millis(20) * (tick + 1);
                 std::thread::sleep(next.saturating_sub(began.elapsed()));

@@ -8,7 +8,7 @@
 //! - *registered*: the lot's 200 to a REGISTER with credentials has passed on loopback. Below 150 ms. baresip's likewise.
 //! - *lamps known*: the first slot is shown as free.
 //!
-//! The ratio is ours to baresip's, which has no screen and no lamps. A peer that is missing is an error.
+//! Both log in by MD5, all that this baresip knows. The ratio is ours to baresip's, which has no screen and no lamps. A peer that is missing is an error.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 

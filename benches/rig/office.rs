@@ -26,7 +26,7 @@ impl Lot {
         let sip = SocketAddr::from((LOOPBACK, free_udp_port(LOOPBACK)));
         let file = folder.path().join("lot.toml");
         let text = format!(
-            "listen = \"{sip}\"\n\
+            "listen = \"{sip}\"\ndigest = \"md5\"\n\
              [[users]]\nname = \"reception\"\nsecret = \"{SECRET}\"\nextension = \"100\"\n\
              [[users]]\nname = \"sam\"\nsecret = \"{SECRET}\"\nextension = \"101\"\n\
              [[users]]\nname = \"town\"\nsecret = \"{SECRET}\"\npermissions = {{ assert_identity = true }}\n\
