@@ -11,7 +11,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-const SECRET: &str = "a secret of the benchmark";
+const SECRET: &str = "secret-of-the-benchmark";
 
 /// Our lot as a process of its own.
 pub struct Lot {
