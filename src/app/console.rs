@@ -1,9 +1,12 @@
 //! The console's event loop: one `select!`, one order of events. The engine decides, this loop only carries.
 
 mod adopt;
+mod kept;
+mod outside;
+mod servers;
 
 use super::ami::Interfaces;
-use super::control::{Asked, Reply, Server, Verb, View};
+use super::control::{Asked, Server};
 use super::engine::{Deed, Engine, LEAVE_PATIENCE};
 use super::hooks::Hooks;
 use super::keeping::Keeping;
@@ -13,7 +16,7 @@ use super::people::{People, Sources};
 use super::records::Records;
 use super::replay::Recording;
 use super::screen::{self, BoardLink, Keyed, ScreenLink};
-use super::server::{FIND_AGAIN, Found, Signals, expect, find_servers, look_up, reach_also};
+use super::server::{Found, Signals, find_servers};
 use super::settings::{first_desk, phone_configs, recordings, start_sound};
 use super::theme::{fitted, theme};
 use super::trace::{self, Recorder};
@@ -25,7 +28,7 @@ use crate::io::clock::Clock;
 use crate::io::net::{Net, NetEvent};
 use crate::io::sound::MediaHandle;
 use crate::io::terminal::{self, Screen};
-use crate::journal::{JournalReport, Memory, Report};
+use crate::journal::Memory;
 use crate::parking::Moment;
 use crate::sip::{Peer, Secured, Transport};
 use color_eyre::eyre::{Context, eyre};
@@ -35,7 +38,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinSet;
 
 /// Commands that may wait for the engine.
 const COMMANDS_MAX: usize = 64;
@@ -454,86 +457,6 @@ impl Carrier {
         }
     }
 
-    /// A request over the control socket.
-    fn take_asked(&mut self, asked: Asked) {
-        let now = self.clock.now();
-        let reply = match &asked.request {
-            Err(reason) => Reply { say: reason.clone(), ..Reply::default() },
-            Ok(request) => {
-                let id = request.id.clone();
-                match request.verb.commands(self.engine.desk()) {
-                    Err(say) => Reply { id, say, ..Reply::default() },
-                    Ok(commands) => {
-                        let asks = matches!(request.verb, Verb::Status | Verb::Watch);
-                        let (mut ok, mut say) = (asks || commands.is_empty(), String::new());
-                        for command in commands {
-                            (ok, say) = self.engine.obey_told(now, command);
-                        }
-                        let status = asks.then(|| View::of(self.engine.desk()));
-                        Reply { id, ok, say, status }
-                    }
-                }
-            }
-        };
-        let watches = matches!(&asked.request, Ok(request) if request.verb == Verb::Watch);
-        if let Some(control) = &mut self.control {
-            control.answer(&asked, &reply);
-            if watches {
-                control.watch(&asked, reply.status.unwrap_or_default());
-            }
-        }
-    }
-
-    /// Tells the watchers of the control socket what is new.
-    fn show_outside(&mut self) {
-        let Some(control) = self.control.as_mut().filter(|control| control.is_watched()) else { return };
-        let desk = self.engine.desk();
-        control.show(View::of(desk));
-        let newest = desk.notices.back();
-        if newest != self.told.as_ref() {
-            let fresh = desk.notices.iter().rev().take_while(|notice| Some(*notice) != self.told.as_ref());
-            let fresh: Vec<Notice> = fresh.cloned().collect();
-            for notice in fresh.iter().rev() {
-                let severity = match notice.severity {
-                    Severity::Info => "info",
-                    Severity::Warning => "warning",
-                    Severity::Error => "error",
-                };
-                control.say(severity, notice.text.as_str());
-            }
-            self.told = newest.cloned();
-        }
-    }
-
-    /// Looks an account's servers up, after `wait`.
-    fn look_up(&mut self, line: LineId, wait: Duration) {
-        let Some(account) = self.accounts.get(line.index()).cloned() else { return };
-        self.lookups.spawn(async move {
-            tokio::time::sleep(wait).await;
-            (line, look_up(&account).await)
-        });
-    }
-
-    async fn take_servers(&mut self, found: Result<(LineId, Result<Vec<Peer>, String>), JoinError>) {
-        let now = self.clock.now();
-        match found {
-            Ok((line, Ok(servers))) => {
-                if let Some(account) = self.accounts.get(line.index()) {
-                    expect(&mut self.net, account, &servers);
-                }
-                if let Some(other) = reach_also(&self.network, &mut self.net, &servers).await {
-                    self.engine.add_address(other);
-                }
-                self.engine.set_servers(now, line, servers);
-            }
-            Ok((line, Err(reason))) => {
-                self.engine.servers_not_found(now, line, &reason, now + FIND_AGAIN);
-                self.look_up(line, FIND_AGAIN);
-            }
-            Err(error) => tracing::error!(%error, "a look-up ended early"),
-        }
-    }
-
     fn take_reports(&mut self) {
         let now = self.clock.now();
         while let Some(report) = self.media.as_mut().and_then(MediaHandle::try_recv) {
@@ -623,52 +546,11 @@ impl Carrier {
         self.save();
     }
 
-    fn save(&mut self) {
-        if let Some(memory) = &mut self.memory {
-            let desk = self.engine.desk();
-            let parked: Vec<_> = desk.numbered_lines().map(|(line, _)| desk.memory(line)).collect();
-            memory.save(&parked);
-        }
-    }
-
     /// What the manager interfaces had to say.
     fn take_ami_facts(&mut self) {
         let now = self.clock.now();
         while let Some((line, fact)) = self.ami.poll_fact() {
             self.engine.hear_ami(now, line, fact);
-        }
-    }
-
-    /// What the journal's thread had to say.
-    fn take_journal_reports(&mut self) {
-        let now = self.clock.now();
-        while let Some(report) = self.records.poll_report() {
-            match report {
-                JournalReport::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
-                JournalReport::Resumed => {
-                    self.engine.tell(now, Severity::Info, "the journal is written again")
-                }
-            }
-        }
-        while let Some(report) = self.memory.as_ref().and_then(Memory::poll_report) {
-            match report {
-                Report::Failed(line) => self.engine.tell(now, Severity::Warning, &line),
-                Report::Resumed => self.engine.tell(now, Severity::Info, "parked calls are remembered again"),
-            }
-        }
-    }
-
-    fn recall(&mut self) {
-        let Some(memory) = &mut self.memory else { return };
-        match memory.recall() {
-            Ok(accounts) => {
-                for (line, parked) in (0u8..).map(LineId).zip(accounts) {
-                    self.engine.remember(line, parked);
-                }
-            }
-            Err(warning) => {
-                self.engine.tell(self.clock.now(), Severity::Warning, &warning.to_string());
-            }
         }
     }
 }
