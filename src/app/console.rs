@@ -232,6 +232,8 @@ struct Carrier {
     config: Arc<Config>,
     adopted: watch::Sender<Arc<Config>>,
     keeping: Keeping,
+    /// What was last wrong with its file, as it was told.
+    refused: Option<String>,
     base: Option<PathBuf>,
     /// Sound devices are being looked for.
     listing: JoinSet<Vec<ListedDevice>>,
@@ -336,6 +338,7 @@ impl Carrier {
             hours_due: Moment::ZERO,
             told: None,
             leaving: None,
+            refused: None,
         };
         carrier.recall();
         carrier.engine.start(clock.now());

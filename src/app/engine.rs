@@ -185,6 +185,11 @@ impl Engine {
         self.learn(now, Event::Told(notice));
     }
 
+    /// What [`Engine::tell`] said in that sentence is mended.
+    pub fn mended(&mut self, now: Moment, text: &str) {
+        self.learn(now, Event::Mended(Text::new(text)));
+    }
+
     /// Sound is switched off by configuration: nobody need wait for a headset.
     pub fn sound_is_off(&mut self, now: Moment) {
         let sound = SoundState { off: true, ..self.desk.sound.clone() };

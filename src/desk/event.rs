@@ -338,6 +338,8 @@ pub enum Event {
     },
     /// Something to tell the operator that belongs to no call.
     Told(super::Notice),
+    /// What was told in this sentence is mended.
+    Mended(Text),
     /// Time went on.
     Ticked,
 }

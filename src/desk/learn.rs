@@ -109,6 +109,10 @@ impl Desk {
                 self.say(notice.severity, notice.text.as_str());
                 Vec::new()
             }
+            Event::Mended(told) => {
+                self.mend(told.as_str());
+                Vec::new()
+            }
             Event::Ticked => self.ticked(),
         }
     }

@@ -51,6 +51,11 @@ fn a_changed_file_counts_at_once_and_a_bad_one_keeps_the_old() {
     terminal.keys("z");
     terminal.wait_text("today so far", SOON);
     terminal.keys("<esc>");
+    // Mended, it is no longer complained of.
+    std::fs::write(&file, &good).unwrap();
+    terminal.wait_for("the complaint gone", SOON, |screen| {
+        screen.contains("the configuration was read again") && !screen.contains("✕ config.toml")
+    });
     std::fs::write(&file, good.replace("701-704", "701-705")).unwrap();
     terminal.wait_text("the configuration was read again; accounts and lots only from", SOON);
     leave(terminal);

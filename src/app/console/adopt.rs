@@ -20,14 +20,29 @@ impl Carrier {
     pub(super) fn take_news(&mut self, news: News) {
         let now = self.clock.now();
         match news {
-            News::Refused(why) => self.engine.tell(now, Severity::Error, &why),
+            News::Refused(why) => {
+                self.no_longer_refused(now);
+                self.engine.tell(now, Severity::Error, &why);
+                self.refused = Some(why);
+            }
             News::Adopted(adopted) => self.adopt(*adopted),
+        }
+    }
+
+    /// What was wrong with the file isn't any more, or something else is.
+    fn no_longer_refused(&mut self, now: Moment) {
+        if let Some(why) = self.refused.take() {
+            self.engine.mended(now, &why);
         }
     }
 
     fn adopt(&mut self, adopted: Adopted) {
         let now = self.clock.now();
         let Adopted { config, ldap_password, by_hand } = adopted;
+        // A change on the board says nothing of whether it could be kept.
+        if !by_hand {
+            self.no_longer_refused(now);
+        }
         let before = std::mem::replace(&mut self.config, Arc::new(config));
         let config = Arc::clone(&self.config);
         self.adopt_sound(&before, &config);
